@@ -1,0 +1,74 @@
+# Every target makes and updates its own virtual environment first.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on this machine that is new enough.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+PROTOS := $(shell find proto -name '*.proto')
+SETUP := pyproject.toml hatch_build.py $(PROTOS)
+
+.PHONY: help run test soak lint format bench proto docs audit lock clean
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Antiphon needs Python 3.11 or newer (python3 was not found or is older)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+
+$(VENV)/run.stamp: $(BIN)/python requirements/run.lock $(SETUP)
+	@echo "setting up $(VENV) …"
+	@test -e $(VENV)/dev.stamp || VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/run.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(BIN)/python requirements/dev.lock $(SETUP)
+	@echo "setting up $(VENV) with the tools for tests …"
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon -e .
+	@touch $(VENV)/run.stamp $@
+
+run: $(VENV)/run.stamp ## run the product: the service, then the bot or a terminal chat
+	@$(BIN)/antiphon up
+
+test: $(VENV)/dev.stamp ## run all tests
+	$(BIN)/pytest -q
+
+soak: $(VENV)/dev.stamp ## run the long tests
+	$(BIN)/pytest -q -n 0 -m soak --timeout 1800 tests
+
+lint: $(VENV)/dev.stamp ## check style, types, import rules, sizes and the contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_sizes.py
+	$(BIN)/python tools/check_protos.py
+
+format: $(VENV)/dev.stamp ## format the code and the protos
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+	$(BIN)/buf format -w
+
+bench: $(VENV)/dev.stamp ## measure speed; writes docs/performance.md
+	$(BIN)/python -m benchmarks
+
+proto: $(VENV)/dev.stamp ## compile the contract again and check it
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon -e .
+	$(BIN)/python tools/check_protos.py
+
+docs: $(VENV)/dev.stamp ## make the generated pages of docs/ again
+	$(BIN)/python tools/make_docs.py
+
+audit: $(VENV)/dev.stamp ## look for known weaknesses in the dependencies
+	$(BIN)/python -m tools.audit
+
+lock: $(BIN)/python ## resolve the dependencies again
+	@for extra in service bot all dev; do \
+	  name=$$extra; [ $$extra = all ] && name=run; \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --no-emit-package antiphon --extra $$extra pyproject.toml -o requirements/$$name.lock; done
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
