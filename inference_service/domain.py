@@ -1,0 +1,272 @@
+"""What the service talks about inside: requests, events, capabilities.
+
+Everything here is a frozen value. Adapters yield events, the router passes them on,
+the API turns them into protobuf; nothing here knows HTTP, gRPC or a clock.
+Characters are Unicode code points, times are seconds as float, sizes are bytes.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Task(StrEnum):
+    CHAT = "chat"
+    IMAGE = "image"
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class OnInterruption(StrEnum):
+    CONTINUE = "continue"
+    RESTART = "restart"
+    FAIL = "fail"
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+    OTHER = "other"
+
+
+class NoticeKind(StrEnum):
+    DROPPED = "dropped"
+    CHANGED = "changed"
+    INFO = "info"
+
+
+class ImageFormat(StrEnum):
+    """Values are Pillow's names in lower case."""
+
+    PNG = "png"
+    JPEG = "jpeg"
+    WEBP = "webp"
+
+
+# --- requests ---------------------------------------------------------------------
+
+
+class TextPart(Struct, frozen=True):
+    text: str
+
+
+class ImagePart(Struct, frozen=True):
+    """A picture file within a request; `mime` is what the bytes are (checked by the API)."""
+
+    mime: str
+    data: bytes
+
+
+Part = TextPart | ImagePart
+
+
+class Message(Struct, frozen=True):
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ImagePart))
+
+
+class Sampling(Struct, frozen=True):
+    """Unset (None, empty) means: left to the deployment. Ranges are those of the contract."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+class Caller(Struct, frozen=True):
+    """Who asks. `name` is the authenticated caller ("local" without tokens); the ids are opaque."""
+
+    name: str = "local"
+    tenant_id: str = ""
+    user_id: str = ""
+
+
+class ChatRequest(Struct, frozen=True):
+    request_id: str
+    model: str
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    on_interruption: OnInterruption | None = None  # None: the route decides
+    strict: bool = False  # refuse, instead of drop, what a deployment cannot honour
+    caller: Caller = Caller()
+
+    @property
+    def has_images(self) -> bool:
+        return any(message.images for message in self.messages)
+
+
+class ImageRequest(Struct, frozen=True):
+    """At most one of size and aspect_ratio is set; both are (width, height)."""
+
+    request_id: str
+    model: str
+    prompt: str
+    negative_prompt: str = ""
+    size: tuple[int, int] | None = None
+    aspect_ratio: tuple[int, int] | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    count: int = 1
+    format: ImageFormat | None = None
+    max_bytes: int | None = None
+    input_image: ImagePart | None = None
+    strict: bool = False
+    caller: Caller = Caller()
+
+
+# --- events that adapters yield ------------------------------------------------------
+
+
+class Delta(Struct, frozen=True):
+    """Text of the answer. Adapters join all text that arrived in one read."""
+
+    text: str
+
+
+class Reasoning(Struct, frozen=True):
+    """Text of the model's reasoning; never part of the answer."""
+
+    text: str
+
+
+class Progress(Struct, frozen=True):
+    stage: str
+    fraction: float | None = None
+    queue_position: int | None = None  # from 1
+    eta: float | None = None  # seconds
+
+
+class Notice(Struct, frozen=True):
+    kind: NoticeKind
+    field: str
+    message: str
+
+
+class Usage(Struct, frozen=True):
+    """Totals of one attempt as the provider reported them; a later one replaces an earlier one."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    images: int = 0
+
+
+class Finish(Struct, frozen=True):
+    """The upstream said that it is done. A stream that ends without one was cut."""
+
+    reason: FinishReason
+
+
+class Preview(Struct, frozen=True):
+    index: int
+    mime: str
+    data: bytes
+
+
+class Picture(Struct, frozen=True):
+    """A finished picture as the upstream gave it; the API checks and converts it."""
+
+    index: int
+    data: bytes
+    seed: int | None = None
+
+
+ChatEvent = Delta | Reasoning | Progress | Notice | Usage | Finish
+ImageEvent = Progress | Preview | Notice | Usage | Picture | Finish
+
+
+# --- events that the router adds -------------------------------------------------------
+
+
+class Started(Struct, frozen=True):
+    deployment: str  # "provider/upstream-model"
+    attempt: int  # from 1
+
+
+class Handover(Struct, frozen=True):
+    from_deployment: str
+    to_deployment: str
+    reason: str  # a FailureKind value
+    keep_chars: int
+    attempt: int
+
+
+class UsageRecord(Struct, frozen=True):
+    """What one attempt used, settled. `discarded`: its text is not in the answer."""
+
+    deployment: str
+    usage: Usage
+    estimated: bool = False
+    discarded: bool = False
+
+
+class AttemptRecord(Struct, frozen=True):
+    """One failed upstream call, for the caller's accounting."""
+
+    deployment: str
+    failure: str  # a FailureKind value
+    http_status: int  # 0: none
+    duration: float
+
+
+class Finished(Struct, frozen=True):
+    reason: FinishReason
+    deployment: str
+    total_chars: int  # of the whole answer after all handovers; 0 for images
+    first_token: float | None  # seconds from the arrival of the request
+    attempts: int
+    failed: tuple[AttemptRecord, ...] = ()
+
+
+RoutedChatEvent = Started | Delta | Reasoning | Progress | Notice | Handover | UsageRecord | Finished
+RoutedImageEvent = Started | Progress | Preview | Notice | Handover | Picture | UsageRecord | Finished
+
+
+# --- what a deployment can do --------------------------------------------------------
+
+
+class Capabilities(Struct, frozen=True):
+    """Declared as data; the router filters by it and `docs/providers.md` is made from it.
+
+    `settings` are the dotted request fields that the deployment honours ("sampling.seed",
+    "negative_prompt", "steps", …); others are dropped with a notice, or refused if strict.
+    `sizes` lists the allowed (width, height); empty means any size that is a multiple of
+    `size_step` between `min_side` and `max_side`.
+    """
+
+    chat: bool = False
+    vision: bool = False
+    image: bool = False
+    streaming: bool = False
+    prefill: bool = False
+    settings: frozenset[str] = frozenset()
+    context_tokens: int = 0  # 0: not known
+    sizes: tuple[tuple[int, int], ...] = ()
+    size_step: int = 8
+    min_side: int = 64
+    max_side: int = 0  # 0: not known
+    max_count: int = 1  # pictures by one call; the router makes more calls for more
+    input_image: bool = False
+
+    def can(self, task: Task) -> bool:
+        return self.chat if task is Task.CHAT else self.image
+
+
+CHAT_SETTINGS = frozenset({"sampling.temperature", "sampling.top_p", "sampling.max_tokens", "sampling.stop", "sampling.seed"})
+IMAGE_SETTINGS = frozenset({"negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale"})

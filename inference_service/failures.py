@@ -1,0 +1,117 @@
+"""The one typed error that travels inside the service, and its kinds.
+
+Adapters raise `UpstreamFailure`, the router looks its kind up in `routing/classify.py`;
+a request that cannot be answered leaves the router as `RequestFailure`, which the API
+turns into a gRPC status. Messages are written by us: never a credential, never an
+upstream's body verbatim.
+"""
+
+from enum import StrEnum
+
+from inference_service.domain import AttemptRecord
+
+
+class FailureKind(StrEnum):
+    """What happened to an upstream call. The values are part of the contract (Attempt.failure)."""
+
+    # the credential's
+    RATE_LIMITED = "rate_limited"  # 429 for this credential; wake_after if told
+    QUOTA_EXHAUSTED = "quota_exhausted"  # day or month is used up, 402
+    UNAUTHENTICATED = "unauthenticated"  # 401
+    FORBIDDEN = "forbidden"  # 403
+    # the deployment's
+    MODEL_NOT_FOUND = "model_not_found"  # 404 for a model
+    RETIRED = "retired"  # 410, or a known retirement answer
+    OVERLOADED = "overloaded"  # the provider's own load, "model busy"
+    SERVER_ERROR = "server_error"  # 500, 502
+    CONNECTION_RESET = "connection_reset"  # before the response headers
+    UNREACHABLE = "unreachable"  # refused, DNS, TLS: no connection at all
+    UNAVAILABLE = "unavailable"  # 503, 529, 504
+    LOADING = "loading"  # the model is being loaded; wake_after is the estimate
+    TIMEOUT = "timeout"  # no headers or no first token in time
+    BAD_RESPONSE = "bad_response"  # HTML, wrong content type, not what the API documents
+    # of a stream that began
+    STREAM_CUT = "stream_cut"
+    STALLED = "stalled"  # idle too long
+    TOO_SLOW = "too_slow"  # below the lowest throughput
+    STREAM_ERROR = "stream_error"  # an error event inside the stream
+    # the request's
+    CONTEXT_TOO_LONG = "context_too_long"
+    BAD_REQUEST = "bad_request"  # 400, 422
+    CONTENT_REFUSED = "content_refused"
+    PREFILL_REFUSED = "prefill_refused"  # the deployment takes no half-finished answer after all
+    UNSUPPORTED = "unsupported"  # the deployment cannot do what was asked
+    BAD_IMAGE = "bad_image"  # what came back is not an acceptable picture
+
+
+class Scope(StrEnum):
+    """What a limit speaks about, by the provider's own evidence."""
+
+    CREDENTIAL = "credential"
+    CREDENTIAL_MODEL = "credential_model"
+    ACCOUNT = "account"  # all credentials of one quota group
+
+
+class UpstreamFailure(Exception):  # noqa: N818 - a failure of somebody else, not an error of ours
+    """One upstream call failed.
+
+    message: our own words, fit for a caller; at most 300 characters.
+    status: the HTTP status, 0 when there was none.
+    wake_after: seconds until the upstream wants to be asked again, None when not told.
+    scope: what a rate limit or quota speaks about.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str = "",
+        *,
+        status: int = 0,
+        wake_after: float | None = None,
+        scope: Scope = Scope.CREDENTIAL,
+    ) -> None:
+        super().__init__(message or kind.value)
+        self.kind = kind
+        self.message = (message or kind.value.replace("_", " "))[:300]
+        self.status = status
+        self.wake_after = wake_after
+        self.scope = scope
+
+
+class Outcome(StrEnum):
+    """How a request ended for the caller; one gRPC code each (api/status.py)."""
+
+    UNKNOWN_MODEL = "unknown_model"  # NOT_FOUND
+    INVALID = "invalid"  # INVALID_ARGUMENT
+    UNSUPPORTED = "unsupported"  # FAILED_PRECONDITION
+    REFUSED = "refused"  # FAILED_PRECONDITION: the content
+    EXHAUSTED = "exhausted"  # RESOURCE_EXHAUSTED: every credential rests
+    UNAVAILABLE = "unavailable"  # UNAVAILABLE
+    DEADLINE = "deadline"  # DEADLINE_EXCEEDED
+
+
+class RequestFailure(Exception):  # noqa: N818 - see above
+    """The request cannot be answered.
+
+    retry_after: seconds until a retry makes sense, None when none does or nobody knows.
+    attempts: the upstream calls that failed, in their order.
+    field: the request's field that is wrong, as a dotted path, for INVALID and UNSUPPORTED.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        attempts: tuple[AttemptRecord, ...] = (),
+        field: str = "",
+        suggestions: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.message = message
+        self.retry_after = retry_after
+        self.attempts = attempts
+        self.field = field
+        self.suggestions = suggestions
