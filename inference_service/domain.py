@@ -180,7 +180,7 @@ class Preview(Struct, frozen=True):
 
 
 class Picture(Struct, frozen=True):
-    """A finished picture as the upstream gave it; the API checks and converts it."""
+    """A finished picture as the upstream gave it; nobody has checked it yet."""
 
     index: int
     data: bytes
@@ -225,6 +225,17 @@ class AttemptRecord(Struct, frozen=True):
     duration: float
 
 
+class CheckedPicture(Struct, frozen=True):
+    """A picture that was decoded, cleaned and converted to what the caller asked for."""
+
+    index: int
+    data: bytes
+    mime: str
+    width: int
+    height: int
+    seed: int | None = None
+
+
 class Finished(Struct, frozen=True):
     reason: FinishReason
     deployment: str
@@ -235,7 +246,7 @@ class Finished(Struct, frozen=True):
 
 
 RoutedChatEvent = Started | Delta | Reasoning | Progress | Notice | Handover | UsageRecord | Finished
-RoutedImageEvent = Started | Progress | Preview | Notice | Handover | Picture | UsageRecord | Finished
+RoutedImageEvent = Started | Progress | Preview | Notice | Handover | CheckedPicture | UsageRecord | Finished
 
 
 # --- what a deployment can do --------------------------------------------------------
