@@ -42,7 +42,9 @@ def _compile(proto: Path, sources: list[Path], out: Path) -> None:
     # With a bare PATH protoc cannot find these plugins by itself.
     scripts = Path(sysconfig.get_path("scripts"))
     plugins = [
-        f"--plugin={name}={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc") if (scripts / name).exists()
+        f"--plugin={name}={scripts / name}"
+        for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+        if (scripts / name).exists()
     ]
     arguments = [
         "protoc",

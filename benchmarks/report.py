@@ -1,0 +1,104 @@
+"""Turns measured series into docs/performance.md: medians with spread, and ratios of one run."""
+
+import platform
+import statistics
+from datetime import UTC, datetime
+
+Result = dict[str, object]
+Series = dict[str, dict[str, list[Result]]]  # case → system → rounds
+
+CASES = {
+    "short streams, 20 deltas, 32 at once": ("short", 32),
+    "long streams, 500 deltas at once, 16 at once": ("long", 16),
+    "one stream at a time": ("short", 1),
+}
+RELAY, ANTIPHON, PROXY = "bare grpc.aio relay", "Antiphon, everything on", "LiteLLM proxy"
+
+
+def number(result: Result, key: str, part: str | None = None) -> float:
+    value = result[key]
+    if part is not None:
+        assert isinstance(value, dict)
+        value = value[part]
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def spread(values: list[float], digits: int) -> str:
+    return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f}–{max(values):,.{digits}f})"
+
+
+def table(case: str, rounds: dict[str, list[Result]]) -> list[str]:
+    lines = [f"### {case[0].upper()}{case[1:]}", ""]
+    lines += [
+        "| system | requests/s | deltas/s | first token p50, ms | of the bare relay |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    floor = statistics.median(number(result, "requests_per_second") for result in rounds[RELAY])
+    for system, results in rounds.items():
+        requests = [number(result, "requests_per_second") for result in results]
+        deltas = [number(result, "deltas_per_second") for result in results]
+        first = [number(result, "first_token_ms", "p50") for result in results]
+        share = statistics.median(requests) / floor
+        lines.append(f"| {system} | {spread(requests, 0)} | {spread(deltas, 0)} | {spread(first, 2)} | {share:.0%} |")
+    return [*lines, ""]
+
+
+def median(series: Series, case: str, system: str, key: str, part: str | None = None) -> float:
+    return statistics.median(number(result, key, part) for result in series[case][system])
+
+
+def goals(series: Series, slow: dict[str, dict[str, float]], idle: dict[str, float]) -> list[str]:
+    short, long, single = CASES
+    rows = [
+        ("short streams, requests/s of the bare relay", "≥ 65 %",
+         f"{median(series, short, ANTIPHON, 'requests_per_second') / median(series, short, RELAY, 'requests_per_second'):.0%}"),
+        ("long streams, deltas/s", "≥ 200,000", f"{median(series, long, ANTIPHON, 'deltas_per_second'):,.0f}"),
+        ("long streams, of the bare relay", "≥ 60 %",
+         f"{median(series, long, ANTIPHON, 'deltas_per_second') / median(series, long, RELAY, 'deltas_per_second'):.0%}"),
+        ("first token alone, p50, times the bare relay's", "≤ 1.5",
+         f"{median(series, single, ANTIPHON, 'first_token_ms', 'p50') / median(series, single, RELAY, 'first_token_ms', 'p50'):.2f}"),
+        ("slow streams at once: lateness p99", "< 50 ms", f"{slow[ANTIPHON]['late_p99_ms']:.1f} ms"),
+        ("memory by open stream", "≤ 60 KiB", f"{slow[ANTIPHON]['memory_per_stream_kib']:.0f} KiB"),
+        ("cold start to ready", "< 1.5 s", f"{idle['cold_start_s']:.2f} s"),
+        ("idle memory", "< 100 MB", f"{idle['idle_mib'] * 1.048576:.0f} MB"),
+    ]  # fmt: skip
+    if PROXY in series[short]:
+        times = median(series, short, ANTIPHON, "requests_per_second") / median(
+            series, short, PROXY, "requests_per_second"
+        )
+        rows.insert(1, ("short streams, times LiteLLM's proxy", "≥ 25", f"{times:.1f}"))
+    lines = ["| what | goal | measured |", "| --- | ---: | ---: |"]
+    return lines + [f"| {what} | {goal} | {got} |" for what, goal, got in rows] + [""]
+
+
+def render(series: Series, slow: dict[str, dict[str, float]], idle: dict[str, float]) -> str:
+    lines = [
+        "# Performance",
+        "",
+        "Made by `make bench`; every number of this page comes from one run on one machine, and only ratios within it",
+        "mean something elsewhere. The system under test has one core for itself; upstream and load share another.",
+        "Medians over the rounds, with the lowest and highest in brackets. Antiphon runs with everything on: a caller",
+        "token, budgets, a pool of six credentials, metrics.",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}, {platform.system()}.",
+        "",
+        "## Goals",
+        "",
+        *goals(series, slow, idle),
+        "## Streams",
+        "",
+    ]
+    for case, rounds in series.items():
+        lines += table(case, rounds)
+    lines += ["### Slow streams, a delta each 50 ms", ""]
+    lines += [
+        "| system | streams | late p50, ms | late p99, ms | KiB by stream | CPU seconds |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for system, row in slow.items():
+        lines.append(
+            f"| {system} | {row['streams']:.0f} | {row['late_p50_ms']:.1f} | {row['late_p99_ms']:.1f} "
+            f"| {row['memory_per_stream_kib']:.0f} | {row['cpu_seconds']:.1f} |"
+        )
+    return "\n".join([*lines, ""])
