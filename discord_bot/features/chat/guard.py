@@ -1,0 +1,41 @@
+"""Stops two machines from talking to each other for ever, and one account from flooding."""
+
+from collections import deque
+
+EXCHANGES = 20
+WINDOW = 60.0
+PAUSE = 60.0
+MOST_ACCOUNTS = 10_000
+
+
+class LoopGuard:
+    """Counts exchanges by conversation and account; pure, `now` in seconds."""
+
+    def __init__(self, exchanges: int = EXCHANGES, window: float = WINDOW, pause: float = PAUSE) -> None:
+        self._exchanges, self._window, self._pause = exchanges, window, pause
+        self._seen: dict[tuple[int, int], deque[float]] = {}
+        self._paused: dict[tuple[int, int], float] = {}
+
+    def allows(self, channel: int, account: int, now: float) -> bool:
+        """Count one exchange. False: too many; the pair is left alone for a minute."""
+        key = (channel, account)
+        if now < self._paused.get(key, now):
+            return False
+        self._paused.pop(key, None)
+        times = self._seen.setdefault(key, deque())
+        while times and times[0] <= now - self._window:
+            times.popleft()
+        times.append(now)
+        if len(self._seen) > MOST_ACCOUNTS:
+            self._forget(now)
+        if len(times) > self._exchanges:
+            self._paused[key] = now + self._pause
+            del self._seen[key]
+            return False
+        return True
+
+    def _forget(self, now: float) -> None:
+        for key in [key for key, times in self._seen.items() if times[-1] <= now - self._window]:
+            del self._seen[key]
+        for key in [key for key, until in self._paused.items() if until <= now]:
+            del self._paused[key]
