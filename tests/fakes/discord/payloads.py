@@ -283,7 +283,7 @@ def guild(place: Guild, viewer: User, *, large: bool = True) -> Json:
             "member_count": len(place.members),
             "voice_states": [],
             "members": [member(m) for m in place.members.values()],
-            "channels": [channel(c) for c in seen if not c.is_thread],
+            "channels": [channel(c) for c in place.channels.values() if not c.is_thread],
             "threads": [thread(c) for c in seen if c.is_thread and not c.archived],
             "presences": [],
             "stage_instances": [],

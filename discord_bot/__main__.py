@@ -1,0 +1,150 @@
+"""`python -m discord_bot`: the bot as a process.
+
+Prints `ready: <name>` on standard output when Discord has let it in. A wrong
+configuration or token is one readable line on standard error and exit code 2;
+SIGTERM lets running answers end honestly and exits with 0.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import discord
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from antiphon.client import InferenceClient
+from antiphon.config.load import ConfigError, load_config
+from antiphon.config.model import Config
+from antiphon.config.secrets import find_secrets
+from antiphon.telemetry.logs import configure_logs
+from discord_bot.bot import AntiphonBot
+from discord_bot.metrics import BotMetrics
+from discord_bot.store.database import Store, open_store
+
+log = structlog.get_logger(__name__)
+
+AUTHENTICATION_FAILED = 4004
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+
+
+class StartProblem(Exception):
+    """The process cannot run; its text is for the person who started it."""
+
+
+def main() -> int:
+    try:
+        config = load_config()
+        configure_logs(config.telemetry, "discord_bot")
+        token = discord_token(config, os.environ)
+        _runner()(run(config, os.environ, token))
+    except (ConfigError, StartProblem) as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - the person at the terminal reads it
+        return 2
+    return 0
+
+
+def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+    try:
+        import uvloop  # noqa: PLC0415 - does not exist on Windows
+    except ImportError:
+        return asyncio.run
+    runner: Callable[[Coroutine[Any, Any, None]], None] = uvloop.run
+    return runner
+
+
+def discord_token(config: Config, environ: Mapping[str, str]) -> str:
+    name = config.bot.token_env
+    for secret in find_secrets([name], environ):
+        return secret.value
+    raise StartProblem(
+        f"{name} is not set. Make a bot at https://discord.com/developers/applications, "
+        f"copy its token and start again with {name}=… (or {name}_FILE=path).",
+    )
+
+
+def database_url(config: Config, environ: Mapping[str, str]) -> str:
+    for secret in find_secrets([config.bot.database_env], environ):
+        return secret.value
+    return config.bot.database
+
+
+async def run(config: Config, environ: Mapping[str, str], token: str) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        store = await open_store(database_url(config, environ))
+    except (SQLAlchemyError, OSError) as error:
+        raise StartProblem(f"bot.database: the database cannot be opened ({type(error).__name__})") from None
+    metrics = BotMetrics()
+    if config.bot.metrics_port is not None:
+        metrics.serve(config.bot.metrics_port)
+    try:
+        async with InferenceClient.from_config(config, environ) as inference:
+            await _live(config, store, inference, metrics, token, stop)
+    finally:
+        metrics.close()
+        await store.close()
+
+
+async def _live(
+    config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics, token: str, stop: asyncio.Event
+) -> None:
+    """Be connected until `stop`; a Discord that cannot be reached is tried again and again."""
+    message_content = config.bot.message_content_intent
+    pause = FIRST_PAUSE
+    while not stop.is_set():
+        bot = AntiphonBot(config, store, inference, metrics, message_content=message_content)
+        try:
+            await _until(bot, token, stop)
+        except discord.PrivilegedIntentsRequired:
+            log.warning(
+                "message content intent is off in the developer portal; answering mentions, replies, menus and commands"
+            )
+            message_content = False
+        except discord.LoginFailure:
+            raise StartProblem(
+                f"Discord refused the token of {config.bot.token_env}. Reset it at "
+                "https://discord.com/developers/applications and try again."
+            ) from None
+        except discord.ConnectionClosed as closed:
+            if closed.code == AUTHENTICATION_FAILED:
+                raise StartProblem(f"Discord refused the token of {config.bot.token_env} at its gateway.") from None
+            raise StartProblem(f"Discord closed the gateway for good with code {closed.code}.") from None
+        except (OSError, discord.HTTPException, discord.GatewayNotFound) as error:
+            log.warning("discord cannot be reached", error=type(error).__name__, again_in=pause)
+            await _pause(stop, pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _until(bot: AntiphonBot, token: str, stop: asyncio.Event) -> None:
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    living = asyncio.create_task(bot.start(token), name="discord")
+    try:
+        await asyncio.wait({stopped, living}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            await bot.finish_answers()
+    finally:
+        stopped.cancel()
+        await bot.close()
+        await asyncio.gather(living, stopped, return_exceptions=True)
+    if not living.cancelled() and (error := living.exception()) and not stop.is_set():
+        raise error
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The Discord client: what every feature shares, and which event goes to which feature. Nothing else."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import discord
+import structlog
+from discord import app_commands
+from discord.http import Route
+
+from antiphon.client import InferenceClient
+from antiphon.config.model import Config
+from discord_bot.catalogue import Catalogue
+from discord_bot.commands import FluentTranslator, sync_if_changed
+from discord_bot.features import register_all
+from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.image.feature import ImageFeature
+from discord_bot.features.privacy.retention import keep_retention
+from discord_bot.features.settings.welcome import welcome
+from discord_bot.interactions import explain
+from discord_bot.metrics import BotMetrics
+from discord_bot.quotas import Gate
+from discord_bot.rendering.pacer import Pacers
+from discord_bot.rendering.trace import pacing_trace
+from discord_bot.store.database import Store
+
+log = structlog.get_logger(__name__)
+
+# A rename may be answered with "wait ten minutes"; no task of ours hangs that long.
+LONGEST_RATE_LIMIT = 60.0
+
+
+class AntiphonBot(discord.AutoShardedClient):
+    def __init__(
+        self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics, *, message_content: bool
+    ) -> None:
+        # The address of Discord belongs to the library's class; a process speaks to one Discord.
+        Route.BASE = config.bot.api_base_url.rstrip("/")
+        self.pacers = Pacers()
+        super().__init__(
+            intents=intents(message_content=message_content),
+            allowed_mentions=discord.AllowedMentions.none(),
+            shard_count=config.bot.shard_count,
+            # Neither members nor messages are kept: memory follows the running answers, not the servers.
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            http_trace=pacing_trace(self.pacers),
+            max_ratelimit_timeout=LONGEST_RATE_LIMIT,
+            enable_debug_events=False,
+        )
+        self.config, self.store, self.inference, self.metrics = config, store, inference, metrics
+        self.message_content = message_content
+        self.catalogue = Catalogue(inference)
+        self.gate = Gate(config.bot.quotas, store)
+        self.tree = AnsweringTree(self)
+        self.chat = ChatFeature(self)
+        self.image = ImageFeature(self)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._was_ready = False
+        self.started_at = time.time()
+
+    async def setup_hook(self) -> None:
+        """Once a process, before the gateway: commands, buttons, and what a restart left behind."""
+        await self.tree.set_translator(FluentTranslator())
+        register_all(self)
+        await sync_if_changed(self)
+        self.metrics.watch(self)
+        await self.chat.recover_marks()
+        self.spawn(keep_retention(self), "retention")
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run beside; owned by the bot, reported when it fails, ended with the bot."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.metrics.errors.labels(task.get_name()).inc()
+            log.error("background task failed", task=task.get_name(), exc_info=error)
+
+    async def finish_answers(self) -> None:
+        """The process is to end: every running answer gets an honest last state."""
+        await asyncio.gather(self.chat.interrupt_all(), self.image.interrupt_all())
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.catalogue.close()
+        await super().close()
+
+    async def on_ready(self) -> None:
+        log.info("connected", guilds=len(self.guilds), shards=self.shard_count, message_content=self.message_content)
+        if not self._was_ready:
+            self._was_ready = True
+            print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
+        self.spawn(self.chat.recover(), "recovery")
+
+    async def on_message(self, message: discord.Message) -> None:
+        await self.chat.on_message(message)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        await self.chat.on_edit(payload)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        await self.chat.on_delete(payload.channel_id, {payload.message_id})
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        await self.chat.on_delete(payload.channel_id, payload.message_ids)
+
+    async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
+        self.chat.on_typing(payload.channel_id, payload.user_id)
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        await self.chat.on_thread_gone(payload.thread_id)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        await self.chat.on_thread_gone(channel.id)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await welcome(self, guild)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self.store.privacy.erase_guild(guild.id)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the library's signature
+        self.metrics.errors.labels(event_method).inc()
+        log.exception("event failed", event_name=event_method)
+
+
+class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
+    """Every failed command is answered; nobody ever reads "the application did not respond"."""
+
+    async def on_error(
+        self, interaction: discord.Interaction[AntiphonBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        await explain(interaction, cause, interaction.command.name if interaction.command else "command")
+
+
+def intents(*, message_content: bool) -> discord.Intents:
+    """Only what is used: each further intent is traffic from every server."""
+    wanted = discord.Intents.none()
+    wanted.guilds = True
+    wanted.guild_messages = True
+    wanted.dm_messages = True
+    wanted.guild_typing = True
+    wanted.dm_typing = True
+    wanted.message_content = message_content
+    return wanted

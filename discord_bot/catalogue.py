@@ -1,0 +1,87 @@
+"""The models one may choose, remembered for a minute so that autocomplete never waits for the service."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import structlog
+
+from antiphon.client import InferenceClient, Model
+from antiphon.errors import AntiphonError
+
+log = structlog.get_logger(__name__)
+
+Task = Literal["chat", "image"]
+FRESH = 60.0
+LONGEST_WAIT = 1.5
+"""Autocomplete must answer within three seconds, whatever the service does."""
+MOST_CHOICES = 25
+LONGEST_CHOICE = 100
+
+
+class Catalogue:
+    def __init__(self, inference: InferenceClient) -> None:
+        self._inference = inference
+        self._models: list[Model] = []
+        self._read_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+
+    async def models(self, task: Task | None = None) -> list[Model]:
+        """What the service offers, or what it offered last when it cannot be asked in time."""
+        if time.monotonic() - self._read_at > FRESH:
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read(), name="catalogue")
+            try:
+                async with asyncio.timeout(LONGEST_WAIT):
+                    await asyncio.shield(self._reading)
+            except TimeoutError:
+                log.info("list of models is late; using the last one", models=len(self._models))
+        return [model for model in self._models if task is None or task in model.tasks]
+
+    async def find(self, name: str, task: Task) -> Model | None:
+        """By name or alias."""
+        return next((m for m in await self.models(task) if name == m.name or name in m.aliases), None)
+
+    async def names(self, task: Task, query: str) -> list[str]:
+        """At most 25 names for autocomplete, best first."""
+        models = await self.models(task)
+        names = [model.name for model in models] + [alias for model in models for alias in model.aliases]
+        return rank(query, [name for name in names if len(name) <= LONGEST_CHOICE])[:MOST_CHOICES]
+
+    async def context_tokens(self, name: str, default: int) -> int:
+        model = await self.find(name, "chat")
+        return model.capabilities.context_tokens if model and model.capabilities.context_tokens else default
+
+    async def _read(self) -> None:
+        try:
+            self._models = await self._inference.models(include_deployments=True)
+            self._read_at = time.monotonic()
+        except AntiphonError as error:
+            log.info("list of models cannot be read", error=type(error).__name__)
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+
+def rank(query: str, names: Sequence[str]) -> list[str]:
+    """Equal, then beginning, then a word's beginning, then anywhere; among equals the given order."""
+    query = query.strip().casefold()
+    unique = list(dict.fromkeys(names))
+    if not query:
+        return unique
+
+    def place(name: str) -> int:
+        folded = name.casefold()
+        if folded == query:
+            return 0
+        if folded.startswith(query):
+            return 1
+        words = folded.replace("/", " ").replace("-", " ").replace("_", " ").split()
+        if any(word.startswith(query) for word in words):
+            return 2
+        return 3 if query in folded else 4
+
+    return sorted((name for name in unique if place(name) < 4), key=place)

@@ -1,0 +1,58 @@
+"""Slash commands: their words in every language, and when Discord has to be told of them.
+
+Discord allows 200 new commands a day, so the tree is sent only when its definition
+changed: the hash of the exact payload, all translations included, is kept in the store.
+"""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+from discord import app_commands
+from discord.app_commands import locale_str
+
+from discord_bot.i18n import LANGUAGES, t
+
+if TYPE_CHECKING:
+    from discord_bot.bot import AntiphonBot
+
+log = structlog.get_logger(__name__)
+
+
+def words(key: str) -> locale_str:
+    """The text of a command, an option or a choice: English by default, others by `FluentTranslator`."""
+    return locale_str(t("en", key), key=key)
+
+
+class FluentTranslator(app_commands.Translator):
+    async def translate(
+        self,
+        string: locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,  # noqa: ARG002 - the seam's signature
+    ) -> str | None:
+        key = string.extras.get("key")
+        language = locale.value.split("-")[0]
+        # English is the default text already; repeating it for en-GB and en-US would only cost size.
+        if key is None or language == "en" or language not in LANGUAGES:
+            return None
+        return t(language, key)
+
+
+async def sync_if_changed(bot: "AntiphonBot") -> bool:
+    """Tell Discord of the commands if their definition is not the one it was told last. True: it was told."""
+    translator = bot.tree.translator
+    assert translator is not None
+    commands: list[Any] = bot.tree.get_commands(type=None)
+    payload = [await command.get_translated_payload(bot.tree, translator) for command in commands]
+    payload.sort(key=lambda command: (command["type"], command["name"]))
+    text = json.dumps(payload, sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(f"{bot.application_id}:{text}".encode()).hexdigest()
+    if await bot.store.command_hash() == digest:
+        return False
+    await bot.tree.sync()
+    await bot.store.set_command_hash(digest)
+    log.info("commands synced", commands=len(payload))
+    return True

@@ -1,0 +1,127 @@
+"""Errors of the service and of Discord, as what a person reads and may press.
+
+One shape everywhere: what happened, what to do, when, an id. Exception texts, provider
+names and keys never leave; `tests/bot/test_problems.py` walks both tables in all languages.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import discord
+
+from antiphon.errors import (
+    AnswerIncomplete,
+    AntiphonError,
+    ConnectionLost,
+    ContentRefused,
+    DeadlineExceeded,
+    Interrupted,
+    InvalidRequest,
+    PermissionDenied,
+    QuotaExceeded,
+    Unauthenticated,
+    Unavailable,
+    UnknownModel,
+    Unsupported,
+)
+from discord_bot.i18n import t
+
+
+@dataclass(frozen=True)
+class Row:
+    key: str
+    retry: bool = True
+    """Asking the same again may help."""
+    edit: bool = False
+    """Asking something else may help."""
+
+
+# Subclasses before their parents: the first match wins.
+SERVICE: tuple[tuple[type[BaseException], Row], ...] = (
+    (ContentRefused, Row("error-refused", retry=False, edit=True)),
+    (UnknownModel, Row("error-unknown-model", retry=True)),
+    (Unsupported, Row("error-unsupported", retry=False, edit=True)),
+    (InvalidRequest, Row("error-invalid-request", retry=False, edit=True)),
+    (QuotaExceeded, Row("error-quota")),
+    (Interrupted, Row("error-interrupted")),
+    (AnswerIncomplete, Row("error-incomplete")),
+    (Unavailable, Row("error-unavailable")),
+    (ConnectionLost, Row("error-connection")),
+    (DeadlineExceeded, Row("error-deadline")),
+    (Unauthenticated, Row("error-service-access")),
+    (PermissionDenied, Row("error-service-access")),
+    (AntiphonError, Row("error-general")),
+)
+
+# Discord's own codes that have a sentence of their own (opcodes and status codes of its documentation).
+DISCORD: dict[int, str] = {
+    10003: "error-discord-channel-gone",
+    10008: "error-discord-message-gone",
+    20028: "error-discord-too-fast",
+    30046: "error-discord-old-message",
+    40005: "error-discord-too-large",
+    50001: "error-discord-no-access",
+    50007: "error-discord-no-dm",
+    50013: "error-discord-permission",
+    50083: "error-discord-archived",
+    50278: "error-discord-no-dm",
+    160004: "error-discord-thread-exists",
+    160005: "error-discord-thread-locked",
+    160006: "error-discord-too-many-threads",
+    200000: "error-discord-automod",
+    200001: "error-discord-automod",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    key: str
+    retry: bool
+    edit: bool
+    retry_at: datetime | None = None
+    reference: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+    def text(self, locale: str, now: datetime) -> str:
+        """The whole message: sentence, time as a countdown in the reader's own language, id."""
+        parts = [t(locale, self.key, **self.details)]
+        if self.retry_at is not None and self.retry_at > now:
+            parts.append(t(locale, "error-retry-at", when=countdown(self.retry_at)))
+        elif self.retry:
+            parts.append(t(locale, "error-retry-now"))
+        lines = [" ".join(parts)]
+        if self.reference:
+            lines.append(f"-# {t(locale, 'error-reference', reference=self.reference)}")
+        return "\n".join(lines)
+
+
+def countdown(moment: datetime) -> str:
+    """A Discord timestamp that every reader sees in the own language; rounded up so that it never promises too much."""
+    seconds = moment.timestamp()
+    return f"<t:{int(seconds) + (seconds > int(seconds))}:R>"
+
+
+def short_reference(request_id: str | None) -> str:
+    """Five characters are enough to find a request in the logs of a day, and a person can read them out."""
+    return (request_id or "").replace("-", "")[-5:].upper()
+
+
+def describe(error: BaseException, now: datetime, reference: str = "") -> Problem:
+    """What to say about any error; an unknown one gets the general sentence."""
+    if isinstance(error, AntiphonError):
+        row = next(row for kind, row in SERVICE if isinstance(error, kind))
+        retry_at = now + timedelta(seconds=error.retry_after) if error.retry_after else None
+        reference = short_reference(error.request_id) or reference
+        return Problem(row.key, row.retry, row.edit, retry_at, reference)
+    if isinstance(error, discord.HTTPException) and error.code in DISCORD:
+        return Problem(DISCORD[error.code], retry=False, edit=False, reference=reference)
+    if isinstance(error, discord.Forbidden):
+        return Problem("error-discord-permission", retry=False, edit=False, reference=reference)
+    if isinstance(error, TimeoutError | asyncio.CancelledError):
+        return Problem("error-deadline", retry=True, edit=False, reference=reference)
+    return Problem("error-general", retry=True, edit=False, reference=reference)
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
