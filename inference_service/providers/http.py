@@ -1,0 +1,141 @@
+"""One HTTP session for each upstream, and the only place where transport errors get their class.
+
+Times: connecting is bounded here; everything later (headers, first token, idle, total) is
+bounded by the attempt, which cancels. A cancelled call closes its socket at once.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.pictures.fetch import PictureFetcher
+from inference_service.providers.base import Settings
+
+LARGEST_ERROR_BODY = 64 * 1024
+LARGEST_JSON = 96 * 1024 * 1024  # pictures as base64
+USER_AGENT = "antiphon/0.1"
+
+
+class HttpClient:
+    """Wraps one aiohttp session. Close it with `close`."""
+
+    def __init__(self, settings: Settings, fetcher: PictureFetcher) -> None:
+        self._settings = settings
+        # Pictures by URL are fetched without any credential, by rules of their own.
+        self.fetch_picture = fetcher.fetch
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            verify: ssl.SSLContext | bool = True if self._settings.verify_tls else False  # noqa: SIM210 - as aiohttp wants it
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=verify, keepalive_timeout=30),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout),
+                headers={"User-Agent": USER_AGENT, **self._settings.headers},
+                read_bufsize=256 * 1024,
+                # Secrets must not follow a redirect, and cookies belong to browsers.
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    @asynccontextmanager
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: bytes | None = None,
+        form: aiohttp.FormData | None = None,
+        params: Mapping[str, str] | None = None,
+        redirects: bool = False,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request; the response's status is the caller's to judge. Raises UpstreamFailure."""
+        head = dict(headers or {})
+        body: Any = form
+        if json is not None:
+            head["Content-Type"] = "application/json"
+            body = json
+        try:
+            async with self._open().request(
+                method,
+                url,
+                headers=head,
+                data=body,
+                params=params,
+                allow_redirects=redirects,
+                proxy=self._settings.proxy,
+            ) as response:
+                yield response
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise transport_failure(error) from error
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def transport_failure(error: BaseException) -> UpstreamFailure:
+    """What a transport error says, without the address or anything else of the upstream."""
+    match error:
+        case aiohttp.InvalidURL():
+            return UpstreamFailure(FailureKind.UNREACHABLE, "the provider's address is not a valid URL")
+        case aiohttp.ClientPayloadError():
+            return UpstreamFailure(
+                FailureKind.STREAM_CUT, "the provider cut the connection in the middle of its answer"
+            )
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return UpstreamFailure(FailureKind.UNREACHABLE, "the provider's TLS certificate was not accepted")
+        case aiohttp.ClientConnectorDNSError():
+            return UpstreamFailure(FailureKind.UNREACHABLE, "the provider's host name was not found")
+        case aiohttp.ConnectionTimeoutError():
+            return UpstreamFailure(FailureKind.UNREACHABLE, "the provider did not accept a connection in time")
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return UpstreamFailure(FailureKind.UNREACHABLE, "the proxy for the provider did not answer")
+        case aiohttp.ClientConnectorError():
+            return UpstreamFailure(FailureKind.UNREACHABLE, "the provider refused the connection")
+        case TimeoutError():
+            return UpstreamFailure(FailureKind.TIMEOUT, "the provider did not answer in time")
+        case aiohttp.ClientResponseError():
+            return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer was not valid HTTP")
+    return UpstreamFailure(FailureKind.CONNECTION_RESET, "the provider closed the connection before it answered")
+
+
+async def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The body as it arrives. Never by line: a line may be megabytes long. Raises UpstreamFailure."""
+    try:
+        async for data in response.content.iter_any():
+            yield data
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamFailure(
+            FailureKind.STREAM_CUT,
+            "the provider cut the connection in the middle of its answer",
+            status=response.status,
+        ) from error
+
+
+async def read(response: aiohttp.ClientResponse, largest: int = LARGEST_JSON) -> bytes:
+    """The whole body, at most `largest` bytes. Raises UpstreamFailure(BAD_RESPONSE) past it."""
+    pieces: list[bytes] = []
+    size = 0
+    async for data in chunks(response):
+        size += len(data)
+        if size > largest:
+            raise UpstreamFailure(
+                FailureKind.BAD_RESPONSE, "the provider's answer is too large", status=response.status
+            )
+        pieces.append(data)
+    return b"".join(pieces)
+
+
+async def read_error(response: aiohttp.ClientResponse) -> bytes:
+    """The beginning of an error body; a body that cannot be read is an empty one."""
+    try:
+        return await response.content.read(LARGEST_ERROR_BODY)
+    except (aiohttp.ClientError, OSError):
+        return b""

@@ -1,0 +1,229 @@
+"""Any server that speaks the OpenAI API: chat with vision, and pictures.
+
+Presets hold the differences of well-known servers as data; `options.preset` names one, else the base
+URL tells. Sources: the OpenAI API reference; the documents of OpenRouter, Groq, Ollama, vLLM, llama.cpp.
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
+from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers import errors, limits, openai_images, openai_wire
+from inference_service.providers.base import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
+from inference_service.providers.http import HttpClient, chunks, read, read_error
+from inference_service.providers.sse import EventTooLargeError, SseEvent, SseParser
+
+CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
+PICTURES = Capabilities(
+    image=True,
+    settings=frozenset({"size", "aspect_ratio"}),
+    sizes=((1024, 1024), (1536, 1024), (1024, 1536)),
+    max_count=4,
+)
+NAMES = {
+    "sampling.temperature": "temperature", "sampling.top_p": "top_p", "sampling.max_tokens": "max_tokens",
+    "sampling.stop": "stop", "sampling.seed": "seed",
+}  # fmt: skip
+
+
+class Preset(Struct, frozen=True):
+    """How one server differs. `open_turn` goes into the body when a half-finished answer is to be continued."""
+
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    max_tokens: str = "max_tokens"
+    prefill: bool = False
+    open_turn: Mapping[str, object] = {}
+    include_usage: bool = True
+    local: bool = False
+
+
+PRESETS: dict[str, Preset] = {
+    "openai": Preset(hosts=("api.openai.com",), max_tokens="max_completion_tokens"),
+    "openrouter": Preset(hosts=("openrouter.ai",)),
+    "groq": Preset(hosts=("api.groq.com",), max_tokens="max_completion_tokens"),
+    "ollama": Preset(ports=(11434,), local=True),
+    "vllm": Preset(
+        ports=(8000,),
+        prefill=True,
+        open_turn={"continue_final_message": True, "add_generation_prompt": False},
+        local=True,
+    ),
+    "llamacpp": Preset(ports=(8080,), prefill=True, local=True),
+    "plain": Preset(),
+}
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[providers.<name>.options]` of this kind."""
+
+    preset: str = ""  # one of PRESETS; empty: by the base URL
+    prefill: bool | None = None  # correct what the preset says
+    partial_images: int = 2  # previews of a picture, 0 to 3
+    organization: str = ""
+
+
+def preset_of(base_url: str, named: str) -> Preset:
+    if named:
+        if named not in PRESETS:
+            raise ValueError(f"options.preset is {named!r}; allowed: {', '.join(PRESETS)}")
+        return PRESETS[named]
+    address = urlsplit(base_url)
+    for preset in PRESETS.values():
+        if address.hostname in preset.hosts or address.port in preset.ports:
+            return preset
+    return PRESETS["plain"]
+
+
+class OpenAI:
+    """Also the base of the providers that differ in a few lines."""
+
+    declaration: ClassVar[Declaration] = Declaration(
+        kind="openai",
+        title="OpenAI-compatible",
+        base_url="https://api.openai.com/v1",
+        credentials=("OPENAI_API_KEY",),
+        default_models=("gpt-4o-mini", "gpt-image-1"),
+        model_aliases={"gpt-image": "gpt-image-1"},
+        capabilities={
+            "gpt-4o-mini": msgspec.structs.replace(CHAT, context_tokens=128_000),
+            "gpt-image-1": PICTURES,
+            "gpt-image-1-mini": PICTURES,
+            "dall-e-3": msgspec.structs.replace(
+                PICTURES, sizes=((1024, 1024), (1792, 1024), (1024, 1792)), max_count=1
+            ),
+            "dall-e-2": msgspec.structs.replace(PICTURES, sizes=((256, 256), (512, 512), (1024, 1024))),
+            "*": CHAT,
+        },
+        sources=("OpenAI API reference", "OpenRouter, Groq, Ollama, vLLM and llama.cpp documents"),
+    )
+    options_type: ClassVar[type[Any]] = Options
+    signs: ClassVar[tuple[errors.Sign, ...]] = ()
+
+    def __init__(self, settings: Settings, http: HttpClient) -> None:
+        """Raises ValueError for options that this kind does not know."""
+        self.settings = settings
+        self.http = http
+        try:
+            self.options = msgspec.convert(dict(settings.options), self.options_type)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"options: {error}") from error
+        self.preset = preset_of(settings.base_url, getattr(self.options, "preset", ""))
+        prefill = getattr(self.options, "prefill", None)
+        self._prefill = self.preset.prefill if prefill is None else prefill
+        self._discovered: dict[str, Capabilities] = {}
+
+    def capabilities(self, model: str) -> Capabilities:
+        if model in self.settings.capabilities:
+            return self.settings.capabilities[model]
+        known = self._discovered.get(model) or self.declaration.capabilities.get(model)
+        if known is None and "image" in model.lower() and "gpt" in model.lower():
+            known = PICTURES
+        known = known or self.declaration.capabilities["*"]
+        return msgspec.structs.replace(known, prefill=True) if self._prefill and known.chat else known
+
+    # --- what a subclass changes ---------------------------------------------------------
+
+    def headers(self, secret: str | None) -> dict[str, str]:
+        head = {"Authorization": f"Bearer {secret}"} if secret else {}
+        if organization := getattr(self.options, "organization", ""):
+            head["OpenAI-Organization"] = organization
+        return head
+
+    def chat_url(self) -> str:
+        return f"{self.settings.base_url}/chat/completions"
+
+    def body(self, call: ChatCall) -> dict[str, Any]:
+        """The request's body. `model` first: routers look for it in the first bytes."""
+        names = {**NAMES, "sampling.max_tokens": self.preset.max_tokens}
+        body: dict[str, Any] = {
+            "model": call.model,
+            "messages": openai_wire.messages(call.request, call.prefix),
+            **openai_wire.sampling(call.request, names),
+            "stream": True,
+        }
+        if self.preset.include_usage:
+            body["stream_options"] = {"include_usage": True}
+        if call.prefix:
+            body.update(self.preset.open_turn)
+        return body
+
+    def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None:
+        return limits.report(headers, time.time())
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        return errors.from_response(status, headers, body, self.signs)
+
+    # --- calls ------------------------------------------------------------------------------
+
+    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
+        head = {**self.headers(call.secret), "Accept": "text/event-stream"}
+        async with self.http.request(
+            "POST", self.chat_url(), headers=head, json=msgspec.json.encode(self.body(call))
+        ) as response:
+            if response.status != 200:
+                raise self.failure(response.status, response.headers, await read_error(response))
+            if (told := self.limit_report(response.headers)) is not None:
+                yield told
+            reader = openai_wire.ChunkReader(self.signs)
+            if response.content_type == "text/event-stream":
+                parser = SseParser()
+                try:
+                    async for data in chunks(response):
+                        for event in reader.read(parser.feed(data)):
+                            yield event
+                        if reader.done:
+                            break
+                    else:
+                        for event in reader.read(parser.flush()):
+                            yield event
+                except EventTooLargeError as error:
+                    raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
+            else:
+                for event in reader.read(await self._whole(await read(response))):
+                    yield event
+            for event in reader.end():
+                yield event
+
+    async def _whole(self, body: bytes) -> list[SseEvent]:
+        """Some servers ignore "stream": the whole answer is one JSON object; a label may also be wrong."""
+        text = body.strip()
+        if text.startswith((b"data:", b":", b"event:")):
+            parser = SseParser()
+            return parser.feed(body) + parser.flush()
+        try:
+            msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
+        return [SseEvent(text)]
+
+    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+        body = openai_images.body(call, getattr(self.options, "partial_images", 0))
+        url = f"{self.settings.base_url}/images/generations"
+        async for event in openai_images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
+            yield event
+
+    async def models(self, secret: str | None) -> Sequence[ModelInfo]:
+        items = await self.listed(f"{self.settings.base_url}/models", secret)
+        return [ModelInfo(name, self.capabilities(name)) for item in items if isinstance(name := item.get("id"), str)]
+
+    async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
+        """The items of a model list, as `{"data": […]}` or a bare array. Raises UpstreamFailure."""
+        async with self.http.request("GET", url, headers=self.headers(secret)) as response:
+            if response.status != 200:
+                raise self.failure(response.status, response.headers, await read_error(response))
+            try:
+                answer = msgspec.json.decode(await read(response, 16 * 1024 * 1024))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
+        items = answer.get("data") if isinstance(answer, dict) else answer
+        return [item for item in items or () if isinstance(item, dict)]
+
+    async def close(self) -> None:
+        await self.http.close()

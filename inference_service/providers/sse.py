@@ -1,0 +1,92 @@
+"""Server-sent events, parsed incrementally from bytes.
+
+Source: WHATWG HTML, "Server-sent events", with the tolerances of the official SDKs: a byte-order
+mark, any mix of line ends, comments, `data:` without a space, a last event without its blank line.
+Text is never decoded here, so a read may end inside a UTF-8 character.
+"""
+
+from msgspec import Struct
+
+BOM = b"\xef\xbb\xbf"
+LARGEST_EVENT = 64 * 1024 * 1024
+
+
+class SseEvent(Struct, frozen=True):
+    data: bytes
+    event: str = ""
+
+
+class EventTooLargeError(ValueError):
+    """An event passed the cap of 64 MiB."""
+
+
+class SseParser:
+    """Feed it what the socket gives; it gives the events that are complete.
+
+    Blank lines, comments and unknown fields yield nothing. Raises EventTooLargeError.
+    """
+
+    def __init__(self, largest: int = LARGEST_EVENT) -> None:
+        self._largest = largest
+        self._pieces: list[bytes] = []  # of the event that is not complete yet
+        self._size = 0
+        self._after_cr = False  # the last read ended with CR: a LF at the start of the next one belongs to it
+        self._start: bytes | None = b""  # None once the byte-order mark is decided
+
+    def feed(self, data: bytes) -> list[SseEvent]:
+        if self._start is not None:
+            data = self._start + data
+            if len(data) < len(BOM) and BOM.startswith(data):
+                self._start = data
+                return []
+            self._start = None
+            data = data.removeprefix(BOM)
+        if self._after_cr or b"\r" in data:
+            data = self._normalise(data)
+        if not data:
+            return []
+        ends_before = self._pieces and self._pieces[-1].endswith(b"\n") and data.startswith(b"\n")
+        if not ends_before and b"\n\n" not in data:
+            self._keep(data)
+            return []
+        blocks = b"".join((*self._pieces, data)).split(b"\n\n")
+        self._pieces, self._size = [], 0
+        self._keep(blocks.pop())
+        return [event for block in blocks if (event := _parse(block)) is not None]
+
+    def flush(self) -> list[SseEvent]:
+        """The body has ended: an event that lacks its blank line counts."""
+        rest = b"".join(self._pieces) if self._start is None else (self._start or b"")
+        self._pieces, self._size = [], 0
+        event = _parse(rest)
+        return [] if event is None else [event]
+
+    def _normalise(self, data: bytes) -> bytes:
+        if self._after_cr and data:
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        if data.endswith(b"\r"):
+            self._after_cr = True
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _keep(self, rest: bytes) -> None:
+        if rest:
+            self._pieces.append(rest)
+            self._size += len(rest)
+            if self._size > self._largest:
+                raise EventTooLargeError(f"an event is larger than {self._largest} bytes")
+
+
+def _parse(block: bytes) -> SseEvent | None:
+    if block.startswith(b"data:") and b"\n" not in block:  # the shape of nearly every event
+        return SseEvent(block[6:] if block[5:6] == b" " else block[5:])
+    event = ""
+    data: list[bytes] = []
+    for line in block.split(b"\n"):
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            data.append(value)
+        elif name == b"event":
+            event = value.decode(errors="replace")
+    return SseEvent(b"\n".join(data), event) if data else None
