@@ -279,5 +279,7 @@ class Capabilities(Struct, frozen=True):
         return self.chat if task is Task.CHAT else self.image
 
 
-CHAT_SETTINGS = frozenset({"sampling.temperature", "sampling.top_p", "sampling.max_tokens", "sampling.stop", "sampling.seed"})
+CHAT_SETTINGS = frozenset(
+    {"sampling.temperature", "sampling.top_p", "sampling.max_tokens", "sampling.stop", "sampling.seed"}
+)
 IMAGE_SETTINGS = frozenset({"negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale"})

@@ -7,7 +7,7 @@ for headers, first token, idle gaps and the total is the attempt's business, by 
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
@@ -39,6 +39,7 @@ class Declaration(Struct, frozen=True):
     capabilities: by upstream model; the key "*" is what unknown models are taken for.
     quota_group: "credential" when each credential has limits of its own, "account" when all
         credentials of the provider share one.
+    discovers: True where `models` tells chat, vision and image models apart, so that its list is worth keeping.
     sources: documents that the wire format was taken from.
     """
 
@@ -51,6 +52,7 @@ class Declaration(Struct, frozen=True):
     model_aliases: Mapping[str, str] = {}
     capabilities: Mapping[str, Capabilities] = {}
     quota_group: str = "credential"
+    discovers: bool = False
     sources: tuple[str, ...] = ()
 
 
@@ -107,7 +109,7 @@ class LimitReport(Struct, frozen=True):
 
 
 class Provider(Protocol):
-    declaration: Declaration
+    declaration: ClassVar[Declaration]
     settings: Settings
 
     def capabilities(self, model: str) -> Capabilities:
