@@ -169,8 +169,8 @@ class OpenAI:
         ) as response:
             if response.status != 200:
                 raise self.failure(response.status, response.headers, await read_error(response))
-            if (told := self.limit_report(response.headers)) is not None:
-                yield told
+            # Always: it also tells that the provider has answered.
+            yield self.limit_report(response.headers) or LimitReport()
             reader = openai_wire.ChunkReader(self.signs)
             if response.content_type == "text/event-stream":
                 parser = SseParser()

@@ -1,0 +1,138 @@
+"""What pools and breakers are asked and told, whoever keeps them: this process or Redis.
+
+Moments are epoch seconds, so that processes and machines mean the same; durations are seconds.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from inference_service.failures import Scope
+
+
+class PoolSpec(Struct, frozen=True):
+    """A provider's pool. Ids are digests of secrets: the same token is the same credential in every process."""
+
+    name: str
+    credentials: tuple[str, ...]
+    groups: tuple[str, ...]  # of each credential; an own name where it shares with none
+    max_concurrent: int = 0  # calls at once on one credential; 0: no bound
+
+
+class BreakerSpec(Struct, frozen=True):
+    failures: int = 3
+    window: float = 60.0
+    probe_interval: float = 15.0
+    bench: float = 86_400.0
+
+
+class Ask(Struct, frozen=True):
+    """Wanted: a credential of `pool` for one call to `deployment`, of which it has `model`."""
+
+    pool: str
+    deployment: str
+    model: str
+    exclude: frozenset[str] = frozenset()  # credentials that this request has tried
+
+
+class Grant(Struct, frozen=True):
+    credential: str
+    lease: str
+    probe: bool = False  # the breaker's one probe
+
+
+class Why(StrEnum):
+    BREAKER = "breaker"
+    RESTING = "resting"
+    BUSY = "busy"  # at max_concurrent
+    NONE = "none"  # all tried, or quarantined
+
+
+class Denied(Struct, frozen=True):
+    why: Why
+    wait: float | None = None  # until it makes sense to ask again
+    reason: str = ""
+
+
+class Vote(StrEnum):
+    """What a call says about its deployment."""
+
+    GOOD = "good"
+    BAD = "bad"
+    GONE = "gone"
+    SILENT = "silent"  # nothing: a loser of a hedge, a fault of the request or of the credential
+
+
+class Verdict(Struct, frozen=True):
+    """What a call taught, told when it ends."""
+
+    vote: Vote = Vote.SILENT
+    reason: str = ""  # a FailureKind value
+    cooldown: float | None = None  # the credential rests this long
+    backoff: bool = False  # it rests, nobody said how long: exponentially, with jitter
+    quarantine: bool = False
+    scope: Scope = Scope.CREDENTIAL
+    good_credential: bool = False  # the credential was accepted
+
+
+class Remaining(Struct, frozen=True):
+    """A provider's own word about what is left, before it bites."""
+
+    requests: int
+    resets_after: float
+    per_model: bool = True
+
+
+class CredentialView(Struct, frozen=True):
+    """For the status: how a credential does."""
+
+    id: str
+    in_flight: int
+    wakes_at: float  # 0: awake
+    quarantined: bool
+    reason: str
+    calls: int
+    remaining: int | None
+    model_rests: dict[str, float]
+
+
+class BreakerView(Struct, frozen=True):
+    state: str  # closed, open, half_open, benched
+    probe_at: float  # 0: closed
+    reason: str
+
+
+class Backend(StrEnum):
+    MEMORY = "memory"
+    REDIS = "redis"
+    REDIS_LOST = "redis_lost"
+
+
+class StateStore(Protocol):
+    """One round trip for each of acquire and release."""
+
+    @property
+    def backend(self) -> Backend: ...
+
+    def configure(self, pool: PoolSpec) -> None:
+        """Makes a pool known, or changes it; what is known about its credentials stays."""
+        ...
+
+    async def acquire(self, ask: Ask) -> Grant | Denied: ...
+
+    async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
+        """Ends a lease. Never raises: an answer does not fail over bookkeeping."""
+        ...
+
+    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None: ...
+
+    async def lift(self, pool: str) -> None:
+        """Ends every quarantine of a pool: a person has looked at it."""
+        ...
+
+    async def credentials(self, pool: str) -> list[CredentialView]: ...
+
+    async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,216 @@
+"""From a model's name to the deployments that may answer, in their order. Pure."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from antiphon.config.model import Hedge, ImageTimeouts, Timeouts
+from inference_service.domain import (
+    Capabilities,
+    ChatRequest,
+    ImageRequest,
+    Notice,
+    NoticeKind,
+    OnInterruption,
+    Sampling,
+    Task,
+)
+from inference_service.failures import Outcome, RequestFailure
+from inference_service.providers.base import Provider
+
+R = TypeVar("R", ChatRequest, ImageRequest)
+# Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
+MOST_ON_THE_FLY = 1_000
+
+
+class Deployment(Struct, frozen=True, eq=False):
+    name: str  # "provider/upstream-model"
+    provider: Provider
+    model: str
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.provider.capabilities(self.model)
+
+
+class Route(Struct, frozen=True):
+    """A model's deployments and its policies."""
+
+    model: str
+    deployments: tuple[str, ...]
+    on_interruption: OnInterruption = OnInterruption.CONTINUE
+    continue_by_instruction: frozenset[str] = frozenset()
+    timeouts: Timeouts = Timeouts()
+    image_timeouts: ImageTimeouts = ImageTimeouts()
+    hedge: Hedge | None = None
+    aliases: tuple[str, ...] = ()
+
+
+class Plan:
+    """Every route and deployment of one configuration."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        deployments: Iterable[Deployment],
+        routes: Sequence[Route],
+        timeouts: Timeouts,
+        image_timeouts: ImageTimeouts,
+    ) -> None:
+        self.providers = dict(providers)
+        self.deployments = {deployment.name: deployment for deployment in deployments}
+        self.routes = list(routes)
+        self._timeouts, self._image_timeouts = timeouts, image_timeouts
+        self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
+        self._on_the_fly = 0
+
+    def route(self, model: str) -> Route:
+        """The route that a request's `model` names. Raises RequestFailure(UNKNOWN_MODEL) with the nearest names."""
+        found = self._by_name.get(model)
+        if found is not None:
+            return found
+        same = tuple(
+            name for name, one in self.deployments.items() if model in (one.model, one.model.rpartition("/")[2])
+        )
+        if same:
+            return self._single(model, same)
+        provider_name, _, upstream = model.partition("/")
+        if model in self.deployments or (provider_name in self.providers and self._add(provider_name, upstream)):
+            return self._single(model, (model,))
+        known = [*self._by_name, *self.deployments]
+        near = tuple(difflib.get_close_matches(model, known, n=3, cutoff=0.5))
+        hint = f"; the nearest are {', '.join(near)}" if near else f"; known are {', '.join(list(self._by_name)[:8])}"
+        raise RequestFailure(
+            Outcome.UNKNOWN_MODEL, f"there is no model {model[:100]!r}{hint}", field="model", suggestions=near
+        )
+
+    def _single(self, model: str, deployments: tuple[str, ...]) -> Route:
+        return Route(model, deployments, timeouts=self._timeouts, image_timeouts=self._image_timeouts)
+
+    def _add(self, provider_name: str, upstream: str) -> bool:
+        """A deployment that nothing has named before: any model of a provider may be asked for."""
+        provider = self.providers[provider_name]
+        can = provider.capabilities(upstream) if upstream else Capabilities()
+        if not (can.chat or can.image) or self._on_the_fly >= MOST_ON_THE_FLY:
+            return False
+        self._on_the_fly += 1
+        name = f"{provider_name}/{upstream}"
+        self.deployments[name] = Deployment(name, provider, upstream)
+        return True
+
+    def chat(self, request: ChatRequest) -> tuple[Route, list[Deployment]]:
+        """Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        route = self.route(request.model)
+        able = self._able(route, Task.CHAT, "model")
+        if request.has_images:
+            able = [one for one in able if one.capabilities.vision]
+            if not able:
+                raise RequestFailure(
+                    Outcome.UNSUPPORTED,
+                    f"no deployment of {route.model!r} looks at pictures; try the model 'vision'",
+                    field="messages",
+                )
+        if request.strict:
+            able = strictly(able, wanted_settings(request))
+        return route, able
+
+    def image(self, request: ImageRequest) -> tuple[Route, list[Deployment]]:
+        """Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        route = self.route(request.model)
+        able = self._able(route, Task.IMAGE, "model")
+        if request.input_image is not None:
+            able = [one for one in able if one.capabilities.input_image]
+            if not able:
+                raise RequestFailure(
+                    Outcome.UNSUPPORTED, f"no deployment of {route.model!r} starts from a picture", field="input_image"
+                )
+        if request.strict:
+            able = strictly(able, wanted_settings(request))
+        return route, able
+
+    def _able(self, route: Route, task: Task, field: str) -> list[Deployment]:
+        able = [one for name in route.deployments if (one := self.deployments[name]).capabilities.can(task)]
+        if not able:
+            does = "chat" if task is Task.CHAT else "draw"
+            hint = "'chat'" if task is Task.CHAT else "'image'"
+            raise RequestFailure(
+                Outcome.UNSUPPORTED, f"the model {route.model!r} does not {does}; try {hint}", field=field
+            )
+        return able
+
+
+def wanted_settings(request: ChatRequest | ImageRequest) -> frozenset[str]:
+    """The dotted fields of the settings that the caller has set."""
+    if isinstance(request, ChatRequest):
+        chosen: dict[str, Any] = {
+            f"sampling.{name}": getattr(request.sampling, name) for name in Sampling.__struct_fields__
+        }
+    else:
+        names = ("negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale")
+        chosen = {name: getattr(request, name) for name in names}
+    return frozenset(field for field, value in chosen.items() if value not in (None, "", ()))
+
+
+def strictly(able: list[Deployment], wanted: frozenset[str]) -> list[Deployment]:
+    """Only what honours every setting. Raises RequestFailure(UNSUPPORTED) naming one that nobody does."""
+    willing = [one for one in able if wanted <= one.capabilities.settings]
+    if willing or not able:
+        return willing
+    missing = sorted(wanted - frozenset().union(*(one.capabilities.settings for one in able))) or sorted(
+        wanted - able[0].capabilities.settings
+    )
+    raise RequestFailure(Outcome.UNSUPPORTED, f"no deployment honours {', '.join(missing)}", field=missing[0])
+
+
+def without_unsupported(request: R, can: Capabilities) -> tuple[R, list[Notice]]:
+    """The request without what this deployment does not honour, and a notice for each."""
+    dropped = sorted(wanted_settings(request) - can.settings)
+    notices = [
+        Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
+        for field in dropped
+    ]
+    if not dropped:
+        return request, notices
+    empty: dict[str, Any] = {"negative_prompt": "", "stop": ()}
+    if isinstance(request, ChatRequest):
+        fields = {name: empty.get(name) for field in dropped for name in (field.partition(".")[2],)}
+        return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **fields)), notices
+    return msgspec.structs.replace(request, **{field: empty.get(field) for field in dropped}), notices
+
+
+def fit_size(request: ImageRequest, can: Capabilities) -> tuple[tuple[int, int] | None, list[Notice]]:
+    """The nearest size that the deployment allows; a notice when it is not the one asked for."""
+    if request.size is None and request.aspect_ratio is None:
+        return None, []
+    largest = can.max_side or 1024
+    if request.size is not None:
+        wanted, field = request.size, "size"
+    else:
+        horizontal, vertical = request.aspect_ratio or (1, 1)
+        # As many pixels as a square of 1,024, or of the largest side where that is less.
+        area = min(largest, 1024) ** 2
+        height = (area * vertical / horizontal) ** 0.5
+        wanted, field = (round(height * horizontal / vertical), round(height)), "aspect_ratio"
+    chosen = _nearest(wanted, can, largest)
+    if request.size is not None and chosen != request.size:
+        text = f"This deployment does not draw {request.size[0]}x{request.size[1]}; {chosen[0]}x{chosen[1]} was used."
+        return chosen, [Notice(NoticeKind.CHANGED, field, text)]
+    return chosen, []
+
+
+def _nearest(wanted: tuple[int, int], can: Capabilities, largest: int) -> tuple[int, int]:
+    width, height = wanted
+    if can.sizes:
+        # Proportion first: a stretched picture is worse than a smaller one.
+        return min(
+            can.sizes,
+            key=lambda size: (abs(size[0] / size[1] - width / height) * 4, abs(size[0] * size[1] - width * height)),
+        )
+    limit = can.max_side or max(width, height, largest)
+    scale = min(1.0, limit / max(width, height))
+    sides = (max(can.min_side, min(limit, round(side * scale / can.size_step) * can.size_step)) for side in wanted)
+    first, second = sides
+    return first, second
