@@ -114,7 +114,9 @@ class Bot(Section):
     image_model: str = "image"
     personas: dict[str, Persona] = {}
     default_persona: str | None = None
-    system_prompt: str = "You are a helpful assistant in a Discord conversation. Answer in the language of the question."
+    system_prompt: str = (
+        "You are a helpful assistant in a Discord conversation. Answer in the language of the question."
+    )
     history_tokens: int = Field(8_000, ge=500)
     """Budget of a conversation when the model's context is not known."""
     answer_timeout: Seconds = 180

@@ -155,15 +155,12 @@ class Pool:
         """Each limit rests at its real scope."""
         match verdict.scope:
             case Scope.CREDENTIAL_MODEL:
-                self._rest(one, model, until, verdict.reason)
-            case Scope.ACCOUNT:
-                for other in self._credentials.values():
-                    if other.group == one.group:
-                        self._rest(other, "", until, verdict.reason)
-            case Scope.CREDENTIAL:
-                for other in self._credentials.values():
-                    if other is one or other.group == one.group:
-                        self._rest(other, "", until, verdict.reason)
+                key = model
+            case Scope.CREDENTIAL | Scope.ACCOUNT:
+                key = ""
+        for other in self._credentials.values():
+            if other.group == one.group:  # an account of its own has one member
+                self._rest(other, key, until, verdict.reason)
 
     def _rest(self, one: Credential, model: str, until: float, reason: str) -> None:
         if model:

@@ -6,6 +6,7 @@ the caller, not the provider, is slow: the watch looks only while we wait for th
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -73,6 +74,7 @@ class Attempt:
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(
             min(bounds.headers, bounds.first, bounds.idle, bounds.total), self._look
         )
+        self._pushed: deque[Any] = deque()
         self._answered = False
         self._closed = False
         self._finished = False
@@ -84,6 +86,8 @@ class Attempt:
 
     async def next(self) -> Any:
         """The next event; None at the end. Raises UpstreamFailure."""
+        if self._pushed:
+            return self._pushed.popleft()
         while True:
             event = await self._await_next()
             match event:
@@ -105,6 +109,10 @@ class Attempt:
                 case _:
                     pass
             return event
+
+    def push_back(self, events: list[Any]) -> None:
+        """Gives back what was only looked at; `next` gives it again."""
+        self._pushed.extend(events)
 
     async def _await_next(self) -> Any:
         self._waiting_since = self._loop.time()

@@ -83,24 +83,16 @@ class ChatRun:
                     yield event
                 continue
             self._parts.append(Part(found.attempt))
+            splicer = Splicer(found.prefix)
             try:
                 for first in self._begin(found):
                     yield first
-                splicer = Splicer(found.prefix)
-                finish: Finish | None = None
-                for event in found.buffered:
-                    if isinstance(event, Finish):
-                        finish = event
-                    elif (out := self._pass(event, splicer)) is not None:
-                        yield out
-                while finish is None:
-                    event = await found.attempt.next()
+                while not isinstance(event := await found.attempt.next(), Finish):
                     if event is None:
                         raise self._cut(found.attempt)
-                    if isinstance(event, Finish):
-                        finish = event
-                    elif (out := self._pass(event, splicer)) is not None:
+                    if (out := self._pass(event, splicer)) is not None:
                         yield out
+                finish = event
                 if rest := splicer.flush():
                     yield self._deliver(rest)
                 # Whatever comes after the end is usage at most.

@@ -84,7 +84,7 @@ class Hedger:
             for one in [one for one in racers if one.task in done]:
                 racers.remove(one)
                 try:
-                    buffered = one.task.result()
+                    one.task.result()
                 except UpstreamFailure as failure:
                     await one.attempt.close()
                     await search.note(one.attempt, one.deployment, failure)
@@ -92,7 +92,7 @@ class Hedger:
                 self._seen.setdefault(one.deployment.name, Percentile()).add(one.attempt.duration)
                 if one.attempt.hedge:
                     self._observer.hedged(search.terms.request_id, one.deployment.name, won=True)
-                return Found(one.attempt, one.deployment, buffered, one.prefix)
+                return Found(one.attempt, one.deployment, one.prefix)
         return None
 
     async def _add_second(

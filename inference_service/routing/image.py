@@ -102,10 +102,8 @@ class ImageRun:
         return [*first, *fresh]
 
     async def _draw(self, found: Found) -> AsyncIterator[RoutedImageEvent]:
-        pending = list(found.buffered)
         while True:
-            event = pending.pop(0) if pending else await found.attempt.next()
-            match event:
+            match event := await found.attempt.next():
                 case None | Finish():
                     return
                 case Picture():

@@ -40,11 +40,10 @@ class Pause(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """An attempt that has begun to answer; `buffered` is what it has said so far."""
+    """An attempt that has begun to answer."""
 
     attempt: Attempt
     deployment: Deployment
-    buffered: list[Any]
     prefix: str
 
 
@@ -111,7 +110,8 @@ class Search:
             deployment, lease = leased
             attempt, prefix = self.begin(deployment, lease, open_, prefix_for)
             try:
-                return Found(attempt, deployment, await self.peek(attempt, eager=eager), prefix)
+                await self.peek(attempt, eager=eager)
+                return Found(attempt, deployment, prefix)
             except UpstreamFailure as failure:
                 await attempt.close()
                 await self.note(attempt, deployment, failure)
@@ -131,8 +131,8 @@ class Search:
         return Attempt(lease, self.made, events, limited, self._store, self._observer, self.terms.request_id), prefix
 
     @staticmethod
-    async def peek(attempt: Attempt, *, eager: bool) -> list[Any]:
-        """Everything up to the first content. Raises UpstreamFailure; an answer without any content is one."""
+    async def peek(attempt: Attempt, *, eager: bool) -> None:
+        """Waits for the first content; `next` gives it all again. Raises UpstreamFailure; an answer without any content is one."""
         seen: list[Any] = []
         while True:
             event = await attempt.next()
@@ -150,7 +150,8 @@ class Search:
             if isinstance(event, Delta | Reasoning | Picture | Preview | Finish) or (
                 eager and isinstance(event, Progress)
             ):
-                return seen
+                attempt.push_back(seen)
+                return
 
     async def lease(self, besides: frozenset[str] = frozenset()) -> tuple[Deployment, Lease] | Pause:
         """A deployment with a credential. `besides`: deployments that are being asked now."""

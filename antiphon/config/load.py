@@ -1,0 +1,124 @@
+"""Reads `antiphon.toml` and the environment into one checked `Config`, or says everything that is wrong at once."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from antiphon.config.model import Config
+
+PREFIX = "ANTIPHON__"
+DEFAULT_FILE = "antiphon.toml"
+MOST_SHOWN = 80
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. `problems` are (key, text); the message names file, key, value and what is allowed."""
+
+    def __init__(self, source: str, problems: list[tuple[str, str]]) -> None:
+        self.source, self.problems = source, problems
+        super().__init__(
+            "\n".join(f"{source}: {key}: {text}" if key else f"{source}: {text}" for key, text in problems)
+        )
+
+
+def config_path(environ: Mapping[str, str]) -> Path | None:
+    """$ANTIPHON_CONFIG, else ./antiphon.toml if there is one."""
+    if named := environ.get("ANTIPHON_CONFIG"):
+        return Path(named)
+    here = Path(DEFAULT_FILE)
+    return here if here.exists() else None
+
+
+def load_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration of this process. Raises ConfigError."""
+    surroundings = os.environ if environ is None else environ
+    place = path or config_path(surroundings)
+    source = str(place) if place else "configuration"
+    values = _read(place) if place else {}
+    overrides = _overrides(surroundings)
+    for keys, text in overrides:
+        _put(values, keys, text, source)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        from_environment = {".".join(keys): PREFIX + "__".join(keys).upper() for keys, _ in overrides}
+        raise ConfigError(
+            source, [_problem(one, from_environment) for one in error.errors(include_url=False)]
+        ) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), [("", f"cannot be read: {error.strerror}")]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [("", f"is not valid TOML: {error}")]) from error
+
+
+def _overrides(environ: Mapping[str, str]) -> list[tuple[list[str], str]]:
+    """`ANTIPHON__SERVICE__PORT=0` → (["service", "port"], "0"). An empty value overrides nothing."""
+    return [
+        ([key.lower() for key in name.removeprefix(PREFIX).split("__")], text)
+        for name, text in sorted(environ.items())
+        if name.startswith(PREFIX) and text.strip()
+    ]
+
+
+def _put(values: dict[str, Any], keys: list[str], text: str, source: str) -> None:
+    place: Any = values
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise ConfigError(
+                source, [(".".join(keys), "the environment overrides a part of something that is no table")]
+            )
+    place[keys[-1]] = _parsed(text)
+
+
+def _parsed(text: str) -> Any:
+    """Numbers, lists and tables as TOML writes them; anything else is text."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _problem(error: Any, from_environment: Mapping[str, str]) -> tuple[str, str]:
+    key = ".".join(str(step) for step in error["loc"])
+    text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _siblings(error["loc"]), n=1)
+        text = "there is no such key" + (f"; did you mean {near[0]!r}?" if near else "")
+    else:
+        given = error.get("input")
+        shown = "" if isinstance(given, dict) or error["type"] == "missing" else f" (it is {str(given)[:MOST_SHOWN]!r})"
+        text = text[:1].lower() + text[1:] + shown
+    if key in from_environment:
+        text += f"; set by {from_environment[key]}"
+    return key, text
+
+
+def _siblings(place: tuple[Any, ...]) -> list[str]:
+    """The keys that are allowed where an unknown one was found."""
+    model: Any = Config
+    for step in place[:-1]:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return []
+        if step not in model.model_fields:
+            continue  # the name of a table among many, such as providers.NAME
+        annotation = model.model_fields[step].annotation
+        inner = [
+            kind for kind in (annotation, *_flat(annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        model = inner[0] if inner else None
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _flat(annotation: Any) -> list[Any]:
+    return [kind for one in get_args(annotation) for kind in (one, *_flat(one))]
