@@ -1,0 +1,59 @@
+"""Every option of our gRPC channels and servers, in one place with its reason. Names that gRPC does not know are
+ignored by it without a word, so tests prove each effect."""
+
+import json
+from typing import Any
+
+Options = list[tuple[str, Any]]
+
+KEEPALIVE_MS = 30_000  # a silent stream must survive load balancers
+LARGEST_ANSWER = 8 * 1024 * 1024  # a client accepts this; pictures come in chunks far below it
+LONGEST_RECONNECT_MS = 2_000  # a service that returns is found quickly
+
+
+def client_options() -> Options:
+    service_config = {
+        # Calls go round all replicas behind a name; one that drains is left at once.
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{"service": "antiphon.v1.InferenceService"}, {"service": "antiphon.v1.OperationsService"}],
+                # Only until the first message: what comes later is the client's to judge.
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+        "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.2},
+    }
+    return [
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.max_receive_message_length", LARGEST_ANSWER),
+        ("grpc.max_send_message_length", -1),  # the server's limit decides, and says so
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MS),
+        ("grpc.primary_user_agent", "antiphon-python"),
+        ("grpc.service_config", json.dumps(service_config)),
+    ]
+
+
+def server_options(*, max_request_bytes: int, longest_stream: float, share_port: bool) -> Options:
+    """`longest_stream` in seconds: an ageing connection waits that long for its streams."""
+    return [
+        ("grpc.so_reuseport", int(share_port)),  # off: a second server on the port is an error, not a surprise
+        ("grpc.max_receive_message_length", max_request_bytes),
+        ("grpc.max_send_message_length", LARGEST_ANSWER),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # else a client's keepalive is "too many pings"
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", 60_000),  # a caller that vanished is noticed
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.max_connection_age_ms", 30 * 60_000),  # so that new replicas get their share
+        ("grpc.max_connection_age_grace_ms", int(longest_stream * 1000) + 5_000),
+    ]

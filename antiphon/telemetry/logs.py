@@ -1,0 +1,50 @@
+"""Structured logs on standard error: for people on a terminal, else one JSON object a line.
+
+Context variables (`request_id`) are in every line. Nothing that a person wrote and no secret is ever logged.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from antiphon.config.model import Telemetry
+
+
+def set_up_logs(telemetry: Telemetry, service: str) -> None:
+    level = logging.getLevelNamesMapping()[telemetry.log_level.upper()]
+    human = telemetry.log_format == "console" or (telemetry.log_format is None and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        frames_only,
+    ]
+    last = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stderr)
+    renderers: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=renderers))
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def frames_only(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """An exception is logged as its type and places: its text may hold what a person wrote."""
+    given = event.pop("exc_info", None)
+    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        frames, trace = [], error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        event["at"] = frames[-8:]
+    return event

@@ -1,0 +1,156 @@
+"""Checks every field of a request by the ranges that its comment in the contract gives; all problems at once."""
+
+import re
+from collections.abc import Iterator
+
+from antiphon.v1 import chat_pb2, common_pb2, image_pb2, usage_pb2
+from inference_service.pictures.normalise import dimensions, sniff
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+MIMES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+LARGEST_IMAGE = 10 * 1024 * 1024
+MOST_PIXELS = 40_000_000
+LONGEST_MODEL, LONGEST_TEXT, LONGEST_PROMPT, LONGEST_ID = 200, 1_000_000, 4_000, 128
+MOST_VIOLATIONS = 20
+
+Violation = tuple[str, str]
+
+
+async def chat(request: chat_pb2.ChatRequest) -> list[Violation]:
+    """(dotted path, what is wrong and what is allowed), at most 20."""
+    found = [*_common(request), *_messages(request), *_sampling(request.sampling)]
+    if request.on_interruption not in chat_pb2.OnInterruption.values():
+        found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
+    if not found:
+        for number, message in enumerate(request.messages):
+            for place, part in enumerate(message.parts):
+                if part.WhichOneof("content") == "image":
+                    found += await _pixels(f"messages[{number}].parts[{place}].image", part.image)
+    return found[:MOST_VIOLATIONS]
+
+
+async def image(request: image_pb2.ImageRequest) -> list[Violation]:
+    """As `chat`."""
+    found = [*_common(request), *_drawing(request)]
+    if request.HasField("input_image"):
+        problems = list(_picture("input_image", request.input_image))
+        found += problems or await _pixels("input_image", request.input_image)
+    return found[:MOST_VIOLATIONS]
+
+
+def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
+    """As `chat`."""
+    return list(_caller(request.caller))
+
+
+def _common(request: chat_pb2.ChatRequest | image_pb2.ImageRequest) -> Iterator[Violation]:
+    if not request.model:
+        yield "model", "is required, such as 'chat'"
+    elif len(request.model) > LONGEST_MODEL:
+        yield "model", f"has {len(request.model)} characters; at most {LONGEST_MODEL} are allowed"
+    if request.request_id and not REQUEST_ID.fullmatch(request.request_id):
+        yield "request_id", "must be 1 to 64 letters, digits, '-', '_', '.' or ':'"
+    if request.unsupported_setting not in common_pb2.UnsupportedSetting.values():
+        yield "unsupported_setting", "is not one of DROP, REFUSE"
+    yield from _caller(request.caller)
+
+
+def _caller(caller: common_pb2.Caller) -> Iterator[Violation]:
+    for name in ("tenant_id", "user_id"):
+        if len(getattr(caller, name)) > LONGEST_ID:
+            yield f"caller.{name}", f"has {len(getattr(caller, name))} characters; at most {LONGEST_ID} are allowed"
+
+
+def _messages(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
+    count = len(request.messages)
+    if not 1 <= count <= 1_000:
+        yield "messages", f"has {count} messages; 1 to 1,000 are allowed"
+        return
+    for number, message in enumerate(request.messages):
+        path = f"messages[{number}]"
+        if message.role == chat_pb2.ROLE_UNSPECIFIED or message.role not in chat_pb2.Role.values():
+            yield f"{path}.role", "is required: SYSTEM, USER or ASSISTANT"
+        if not 1 <= len(message.parts) <= 64:
+            yield f"{path}.parts", f"has {len(message.parts)} parts; 1 to 64 are allowed"
+            continue
+        for place, part in enumerate(message.parts):
+            yield from _part(f"{path}.parts[{place}]", part, message.role)
+    if request.messages[-1].role != chat_pb2.ROLE_USER:
+        yield f"messages[{count - 1}].role", "the last message must be of the role USER"
+
+
+def _part(path: str, part: chat_pb2.Part, role: int) -> Iterator[Violation]:
+    match part.WhichOneof("content"):
+        case "text":
+            if not 1 <= len(part.text) <= LONGEST_TEXT:
+                yield f"{path}.text", f"has {len(part.text)} characters; 1 to {LONGEST_TEXT} are allowed"
+        case "image":
+            if role != chat_pb2.ROLE_USER:
+                yield f"{path}.image", "only messages of the role USER may hold pictures"
+            yield from _picture(f"{path}.image", part.image)
+        case _:
+            yield path, "must hold a text or an image"
+
+
+def _picture(path: str, image: chat_pb2.InlineImage) -> Iterator[Violation]:
+    if not 1 <= len(image.data) <= LARGEST_IMAGE:
+        yield f"{path}.data", f"has {len(image.data)} bytes; 1 to {LARGEST_IMAGE} are allowed"
+        return
+    if image.mime_type not in MIMES:
+        yield f"{path}.mime_type", f"must be one of {', '.join(MIMES)}"
+        return
+    found = sniff(image.data)
+    if found != image.mime_type:
+        yield f"{path}.mime_type", f"does not fit the bytes, which are {found or 'none of the allowed formats'}"
+
+
+async def _pixels(path: str, image: chat_pb2.InlineImage) -> list[Violation]:
+    size = await dimensions(image.data)
+    if size is None:
+        return [(f"{path}.data", "cannot be read as a picture")]
+    if size[0] * size[1] > MOST_PIXELS:
+        return [(f"{path}.data", f"has {size[0]}x{size[1]} pixels; at most {MOST_PIXELS} are allowed")]
+    return []
+
+
+def _sampling(sampling: chat_pb2.Sampling) -> Iterator[Violation]:
+    # Written so that a number which is none ("nan") is outside, too.
+    if sampling.HasField("temperature") and not 0 <= sampling.temperature <= 2:
+        yield "sampling.temperature", f"is {sampling.temperature:g}; 0 to 2 is allowed"
+    if sampling.HasField("top_p") and not 0 < sampling.top_p <= 1:
+        yield "sampling.top_p", f"is {sampling.top_p:g}; above 0 to 1 is allowed"
+    if sampling.HasField("max_tokens") and not 1 <= sampling.max_tokens <= 1_000_000:
+        yield "sampling.max_tokens", f"is {sampling.max_tokens}; 1 to 1,000,000 is allowed"
+    if len(sampling.stop) > 4:
+        yield "sampling.stop", f"has {len(sampling.stop)} texts; at most 4 are allowed"
+    for number, text in enumerate(sampling.stop):
+        if not 1 <= len(text) <= 256:
+            yield f"sampling.stop[{number}]", f"has {len(text)} characters; 1 to 256 are allowed"
+
+
+def _drawing(request: image_pb2.ImageRequest) -> Iterator[Violation]:
+    if not 1 <= len(request.prompt) <= LONGEST_PROMPT:
+        yield "prompt", f"has {len(request.prompt)} characters; 1 to {LONGEST_PROMPT} are allowed"
+    if len(request.negative_prompt) > LONGEST_PROMPT:
+        yield "negative_prompt", f"has {len(request.negative_prompt)} characters; at most {LONGEST_PROMPT} are allowed"
+    match request.WhichOneof("shape"):
+        case "size":
+            for side in ("width", "height"):
+                if not 64 <= getattr(request.size, side) <= 4_096:
+                    yield f"size.{side}", f"is {getattr(request.size, side)}; 64 to 4,096 is allowed"
+        case "aspect_ratio":
+            horizontal, vertical = request.aspect_ratio.horizontal, request.aspect_ratio.vertical
+            if not (1 <= horizontal <= 100 and 1 <= vertical <= 100):
+                yield "aspect_ratio", f"is {horizontal}:{vertical}; each part 1 to 100 is allowed"
+            elif max(horizontal, vertical) > 4 * min(horizontal, vertical):
+                yield "aspect_ratio", f"is {horizontal}:{vertical}; at most 4:1 either way is allowed"
+    if request.HasField("steps") and not 1 <= request.steps <= 150:
+        yield "steps", f"is {request.steps}; 1 to 150 is allowed"
+    if request.HasField("guidance_scale") and not 0 <= request.guidance_scale <= 50:
+        yield "guidance_scale", f"is {request.guidance_scale:g}; 0 to 50 is allowed"
+    if request.count > 4:
+        yield "count", f"is {request.count}; 1 to 4 is allowed"
+    if request.max_bytes and request.max_bytes < 16_384:
+        yield "max_bytes", f"is {request.max_bytes}; at least 16,384 is allowed"
+    if request.format not in image_pb2.ImageFormat.values():
+        yield "format", "is not one of PNG, JPEG, WEBP"
