@@ -8,7 +8,7 @@ upstream's body verbatim.
 
 from enum import StrEnum
 
-from inference_service.domain import AttemptRecord
+from inference_service.domain import AttemptRecord, UsageRecord
 
 
 class FailureKind(StrEnum):
@@ -95,6 +95,7 @@ class RequestFailure(Exception):  # noqa: N818 - see above
 
     retry_after: seconds until a retry makes sense, None when none does or nobody knows.
     attempts: the upstream calls that failed, in their order.
+    usage: what was used all the same.
     field: the request's field that is wrong, as a dotted path, for INVALID and UNSUPPORTED.
     """
 
@@ -107,6 +108,7 @@ class RequestFailure(Exception):  # noqa: N818 - see above
         attempts: tuple[AttemptRecord, ...] = (),
         field: str = "",
         suggestions: tuple[str, ...] = (),
+        usage: tuple[UsageRecord, ...] = (),
     ) -> None:
         super().__init__(message)
         self.outcome = outcome
@@ -115,3 +117,4 @@ class RequestFailure(Exception):  # noqa: N818 - see above
         self.attempts = attempts
         self.field = field
         self.suggestions = suggestions
+        self.usage = usage

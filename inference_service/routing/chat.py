@@ -1,7 +1,7 @@
 """Chat through a route: fallback before the first token, handover after it, one whole answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import msgspec
@@ -74,7 +74,7 @@ class ChatRun:
         self._current: str | None = None  # the deployment that the caller knows as answering
         self._why = ""  # the failure that makes the next one a handover
 
-    async def events(self) -> AsyncIterator[RoutedChatEvent]:
+    async def events(self) -> AsyncGenerator[RoutedChatEvent, None]:
         """Raises RequestFailure."""
         while True:
             found = await self._find()

@@ -1,7 +1,7 @@
 """Pictures through a route: a failed job moves on, previews are replaced, more than one call makes more pictures."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import msgspec
@@ -51,7 +51,7 @@ class ImageRun:
         self._usage: list[UsageRecord] = []
         self._told: set[tuple[str, str]] = set()
 
-    async def events(self) -> AsyncIterator[RoutedImageEvent]:
+    async def events(self) -> AsyncGenerator[RoutedImageEvent, None]:
         """Raises RequestFailure."""
         last = ""
         while self._made < self._request.count:

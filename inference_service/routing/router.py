@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from typing import Self
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from antiphon.config.model import Config, ImageTimeouts, Timeouts
 from inference_service.credentials.types import BreakerView, CredentialView, StateStore
 from inference_service.domain import Capabilities, ChatRequest, ImageRequest, RoutedChatEvent, RoutedImageEvent, Task
-from inference_service.failures import UpstreamFailure
+from inference_service.failures import RequestFailure, UpstreamFailure
 from inference_service.routing.attempt import Bounds
 from inference_service.routing.budget import StormBudget
 from inference_service.routing.build import Parts, build_parts
@@ -82,7 +83,7 @@ class Router:
 
     # --- requests ----------------------------------------------------------------------------
 
-    async def chat(self, request: ChatRequest, deadline: float) -> AsyncIterator[RoutedChatEvent]:
+    async def chat(self, request: ChatRequest, deadline: float) -> AsyncGenerator[RoutedChatEvent, None]:
         """Answers. `deadline` in loop time. Raises RequestFailure."""
         with self._now as generation:
             route, able = generation.parts.plan.chat(request)
@@ -92,18 +93,28 @@ class Router:
             run = ChatRun(
                 request, route, search, generation.secrets, self._recorder, generation.hedgers.get(route.model)
             )
-            async for event in run.events():
-                yield event
+            try:
+                async with aclosing(run.events()) as events:
+                    async for event in events:
+                        yield event
+            except RequestFailure as failure:
+                failure.usage = tuple(run.usage_so_far())
+                raise
 
-    async def image(self, request: ImageRequest, deadline: float) -> AsyncIterator[RoutedImageEvent]:
+    async def image(self, request: ImageRequest, deadline: float) -> AsyncGenerator[RoutedImageEvent, None]:
         """Draws. `deadline` in loop time; pictures are checked already. Raises RequestFailure."""
         with self._now as generation:
             route, able = generation.parts.plan.image(request)
             bounds, wait = image_bounds(route.image_timeouts), route.image_timeouts.short_wait
             search = self._search(generation, request.request_id, deadline, able, bounds, wait)
             run = ImageRun(request, search, generation.secrets, self._recorder, generation.config.images)
-            async for event in run.events():
-                yield event
+            try:
+                async with aclosing(run.events()) as events:
+                    async for event in events:
+                        yield event
+            except RequestFailure as failure:
+                failure.usage = tuple(run.usage_so_far())
+                raise
 
     def _search(
         self,
@@ -125,6 +136,11 @@ class Router:
             return len(parts.secrets[pool])
 
         return Search(terms, able, self._store, self._recorder, self._retries, label, pool_size)
+
+    def knows(self, model: str) -> bool:
+        """Whether a configuration or a list has named this model."""
+        plan = self._now.parts.plan
+        return model in plan.deployments or any(model == route.model or model in route.aliases for route in plan.routes)
 
     # --- configuration -------------------------------------------------------------------------
 

@@ -1,0 +1,57 @@
+"""The Chat RPC: domain events out as protobuf, usage recorded once, at the end."""
+
+import asyncio
+import time
+from contextlib import aclosing
+
+from antiphon.config.model import Scope
+from antiphon.v1 import chat_pb2
+from inference_service.api import convert, status, validate
+from inference_service.api.door import Admission, Context
+from inference_service.api.parts import Shared
+from inference_service.domain import Finished, UsageRecord
+from inference_service.failures import RequestFailure
+
+
+async def chat(shared: Shared, request: chat_pb2.ChatRequest, context: Context) -> None:
+    async def handle(admission: Admission) -> None:
+        violations = await validate.chat(request)
+        if violations:
+            await status.refuse_violations(context, violations)
+        await _answer(shared, request, context, admission)
+
+    longest = shared.door.settings.chat_deadline
+    await shared.door.run(context, Scope.CHAT, safe_id(request.request_id), longest, handle)
+
+
+async def _answer(shared: Shared, request: chat_pb2.ChatRequest, context: Context, admission: Admission) -> None:
+    asked = convert.chat_request(request, admission.request_id, admission.caller)
+    records: list[UsageRecord] = []
+    began, first_token, failure = time.monotonic(), None, "cancelled"
+    span = shared.traces.request("chat", asked.model, admission)
+    try:
+        async with aclosing(shared.router.chat(asked, admission.deadline)) as events:
+            async for event in events:
+                if isinstance(event, UsageRecord):
+                    records.append(event)
+                elif isinstance(event, Finished):
+                    first_token = event.first_token
+                await context.write(convert.chat_response(event, admission.request_id))
+        failure = ""
+    except RequestFailure as failed:
+        failure = status.CODES[failed.outcome][0].name.lower()
+        records.extend(failed.usage)
+        raise
+    finally:
+        span.end(failure)
+        shared.metrics.request_ended(
+            "chat", shared.known_model(asked.model), time.monotonic() - began, failure, first_token, records
+        )
+        shared.ledger.record(asked.caller, records)
+        tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in records)
+        await asyncio.shield(shared.door.budgets.settle(admission.caller, admission.config, tokens))
+
+
+def safe_id(request_id: str) -> str:
+    """An id that is not valid is refused below; it must not travel in metadata before."""
+    return request_id if validate.REQUEST_ID.fullmatch(request_id) else ""

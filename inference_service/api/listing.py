@@ -1,0 +1,65 @@
+"""ListModels and GetUsage."""
+
+import time
+from typing import Any
+
+from antiphon.config.model import Scope
+from antiphon.v1 import models_pb2, usage_pb2
+from inference_service.api import convert, status, validate
+from inference_service.api.door import LOCAL, Admission, Context
+from inference_service.api.parts import Shared
+from inference_service.routing.snapshot import PublicModel
+from inference_service.usage.ledger import HOUR, KEPT_HOURS
+
+SOON = 10.0  # seconds a listing may take
+
+
+async def list_models(shared: Shared, request: models_pb2.ListModelsRequest, context: Context) -> models_pb2.ListModelsResponse:
+    answer = models_pb2.ListModelsResponse(max_request_bytes=shared.door.settings.max_request_bytes)
+
+    async def handle(_: Admission) -> None:
+        if request.task not in models_pb2.Task.values():
+            await status.refuse_violations(context, [("task", "is not one of CHAT, IMAGE")])
+        await shared.router.refresh()
+        for model in shared.router.models(include_deployments=request.include_deployments):
+            made = _model(model)
+            if request.task == models_pb2.TASK_UNSPECIFIED or request.task in made.tasks:
+                answer.models.append(made)
+
+    await shared.door.run(context, None, "", SOON, handle)
+    return answer
+
+
+def _model(model: PublicModel) -> models_pb2.Model:
+    return models_pb2.Model(
+        name=model.name,
+        aliases=model.aliases,
+        tasks=[convert.TASKS[task] for task in model.tasks],
+        deployments=model.deployments,
+        capabilities=convert.capabilities(model.capabilities),
+        available=model.available,
+        is_deployment=model.is_deployment,
+    )
+
+
+async def get_usage(shared: Shared, request: usage_pb2.GetUsageRequest, context: Context) -> usage_pb2.GetUsageResponse:
+    answer = usage_pb2.GetUsageResponse()
+
+    async def handle(admission: Admission) -> None:
+        violations = validate.usage(request)
+        if violations:
+            await status.refuse_violations(context, violations)
+        oldest = max(shared.ledger.began, time.time() - KEPT_HOURS * HOUR)
+        since = max(oldest, request.since.ToNanoseconds() / 1e9) if request.HasField("since") else oldest
+        since -= since % HOUR
+        everybody = admission.caller == LOCAL or Scope.OPERATE in admission.config.scopes
+        rows = shared.ledger.rows(
+            caller=None if everybody else admission.caller, tenant=request.caller.tenant_id, user=request.caller.user_id, since=since
+        )
+        for deployment, sums in rows:
+            values: dict[str, Any] = vars(sums)
+            answer.rows.append(usage_pb2.UsageRow(deployment=deployment, **values))
+        answer.since.CopyFrom(convert.timestamp(since))
+
+    await shared.door.run(context, None, "", SOON, handle)
+    return answer

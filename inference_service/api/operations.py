@@ -1,0 +1,141 @@
+"""OperationsService: the status once or again and again, and the reload."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from importlib import metadata
+
+from antiphon.config.load import ConfigError
+from antiphon.config.model import Scope
+from antiphon.v1 import operations_pb2 as pb
+from inference_service.api import convert, status
+from inference_service.api.door import Admission, Context
+from inference_service.api.parts import Shared
+from inference_service.routing.build import ConfigProblem
+from inference_service.routing.snapshot import CredentialSnapshot, DeploymentSnapshot, Snapshot
+
+SHORTEST, LONGEST, USUAL = 0.25, 60.0, 1.0
+A_DAY = 86_400.0
+STARTED = time.time()
+BACKENDS = {"memory": pb.STATE_BACKEND_MEMORY, "redis": pb.STATE_BACKEND_REDIS, "redis_lost": pb.STATE_BACKEND_REDIS_LOST}
+CREDENTIALS = {
+    "ready": pb.CREDENTIAL_STATE_READY,
+    "cooldown": pb.CREDENTIAL_STATE_COOLDOWN,
+    "quarantine": pb.CREDENTIAL_STATE_QUARANTINE,
+}
+BREAKERS = {
+    "closed": pb.BREAKER_STATE_CLOSED,
+    "open": pb.BREAKER_STATE_OPEN,
+    "half_open": pb.BREAKER_STATE_HALF_OPEN,
+    "benched": pb.BREAKER_STATE_BENCHED,
+}
+Reload = Callable[[], Awaitable[list[str]]]
+
+
+async def get_status(shared: Shared, context: Context) -> pb.GetStatusResponse:
+    answer = pb.GetStatusResponse()
+
+    async def handle(_: Admission) -> None:
+        answer.status.CopyFrom(await now(shared))
+
+    await shared.door.run(context, Scope.OPERATE, "", 10.0, handle)
+    return answer
+
+
+async def watch_status(shared: Shared, request: pb.WatchStatusRequest, context: Context) -> None:
+    async def handle(_: Admission) -> None:
+        seconds = request.interval.ToNanoseconds() / 1e9 if request.HasField("interval") else USUAL
+        if not SHORTEST <= seconds <= LONGEST:
+            await status.refuse_violations(context, [("interval", f"is {seconds:g} s; {SHORTEST} s to {LONGEST:g} s is allowed")])
+        while not shared.door.draining:
+            await context.write(pb.WatchStatusResponse(status=await now(shared)))
+            await asyncio.sleep(seconds)
+
+    await shared.door.run(context, Scope.OPERATE, "", A_DAY, handle)
+
+
+async def reload(shared: Shared, context: Context, do_reload: Reload) -> pb.ReloadConfigResponse:
+    answer = pb.ReloadConfigResponse()
+
+    async def handle(_: Admission) -> None:
+        try:
+            answer.changes.extend(await do_reload())
+        except (ConfigError, ConfigProblem) as error:
+            await status.refuse_violations(context, error.problems)
+
+    await shared.door.run(context, Scope.OPERATE, "", 60.0, handle)
+    return answer
+
+
+async def now(shared: Shared) -> pb.Status:
+    """How things stand."""
+    seen = await shared.router.snapshot()
+    made = pb.Status(
+        time=convert.timestamp(time.time()),
+        version=metadata.version("antiphon"),
+        uptime=convert.duration(time.time() - STARTED),
+        ready=seen.ready and not shared.door.draining,
+        draining=shared.door.draining,
+        state_backend=BACKENDS[seen.backend],
+        live_requests=len(shared.door.live),
+        warnings=seen.warnings,
+    )
+    _providers(made, seen, shared)
+    for route in seen.routes:
+        made.routes.append(pb.RouteStatus(model=route.model, deployments=route.deployments, available=route.available))
+    for one in seen.handovers:
+        made.recent_handovers.append(
+            pb.HandoverRecord(
+                time=convert.timestamp(one.at),
+                request_id=one.request_id,
+                from_deployment=one.from_deployment,
+                to_deployment=one.to_deployment,
+                reason=one.reason,
+                keep_chars=one.keep_chars,
+            )
+        )
+    hour = shared.metrics.hour()
+    made.last_hour.requests, made.last_hour.failures = hour.requests, hour.failures
+    made.last_hour.completion_tokens = hour.completion_tokens
+    made.last_hour.requests_by_minute.extend(hour.by_minute)
+    if hour.median_first_token is not None:
+        made.last_hour.median_first_token.CopyFrom(convert.duration(hour.median_first_token))
+    if hour.p95_first_token is not None:
+        made.last_hour.p95_first_token.CopyFrom(convert.duration(hour.p95_first_token))
+    return made
+
+
+def _providers(made: pb.Status, seen: Snapshot, shared: Shared) -> None:
+    counted = shared.metrics.deployments()
+    shared.metrics.see(seen)
+    for provider in seen.providers:
+        made.providers.append(
+            pb.ProviderStatus(
+                name=provider.name,
+                kind=provider.kind,
+                credentials=[_credential(one) for one in provider.credentials],
+                deployments=[_deployment(one, *counted.get(one.name, (0, 0, None))) for one in provider.deployments],
+            )
+        )
+
+
+def _credential(one: CredentialSnapshot) -> pb.CredentialStatus:
+    made = pb.CredentialStatus(name=one.label, state=CREDENTIALS[one.state], in_flight=one.in_flight, reason=one.reason, calls=one.calls)
+    if one.wakes_at:
+        made.wakes_at.CopyFrom(convert.timestamp(one.wakes_at))
+    if one.remaining is not None:
+        made.remaining_requests = one.remaining
+    for model, until in one.model_rests.items():
+        made.model_limits.append(pb.ModelLimit(upstream_model=model, wakes_at=convert.timestamp(until)))
+    return made
+
+
+def _deployment(one: DeploymentSnapshot, attempts: int, failures: int, median: float | None) -> pb.DeploymentStatus:
+    made = pb.DeploymentStatus(
+        name=one.name, breaker=BREAKERS[one.breaker], reason=one.reason, attempts=attempts, failures=failures
+    )
+    if one.probe_at:
+        made.probe_at.CopyFrom(convert.timestamp(one.probe_at))
+    if median is not None:
+        made.median_first_token.CopyFrom(convert.duration(median))
+    return made

@@ -1,0 +1,219 @@
+"""The whole service put together: state, router, door, gRPC server, HTTP for operators."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2_grpc
+
+from antiphon.channel import server_options
+from antiphon.config.load import ConfigError, load_config
+from antiphon.config.model import Config
+from antiphon.config.secrets import SecretProblem, find_secret
+from antiphon.v1 import inference_service_pb2_grpc, operations_service_pb2_grpc
+from inference_service import tls
+from inference_service.api.door import Door, Tokens
+from inference_service.api.parts import Shared
+from inference_service.api.servicers import Health, Inference, Operations, add_reflection
+from inference_service.credentials.types import BreakerSpec, StateStore
+from inference_service.routing.build import ConfigProblem, build_parts
+from inference_service.routing.router import Router
+from inference_service.state.memory import MemoryStore
+from inference_service.state.shared import SharedStore
+from inference_service.statuspage.http import StatusServer
+from inference_service.telemetry.metrics import Metrics
+from inference_service.telemetry.observer import Observers
+from inference_service.telemetry.traces import Traces
+from inference_service.usage.budgets import Budgets
+from inference_service.usage.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+READY_PERIOD = 1.0
+GOODBYE = 1.0  # seconds of the grace in which what still runs is ended by ourselves
+
+
+class StartProblem(Exception):  # noqa: N818 - what is wrong, for a person
+    """The service cannot start; the text says what to do."""
+
+
+class Server:
+    """`start`, then `stop`. Raises StartProblem, ConfigError or ConfigProblem from `start`."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], path: Path | None = None) -> None:
+        self.config, self._environ, self._path = config, environ, path
+        self.target = ""
+        self.shared: Shared
+        self._server: grpc.aio.Server
+        self._store: StateStore
+        self._health = Health()
+        self._status: StatusServer | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
+
+    async def start(self) -> None:
+        config = self.config
+        check_exposure(config)
+        tokens = caller_tokens(config, self._environ)
+        parts = build_parts(config, self._environ)
+        metrics, traces = Metrics(), Traces(config.telemetry)
+        observer = Observers(metrics, traces)
+        redis_url = redis_url_of(config, self._environ)
+        breaker = config.routing.breaker
+        spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
+        memory = MemoryStore(spec)
+        self._store = SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
+        router = Router(config, parts, self._store, observer)
+        door = Door(config.service, tokens, Budgets(redis_url, config.state.prefix))
+        self.shared = Shared(router, door, metrics, Ledger(), traces)
+        if isinstance(self._store, SharedStore):
+            await self._store.start()
+        await self._listen()
+        router.start()
+        await self._look()
+        self._watch = asyncio.create_task(self._keep_looking())
+        if config.service.status_page is not False:
+            await self._start_status()
+
+    async def _listen(self) -> None:
+        service = self.config.service
+        longest = max(service.chat_deadline, service.image_deadline)
+        options = server_options(
+            max_request_bytes=service.max_request_bytes, longest_stream=longest, share_port=service.workers > 1
+        )
+        self._server = grpc.aio.server(options=options)
+        inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(Inference(self.shared), self._server)  # type: ignore[no-untyped-call]
+        operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(Operations(self.shared, self.reload), self._server)  # type: ignore[no-untyped-call]
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
+        add_reflection(self._server)
+        address = f"[{service.host}]:{service.port}" if ":" in service.host else f"{service.host}:{service.port}"
+        try:
+            if service.tls is not None:
+                port = self._server.add_secure_port(address, tls.credentials(service.tls))
+            else:
+                port = self._server.add_insecure_port(address)
+        except (RuntimeError, tls.TlsProblem) as error:
+            reason = str(error) if isinstance(error, tls.TlsProblem) else "the port is in use or the address is not this machine's"
+            raise StartProblem(f"cannot listen on {address}: {reason}") from error
+        self.target = f"{'127.0.0.1' if service.host in ('0.0.0.0', '') else service.host}:{port}"  # noqa: S104 - shown, not bound
+        await self._health.start()
+        await self._server.start()
+
+    async def _start_status(self) -> None:
+        service = self.config.service
+        if service.status_page is None and service.status_host not in LOOPBACK:
+            return
+        self._status = StatusServer(self.shared)
+        try:
+            await self._status.start(service.status_host, service.status_port)
+        except OSError:
+            if service.status_page:
+                raise StartProblem(
+                    f"cannot serve the status page on {service.status_host}:{service.status_port}: the port is in use"
+                ) from None
+            self._status = None
+            log.warning("the status page is off: its port is in use", port=service.status_port)
+
+    @property
+    def status_port(self) -> int | None:
+        return self._status.port if self._status is not None else None
+
+    # --- while running -----------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        await self.shared.router.refresh()
+        await self._health.set_ready(self.shared.router.ready())
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(READY_PERIOD)
+            self.shared.metrics.live.set(len(self.shared.door.live))
+            await self._look()
+
+    async def reload(self) -> list[str]:
+        """Reads configuration and secrets again. Raises ConfigError or ConfigProblem, having changed nothing."""
+        async with self._reloading:
+            config = load_config(self._path, self._environ)
+            tokens = caller_tokens(config, self._environ)
+            changes = await self.shared.router.reload(config, self._environ)
+            fixed = [key for key in ("host", "port", "workers", "tls") if getattr(config.service, key) != getattr(self.config.service, key)]
+            changes += [f"service.{key} takes effect after a restart." for key in fixed]
+            self.shared.door.settings, self.shared.door.tokens = config.service, tokens
+            self.config = config
+            log.info("reloaded", changes=len(changes))
+            return changes
+
+    # --- the end -------------------------------------------------------------------------------
+
+    async def stop(self, grace: float) -> None:
+        """Not ready; no new requests; streams may end within `grace` seconds; the rest ends with a clear status."""
+        door = self.shared.door
+        if self._watch is not None:
+            self._watch.cancel()
+        door.draining = True
+        await self._health.drain()
+        stopping = asyncio.ensure_future(self._server.stop(grace))
+        await asyncio.wait([stopping], timeout=max(0.0, grace - GOODBYE))
+        for task in list(door.live.values()):
+            task.cancel()
+        await stopping
+        if self._status is not None:
+            await self._status.stop()
+        await self.shared.router.close()
+        self.shared.traces.close()
+
+
+def check_exposure(config: Config) -> None:
+    """Open ports without TLS are loopback's, unless the operator insists in writing. Raises StartProblem."""
+    service = config.service
+    if service.host in LOOPBACK or service.tls is not None:
+        return
+    if not service.insecure:
+        raise StartProblem(
+            f"service.host is {service.host!r}, which is not loopback, and there is no TLS: set [service.tls], "
+            "or insist with service.insecure = true"
+        )
+    log.warning("listening without TLS beyond loopback, as service.insecure says", host=service.host, callers=len(service.callers))
+
+
+def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
+    """Raises ConfigProblem for callers without a token."""
+    found: dict[str, str] = {}
+    problems: list[tuple[str, str]] = []
+    for name, caller in config.service.callers.items():
+        key = f"service.callers.{name}.token_env"
+        try:
+            secret = find_secret(caller.token_env, environ)
+        except SecretProblem as error:
+            problems.append((key, str(error)))
+            continue
+        if secret is None:
+            problems.append((key, f"the variable {caller.token_env} (or {caller.token_env}_FILE) is not set"))
+        elif secret.value in found.values():
+            problems.append((key, "another caller has the same token"))
+        else:
+            found[name] = secret.value
+    if problems:
+        raise ConfigProblem(problems)
+    return Tokens(config.service.callers, found)
+
+
+def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
+    """Raises ConfigProblem when Redis is wanted and its variable is empty."""
+    if config.state.backend == "memory":
+        return None
+    secret = find_secret(config.state.redis_url_env, environ)
+    if secret is None and config.state.backend == "redis":
+        raise ConfigProblem([("state.backend", f"is 'redis', and the variable {config.state.redis_url_env} is not set")])
+    return secret.value if secret else None
+
+
+def load(path: Path | None = None) -> Config:
+    """The configuration of this process. Raises ConfigError."""
+    return load_config(path, os.environ)
+
+
+__all__ = ["ConfigError", "ConfigProblem", "Server", "StartProblem", "load"]

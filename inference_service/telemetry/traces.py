@@ -1,0 +1,102 @@
+"""One trace from the caller to the upstream, where an OTLP endpoint is configured; else nothing at all.
+
+Spans follow OpenTelemetry's GenAI conventions and hold names and numbers, never text. The extra `telemetry` is needed.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from antiphon.config.model import Telemetry
+from inference_service.routing.observer import AttemptEnd
+
+if TYPE_CHECKING:
+    from inference_service.api.door import Admission
+
+
+class RequestSpan:
+    """Of one request; the spans of its upstream calls are its children."""
+
+    def __init__(self, traces: "Traces", request_id: str, span: Any) -> None:
+        self._traces, self._request_id, self._span = traces, request_id, span
+
+    def end(self, failure: str) -> None:
+        self._traces.running.pop(self._request_id, None)
+        if self._span is not None:
+            if failure:
+                self._span.set_attribute("error.type", failure)
+            self._span.end()
+
+
+class Traces:
+    """Raises ConfigProblem-free: without an endpoint every call is nothing."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.running: dict[str, Any] = {}
+        self._tracer: Any = None
+        self._provider: Any = None
+        if telemetry.otlp_endpoint:
+            self._set_up(telemetry)
+
+    def _set_up(self, telemetry: Telemetry) -> None:
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
+
+        self._provider = TracerProvider(
+            resource=Resource.create({"service.name": "antiphon"}),
+            sampler=ParentBasedTraceIdRatio(telemetry.trace_share),
+        )
+        endpoint = telemetry.otlp_endpoint or ""
+        exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https"))
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("antiphon")
+
+    def request(self, operation: str, model: str, admission: "Admission") -> RequestSpan:
+        if self._tracer is None:
+            return RequestSpan(self, admission.request_id, None)
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+        parent = TraceContextTextMapPropagator().extract({"traceparent": admission.trace_parent})
+        attributes = {
+            "gen_ai.operation.name": operation,
+            "gen_ai.request.model": model[:200],
+            "antiphon.request_id": admission.request_id,
+        }
+        span = self._tracer.start_span(f"{operation} {model[:80]}", context=parent, attributes=attributes)
+        self.running[admission.request_id] = span
+        return RequestSpan(self, admission.request_id, span)
+
+    def attempt_ended(self, end: AttemptEnd) -> None:
+        """The upstream call as a finished child span."""
+        if self._tracer is None:
+            return
+        import time  # noqa: PLC0415
+
+        from opentelemetry import trace  # noqa: PLC0415
+
+        parent = self.running.get(end.request_id)
+        context = trace.set_span_in_context(parent) if parent is not None else None
+        now = time.time_ns()
+        attributes: dict[str, Any] = {
+            "antiphon.deployment": end.deployment,
+            "antiphon.credential": end.credential,
+            "antiphon.hedge": end.hedge,
+        }
+        if end.usage is not None:
+            attributes["gen_ai.usage.input_tokens"] = end.usage.prompt_tokens
+            attributes["gen_ai.usage.output_tokens"] = end.usage.completion_tokens
+        if end.failure:
+            attributes["error.type"] = end.failure
+            attributes["http.response.status_code"] = end.http_status
+        span = self._tracer.start_span(
+            f"upstream {end.deployment}",
+            context=context,
+            start_time=now - int(end.duration * 1e9),
+            attributes=attributes,
+        )
+        span.end(now)
+
+    def close(self) -> None:
+        if self._provider is not None:
+            self._provider.shutdown()

@@ -1,0 +1,61 @@
+"""TLS and mutual TLS for the server; renewed certificates are taken without a restart."""
+
+import time
+from pathlib import Path
+
+import grpc
+import structlog
+
+from antiphon.config.model import Tls
+
+log = structlog.get_logger(__name__)
+
+
+class TlsProblem(Exception):  # noqa: N818 - what is wrong, for a person
+    """A file of [service.tls] cannot be used."""
+
+
+def credentials(tls: Tls) -> grpc.ServerCredentials:
+    """Raises TlsProblem."""
+    source = _Source(tls)
+    first = source.read()
+    return grpc.dynamic_ssl_server_credentials(first, source.fetch, require_client_authentication=tls.client_ca is not None)
+
+
+class _Source:
+    """Looks at the files when a connection comes, at most every `reload_seconds`; called from gRPC's own threads."""
+
+    def __init__(self, tls: Tls) -> None:
+        self._tls = tls
+        self._seen: tuple[float, ...] = ()
+        self._looked = 0.0
+
+    def _paths(self) -> list[Path]:
+        return [self._tls.key, self._tls.certificate, *([self._tls.client_ca] if self._tls.client_ca else [])]
+
+    def read(self) -> grpc.ServerCertificateConfiguration:
+        try:
+            self._seen = tuple(path.stat().st_mtime for path in self._paths())
+            key, chain, *authority = (path.read_bytes() for path in self._paths())
+        except OSError as error:
+            raise TlsProblem(f"service.tls: {error.filename} cannot be read: {error.strerror}") from error
+        for path, data in zip(self._paths(), (key, chain, *authority), strict=True):
+            if b"-----BEGIN" not in data:
+                raise TlsProblem(f"service.tls: {path} is not a PEM file")
+        self._looked = time.monotonic()
+        return grpc.ssl_server_certificate_configuration([(key, chain)], root_certificates=authority[0] if authority else None)
+
+    def fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        """None: nothing new."""
+        if time.monotonic() - self._looked < self._tls.reload_seconds:
+            return None
+        self._looked = time.monotonic()
+        try:
+            if tuple(path.stat().st_mtime for path in self._paths()) == self._seen:
+                return None
+            renewed = self.read()
+        except (OSError, TlsProblem):
+            log.warning("the renewed certificate cannot be used; the former one stays")
+            return None
+        log.info("the certificate was renewed")
+        return renewed
