@@ -65,7 +65,9 @@ class Server:
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
         memory = MemoryStore(spec)
-        self._store = SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
+        self._store = (
+            SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
+        )
         router = Router(config, parts, self._store, observer)
         door = Door(config.service, tokens, Budgets(redis_url, config.state.prefix))
         self.shared = Shared(router, door, metrics, Ledger(), traces)
@@ -85,8 +87,10 @@ class Server:
             max_request_bytes=service.max_request_bytes, longest_stream=longest, share_port=service.workers > 1
         )
         self._server = grpc.aio.server(options=options)
-        inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(Inference(self.shared), self._server)  # type: ignore[no-untyped-call]
-        operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(Operations(self.shared, self.reload), self._server)  # type: ignore[no-untyped-call]
+        inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(Inference(self.shared), self._server)
+        operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(
+            Operations(self.shared, self.reload), self._server
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         add_reflection(self._server)
         address = f"[{service.host}]:{service.port}" if ":" in service.host else f"{service.host}:{service.port}"
@@ -96,7 +100,11 @@ class Server:
             else:
                 port = self._server.add_insecure_port(address)
         except (RuntimeError, tls.TlsProblem) as error:
-            reason = str(error) if isinstance(error, tls.TlsProblem) else "the port is in use or the address is not this machine's"
+            reason = (
+                str(error)
+                if isinstance(error, tls.TlsProblem)
+                else "the port is in use or the address is not this machine's"
+            )
             raise StartProblem(f"cannot listen on {address}: {reason}") from error
         self.target = f"{'127.0.0.1' if service.host in ('0.0.0.0', '') else service.host}:{port}"  # noqa: S104 - shown, not bound
         await self._health.start()
@@ -139,7 +147,11 @@ class Server:
             config = load_config(self._path, self._environ)
             tokens = caller_tokens(config, self._environ)
             changes = await self.shared.router.reload(config, self._environ)
-            fixed = [key for key in ("host", "port", "workers", "tls") if getattr(config.service, key) != getattr(self.config.service, key)]
+            fixed = [
+                key
+                for key in ("host", "port", "workers", "tls")
+                if getattr(config.service, key) != getattr(self.config.service, key)
+            ]
             changes += [f"service.{key} takes effect after a restart." for key in fixed]
             self.shared.door.settings, self.shared.door.tokens = config.service, tokens
             self.config = config
@@ -176,7 +188,11 @@ def check_exposure(config: Config) -> None:
             f"service.host is {service.host!r}, which is not loopback, and there is no TLS: set [service.tls], "
             "or insist with service.insecure = true"
         )
-    log.warning("listening without TLS beyond loopback, as service.insecure says", host=service.host, callers=len(service.callers))
+    log.warning(
+        "listening without TLS beyond loopback, as service.insecure says",
+        host=service.host,
+        callers=len(service.callers),
+    )
 
 
 def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
@@ -207,7 +223,9 @@ def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
         return None
     secret = find_secret(config.state.redis_url_env, environ)
     if secret is None and config.state.backend == "redis":
-        raise ConfigProblem([("state.backend", f"is 'redis', and the variable {config.state.redis_url_env} is not set")])
+        raise ConfigProblem(
+            [("state.backend", f"is 'redis', and the variable {config.state.redis_url_env} is not set")]
+        )
     return secret.value if secret else None
 
 

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import structlog
@@ -19,7 +20,9 @@ def credentials(tls: Tls) -> grpc.ServerCredentials:
     """Raises TlsProblem."""
     source = _Source(tls)
     first = source.read()
-    return grpc.dynamic_ssl_server_credentials(first, source.fetch, require_client_authentication=tls.client_ca is not None)
+    return grpc.dynamic_ssl_server_credentials(
+        first, source.fetch, require_client_authentication=tls.client_ca is not None
+    )
 
 
 class _Source:
@@ -43,10 +46,12 @@ class _Source:
             if b"-----BEGIN" not in data:
                 raise TlsProblem(f"service.tls: {path} is not a PEM file")
         self._looked = time.monotonic()
-        return grpc.ssl_server_certificate_configuration([(key, chain)], root_certificates=authority[0] if authority else None)
+        return grpc.ssl_server_certificate_configuration(
+            [(key, chain)], root_certificates=authority[0] if authority else None
+        )
 
-    def fetch(self) -> grpc.ServerCertificateConfiguration | None:
-        """None: nothing new."""
+    def fetch(self) -> Any:
+        """A new configuration; None: nothing new."""
         if time.monotonic() - self._looked < self._tls.reload_seconds:
             return None
         self._looked = time.monotonic()

@@ -14,7 +14,9 @@ from inference_service.usage.ledger import HOUR, KEPT_HOURS
 SOON = 10.0  # seconds a listing may take
 
 
-async def list_models(shared: Shared, request: models_pb2.ListModelsRequest, context: Context) -> models_pb2.ListModelsResponse:
+async def list_models(
+    shared: Shared, request: models_pb2.ListModelsRequest, context: Context
+) -> models_pb2.ListModelsResponse:
     answer = models_pb2.ListModelsResponse(max_request_bytes=shared.door.settings.max_request_bytes)
 
     async def handle(_: Admission) -> None:
@@ -54,7 +56,10 @@ async def get_usage(shared: Shared, request: usage_pb2.GetUsageRequest, context:
         since -= since % HOUR
         everybody = admission.caller == LOCAL or Scope.OPERATE in admission.config.scopes
         rows = shared.ledger.rows(
-            caller=None if everybody else admission.caller, tenant=request.caller.tenant_id, user=request.caller.user_id, since=since
+            caller=None if everybody else admission.caller,
+            tenant=request.caller.tenant_id,
+            user=request.caller.user_id,
+            since=since,
         )
         for deployment, sums in rows:
             values: dict[str, Any] = vars(sums)

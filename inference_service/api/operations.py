@@ -17,7 +17,11 @@ from inference_service.routing.snapshot import CredentialSnapshot, DeploymentSna
 SHORTEST, LONGEST, USUAL = 0.25, 60.0, 1.0
 A_DAY = 86_400.0
 STARTED = time.time()
-BACKENDS = {"memory": pb.STATE_BACKEND_MEMORY, "redis": pb.STATE_BACKEND_REDIS, "redis_lost": pb.STATE_BACKEND_REDIS_LOST}
+BACKENDS = {
+    "memory": pb.STATE_BACKEND_MEMORY,
+    "redis": pb.STATE_BACKEND_REDIS,
+    "redis_lost": pb.STATE_BACKEND_REDIS_LOST,
+}
 CREDENTIALS = {
     "ready": pb.CREDENTIAL_STATE_READY,
     "cooldown": pb.CREDENTIAL_STATE_COOLDOWN,
@@ -46,7 +50,9 @@ async def watch_status(shared: Shared, request: pb.WatchStatusRequest, context: 
     async def handle(_: Admission) -> None:
         seconds = request.interval.ToNanoseconds() / 1e9 if request.HasField("interval") else USUAL
         if not SHORTEST <= seconds <= LONGEST:
-            await status.refuse_violations(context, [("interval", f"is {seconds:g} s; {SHORTEST} s to {LONGEST:g} s is allowed")])
+            await status.refuse_violations(
+                context, [("interval", f"is {seconds:g} s; {SHORTEST} s to {LONGEST:g} s is allowed")]
+            )
         while not shared.door.draining:
             await context.write(pb.WatchStatusResponse(status=await now(shared)))
             await asyncio.sleep(seconds)
@@ -120,7 +126,9 @@ def _providers(made: pb.Status, seen: Snapshot, shared: Shared) -> None:
 
 
 def _credential(one: CredentialSnapshot) -> pb.CredentialStatus:
-    made = pb.CredentialStatus(name=one.label, state=CREDENTIALS[one.state], in_flight=one.in_flight, reason=one.reason, calls=one.calls)
+    made = pb.CredentialStatus(
+        name=one.label, state=CREDENTIALS[one.state], in_flight=one.in_flight, reason=one.reason, calls=one.calls
+    )
     if one.wakes_at:
         made.wakes_at.CopyFrom(convert.timestamp(one.wakes_at))
     if one.remaining is not None:

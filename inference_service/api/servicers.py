@@ -34,16 +34,18 @@ class Inference(inference_service_pb2_grpc.InferenceServiceServicer):
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
 
-    async def Chat(self, request: chat_pb2.ChatRequest, context: Context) -> None:  # type: ignore[override] # noqa: N802 - it writes
+    async def Chat(self, request: chat_pb2.ChatRequest, context: Context) -> None:  # type: ignore[override] # it writes
         await chat.chat(self._shared, request, context)
 
-    async def Image(self, request: image_pb2.ImageRequest, context: Context) -> None:  # type: ignore[override] # noqa: N802 - it writes
+    async def Image(self, request: image_pb2.ImageRequest, context: Context) -> None:  # type: ignore[override] # it writes
         await image.image(self._shared, request, context)
 
-    async def ListModels(self, request: models_pb2.ListModelsRequest, context: Context) -> models_pb2.ListModelsResponse:  # noqa: N802
+    async def ListModels(
+        self, request: models_pb2.ListModelsRequest, context: Context
+    ) -> models_pb2.ListModelsResponse:
         return await listing.list_models(self._shared, request, context)
 
-    async def GetUsage(self, request: usage_pb2.GetUsageRequest, context: Context) -> usage_pb2.GetUsageResponse:  # noqa: N802
+    async def GetUsage(self, request: usage_pb2.GetUsageRequest, context: Context) -> usage_pb2.GetUsageResponse:
         return await listing.get_usage(self._shared, request, context)
 
 
@@ -51,16 +53,16 @@ class Operations(operations_service_pb2_grpc.OperationsServiceServicer):
     def __init__(self, shared: Shared, do_reload: operations.Reload) -> None:
         self._shared, self._reload = shared, do_reload
 
-    async def GetStatus(  # noqa: N802
+    async def GetStatus(
         self, request: operations_pb2.GetStatusRequest, context: Context
     ) -> operations_pb2.GetStatusResponse:
         del request  # it is empty
         return await operations.get_status(self._shared, context)
 
-    async def WatchStatus(self, request: operations_pb2.WatchStatusRequest, context: Context) -> None:  # type: ignore[override] # noqa: N802 - it writes
+    async def WatchStatus(self, request: operations_pb2.WatchStatusRequest, context: Context) -> None:  # type: ignore[override] # it writes
         await operations.watch_status(self._shared, request, context)
 
-    async def ReloadConfig(  # noqa: N802
+    async def ReloadConfig(
         self, request: operations_pb2.ReloadConfigRequest, context: Context
     ) -> operations_pb2.ReloadConfigResponse:
         del request  # it is empty
@@ -94,7 +96,7 @@ class _Reflection(reflection_grpc.ServerReflectionServicer):
     def __init__(self) -> None:
         self._answers = reflection.ReflectionServicer(NAMES)
 
-    async def ServerReflectionInfo(  # type: ignore[override] # noqa: N802
+    async def ServerReflectionInfo(
         self, requests: AsyncIterator[reflection_pb2.ServerReflectionRequest], context: Context
     ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
         async for request in requests:
@@ -111,4 +113,6 @@ def add_reflection(server: grpc.aio.Server) -> None:
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler}),))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler}),)
+    )

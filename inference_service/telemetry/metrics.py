@@ -57,10 +57,18 @@ class Metrics:
         self._first: dict[str, deque[float]] = {}
         base = ("gen_ai_operation_name", "gen_ai_request_model")
         self.operation = Histogram(
-            "gen_ai_server_request_duration_seconds", "Whole requests", (*base, "error_type"), buckets=DURATIONS, registry=self.registry
+            "gen_ai_server_request_duration_seconds",
+            "Whole requests",
+            (*base, "error_type"),
+            buckets=DURATIONS,
+            registry=self.registry,
         )
         self.first_token = Histogram(
-            "gen_ai_server_time_to_first_token_seconds", "Arrival to first delta", base, buckets=DURATIONS, registry=self.registry
+            "gen_ai_server_time_to_first_token_seconds",
+            "Arrival to first delta",
+            base,
+            buckets=DURATIONS,
+            registry=self.registry,
         )
         self.client_operation = Histogram(
             "gen_ai_client_operation_duration_seconds",
@@ -76,17 +84,29 @@ class Metrics:
             buckets=TOKENS,
             registry=self.registry,
         )
-        self.discarded = Counter("antiphon_discarded_tokens", "Tokens whose text reached nobody", ("deployment",), registry=self.registry)
+        self.discarded = Counter(
+            "antiphon_discarded_tokens", "Tokens whose text reached nobody", ("deployment",), registry=self.registry
+        )
         self.handovers = Counter(
-            "antiphon_handovers", "Answers that moved", ("from_deployment", "to_deployment", "reason"), registry=self.registry
+            "antiphon_handovers",
+            "Answers that moved",
+            ("from_deployment", "to_deployment", "reason"),
+            registry=self.registry,
         )
         self.hedges = Counter("antiphon_hedges", "Second attempts", ("deployment", "won"), registry=self.registry)
         self.waits = Counter(
-            "antiphon_wait_seconds", "Time requests waited for a credential or a model", ("deployment",), registry=self.registry
+            "antiphon_wait_seconds",
+            "Time requests waited for a credential or a model",
+            ("deployment",),
+            registry=self.registry,
         )
         self.live = Gauge("antiphon_live_requests", "Requests running now", registry=self.registry)
-        self.in_flight = Gauge("antiphon_pool_in_flight", "Upstream calls running", ("provider",), registry=self.registry)
-        self.credentials = Gauge("antiphon_pool_credentials", "Credentials by state", ("provider", "state"), registry=self.registry)
+        self.in_flight = Gauge(
+            "antiphon_pool_in_flight", "Upstream calls running", ("provider",), registry=self.registry
+        )
+        self.credentials = Gauge(
+            "antiphon_pool_credentials", "Credentials by state", ("provider", "state"), registry=self.registry
+        )
         self.breakers = Gauge("antiphon_breaker_open", "1 while not closed", ("deployment",), registry=self.registry)
         self.degraded = Gauge("antiphon_state_degraded", "1 while Redis is configured and lost", registry=self.registry)
 
@@ -202,7 +222,9 @@ class Metrics:
         for provider in snapshot.providers:
             self.in_flight.labels(provider.name).set(sum(one.in_flight for one in provider.credentials))
             for state in ("ready", "cooldown", "quarantine"):
-                self.credentials.labels(provider.name, state).set(sum(one.state == state for one in provider.credentials))
+                self.credentials.labels(provider.name, state).set(
+                    sum(one.state == state for one in provider.credentials)
+                )
             for one in provider.deployments:
                 self.breakers.labels(one.name).set(one.breaker != "closed")
         self.degraded.set(snapshot.backend == "redis_lost")

@@ -1,0 +1,50 @@
+"""From start to end of the process: ready line, signals, drain."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from antiphon.config.load import ConfigError
+from antiphon.config.model import Config
+from antiphon.telemetry.logs import set_up_logs
+from inference_service.routing.build import ConfigProblem
+from inference_service.server import Server
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(config: Config, environ: dict[str, str], path: Path | None) -> None:
+    """Runs until SIGTERM or SIGINT. Raises StartProblem, ConfigError or ConfigProblem when it cannot start."""
+    set_up_logs(config.telemetry, "inference")
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, ended.set)
+    server = Server(config, environ, path)
+    await server.start()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def on_hangup() -> None:
+        task = loop.create_task(reload(server))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    if server.status_port is not None:
+        log.info("status page", url=f"http://{config.service.status_host}:{server.status_port}/")
+    sys.stdout.write(f"ready: {server.target}\n")
+    sys.stdout.flush()
+    await ended.wait()
+    log.info("draining", running=len(server.shared.door.live), grace=config.service.grace)
+    await server.stop(server.config.service.grace)
+
+
+async def reload(server: Server) -> None:
+    """SIGHUP: a configuration with a mistake changes nothing, and the log says what is wrong."""
+    try:
+        await server.reload()
+    except (ConfigError, ConfigProblem) as error:
+        log.error("the configuration was not reloaded", problems=[f"{key}: {text}" for key, text in error.problems])  # noqa: TRY400
