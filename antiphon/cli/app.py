@@ -1,0 +1,203 @@
+"""The command `antiphon`: what each subcommand takes. The work is in the files beside; heavy imports wait until then.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 nobody could answer, 4 refused, 130 interrupted.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="antiphon",
+    help="Chat and pictures from many providers that never go silent. Begin with `antiphon up`.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Target = Annotated[
+    str | None, typer.Option("--target", "-t", help="Where the service is: host:port. Else the configuration says.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again until Ctrl-C.")]
+
+
+@app.command()
+def up() -> None:
+    """Start the service, then the bot if DISCORD_TOKEN is set, else a chat in this terminal."""
+    from antiphon.cli.up import up as work
+
+    raise typer.Exit(work(dict(os.environ)))
+
+
+@app.command()
+def serve() -> None:
+    """Start the inference service only. It prints `ready: host:port` when it can answer."""
+    replace_by("inference_service")
+
+
+@app.command()
+def bot() -> None:
+    """Start the Discord bot only. It needs DISCORD_TOKEN and a running service."""
+    replace_by("discord_bot")
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Check the configuration and ask every provider a smallest question; says what to do about each problem."""
+    replace_by("inference_service", "check", *(["--json"] if as_json else []))
+
+
+@app.command()
+def chat(
+    prompt: Annotated[
+        list[str] | None, typer.Argument(help="The question. Without one on a terminal: a conversation.")
+    ] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="A model that `antiphon models` lists.")] = "",
+    system: Annotated[str, typer.Option("--system", "-s", help="Instructions for the whole conversation.")] = "",
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", "-i", help="A picture to look at; may be repeated.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=2, help="0: always the likeliest word, up to 2.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer in tokens.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same answer, as far as the model can.")] = None,
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="Show the model's reasoning too, in grey.")] = False,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for the whole answer.")] = None,
+    target: Target = None,
+    as_json: Json = False,
+) -> None:
+    """Ask and see the answer as it is written. Reads standard input, too: git diff | antiphon chat "Review this"."""
+    from antiphon.cli import chat as work
+    from antiphon.events import Sampling
+
+    asked = work.Asked(
+        prompt=" ".join(prompt or []),
+        model=model,
+        system=system,
+        images=tuple(image or ()),
+        sampling=Sampling(temperature=temperature, max_tokens=max_tokens, seed=seed),
+        reasoning=reasoning,
+        timeout=timeout,
+        as_json=as_json,
+    )
+    run(work.chat(asked, target))
+
+
+@app.command()
+def image(
+    prompt: Annotated[list[str], typer.Argument(help="What to draw.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="The file; its ending chooses the format. Several become fox-1.png, fox-2.png …"
+        ),
+    ] = Path("image.png"),
+    model: Annotated[str, typer.Option("--model", "-m", help="A model that `antiphon models` lists.")] = "image",
+    size: Annotated[str, typer.Option(help="Exact size, such as 1024x768.")] = "",
+    aspect: Annotated[str, typer.Option(help="Proportion, such as 16:9.")] = "",
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same picture.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=150, help="Denoising steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(min=0, max=50, help="How closely to follow the prompt.")] = None,
+    negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=4, help="How many pictures.")] = 1,
+    input_image: Annotated[Path | None, typer.Option("--input", help="A picture to start from.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for all of it.")] = None,
+    target: Target = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a picture into a file, with a progress bar."""
+    from antiphon.cli import image as work
+
+    asked = work.Asked(
+        prompt=" ".join(prompt),
+        output=output,
+        model=model,
+        size=work.pair(size, "x", "--size"),
+        aspect=work.pair(aspect, ":", "--aspect"),
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        negative=negative,
+        count=count,
+        input_image=input_image,
+        timeout=timeout,
+        as_json=as_json,
+    )
+    run(work.image(asked, target))
+
+
+@app.command()
+def models(
+    task: Annotated[str, typer.Argument(help="chat or image; all without it.")] = "",
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also every deployment of every provider.")] = False,
+    target: Target = None,
+    as_json: Json = False,
+) -> None:
+    """List what can be asked for."""
+    from antiphon.cli import listing
+
+    run(listing.models(task, target, everything=everything, as_json=as_json))
+
+
+@app.command()
+def usage(target: Target = None, as_json: Json = False) -> None:
+    """Show what was used, by deployment."""
+    from antiphon.cli import listing
+
+    run(listing.usage(target, as_json=as_json))
+
+
+@app.command()
+def status(watch: Watch = False, target: Target = None, as_json: Json = False) -> None:
+    """Show tokens and when they wake, deployments, breakers and handovers."""
+    from antiphon.cli import status as work
+
+    run(work.status(target, watch=watch, as_json=as_json))
+
+
+@app.command()
+def reload(target: Target = None) -> None:
+    """Make the service read its configuration and secrets again, without dropping a stream."""
+    from antiphon.cli import listing
+
+    run(listing.reload(target))
+
+
+@app.command()
+def health(target: Target = None) -> None:
+    """Exit with 0 when the service can answer now, else with 3. For containers."""
+    from antiphon.cli import listing
+
+    run(listing.health(target))
+
+
+def replace_by(module: str, *arguments: str) -> None:
+    """This process becomes that one: signals and the terminal are then its own."""
+    command = [sys.executable, "-m", module, *arguments]
+    if sys.platform == "win32":
+        import subprocess
+
+        raise typer.Exit(subprocess.call(command))
+    os.execv(sys.executable, command)
+
+
+def run(work: Any) -> None:
+    from antiphon.cli.output import run_to_exit_code
+
+    raise typer.Exit(run_to_exit_code(work))
+
+
+def main() -> int:
+    """The exit code. Whatever goes wrong, no stack trace reaches the terminal."""
+    try:
+        app(standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

@@ -1,0 +1,194 @@
+"""The two streams: protobuf in, plain events out, the answer kept whole by the one rule of the contract."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+
+from antiphon import errors, events, wire
+from antiphon.v1 import chat_pb2, image_pb2
+
+CONNECT_TIMEOUT = 5.0  # seconds in which a service that is down or restarting may come back
+
+
+class _Stream:
+    """One call. Starts when it is iterated; `cancel` ends it at once, also upstream."""
+
+    def __init__(self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str) -> None:
+        self._start, self._connect = start, connect
+        self._call: Any = None
+        self._cancelled = asyncio.Event()
+        self.request_id = request_id
+        self.deployment = ""
+        self.usages: list[events.Usage] = []
+
+    @property
+    def usage(self) -> events.Usage:
+        """The sum over all attempts; `estimated` if any part is."""
+        return events.Usage(
+            self.deployment,
+            sum(one.prompt_tokens for one in self.usages),
+            sum(one.completion_tokens for one in self.usages),
+            sum(one.reasoning_tokens for one in self.usages),
+            sum(one.images for one in self.usages),
+            any(one.estimated for one in self.usages),
+        )
+
+    def cancel(self) -> None:
+        """The iteration ends without an error; what arrived stays."""
+        self._cancelled.set()
+        if self._call is not None:
+            self._call.cancel()
+
+    def _so_far(self) -> str:
+        return ""
+
+    async def _responses(self) -> AsyncIterator[Any]:
+        """Raises AntiphonError."""
+        if self._cancelled.is_set():
+            return
+        try:
+            await self._connect()
+            self._call = self._start()
+            async for response in self._call:
+                yield response
+        except grpc.aio.AioRpcError as failed:
+            if self._cancelled.is_set() and failed.code() == grpc.StatusCode.CANCELLED:
+                return
+            raise wire.error_of(failed, self._so_far()) from None
+        except asyncio.CancelledError:
+            # Either this task was cancelled, or only the call by `cancel`.
+            task = asyncio.current_task()
+            if self._cancelled.is_set() and (task is None or not task.cancelling()):
+                return
+            raise
+        finally:
+            if self._call is not None and not self._call.done():
+                self._call.cancel()
+
+
+class ChatStream(_Stream):
+    """Iterate once. `text` is the answer so far, `reasoning` apart from it; `finished` is set at the end."""
+
+    def __init__(self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str) -> None:
+        super().__init__(start, connect, request_id)
+        self._pieces: list[str] = []
+        self._reasoning: list[str] = []
+        self.finished: events.Finished | None = None
+
+    @property
+    def text(self) -> str:
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(self._reasoning)
+
+    def _so_far(self) -> str:
+        return self.text
+
+    async def __aiter__(self) -> AsyncIterator[events.ChatEvent]:
+        async for response in self._responses():
+            event = self._event(response)
+            if event is not None:
+                yield event
+        if self._cancelled.is_set():
+            return
+        if self.finished is None:
+            broken = errors.Interrupted("the answer ended without its end", request_id=self.request_id)
+            broken.text = self.text
+            raise broken
+        if len(self.text) != self.finished.total_chars:
+            text = f"the answer has {len(self.text)} characters and should have {self.finished.total_chars}"
+            raise errors.AnswerIncomplete(text, request_id=self.request_id)
+
+    def _event(self, response: chat_pb2.ChatResponse) -> events.ChatEvent | None:
+        match response.WhichOneof("event"):
+            case "delta":
+                self._pieces.append(response.delta)
+                return events.Delta(response.delta)
+            case "reasoning":
+                self._reasoning.append(response.reasoning)
+                return events.Reasoning(response.reasoning)
+            case "started":
+                self.request_id, self.deployment = response.started.request_id, response.started.deployment
+                return wire.started(response.started)
+            case "handover":
+                self._pieces = [self.text[: response.handover.keep_chars]]
+                self.deployment = response.handover.to_deployment
+                return wire.handover(response.handover)
+            case "progress":
+                return wire.progress(response.progress)
+            case "notice":
+                return wire.notice(response.notice)
+            case "usage":
+                self.usages.append(wire.usage(response.usage))
+                return self.usages[-1]
+            case "finished":
+                self.finished = wire.finished(response.finished)
+                self.deployment = self.finished.deployment
+                return self.finished
+        return None  # of a newer contract
+
+
+class ImageStream(_Stream):
+    """Iterate once. `pictures` holds those that have arrived whole."""
+
+    def __init__(self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str) -> None:
+        super().__init__(start, connect, request_id)
+        self.pictures: list[events.Picture] = []
+        self.finished: events.ImageFinished | None = None
+        self._header: image_pb2.ImageHeader | None = None
+        self._chunks: list[bytes] = []
+        self._missing = 0
+
+    async def __aiter__(self) -> AsyncIterator[events.ImageEvent]:
+        async for response in self._responses():
+            event = self._event(response)
+            if event is not None:
+                yield event
+        if not self._cancelled.is_set() and self.finished is None:
+            raise errors.Interrupted("the pictures ended without their end", request_id=self.request_id)
+
+    def _event(self, response: image_pb2.ImageResponse) -> events.ImageEvent | None:
+        match response.WhichOneof("event"):
+            case "started":
+                self.request_id, self.deployment = response.started.request_id, response.started.deployment
+                return wire.started(response.started)
+            case "progress":
+                return wire.progress(response.progress)
+            case "preview":
+                return events.Preview(response.preview.index, response.preview.mime_type, response.preview.data)
+            case "handover":
+                self.deployment = response.handover.to_deployment
+                return wire.handover(response.handover)
+            case "image":
+                self._header, self._chunks, self._missing = response.image, [], response.image.total_bytes
+            case "chunk":
+                self._chunks.append(response.chunk)
+                self._missing -= len(response.chunk)
+                if self._header is not None and self._missing <= 0:
+                    return self._whole(self._header)
+            case "notice":
+                return wire.notice(response.notice)
+            case "usage":
+                self.usages.append(wire.usage(response.usage))
+                return self.usages[-1]
+            case "finished":
+                self.finished = wire.image_finished(response.finished)
+                self.deployment = self.finished.deployment
+                return self.finished
+        return None
+
+    def _whole(self, header: image_pb2.ImageHeader) -> events.Picture:
+        if self._missing < 0:
+            raise errors.AnswerIncomplete("a picture has more bytes than announced", request_id=self.request_id)
+        seed = header.seed if header.HasField("seed") else None
+        data = b"".join(self._chunks)
+        self._chunks = []
+        made = events.Picture(header.index, header.mime_type, data, header.width, header.height, seed)
+        self.pictures.append(made)
+        return made
