@@ -1,0 +1,35 @@
+"""Every text that the bot shows, by key and language. One file of Fluent a language; English is the fallback."""
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from fluent.runtime import FluentBundle, FluentResource
+
+DEFAULT = "en"
+LANGUAGES = tuple(sorted(place.name.removesuffix(".ftl") for place in resources.files(__package__).iterdir() if place.name.endswith(".ftl")))
+
+
+@cache
+def bundle(language: str) -> FluentBundle:
+    made = FluentBundle([language], use_isolating=False)
+    made.add_resource(FluentResource(resources.files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8")))
+    return made
+
+
+def language_of(locale: str | None) -> str:
+    """"ru", "ru-RU" → "ru"; what there is no file for → English."""
+    short = (locale or DEFAULT).partition("-")[0].lower()
+    return short if short in LANGUAGES else DEFAULT
+
+
+def t(locale: str | None, key: str, **values: Any) -> str:
+    """The text in the language of the locale. Raises KeyError for a key that no language has."""
+    for language in (language_of(locale), DEFAULT):
+        found = bundle(language)
+        if found.has_message(key):
+            pattern = found.get_message(key).value
+            if pattern is not None:
+                text, _ = found.format_pattern(pattern, values)
+                return str(text)
+    raise KeyError(key)

@@ -1,0 +1,314 @@
+command-chat = чат
+command-chat-description = Задать вопрос; для ответа откроется отдельная ветка
+command-chat-prompt = вопрос
+command-chat-prompt-description = Что вы хотите узнать?
+command-chat-attachment = вложение
+command-chat-attachment-description = Картинка, текст, файл с кодом или PDF
+command-chat-private = лично
+command-chat-private-description = Вопрос и ответ увидите только вы
+command-image = картинка
+command-image-description = Нарисовать картинку
+command-image-prompt = описание
+command-image-prompt-description = Что нарисовать?
+command-image-shape = размер
+command-image-shape-description = square, wide, 16:9 или 1024x768
+command-image-count = число
+command-image-count-description = Сколько картинок, от 1 до 4
+command-image-negative = исключить
+command-image-negative-description = Чего на картинке быть не должно
+command-image-input = исходник
+command-image-input-description = Картинка, с которой начать
+command-image-seed = зерно
+command-image-seed-description = Одно и то же число даёт одну и ту же картинку
+command-image-steps = шаги
+command-image-steps-description = Больше шагов — больше деталей и времени
+command-image-spoiler = спойлер
+command-image-spoiler-description = Скрыть картинку до нажатия
+option-model = модель
+option-model-description = Кто будет отвечать
+option-persona = персона
+option-persona-description = В какой манере
+option-scope = где
+option-scope-description = Где это действует
+command-model = модель
+command-model-description = Выбрать, какая модель отвечает
+command-persona = персона
+command-persona-description = Выбрать манеру ответов
+command-persona-text = текст
+command-persona-text-description = Свои указания вместо готовой персоны
+command-close = закрыть
+command-close-description = Завершить разговор и убрать ветку в архив
+command-settings = настройки
+command-settings-description = Правила этого сервера (для тех, кто им управляет)
+command-usage = расход
+command-usage-description = Сколько использовали вы или этот сервер
+command-status = статус
+command-status-description = Кто сейчас может отвечать (для операторов)
+command-privacy = приватность
+command-privacy-description = Что о вас хранится; выгрузить или стереть
+command-help = помощь
+command-help-description = Как мной пользоваться
+menu-explain = Объяснить
+menu-summarise = Кратко
+menu-draw = Нарисовать это
+choice-conversation = этот разговор
+choice-channel = этот канал
+choice-me = я
+choice-default = по умолчанию
+
+state-thinking = Думаю…
+state-queued = В очереди: номер { $position }
+state-queued-eta = В очереди: номер { $position } · около { $seconds } с
+state-waiting = Жду свободную линию · около { $seconds } с
+state-working = { $stage }
+state-reasoning = Рассуждаю { $seconds } с
+state-stopped = Остановлено: { $who }
+state-cut-off = Модель дошла до предела длины.
+state-filtered = Фильтр поставщика оборвал ответ здесь.
+state-restart = Прервано перезапуском.
+state-history-cut = { $count ->
+    [one] { $count } самое старое сообщение больше не помещается и опущено.
+    [few] { $count } самых старых сообщения больше не помещаются и опущены.
+   *[other] { $count } самых старых сообщений больше не помещаются и опущены.
+}
+state-footer = { $model } · { $seconds } с
+state-done = Готово ↑
+state-whole-file = Весь ответ — в файле.
+state-private-thread = Личная ветка: { $thread }
+cursor = ▍
+
+button-stop = Стоп
+button-cancel = Отменить
+button-regenerate = Заново
+button-continue = Продолжить
+button-retry = Ещё раз
+button-reasoning = Рассуждения
+button-file = Скачать файлом
+button-share = Показать всем
+button-again = Ещё
+button-new-seed = Другое зерно
+button-edit-prompt = Изменить описание…
+button-use-input = Взять за основу
+button-delete = Удалить
+button-export = Выгрузить
+button-erase = Стереть всё
+button-erase-sure = Да, стереть всё
+button-no-store = Не хранить мои сообщения
+button-store = Снова хранить мои сообщения
+button-reset = Сбросить всё
+
+error-refused = На это поставщик не отвечает. Спросите иначе.
+error-unknown-model = Этой модели больше нет. Выберите другую командой /модель.
+error-unsupported = Сейчас никто здесь этого не умеет.
+error-invalid-request = Так не получится: { $problem }
+error-quota = Сейчас все линии исчерпаны.
+error-interrupted = Ответ оборвался, и закончить его было некому.
+error-incomplete = Ответ дошёл не целиком.
+error-unavailable = Сейчас ни одна модель не может ответить.
+error-connection = Служба ответов сейчас недоступна.
+error-deadline = Это заняло слишком много времени.
+error-service-access = Мне не позволено обращаться к службе ответов; пусть посмотрит тот, кто меня запускает.
+error-general = У меня что-то пошло не так.
+error-retry-at = Попробуйте ещё раз { $when }.
+error-retry-now = Попробуйте ещё раз.
+error-reference = номер { $reference }
+error-discord-channel-gone = Канала больше нет.
+error-discord-message-gone = Сообщения больше нет.
+error-discord-too-fast = Discord просит меня помедленнее.
+error-discord-old-message = Discord больше не даёт менять это сообщение.
+error-discord-too-large = Файл слишком велик для этого сервера.
+error-discord-no-access = Этот канал мне не виден.
+error-discord-no-dm = Вы не принимаете от меня личные сообщения.
+error-discord-permission = Мне здесь не хватает прав.
+error-discord-archived = Ветка в архиве.
+error-discord-thread-exists = Ветка уже есть.
+error-discord-thread-locked = Ветка закрыта.
+error-discord-too-many-threads = На этом сервере слишком много активных веток.
+error-discord-automod = AutoMod этого сервера не пропускает мой ответ.
+no-threads = Здесь мне нельзя создавать ветки, поэтому отвечаю в канале. Не хватает прав: создавать публичные ветки, писать в ветках.
+undelivered = Не удалось отправить ответ: { $reason }
+
+access-channel = В этом канале я не работаю.
+access-role = У вас нет роли, которой здесь можно мной пользоваться.
+access-control = Это может только тот, кто спросил, или модератор.
+access-manage = Для этого нужно право «Управлять сервером».
+access-operator = Это видят только операторы.
+access-pictures-off = Картинки на этом сервере выключены.
+access-mature = Такое рисуется только в каналах с возрастным ограничением.
+limit-concurrent = { $count ->
+    [one] У вас уже идёт { $count } ответ. Дождитесь его или остановите.
+    [few] У вас уже идут { $count } ответа. Дождитесь одного или остановите.
+   *[other] У вас уже идут { $count } ответов. Дождитесь одного или остановите.
+}
+limit-user-hour = За этот час вы использовали { $used } из { $limit } ответов. Следующий — { $when }.
+limit-user-day = За сегодня вы использовали { $used } из { $limit } ответов. Следующий — { $when }.
+limit-user-tokens = Ваши токены на сегодня исчерпаны. Следующий ответ — { $when }.
+limit-server-hour = Сервер использовал свои ответы за этот час (всего { $limit }). Следующий — { $when }.
+limit-server-day = Сервер использовал свои ответы за сегодня (всего { $limit }). Следующий — { $when }.
+limit-server-tokens = Токены сервера на сегодня исчерпаны. Следующий ответ — { $when }.
+limit-loop = Слишком много сообщений за минуту; сделаю паузу.
+stale = Этого у меня больше нет.
+nothing-to-stop = Этот ответ уже закончился.
+nothing-here = В этом сообщении не на что смотреть.
+
+notice-too-large = { $name } слишком велик (не больше { $limit } МБ) и пропущен.
+notice-too-many = { $count ->
+    [one] { $count } вложение — лишнее и пропущено.
+    [few] { $count } вложения — лишние и пропущены.
+   *[other] { $count } вложений — лишние и пропущены.
+}
+notice-unreadable = { $name } не читается и пропущен.
+notice-shortened = { $name } длинный; прочитано только начало.
+notice-pages = { $name }: страниц { $pages }; прочитаны первые { $limit }.
+
+image-drawing = Рисую «{ $prompt }»
+image-step = { $percent } % · { $stage }
+image-eta = ещё около { $seconds } с
+image-queue = В очереди: номер { $position }
+image-moved = Продолжаю на другом сервере
+image-done = { $model } · { $size } · зерно { $seed } · { $seconds } с
+image-done-no-seed = { $model } · { $size } · { $seconds } с
+image-cancelled = Отменено.
+image-alt = { $prompt } – картинка { $number } из { $count }
+image-preview-alt = Набросок
+image-bad-size = Это не размер: подойдут square, wide, 16:9 или 1024x768.
+image-bad-seed = Зерно — это целое число.
+image-empty-prompt = Скажите, что нарисовать.
+image-long-prompt = Слишком длинно: не больше 4 000 знаков.
+image-modal-title = Нарисовать снова
+image-modal-prompt = Описание
+image-modal-negative = Чего не рисовать
+image-modal-shape = Размер
+image-modal-seed = Зерно
+image-deleted = Удалено.
+
+model-set = Теперь отвечает { $model }; где: { $scope }.
+model-reset = Снова отвечает модель по умолчанию; где: { $scope }.
+model-unknown = Модели «{ $model }» нет.
+persona-set = Персона: { $persona }; где: { $scope }.
+persona-reset = Снова обычная манера; где: { $scope }.
+persona-unknown = Персоны «{ $persona }» нет.
+persona-own = ваши указания
+closed = Разговор завершён. Новое сообщение здесь откроет его снова.
+not-a-conversation = Это не мой разговор.
+
+settings-title = ## Настройки сервера { $server }
+settings-channels = Каналы, где я работаю: { $value }
+settings-roles = Роли, которым можно мной пользоваться: { $value }
+settings-model = Модель по умолчанию: { $value }
+settings-persona = Персона по умолчанию: { $value }
+settings-user-hour = Ответов участнику в час: { $value }
+settings-user-day = Ответов участнику в день: { $value }
+settings-server-day = Ответов серверу в день: { $value }
+settings-server-tokens = Токенов серверу в день: { $value }
+settings-pictures = Картинки: { $value }
+settings-archive = Ветки уходят в архив через: { $value }
+settings-footer = Подпись с моделью и временем: { $value }
+settings-on = включено
+settings-off = выключено
+settings-everywhere = все
+settings-everybody = всем
+settings-unlimited = без предела
+settings-default = по умолчанию
+settings-hours = { $count ->
+    [one] { $count } час
+    [few] { $count } часа
+   *[other] { $count } часов
+}
+settings-days = { $count ->
+    [one] { $count } день
+    [few] { $count } дня
+   *[other] { $count } дней
+}
+settings-choose-channels = Выберите каналы (пусто: все)
+settings-choose-roles = Выберите роли (пусто: всем)
+settings-toggle-pictures = Картинки вкл/выкл
+settings-toggle-footer = Подпись вкл/выкл
+settings-limits = Пределы и умолчания…
+settings-modal-title = Пределы и умолчания
+settings-modal-model = Модель по умолчанию (пусто: моя)
+settings-modal-persona = Персона по умолчанию (пусто: нет)
+settings-modal-user-day = Ответов участнику в день (0: без предела)
+settings-modal-server-day = Ответов серверу в день (0: без предела)
+settings-modal-archive = В архив через часов: 1, 24, 72, 168
+settings-bad-number = «{ $value }» — не целое число от 0 до 1 000 000.
+settings-saved = Сохранено.
+
+usage-title = ## Расход
+usage-me = Вы, за сутки: { $requests ->
+    [one] { $requests } ответ
+    [few] { $requests } ответа
+   *[other] { $requests } ответов
+}, токенов: { $tokens }, { $pictures ->
+    [one] { $pictures } картинка
+    [few] { $pictures } картинки
+   *[other] { $pictures } картинок
+}
+usage-me-month = Вы, за 30 дней: { $requests ->
+    [one] { $requests } ответ
+    [few] { $requests } ответа
+   *[other] { $requests } ответов
+}, токенов: { $tokens }, { $pictures ->
+    [one] { $pictures } картинка
+    [few] { $pictures } картинки
+   *[other] { $pictures } картинок
+}
+usage-server = Этот сервер, за сутки: { $requests ->
+    [one] { $requests } ответ
+    [few] { $requests } ответа
+   *[other] { $requests } ответов
+}, токенов: { $tokens }, { $pictures ->
+    [one] { $pictures } картинка
+    [few] { $pictures } картинки
+   *[other] { $pictures } картинок
+}
+usage-limit = Предел на сегодня: { $used } из { $limit }
+status-ready = Ответы возможны.
+status-not-ready = Сейчас никто не может ответить.
+status-live = Идёт сейчас: { $count }
+status-hour = За час: запросов { $requests }, с ошибкой { $failures }
+status-model = { $model }: { $state }
+
+privacy-text =
+    ## Что я о вас храню
+    { $conversations ->
+        [one] { $conversations } разговор
+        [few] { $conversations } разговора
+       *[other] { $conversations } разговоров
+    }, в них { $turns ->
+        [one] { $turns } вопрос
+        [few] { $turns } вопроса
+       *[other] { $turns } вопросов
+    } с ответами, { $pictures ->
+        [one] { $pictures } заказ картинки
+        [few] { $pictures } заказа картинок
+       *[other] { $pictures } заказов картинок
+    }, ваши настройки и счётчики. { $retention }
+    Вопросы и ответы уходят поставщику модели, чтобы получить ответ. Сами сообщения хранит Discord.
+privacy-retention = { $days ->
+    [0] Само ничего не стирается.
+    [one] Всё стирается через { $days } день.
+    [few] Всё стирается через { $days } дня.
+   *[other] Всё стирается через { $days } дней.
+}
+privacy-export = Всё, что я о вас храню:
+privacy-erase-sure = Будут стёрты ваши разговоры, заказы картинок, настройки и счётчики. Сообщения в Discord останутся. Точно?
+privacy-erased = Стёрто.
+privacy-not-stored = Отныне я не храню ваших сообщений и знаю лишь то, что стоит в ветке.
+privacy-stored = Я снова храню ваши сообщения.
+privacy-first = Я храню наш разговор, чтобы его продолжать; /приватность покажет, выгрузит и сотрёт его.
+
+help-text =
+    ## Здравствуйте
+    **Спросить:** `/чат` открывает ветку; просто пишите в ней дальше. Или упомяните меня, ответьте мне, напишите лично.
+    **Нарисовать:** `/картинка`, а потом кнопки под ней.
+    **Чужие сообщения:** правый щелчок → Приложения → *Объяснить*, *Кратко*, *Нарисовать это*.
+    **Показать:** прикладывайте картинки, тексты, код и PDF.
+    **Выбрать:** `/модель` и `/персона`. **Пределы:** `/расход`. **Ваши данные:** `/приватность`.
+help-no-content = На этом сервере я не могу читать сообщения, поэтому упоминайте меня в каждом.
+welcome =
+    Здравствуйте! Спрашивайте командой `/чат`, рисуйте командой `/картинка` или упомяните меня. Правила для сервера — в `/настройки`.
+    Вопросы уходят поставщику модели; `/приватность` расскажет, что хранится.
+explain-prompt = Объясни простыми словами и коротко следующее сообщение:
+summarise-prompt = Изложи следующее сообщение в нескольких предложениях:
+shared-by = Показывает { $who }
