@@ -12,7 +12,7 @@ from discord_bot.access import Asker
 from discord_bot.problems import describe, short_reference, utcnow
 
 if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+    pass
 
 log = structlog.get_logger(__name__)
 

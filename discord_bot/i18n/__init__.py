@@ -7,18 +7,26 @@ from typing import Any
 from fluent.runtime import FluentBundle, FluentResource
 
 DEFAULT = "en"
-LANGUAGES = tuple(sorted(place.name.removesuffix(".ftl") for place in resources.files(__package__).iterdir() if place.name.endswith(".ftl")))
+LANGUAGES = tuple(
+    sorted(
+        place.name.removesuffix(".ftl")
+        for place in resources.files(__package__).iterdir()
+        if place.name.endswith(".ftl")
+    )
+)
 
 
 @cache
 def bundle(language: str) -> FluentBundle:
     made = FluentBundle([language], use_isolating=False)
-    made.add_resource(FluentResource(resources.files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8")))
+    made.add_resource(
+        FluentResource(resources.files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8"))
+    )
     return made
 
 
 def language_of(locale: str | None) -> str:
-    """"ru", "ru-RU" → "ru"; what there is no file for → English."""
+    """ "ru", "ru-RU" → "ru"; what there is no file for → English."""
     short = (locale or DEFAULT).partition("-")[0].lower()
     return short if short in LANGUAGES else DEFAULT
 

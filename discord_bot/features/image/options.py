@@ -112,4 +112,6 @@ def clean_prompt(text: str) -> str:
 
 
 # Characters that show nothing but count as printable or change the direction of what follows.
-INVISIBLE = frozenset("\u200b\u200c\u2060\ufeff\u00ad\u180e\u115f\u1160\u3164\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+INVISIBLE = frozenset(
+    "\u200b\u200c\u2060\ufeff\u00ad\u180e\u115f\u1160\u3164\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)

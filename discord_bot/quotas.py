@@ -1,0 +1,86 @@
+"""Who may ask now: answers and tokens by hour and day, for a person and for a server; and how many at once."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from antiphon.config.model import BotQuotas
+from discord_bot.store.database import Store
+from discord_bot.store.usage import HOUR, Used
+
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True)
+class Denied:
+    """`key` is the sentence; `at` the moment (epoch seconds) from which there is a free one."""
+
+    key: str
+    values: dict[str, Any]
+    at: float | None = None
+
+
+def next_hour(now: float) -> float:
+    return (int(now) // HOUR + 1) * float(HOUR)
+
+
+def next_day(now: float) -> float:
+    return (int(now) // DAY + 1) * float(DAY)
+
+
+def decide(
+    limits: BotQuotas, user_hour: Used, user_day: Used, server_hour: Used, server_day: Used, now: float
+) -> Denied | None:
+    """Pure. 0 is no limit. Windows are hours and days of the clock (UTC), so the time to wait is exact."""
+    rows = (
+        ("limit-user-hour", limits.user_requests_per_hour, user_hour.requests, next_hour(now)),
+        ("limit-user-day", limits.user_requests_per_day, user_day.requests, next_day(now)),
+        ("limit-user-tokens", limits.user_tokens_per_day, user_day.tokens, next_day(now)),
+        ("limit-server-hour", limits.server_requests_per_hour, server_hour.requests, next_hour(now)),
+        ("limit-server-day", limits.server_requests_per_day, server_day.requests, next_day(now)),
+        ("limit-server-tokens", limits.server_tokens_per_day, server_day.tokens, next_day(now)),
+    )
+    for key, limit, used, free_at in rows:
+        if limit and used >= limit:
+            return Denied(key, {"used": used, "limit": limit}, free_at)
+    return None
+
+
+def limits_of(defaults: BotQuotas, settings: Mapping[str, Any]) -> BotQuotas:
+    """The server's own limits where it has set them."""
+    own = {name: int(settings[name]) for name in BotQuotas.model_fields if name in settings}
+    return defaults.model_copy(update=own)
+
+
+class Gate:
+    """Counts what runs, and asks the store what was used."""
+
+    def __init__(self, defaults: BotQuotas, store: Store) -> None:
+        self.defaults, self._store = defaults, store
+        self._running: Counter[int] = Counter()
+
+    async def check(self, user_id: int, guild_id: int | None, settings: Mapping[str, Any]) -> Denied | None:
+        limits = limits_of(self.defaults, settings)
+        if self._running[user_id] >= limits.user_concurrent:
+            return Denied("limit-concurrent", {"count": self._running[user_id]})
+        now = time.time()
+        hour, day = now - now % HOUR, now - now % DAY
+        empty = Used()
+        return decide(
+            limits,
+            await self._store.usage.used(hour, user_id=user_id),
+            await self._store.usage.used(day, user_id=user_id),
+            await self._store.usage.used(hour, guild_id=guild_id) if guild_id else empty,
+            await self._store.usage.used(day, guild_id=guild_id) if guild_id else empty,
+            now,
+        )
+
+    def begin(self, user_id: int) -> None:
+        self._running[user_id] += 1
+
+    def end(self, user_id: int) -> None:
+        self._running[user_id] -= 1
+        if self._running[user_id] <= 0:
+            del self._running[user_id]

@@ -1,0 +1,199 @@
+"""Conversations and their turns."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from discord_bot.store.schema import conversations, turn_images, turns
+
+
+@dataclass
+class Conversation:
+    id: int
+    place_id: int
+    channel_id: int
+    guild_id: int | None
+    owner_id: int
+    kind: str
+    model: str | None
+    persona: str | None
+    title: str
+    closed: bool
+
+
+@dataclass
+class Turn:
+    id: int
+    conversation_id: int
+    asker_id: int
+    asker_name: str
+    question: str
+    state: str
+    locale: str
+    channel_id: int
+    answer: str = ""
+    reasoning: str = ""
+    deployment: str = ""
+    question_ids: list[int] = field(default_factory=list)
+    message_ids: list[int] = field(default_factory=list)
+    former: list[str] = field(default_factory=list)
+    created_at: float = 0.0
+
+
+LISTS = ("question_ids", "message_ids", "former")
+
+
+def _conversation(row: Any) -> Conversation:
+    return Conversation(**{name: row[name] for name in Conversation.__dataclass_fields__})
+
+
+def _turn(row: Any) -> Turn:
+    return Turn(**{name: json.loads(row[name]) if name in LISTS else row[name] for name in Turn.__dataclass_fields__})
+
+
+class Conversations:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def create(
+        self,
+        place_id: int,
+        channel_id: int,
+        guild_id: int | None,
+        owner_id: int,
+        kind: str,
+        *,
+        model: str | None,
+        persona: str | None,
+        title: str = "",
+    ) -> Conversation:
+        now = time.time()
+        values = {
+            "place_id": place_id, "channel_id": channel_id, "guild_id": guild_id, "owner_id": owner_id, "kind": kind, "model": model,
+            "persona": persona, "title": title, "closed": False,
+        }  # fmt: skip
+        async with self._engine.begin() as connection:
+            made = await connection.execute(conversations.insert().values(**values, created_at=now, updated_at=now))
+            return Conversation(id=made.inserted_primary_key[0], **values)
+
+    async def find(self, place_id: int) -> Conversation | None:
+        """By its thread, direct channel or first message."""
+        async with self._engine.connect() as connection:
+            row = (
+                (await connection.execute(select(conversations).where(conversations.c.place_id == place_id)))
+                .mappings()
+                .first()
+            )
+        return _conversation(row) if row else None
+
+    async def get(self, conversation_id: int) -> Conversation | None:
+        async with self._engine.connect() as connection:
+            row = (
+                (await connection.execute(select(conversations).where(conversations.c.id == conversation_id)))
+                .mappings()
+                .first()
+            )
+        return _conversation(row) if row else None
+
+    async def change(self, conversation_id: int, **values: Any) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(conversations)
+                .where(conversations.c.id == conversation_id)
+                .values(updated_at=time.time(), **values)
+            )
+
+    # --- turns --------------------------------------------------------------------------------
+
+    async def add_turn(
+        self,
+        conversation: Conversation,
+        asker_id: int,
+        asker_name: str,
+        question: str,
+        question_ids: Sequence[int],
+        locale: str,
+        channel_id: int,
+        images: Sequence[tuple[str, bytes]] = (),
+    ) -> Turn:
+        now = time.time()
+        values: dict[str, Any] = {
+            "conversation_id": conversation.id, "asker_id": asker_id, "asker_name": asker_name[:64], "question": question,
+            "state": "running", "locale": locale, "channel_id": channel_id, "created_at": now,
+        }  # fmt: skip
+        async with self._engine.begin() as connection:
+            made = await connection.execute(
+                turns.insert().values(
+                    **values,
+                    question_ids=json.dumps(list(question_ids)),
+                    message_ids="[]",
+                    former="[]",
+                    answer="",
+                    reasoning="",
+                    deployment="",
+                )
+            )
+            turn_id = made.inserted_primary_key[0]
+            if images:
+                await connection.execute(
+                    turn_images.insert(), [{"turn_id": turn_id, "mime": mime, "data": data} for mime, data in images]
+                )
+            await connection.execute(
+                update(conversations).where(conversations.c.id == conversation.id).values(updated_at=now)
+            )
+        return Turn(id=turn_id, question_ids=list(question_ids), **values)
+
+    async def save(self, turn: Turn) -> None:
+        """Everything of the turn but its pictures."""
+        values = {name: getattr(turn, name) for name in Turn.__dataclass_fields__ if name not in ("id", "created_at")}
+        values |= {name: json.dumps(values[name]) for name in LISTS}
+        async with self._engine.begin() as connection:
+            await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
+
+    async def turn(self, turn_id: int) -> Turn | None:
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(turns).where(turns.c.id == turn_id))).mappings().first()
+        return _turn(row) if row else None
+
+    async def history(self, conversation_id: int) -> list[Turn]:
+        """Oldest first, without what was deleted."""
+        query = (
+            select(turns)
+            .where(turns.c.conversation_id == conversation_id, turns.c.state != "deleted")
+            .order_by(turns.c.id)
+        )
+        async with self._engine.connect() as connection:
+            return [_turn(row) for row in (await connection.execute(query)).mappings()]
+
+    async def images(self, turn_ids: Sequence[int]) -> dict[int, list[tuple[str, bytes]]]:
+        found: dict[int, list[tuple[str, bytes]]] = {}
+        if not turn_ids:
+            return found
+        query = select(turn_images).where(turn_images.c.turn_id.in_(turn_ids)).order_by(turn_images.c.id)
+        async with self._engine.connect() as connection:
+            for row in (await connection.execute(query)).mappings():
+                found.setdefault(row["turn_id"], []).append((row["mime"], row["data"]))
+        return found
+
+    async def by_message(self, channel_id: int, message_id: int) -> Turn | None:
+        """The turn of which this is a question or an answer."""
+        text = str(message_id)
+        query = select(turns).where(
+            turns.c.channel_id == channel_id, turns.c.question_ids.contains(text) | turns.c.message_ids.contains(text)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query.order_by(turns.c.id.desc()).limit(20))).mappings().all()
+        return next((turn for turn in map(_turn, rows) if message_id in (*turn.question_ids, *turn.message_ids)), None)
+
+    async def running(self) -> list[Turn]:
+        """What a crash or a restart left unfinished."""
+        async with self._engine.connect() as connection:
+            return [
+                _turn(row)
+                for row in (await connection.execute(select(turns).where(turns.c.state == "running"))).mappings()
+            ]

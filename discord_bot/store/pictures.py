@@ -1,0 +1,68 @@
+"""Orders of pictures, so that the buttons under them work for ever."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from discord_bot.store.schema import pictures
+
+
+@dataclass
+class PictureOrder:
+    id: int
+    owner_id: int
+    guild_id: int | None
+    channel_id: int
+    message_id: int | None
+    wish: dict[str, Any]
+    state: str
+    locale: str
+
+
+class Pictures:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def create(
+        self, owner_id: int, guild_id: int | None, channel_id: int, wish: dict[str, Any], locale: str
+    ) -> PictureOrder:
+        values = {
+            "owner_id": owner_id,
+            "guild_id": guild_id,
+            "channel_id": channel_id,
+            "state": "running",
+            "locale": locale,
+        }
+        async with self._engine.begin() as connection:
+            made = await connection.execute(
+                pictures.insert().values(**values, wish=json.dumps(wish), created_at=time.time())
+            )
+        return PictureOrder(id=made.inserted_primary_key[0], message_id=None, wish=wish, **values)  # type: ignore[arg-type] # the names fit
+
+    async def change(self, order_id: int, **values: Any) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(update(pictures).where(pictures.c.id == order_id).values(**values))
+
+    async def get(self, order_id: int) -> PictureOrder | None:
+        found = await self._select(pictures.c.id == order_id)
+        return found[0] if found else None
+
+    async def running(self) -> list[PictureOrder]:
+        return await self._select(pictures.c.state == "running")
+
+    async def _select(self, condition: Any) -> list[PictureOrder]:
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(select(pictures).where(condition))).mappings()
+            return [
+                PictureOrder(
+                    **{
+                        name: json.loads(row[name]) if name == "wish" else row[name]
+                        for name in PictureOrder.__dataclass_fields__
+                    }
+                )
+                for row in rows
+            ]

@@ -1,0 +1,102 @@
+"""What the bot remembers. Ids of Discord are 64 bits wide; moments are epoch seconds."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+# SQLite numbers rows itself only where the key is a plain INTEGER.
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column(
+        "place_id", BigInteger, nullable=False, unique=True
+    ),  # thread, direct channel, or the message a chain began with
+    Column("channel_id", BigInteger, nullable=False),
+    Column("guild_id", BigInteger),
+    Column("owner_id", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),  # thread, chain, direct
+    Column("model", String(200)),
+    Column("persona", Text),
+    Column("title", String(100), nullable=False, default=""),  # the name that we gave; empty: never rename
+    Column("closed", Boolean, nullable=False, default=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("conversation_id", BigInteger, nullable=False, index=True),
+    Column("asker_id", BigInteger, nullable=False, index=True),
+    Column("asker_name", String(64), nullable=False, default=""),
+    Column("question_ids", Text, nullable=False, default="[]"),  # messages that make up the question, as JSON
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False, default=""),
+    Column("former", Text, nullable=False, default="[]"),  # former answers, as JSON
+    Column("reasoning", Text, nullable=False, default=""),
+    Column("state", String(16), nullable=False),  # running, done, stopped, failed, interrupted, deleted
+    Column("deployment", String(200), nullable=False, default=""),
+    Column("locale", String(16), nullable=False, default="en"),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("message_ids", Text, nullable=False, default="[]"),  # the answer's messages in their order, as JSON
+    Column("created_at", Float, nullable=False),
+)
+
+turn_images = Table(
+    "turn_images",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("turn_id", BigInteger, nullable=False, index=True),
+    Column("mime", String(32), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("owner_id", BigInteger, nullable=False, index=True),
+    Column("guild_id", BigInteger),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger),
+    Column("wish", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # running, done, failed, cancelled, interrupted
+    Column("locale", String(16), nullable=False, default="en"),
+    Column("created_at", Float, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("scope", String(16), primary_key=True),  # guild, channel, user
+    Column("scope_id", BigInteger, primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("hour", Integer, primary_key=True),  # epoch hours
+    Column("guild_id", BigInteger, primary_key=True),  # 0: none
+    Column("user_id", BigInteger, primary_key=True),
+    Column("requests", Integer, nullable=False, default=0),
+    Column("tokens", BigInteger, nullable=False, default=0),
+    Column("pictures", Integer, nullable=False, default=0),
+)
+
+Index("ix_conversations_updated", conversations.c.updated_at)
+Index("ix_turns_state", turns.c.state)
+
+# Every table that knows a person, and where: export and erasure go over all of them.
+PERSONAL = {
+    conversations: conversations.c.owner_id,
+    turns: turns.c.asker_id,
+    pictures: pictures.c.owner_id,
+    usage: usage.c.user_id,
+}

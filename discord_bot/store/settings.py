@@ -1,0 +1,38 @@
+"""Settings of servers, channels and persons. The nearest one counts: channel before server, both before the bot's default."""
+
+import json
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from discord_bot.store.schema import settings
+
+
+class Settings:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def all(self, scope: str, scope_id: int | None) -> dict[str, Any]:
+        """Of one server ("guild"), channel or person ("user")."""
+        if scope_id is None:
+            return {}
+        query = select(settings.c.key, settings.c.value).where(
+            settings.c.scope == scope, settings.c.scope_id == scope_id
+        )
+        async with self._engine.connect() as connection:
+            return {row.key: json.loads(row.value) for row in await connection.execute(query)}
+
+    async def set(self, scope: str, scope_id: int, key: str, value: Any) -> None:
+        """None removes it."""
+        place = (settings.c.scope == scope) & (settings.c.scope_id == scope_id) & (settings.c.key == key)
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(settings).where(place))
+            if value is not None:
+                await connection.execute(
+                    settings.insert().values(scope=scope, scope_id=scope_id, key=key, value=json.dumps(value))
+                )
+
+    async def reset(self, scope: str, scope_id: int) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(settings).where(settings.c.scope == scope, settings.c.scope_id == scope_id))
