@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from antiphon.client import InferenceClient
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
-from antiphon.config.secrets import find_secrets
-from antiphon.telemetry.logs import configure_logs
+from antiphon.config.secrets import SecretProblem, find_secret
+from antiphon.telemetry.logs import set_up_logs
 from discord_bot.bot import AntiphonBot
 from discord_bot.metrics import BotMetrics
 from discord_bot.store.database import Store, open_store
@@ -32,17 +32,17 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 
 
-class StartProblem(Exception):
+class StartProblem(Exception):  # noqa: N818 - what is wrong, for a person
     """The process cannot run; its text is for the person who started it."""
 
 
 def main() -> int:
     try:
         config = load_config()
-        configure_logs(config.telemetry, "discord_bot")
+        set_up_logs(config.telemetry, "bot")
         token = discord_token(config, os.environ)
         _runner()(run(config, os.environ, token))
-    except (ConfigError, StartProblem) as problem:
+    except (ConfigError, SecretProblem, StartProblem) as problem:
         print(problem, file=sys.stderr)  # noqa: T201 - the person at the terminal reads it
         return 2
     return 0
@@ -53,13 +53,18 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
         import uvloop  # noqa: PLC0415 - does not exist on Windows
     except ImportError:
         return asyncio.run
-    runner: Callable[[Coroutine[Any, Any, None]], None] = uvloop.run
-    return runner
+
+
+    def on_uvloop(work: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
+
+    return on_uvloop
 
 
 def discord_token(config: Config, environ: Mapping[str, str]) -> str:
     name = config.bot.token_env
-    for secret in find_secrets([name], environ):
+    if (secret := find_secret(name, environ)) is not None:
         return secret.value
     raise StartProblem(
         f"{name} is not set. Make a bot at https://discord.com/developers/applications, "
@@ -68,9 +73,8 @@ def discord_token(config: Config, environ: Mapping[str, str]) -> str:
 
 
 def database_url(config: Config, environ: Mapping[str, str]) -> str:
-    for secret in find_secrets([config.bot.database_env], environ):
-        return secret.value
-    return config.bot.database
+    secret = find_secret(config.bot.database_env, environ)
+    return secret.value if secret is not None else config.bot.database
 
 
 async def run(config: Config, environ: Mapping[str, str], token: str) -> None:

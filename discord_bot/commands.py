@@ -43,16 +43,15 @@ class FluentTranslator(app_commands.Translator):
 
 async def sync_if_changed(bot: "AntiphonBot") -> bool:
     """Tell Discord of the commands if their definition is not the one it was told last. True: it was told."""
-    translator = bot.tree.translator
-    assert translator is not None
+    translator = FluentTranslator()
     commands: list[Any] = bot.tree.get_commands(type=None)
     payload = [await command.get_translated_payload(bot.tree, translator) for command in commands]
     payload.sort(key=lambda command: (command["type"], command["name"]))
     text = json.dumps(payload, sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(f"{bot.application_id}:{text}".encode()).hexdigest()
-    if await bot.store.command_hash() == digest:
+    if await bot.store.get_meta("commands") == digest:
         return False
     await bot.tree.sync()
-    await bot.store.set_command_hash(digest)
+    await bot.store.set_meta("commands", digest)
     log.info("commands synced", commands=len(payload))
     return True

@@ -56,6 +56,11 @@ def _turn(row: Any) -> Turn:
     return Turn(**{name: json.loads(row[name]) if name in LISTS else row[name] for name in Turn.__dataclass_fields__})
 
 
+def row_id(made: Any) -> int:
+    """The key that an insert was given."""
+    return int(made.inserted_primary_key[0])
+
+
 class Conversations:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -73,13 +78,13 @@ class Conversations:
         title: str = "",
     ) -> Conversation:
         now = time.time()
-        values = {
+        values: dict[str, Any] = {
             "place_id": place_id, "channel_id": channel_id, "guild_id": guild_id, "owner_id": owner_id, "kind": kind, "model": model,
             "persona": persona, "title": title, "closed": False,
         }  # fmt: skip
         async with self._engine.begin() as connection:
             made = await connection.execute(conversations.insert().values(**values, created_at=now, updated_at=now))
-            return Conversation(id=made.inserted_primary_key[0], **values)
+            return Conversation(id=row_id(made), **values)
 
     async def find(self, place_id: int) -> Conversation | None:
         """By its thread, direct channel or first message."""
@@ -138,7 +143,7 @@ class Conversations:
                     deployment="",
                 )
             )
-            turn_id = made.inserted_primary_key[0]
+            turn_id = row_id(made)
             if images:
                 await connection.execute(
                     turn_images.insert(), [{"turn_id": turn_id, "mime": mime, "data": data} for mime, data in images]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from discord_bot.store.conversations import row_id
 from discord_bot.store.schema import pictures
 
 
@@ -41,7 +42,7 @@ class Pictures:
             made = await connection.execute(
                 pictures.insert().values(**values, wish=json.dumps(wish), created_at=time.time())
             )
-        return PictureOrder(id=made.inserted_primary_key[0], message_id=None, wish=wish, **values)  # type: ignore[arg-type] # the names fit
+        return PictureOrder(id=row_id(made), message_id=None, wish=wish, **values)
 
     async def change(self, order_id: int, **values: Any) -> None:
         async with self._engine.begin() as connection:

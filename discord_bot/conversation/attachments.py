@@ -1,0 +1,118 @@
+"""What people attach: pictures for vision, text, code and PDFs as text. Limits are told, never silently applied.
+
+Pictures and PDFs are opened in a thread.
+"""
+
+import asyncio
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import discord
+from PIL import Image, ImageOps, UnidentifiedImageError
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+
+from discord_bot.i18n import t
+
+MOST_FILES, LARGEST = 6, 20 * 1024 * 1024
+LARGEST_SIDE, MOST_PIXELS = 2048, 60_000_000
+LONGEST_TEXT, MOST_PAGES = 60_000, 40
+MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+
+
+@dataclass
+class Read:
+    """`images` are (MIME, bytes); `texts` are ready to stand in a prompt; `notices` are for the person."""
+
+    images: list[tuple[str, bytes]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+
+async def read(attachments: Sequence[discord.Attachment], locale: str) -> Read:
+    found = Read()
+    if len(attachments) > MOST_FILES:
+        found.notices.append(t(locale, "notice-too-many", count=len(attachments) - MOST_FILES))
+    for attachment in attachments[:MOST_FILES]:
+        if attachment.size > LARGEST:
+            found.notices.append(t(locale, "notice-too-large", name=attachment.filename, limit=LARGEST // 1024 // 1024))
+            continue
+        try:
+            data = await attachment.read()
+        except discord.HTTPException:
+            found.notices.append(t(locale, "notice-unreadable", name=attachment.filename))
+            continue
+        await asyncio.to_thread(_sort, attachment.filename, attachment.content_type or "", data, locale, found)
+    return found
+
+
+def _sort(name: str, kind: str, data: bytes, locale: str, found: Read) -> None:
+    if data.startswith(b"%PDF"):
+        _pdf(name, data, locale, found)
+        return
+    if kind.startswith("image/") or data[:4] in (b"\x89PNG", b"RIFF", b"GIF8") or data[:3] == b"\xff\xd8\xff":
+        picture = shrink(data)
+        if picture is not None:
+            found.images.append(picture)
+            return
+    text = decode(data)
+    if text is None:
+        found.notices.append(t(locale, "notice-unreadable", name=name))
+        return
+    _text(name, text, locale, found)
+
+
+def shrink(data: bytes) -> tuple[str, bytes] | None:
+    """A picture that every model takes: one of four formats, at most 2,048 pixels a side; None when it is none."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return None
+            if image.format in MIMES and max(image.size) <= LARGEST_SIDE and len(data) <= 4 * 1024 * 1024:
+                image.verify()
+                return MIMES[image.format], data
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+            out = io.BytesIO()
+            upright.save(out, "JPEG", quality=88)
+            return "image/jpeg", out.getvalue()
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def decode(data: bytes) -> str | None:
+    """Text in any usual encoding; None for what is no text."""
+    for encoding in ("utf-8-sig", "utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    if b"\0" in data[:8_000]:
+        return None
+    text = data.decode("cp1251", errors="replace")
+    strange = sum(1 for letter in text[:4_000] if letter == "\ufffd" or (letter < " " and letter not in "\r\n\t\f"))
+    return text if strange * 50 < min(len(text), 4_000) else None
+
+
+def _text(name: str, text: str, locale: str, found: Read) -> None:
+    if not text.strip():
+        found.notices.append(t(locale, "notice-unreadable", name=name))
+        return
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT]
+        found.notices.append(t(locale, "notice-shortened", name=name))
+    found.texts.append(f"[{name}]\n{text}\n[/{name}]")
+
+
+def _pdf(name: str, data: bytes, locale: str, found: Read) -> None:
+    try:
+        pages = PdfReader(io.BytesIO(data)).pages
+        count = len(pages)
+        text = "\n\n".join(pages[number].extract_text() for number in range(min(count, MOST_PAGES)))
+    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError, OSError):
+        found.notices.append(t(locale, "notice-unreadable", name=name))
+        return
+    if count > MOST_PAGES:
+        found.notices.append(t(locale, "notice-pages", name=name, pages=count, limit=MOST_PAGES))
+    _text(name, text, locale, found)

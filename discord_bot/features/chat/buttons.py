@@ -1,0 +1,76 @@
+"""The buttons under an answer. Their ids hold kind, version and row of the store, so they work for ever."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+import discord
+
+from discord_bot.i18n import t
+from discord_bot.interactions import BotInteraction, answered
+from discord_bot.store.conversations import Turn
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Which buttons an ended answer has."""
+
+    retry: bool = False
+    resume: bool = False
+    regenerate: bool = False
+    reasoning: bool = False
+    file: bool = False
+    share: bool = False
+
+
+LABELS = {
+    "stop": "button-stop",
+    "retry": "button-retry",
+    "resume": "button-continue",
+    "regenerate": "button-regenerate",
+    "reasoning": "button-reasoning",
+    "file": "button-file",
+    "share": "button-share",
+}
+STYLES = {"stop": discord.ButtonStyle.danger, "retry": discord.ButtonStyle.primary, "resume": discord.ButtonStyle.primary}
+
+
+class TurnButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"turn:1:(?P<action>[a-z]+):(?P<turn>\d+)"):
+    def __init__(self, action: str, turn_id: int, locale: str = "en") -> None:
+        self.action, self.turn_id = action, turn_id
+        style = STYLES.get(action, discord.ButtonStyle.secondary)
+        super().__init__(discord.ui.Button(label=t(locale, LABELS[action]), style=style, custom_id=f"turn:1:{action}:{turn_id}"))
+
+    @classmethod
+    async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature
+        action = match["action"] if match["action"] in LABELS else "stop"
+        return cls(action, int(match["turn"]))
+
+    async def callback(self, interaction: Any) -> None:
+        chosen: BotInteraction = interaction
+        async with answered(chosen, f"button:{self.action}"):
+            await chosen.client.chat.on_button(chosen, self.action, self.turn_id)
+
+
+def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View | None:
+    if not items:
+        return None
+    view = discord.ui.View(timeout=None)
+    for item in items:
+        view.add_item(item)
+    # The ids say everything: nothing of this view needs to be remembered.
+    view.stop()
+    return view
+
+
+def live(turn: Turn, *, private: bool = False) -> discord.ui.View | None:
+    del private
+    return view_of(TurnButton("stop", turn.id, turn.locale))
+
+
+def ended(turn: Turn, offer: Offer, *, private: bool = False) -> discord.ui.View | None:
+    if private:
+        chosen = ["share"] if offer.share and turn.answer else []
+    else:
+        chosen = [name for name in ("retry", "resume", "regenerate", "reasoning", "file") if getattr(offer, name)]
+    return view_of(*(TurnButton(name, turn.id, turn.locale) for name in chosen))
