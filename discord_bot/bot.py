@@ -1,6 +1,7 @@
 """The Discord client: what every feature shares, and which event goes to which feature. Nothing else."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -22,8 +23,7 @@ from discord_bot.features.settings.welcome import welcome
 from discord_bot.interactions import explain
 from discord_bot.metrics import BotMetrics
 from discord_bot.quotas import Gate
-from discord_bot.rendering.pacer import Pacers
-from discord_bot.rendering.trace import pacing_trace
+from discord_bot.rendering.pacing import Paces
 from discord_bot.store.database import Store
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class AntiphonBot(discord.AutoShardedClient):
     ) -> None:
         # The address of Discord belongs to the library's class; a process speaks to one Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
-        self.pacers = Pacers()
+        self.paces = Paces()
         super().__init__(
             intents=intents(message_content=message_content),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -47,7 +47,6 @@ class AntiphonBot(discord.AutoShardedClient):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
-            http_trace=pacing_trace(self.pacers),
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             enable_debug_events=False,
         )
@@ -68,7 +67,6 @@ class AntiphonBot(discord.AutoShardedClient):
         register_all(self)
         await sync_if_changed(self)
         self.metrics.watch(self)
-        await self.chat.recover_marks()
         self.spawn(keep_retention(self), "retention")
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -99,7 +97,11 @@ class AntiphonBot(discord.AutoShardedClient):
         if not self._was_ready:
             self._was_ready = True
             print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
-        self.spawn(self.chat.recover(), "recovery")
+        self.spawn(self._recover(), "recovery")
+
+    async def _recover(self) -> None:
+        await self.chat.recover()
+        await self.image.recover()
 
     async def on_message(self, message: discord.Message) -> None:
         await self.chat.on_message(message)
@@ -130,7 +132,7 @@ class AntiphonBot(discord.AutoShardedClient):
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the library's signature
         self.metrics.errors.labels(event_method).inc()
-        log.exception("event failed", event_name=event_method)
+        log.error("event failed", event_name=event_method, exc_info=sys.exc_info()[1])
 
 
 class AnsweringTree(app_commands.CommandTree[AntiphonBot]):

@@ -7,8 +7,9 @@ from typing import Literal
 
 import structlog
 
-from antiphon.client import InferenceClient, Model
+from antiphon.client import InferenceClient
 from antiphon.errors import AntiphonError
+from antiphon.events import Model
 
 log = structlog.get_logger(__name__)
 

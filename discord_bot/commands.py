@@ -6,7 +6,8 @@ changed: the hash of the exact payload, all translations included, is kept in th
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import discord
 import structlog
@@ -55,3 +56,21 @@ async def sync_if_changed(bot: "AntiphonBot") -> bool:
     await bot.store.set_meta("commands", digest)
     log.info("commands synced", commands=len(payload))
     return True
+
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def EVERYWHERE(callback: Decorated) -> Decorated:  # noqa: N802 - reads like the constant it is
+    """Servers, direct messages and group chats; installed by a server or by a person."""
+    allowed = app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    installed = app_commands.allowed_installs(guilds=True, users=True)
+    made: Decorated = installed(allowed(callback))
+    return made
+
+
+def command(name: str, callback: Callable[..., Any]) -> app_commands.Command[Any, Any, Any]:
+    """A slash command with the words of its key."""
+    return app_commands.Command(
+        name=words(f"command-{name}"), description=words(f"command-{name}-description"), callback=callback
+    )

@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import discord
 import structlog
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-BotInteraction = discord.Interaction["AntiphonBot"]
+BotInteraction: TypeAlias = "discord.Interaction[AntiphonBot]"
 
 # Discord no longer knows the interaction (3 s or 15 min are over), or somebody answered it before us.
 UNKNOWN_INTERACTION, ANSWERED_ALREADY, TOKEN_EXPIRED = 10062, 40060, 50027

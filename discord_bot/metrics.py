@@ -45,6 +45,15 @@ class BotMetrics:
         )
         self._server: tuple[WSGIServer, Thread] | None = None
 
+    def answered(self, whole: bool) -> None:
+        self.answers.labels("whole" if whole else "failed").inc()
+
+    def undelivered(self) -> None:
+        self.answers.labels("undelivered").inc()
+
+    def refused(self, reason: str) -> None:
+        self.refusals.labels(reason).inc()
+
     def watch(self, shards: Shards) -> None:
         """Show the gateway latency of every shard when somebody asks for the metrics."""
         self.registry.register(ShardLatencies(shards))

@@ -125,3 +125,8 @@ def describe(error: BaseException, now: datetime, reference: str = "") -> Proble
 
 def utcnow() -> datetime:
     return datetime.now(UTC)
+
+
+def countdown_at(epoch: float) -> str:
+    """As `countdown`, from epoch seconds."""
+    return countdown(datetime.fromtimestamp(epoch, UTC))

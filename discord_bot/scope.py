@@ -25,7 +25,9 @@ class Scope:
 
 async def scope_of(store: Store, guild_id: int | None, channel_id: int, user_id: int) -> Scope:
     return Scope(
-        await store.settings.all("guild", guild_id), await store.settings.all("channel", channel_id), await store.settings.all("user", user_id)
+        await store.settings.all("guild", guild_id),
+        await store.settings.all("channel", channel_id),
+        await store.settings.all("user", user_id),
     )
 
 

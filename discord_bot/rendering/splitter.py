@@ -98,7 +98,9 @@ def _boundary(text: str, budget: int, *, fenced: bool) -> int:
         return not any(begin < place < end for begin, end in (*spans, *fences)) and place < len(text)
 
     # A fence that begins near the end is better begun in the next message.
-    opening = [begin for begin, _ in fences if least * 2 <= begin <= most and not _is_closing(text, begin, fenced=fenced)]
+    opening = [
+        begin for begin, _ in fences if least * 2 <= begin <= most and not _is_closing(text, begin, fenced=fenced)
+    ]
     if opening and not _closes_within(text, opening[-1], most) and free(opening[-1]):
         return opening[-1]
     for pattern in (r"\n[ \t]*\n+", r"\n"):

@@ -31,7 +31,7 @@ class Pictures:
     async def create(
         self, owner_id: int, guild_id: int | None, channel_id: int, wish: dict[str, Any], locale: str
     ) -> PictureOrder:
-        values = {
+        values: dict[str, Any] = {
             "owner_id": owner_id,
             "guild_id": guild_id,
             "channel_id": channel_id,

@@ -9,6 +9,7 @@ import discord
 import structlog
 
 from antiphon import errors, events
+from antiphon.streams import ChatStream
 from discord_bot.conversation.history import History, build
 from discord_bot.features.chat import buttons
 from discord_bot.i18n import t
@@ -32,13 +33,30 @@ class Answer:
     """Runs once. `stop` may come at any moment, from a button, a deleted question, or the end of the process."""
 
     def __init__(
-        self, bot: "AntiphonBot", conversation: Conversation, turn: Turn, channel: discord.abc.Messageable, *, reply_to: discord.MessageReference | None = None, before: str = "", known: list[int] | None = None, upto: int | None = None, notices: list[str] | None = None, private: bool = False
+        self,
+        bot: "AntiphonBot",
+        conversation: Conversation,
+        turn: Turn,
+        channel: discord.abc.Messageable,
+        *,
+        reply_to: discord.MessageReference | None = None,
+        before: str = "",
+        known: list[int] | None = None,
+        upto: int | None = None,
+        notices: list[str] | None = None,
+        private: bool = False,
     ) -> None:
         self._bot, self.conversation, self.turn, self._channel = bot, conversation, turn, channel
         self._before, self._upto, self._private = before, upto, private
         self._notes = list(notices or [])
         self._writer = Writer(
-            channel, turn.channel_id, bot.paces, f"{turn.id}:{uuid.uuid4().hex[:8]}", turn.locale, reply_to=reply_to, known=known
+            channel,
+            turn.channel_id,
+            bot.paces,
+            f"{turn.id}:{uuid.uuid4().hex[:8]}",
+            turn.locale,
+            reply_to=reply_to,
+            known=known,
         )
         self._writer.on_messages = self._remember
         self._reply_to = reply_to
@@ -47,7 +65,7 @@ class Answer:
         self._began = time.monotonic()
         self._thinking_since: float | None = None
         self._restarted: str | None = None
-        self._stream = None
+        self._stream: ChatStream | None = None
         self._last_new_message = self._began
         self.done = asyncio.Event()
 
@@ -112,20 +130,30 @@ class Answer:
         turn.reasoning = stream.reasoning[:KEPT_REASONING]
         turn.deployment = stream.deployment
         tokens = stream.usage.tokens or len(stream.text) // 4
-        await bot.store.usage.add(self.conversation.guild_id, turn.asker_id, requests=int(not problem or bool(stream.text)), tokens=tokens)
+        await bot.store.usage.add(
+            self.conversation.guild_id, turn.asker_id, requests=int(not problem or bool(stream.text)), tokens=tokens
+        )
         bot.metrics.answered(problem is None)
         await self._finish(problem, footer=bool(scope.get("footer", bot.config.bot.footer)))
 
     async def _history(self, persona: str, _: object) -> tuple[History, bool]:
         bot, turn = self._bot, self.turn
-        turns = [one for one in await bot.store.conversations.history(self.conversation.id) if one.id <= (self._upto or turn.id) or one.id == turn.id]
+        turns = [
+            one
+            for one in await bot.store.conversations.history(self.conversation.id)
+            if one.id <= (self._upto or turn.id) or one.id == turn.id
+        ]
         turns = [one for one in turns if one.id < turn.id and one.answer] + [turn]
         images = await bot.store.conversations.images([one.id for one in turns])
-        context = await bot.catalogue.context_tokens(self.conversation.model or bot.config.bot.chat_model, bot.config.bot.history_tokens)
+        context = await bot.catalogue.context_tokens(
+            self.conversation.model or bot.config.bot.chat_model, bot.config.bot.history_tokens
+        )
         several = len({one.asker_id for one in turns}) > 1
         made = build(persona, turns, images, context, several=several)
         if self._before:
-            made = History([*made.messages, events.Message.assistant(self._before), events.Message.user(CONTINUE)], made.left_out)
+            made = History(
+                [*made.messages, events.Message.assistant(self._before), events.Message.user(CONTINUE)], made.left_out
+            )
         return made, any(images.values())
 
     def _on(self, event: events.ChatEvent) -> None:

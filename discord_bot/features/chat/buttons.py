@@ -32,14 +32,20 @@ LABELS = {
     "file": "button-file",
     "share": "button-share",
 }
-STYLES = {"stop": discord.ButtonStyle.danger, "retry": discord.ButtonStyle.primary, "resume": discord.ButtonStyle.primary}
+STYLES = {
+    "stop": discord.ButtonStyle.danger,
+    "retry": discord.ButtonStyle.primary,
+    "resume": discord.ButtonStyle.primary,
+}
 
 
 class TurnButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"turn:1:(?P<action>[a-z]+):(?P<turn>\d+)"):
     def __init__(self, action: str, turn_id: int, locale: str = "en") -> None:
         self.action, self.turn_id = action, turn_id
         style = STYLES.get(action, discord.ButtonStyle.secondary)
-        super().__init__(discord.ui.Button(label=t(locale, LABELS[action]), style=style, custom_id=f"turn:1:{action}:{turn_id}"))
+        super().__init__(
+            discord.ui.Button(label=t(locale, LABELS[action]), style=style, custom_id=f"turn:1:{action}:{turn_id}")
+        )
 
     @classmethod
     async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature

@@ -1,0 +1,91 @@
+"""/chat and /close."""
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+
+from discord_bot.commands import EVERYWHERE, command, words
+from discord_bot.i18n import t
+from discord_bot.interactions import BotInteraction, private
+
+if TYPE_CHECKING:
+    from discord_bot.bot import AntiphonBot
+
+
+def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+    @EVERYWHERE
+    @app_commands.rename(
+        prompt=words("command-chat-prompt"),
+        attachment=words("command-chat-attachment"),
+        model=words("option-model"),
+        persona=words("option-persona"),
+        hidden=words("command-chat-private"),
+    )
+    @app_commands.describe(
+        prompt=words("command-chat-prompt-description"),
+        attachment=words("command-chat-attachment-description"),
+        model=words("option-model-description"),
+        persona=words("option-persona-description"),
+        hidden=words("command-chat-private-description"),
+    )
+    async def chat(
+        interaction: discord.Interaction[Any],
+        prompt: app_commands.Range[str, 1, 6000],
+        attachment: discord.Attachment | None = None,
+        model: app_commands.Range[str, 1, 100] | None = None,
+        persona: app_commands.Range[str, 1, 100] | None = None,
+        hidden: bool = False,
+    ) -> None:
+        if model and not await known_model(interaction, model):
+            return
+        await bot.chat.command(interaction, prompt, attachment, model, persona, hidden=hidden)
+
+    @EVERYWHERE
+    async def close(interaction: discord.Interaction[Any]) -> None:
+        locale = interaction.locale.value
+        conversation = await bot.store.conversations.find(interaction.channel_id or 0)
+        if conversation is None or conversation.kind == "private":
+            await private(interaction, t(locale, "not-a-conversation"))
+            return
+        moderator = interaction.permissions.manage_threads if interaction.guild_id else True
+        if interaction.user.id != conversation.owner_id and not moderator:
+            await private(interaction, t(locale, "access-control"))
+            return
+        await bot.store.conversations.change(conversation.id, closed=True)
+        await interaction.response.send_message(t(locale, "closed"))
+        if isinstance(interaction.channel, discord.Thread):
+            await interaction.channel.edit(archived=True)
+
+    async def known_model(interaction: BotInteraction, name: str) -> bool:
+        if await bot.catalogue.models("chat") and await bot.catalogue.find(name, "chat") is None:
+            await private(interaction, t(interaction.locale.value, "model-unknown", model=name))
+            return False
+        return True
+
+    made = command("chat", chat)
+
+    @made.autocomplete("model")
+    async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=name, value=name) for name in await bot.catalogue.names("chat", current)]
+
+    @made.autocomplete("persona")
+    async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
+        return persona_choices(bot, current)
+
+    return [made, command("close", close)]
+
+
+def persona_choices(bot: "AntiphonBot", current: str) -> list[app_commands.Choice[str]]:
+    """Name and description, so that a persona can be chosen by what it does."""
+    found = [
+        (key, one)
+        for key, one in bot.config.bot.personas.items()
+        if current.casefold() in f"{key} {one.name}".casefold()
+    ]
+    return [
+        app_commands.Choice(
+            name=f"{one.name} – {one.description}"[:100] if one.description else one.name[:100], value=key
+        )
+        for key, one in found[:25]
+    ]

@@ -1,0 +1,94 @@
+"""The queue of one conversation: one answer at a time; what people write meanwhile is answered together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import discord
+import structlog
+
+log = structlog.get_logger(__name__)
+MERGE = 1.2  # seconds in which messages belong to one question
+LONGEST_MERGE = 8.0  # however long somebody types
+WAITING = "🕓"
+
+Handle = Callable[[list[discord.Message]], Awaitable[None]]
+
+
+class Desk:
+    """Ends by itself when nothing is left to answer; `is_idle` tells when it may be forgotten."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+        self._pending: list[discord.Message] = []
+        self._marked: set[int] = set()
+        self._arrived = asyncio.Event()
+        self._typing_until = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._answering = False
+
+    @property
+    def is_idle(self) -> bool:
+        return self._task is None or self._task.done()
+
+    def add(self, message: discord.Message) -> None:
+        self._pending.append(message)
+        self._arrived.set()
+        if self.is_idle:
+            self._task = asyncio.create_task(self._work(), name=f"desk:{message.channel.id}")
+        elif self._answering:
+            self._marked.add(message.id)
+            self._react(message, add=True)
+
+    def remove(self, message_id: int) -> bool:
+        """A waiting message was deleted."""
+        before = len(self._pending)
+        self._pending = [one for one in self._pending if one.id != message_id]
+        return len(self._pending) < before
+
+    def typing(self) -> None:
+        self._typing_until = asyncio.get_running_loop().time() + MERGE
+
+    async def _work(self) -> None:
+        while self._pending:
+            await self._gather()
+            together, self._pending = self._pending, []
+            for message in together:
+                if message.id in self._marked:
+                    self._marked.discard(message.id)
+                    self._react(message, add=False)
+            if together:
+                self._answering = True
+                try:
+                    await self._handle(together)
+                except Exception as error:
+                    log.error("a question could not be answered", exc_info=error)
+                self._answering = False
+
+    async def _gather(self) -> None:
+        """Until nobody has written or typed for a moment."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LONGEST_MERGE
+        while loop.time() < until:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(max(MERGE, self._typing_until - loop.time())):
+                    await self._arrived.wait()
+            except TimeoutError:
+                if self._typing_until <= loop.time():
+                    return
+
+    def _react(self, message: discord.Message, *, add: bool) -> None:
+        async def react() -> None:
+            try:
+                if add:
+                    await message.add_reaction(WAITING)
+                elif message.guild is not None:
+                    await message.remove_reaction(WAITING, message.guild.me)
+            except discord.HTTPException:
+                log.debug("no reaction was possible")
+
+        task = asyncio.create_task(react())
+        self._reactions.add(task)
+        task.add_done_callback(self._reactions.discard)
+
+    _reactions: "set[asyncio.Task[None]]" = set()  # noqa: RUF012 - only so that they are not collected while they run

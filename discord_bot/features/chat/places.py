@@ -1,0 +1,66 @@
+"""Where an answer goes: a thread of its own, the channel, or the private answer of an interaction."""
+
+from typing import Any
+
+import discord
+
+from discord_bot.conversation.title import shorten, thread_name
+from discord_bot.interactions import BotInteraction
+
+SHOWN_QUESTION = 300
+THREAD_PERMISSIONS = ("create_public_threads", "send_messages_in_threads")
+
+
+async def thread_on(message: discord.Message, question: str, hours: int) -> discord.Thread | None:
+    """A thread on the message; None where threads are not possible."""
+    if not isinstance(message.channel, discord.TextChannel | discord.ForumChannel):
+        return None
+    if message.guild is not None:
+        mine = message.channel.permissions_for(message.guild.me)
+        if not all(getattr(mine, name) for name in THREAD_PERMISSIONS):
+            return None
+    try:
+        return await message.create_thread(name=thread_name(question), auto_archive_duration=hours * 60)  # type: ignore[arg-type] # one of Discord's four
+    except discord.HTTPException:
+        return None
+
+
+def announcement(name: str, question: str) -> str:
+    """What stands in the channel above the thread."""
+    safe = discord.utils.escape_markdown(discord.utils.escape_mentions(name))
+    return f"**{safe}:** {shorten(question, SHOWN_QUESTION)}"
+
+
+class FollowupMessage:
+    """A message of an interaction that looks like any other to the writer."""
+
+    def __init__(self, message: discord.WebhookMessage) -> None:
+        self._message = message
+        self.id, self.content = message.id, message.content
+
+    async def edit(
+        self, *, content: str = "", view: Any = None, suppress: bool = True, attachments: Any = None
+    ) -> "FollowupMessage":
+        del suppress  # such messages show no previews
+        more = {} if attachments is None else {"attachments": attachments}
+        if attachments is None:
+            more |= {"content": content, "view": view}
+        return FollowupMessage(await self._message.edit(**more))
+
+    async def delete(self) -> None:
+        await self._message.delete()
+
+
+class FollowupChannel:
+    """Sends into an interaction: only the person sees it, for at most 15 minutes."""
+
+    def __init__(self, interaction: BotInteraction, *, ephemeral: bool) -> None:
+        self._interaction, self._ephemeral = interaction, ephemeral
+
+    async def send(self, content: str, **more: Any) -> FollowupMessage:
+        view = more.get("view")
+        given = {} if view is None else {"view": view}
+        sent = await self._interaction.followup.send(
+            content, ephemeral=self._ephemeral, wait=True, suppress_embeds=True, **given
+        )
+        return FollowupMessage(sent)

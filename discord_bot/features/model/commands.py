@@ -1,0 +1,43 @@
+"""/model: choose for this conversation, this channel, or for oneself."""
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+
+from discord_bot.commands import EVERYWHERE, command, words
+from discord_bot.features.choice import SCOPES, Target, choose
+from discord_bot.i18n import t
+from discord_bot.interactions import private
+
+if TYPE_CHECKING:
+    from discord_bot.bot import AntiphonBot
+
+
+def model_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+    @EVERYWHERE
+    @app_commands.rename(model=words("option-model"), scope=words("option-scope"))
+    @app_commands.describe(model=words("option-model-description"), scope=words("option-scope-description"))
+    @app_commands.choices(scope=SCOPES)
+    async def model(
+        interaction: discord.Interaction[Any],
+        model: app_commands.Range[str, 1, 100] | None = None,
+        scope: Target = "conversation",
+    ) -> None:
+        locale = interaction.locale.value
+        if model and await bot.catalogue.models("chat") and await bot.catalogue.find(model, "chat") is None:
+            await private(interaction, t(locale, "model-unknown", model=model))
+            return
+        where = await choose(bot, interaction, scope, "model", model)
+        if where is None:
+            return
+        text = t(locale, "model-set", model=model, scope=where) if model else t(locale, "model-reset", scope=where)
+        await private(interaction, text)
+
+    made = command("model", model)
+
+    @made.autocomplete("model")
+    async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=name, value=name) for name in await bot.catalogue.names("chat", current)]
+
+    return [made]

@@ -1,0 +1,54 @@
+"""/persona: choose for this conversation, this channel, or for oneself."""
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+
+from discord_bot.commands import EVERYWHERE, command, words
+from discord_bot.features.chat.commands import persona_choices
+from discord_bot.features.choice import SCOPES, Target, choose
+from discord_bot.i18n import t
+from discord_bot.interactions import private
+
+if TYPE_CHECKING:
+    from discord_bot.bot import AntiphonBot
+
+
+def persona_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+    @EVERYWHERE
+    @app_commands.rename(
+        persona=words("option-persona"), text=words("command-persona-text"), scope=words("option-scope")
+    )
+    @app_commands.describe(
+        persona=words("option-persona-description"),
+        text=words("command-persona-text-description"),
+        scope=words("option-scope-description"),
+    )
+    @app_commands.choices(scope=SCOPES)
+    async def persona(
+        interaction: discord.Interaction[Any],
+        persona: app_commands.Range[str, 1, 100] | None = None,
+        text: app_commands.Range[str, 1, 2000] | None = None,
+        scope: Target = "conversation",
+    ) -> None:
+        locale = interaction.locale.value
+        if persona and persona not in bot.config.bot.personas:
+            await private(interaction, t(locale, "persona-unknown", persona=persona))
+            return
+        where = await choose(bot, interaction, scope, "persona", text or persona)
+        if where is None:
+            return
+        name = t(locale, "persona-own") if text else bot.config.bot.personas[persona].name if persona else ""
+        said = t(locale, "persona-set", persona=name, scope=where) if name else t(locale, "persona-reset", scope=where)
+        if persona and not text:
+            said += f"\n> {bot.config.bot.personas[persona].prompt[:500]}"
+        await private(interaction, said)
+
+    made = command("persona", persona)
+
+    @made.autocomplete("persona")
+    async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
+        return persona_choices(bot, current)
+
+    return [made]
