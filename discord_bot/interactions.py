@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-BotInteraction: TypeAlias = "discord.Interaction[AntiphonBot]"
+if TYPE_CHECKING:
+    BotInteraction: TypeAlias = discord.Interaction[AntiphonBot]
+else:
+    BotInteraction = discord.Interaction
 
 # Discord no longer knows the interaction (3 s or 15 min are over), or somebody answered it before us.
 UNKNOWN_INTERACTION, ANSWERED_ALREADY, TOKEN_EXPIRED = 10062, 40060, 50027

@@ -136,9 +136,7 @@ class Writer:
         if place < len(self._messages) and self._loop.time() - self._sent_at[place] < OLD:
             message = self._messages[place]
             now = self._loop.time()
-            edited = await self._request(
-                lambda: message.edit(content=text, view=view, suppress=True), final=final or not last
-            )
+            edited = await self._request(lambda: _edit(message, text, view), final=final or not last)
             self._pace.edited(self._number, now)
             if edited is not None:
                 self._shown[place] = mark
@@ -208,6 +206,12 @@ class Writer:
                     raise Undeliverable("connection") from None
             await asyncio.sleep(pause or 0)
         return None
+
+
+async def _edit(message: Any, text: str, view: discord.ui.View | None) -> Any:
+    # A message that is only known by its id cannot be told to show no previews; it was told when it was sent.
+    more = {"suppress": True} if isinstance(message, discord.Message) else {}
+    return await message.edit(content=text, view=view, **more)
 
 
 def _signature(view: discord.ui.View | None) -> str:

@@ -60,8 +60,9 @@ class Desk:
                 self._answering = True
                 try:
                     await self._handle(together)
-                except Exception as error:
-                    log.error("a question could not be answered", exc_info=error)
+                except Exception:
+                    # One question that fails must not end the conversation.
+                    log.exception("a question could not be answered")
                 self._answering = False
 
     async def _gather(self) -> None:
