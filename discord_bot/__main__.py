@@ -136,6 +136,7 @@ async def _until(bot: AntiphonBot, token: str, stop: asyncio.Event) -> None:
     finally:
         stopped.cancel()
         await bot.close()
+        living.cancel()  # it may be waiting for its next try to connect
         await asyncio.gather(living, stopped, return_exceptions=True)
     if not living.cancelled() and (error := living.exception()) and not stop.is_set():
         raise error

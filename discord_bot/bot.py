@@ -28,6 +28,8 @@ from discord_bot.store.database import Store
 
 log = structlog.get_logger(__name__)
 
+# No voice here, so nothing to be warned of.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 # A rename may be answered with "wait ten minutes"; no task of ours hangs that long.
 LONGEST_RATE_LIMIT = 60.0
 
@@ -59,6 +61,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.image = ImageFeature(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._was_ready = False
+        self._locales: dict[int, str] = {}
         self.started_at = time.time()
 
     async def setup_hook(self) -> None:
@@ -102,6 +105,13 @@ class AntiphonBot(discord.AutoShardedClient):
     async def _recover(self) -> None:
         await self.chat.recover()
         await self.image.recover()
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Discord tells a person's language only here; answers to their messages are in it, too."""
+        locale = interaction.locale.value
+        if self._locales.get(interaction.user.id) != locale:
+            self._locales[interaction.user.id] = locale
+            await self.store.settings.set("user", interaction.user.id, "locale", locale)
 
     async def on_message(self, message: discord.Message) -> None:
         await self.chat.on_message(message)

@@ -52,7 +52,12 @@ async def sync_if_changed(bot: "AntiphonBot") -> bool:
     digest = hashlib.sha256(f"{bot.application_id}:{text}".encode()).hexdigest()
     if await bot.store.get_meta("commands") == digest:
         return False
-    await bot.tree.sync()
+    try:
+        await bot.tree.sync()
+    except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
+        # Mentions, threads and the former commands still work; the next start tries again.
+        log.error("commands could not be synced", error=str(error)[:500])  # noqa: TRY400 - the text names the field
+        return False
     await bot.store.set_meta("commands", digest)
     log.info("commands synced", commands=len(payload))
     return True

@@ -12,14 +12,13 @@ from discord_bot.access import Asker
 from discord_bot.problems import describe, short_reference, utcnow
 
 if TYPE_CHECKING:
-    pass
+    from discord_bot.bot import AntiphonBot
 
-log = structlog.get_logger(__name__)
-
-if TYPE_CHECKING:
     BotInteraction: TypeAlias = discord.Interaction[AntiphonBot]
 else:
     BotInteraction = discord.Interaction
+
+log = structlog.get_logger(__name__)
 
 # Discord no longer knows the interaction (3 s or 15 min are over), or somebody answered it before us.
 UNKNOWN_INTERACTION, ANSWERED_ALREADY, TOKEN_EXPIRED = 10062, 40060, 50027

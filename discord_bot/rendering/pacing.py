@@ -44,6 +44,11 @@ class ChannelPace:
         if writer in self._last:
             self._last[writer] = now
 
+    def seen(self, writer: int, now: float) -> None:
+        """A new message shows the newest state too, and needs no edit for a while."""
+        if writer in self._last:
+            self._last[writer] = now
+
     def _trim(self, now: float) -> None:
         while self._edits and self._edits[0] <= now - WINDOW:
             self._edits.popleft()

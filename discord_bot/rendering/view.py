@@ -30,7 +30,7 @@ def contents(look: Look, locale: str) -> list[str]:
         parts = parts[:MOST_SEGMENTS]
     small = [f"-# {line[:STATE_LINE]}" for line in (*look.notes, look.line) if line]
     below = "\n".join([*([look.tail] if look.tail else []), *small])
-    last = parts[-1] + cursor
+    last = (parts[-1].rstrip() if cursor else parts[-1]) + cursor
     if below:
         last = f"{last}{_gap(look)}{below}" if last.strip() else below
     if units(last) > 2000:  # notes are many and long: they get a message of their own

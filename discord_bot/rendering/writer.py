@@ -22,6 +22,7 @@ Make = Callable[[], discord.ui.View | None]
 OLD = 55 * 60.0  # Discord refuses edits of messages older than an hour
 RETRIES = (0.5, 1, 2, 4, 8, 15, 30, 30)  # seconds between tries of what must land
 GONE, ARCHIVED, TOO_OLD = 10008, 50083, 30046
+STEP = 0.2
 FIRST_TEXT = 30  # characters that are worth a first showing at once
 
 
@@ -103,12 +104,10 @@ class Writer:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                grown = len(self._look.text) - self._drawn
-                if self._messages and not (self._drawn == 0 and len(self._look.text) >= FIRST_TEXT):
-                    wait = self._pace.wait(self._number, self._loop.time(), grown)
-                    if wait > 0:
-                        await asyncio.sleep(wait)
-                        self._changed.clear()
+                while (wait := self._wait()) > 0:
+                    # In small steps: what arrives meanwhile may make it worth an edit earlier.
+                    await asyncio.sleep(min(wait, STEP))
+                self._changed.clear()
                 self._drawn = len(self._look.text)
                 # A request that runs is never cut off: its outcome would be unknown.
                 await asyncio.shield(asyncio.ensure_future(self._draw(final=False)))
@@ -116,6 +115,12 @@ class Writer:
             self.problem = problem
         except discord.DiscordServerError:
             self._task = None  # the next look, or the last one, tries again
+
+    def _wait(self) -> float:
+        """Seconds until the next showing is due."""
+        if not self._messages or (self._drawn == 0 and len(self._look.text) >= FIRST_TEXT):
+            return 0.0
+        return self._pace.wait(self._number, self._loop.time(), len(self._look.text) - self._drawn)
 
     async def _draw(self, *, final: bool) -> None:
         async with self._lock:
@@ -167,6 +172,7 @@ class Writer:
             self._messages.append(message)
             self._shown.append(mark)
             self._sent_at.append(self._loop.time())
+        self._pace.seen(self._number, self._loop.time())
         self.on_messages(self.message_ids)
 
     def _verify(self, message: discord.Message, text: str) -> None:

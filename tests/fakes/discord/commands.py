@@ -13,8 +13,40 @@ LIMITS = {CHAT: 100, USER: 15, MESSAGE: 15}
 COMMAND_SUM = 8000
 NAME = re.compile(r"^[-_'\w]{1,32}$", re.UNICODE)
 LOCALES = frozenset(
-    "id da de en-GB en-US es-ES es-419 fr hr it lt hu nl no pl pt-BR ro fi sv-SE vi tr cs el bg ru uk hi th zh-CN ja "
-    "zh-TW ko".split()
+    [
+        "id",
+        "da",
+        "de",
+        "en-GB",
+        "en-US",
+        "es-ES",
+        "es-419",
+        "fr",
+        "hr",
+        "it",
+        "lt",
+        "hu",
+        "nl",
+        "no",
+        "pl",
+        "pt-BR",
+        "ro",
+        "fi",
+        "sv-SE",
+        "vi",
+        "tr",
+        "cs",
+        "el",
+        "bg",
+        "ru",
+        "uk",
+        "hi",
+        "th",
+        "zh-CN",
+        "ja",
+        "zh-TW",
+        "ko",
+    ]
 )
 
 
@@ -139,7 +171,9 @@ def _choices(option: Json, path: str) -> None:
     if len(choices) > 25:
         raise bad_length(f"{path}choices", 0, 25)
     if choices and option.get("autocomplete"):
-        raise invalid(f"{path}autocomplete", "APPLICATION_COMMAND_INVALID", "Choices and autocomplete exclude each other")
+        raise invalid(
+            f"{path}autocomplete", "APPLICATION_COMMAND_INVALID", "Choices and autocomplete exclude each other"
+        )
     check_choices(choices, option["type"], path)
     for name in ("min_length", "max_length"):
         if not 0 <= (option.get(name) or 0) <= 6000:

@@ -31,7 +31,7 @@ def _text(component: Json, name: str, path: str, least: int, most: int, *, neede
 
 
 def _wrong_type(path: str, allowed: tuple[int, ...]) -> Exception:
-    return invalid(f"{path}.type", "BASE_TYPE_CHOICES", f"Value of field \"type\" must be one of {allowed}.")
+    return invalid(f"{path}.type", "BASE_TYPE_CHOICES", f'Value of field "type" must be one of {allowed}.')
 
 
 def _children(component: Json, path: str, least: int, most: int) -> Iterator[tuple[str, Json]]:

@@ -139,9 +139,7 @@ def already_acknowledged() -> ApiError:
 
 
 def too_many_follow_ups() -> ApiError:
-    return ApiError(
-        400, 40094, "This interaction has reached the maximum number of follow-up messages", breach=True
-    )
+    return ApiError(400, 40094, "This interaction has reached the maximum number of follow-up messages", breach=True)
 
 
 def file_too_large() -> ApiError:

@@ -124,7 +124,11 @@ class Gateway:
     def emit(self, event: str, intent: int, guild: Guild | None, body: Json | Callable[[Session], Json]) -> None:
         """Sends one event to every session that may have it; sessions that are away get it by RESUME."""
         for session in self.sessions:
-            if (session.online or session.resumable) and session.sees(guild) and (session.intents & intent or not intent):
+            if (
+                (session.online or session.resumable)
+                and session.sees(guild)
+                and (session.intents & intent or not intent)
+            ):
                 session.put(event, body(session) if callable(body) else body)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:

@@ -1,0 +1,291 @@
+"""The world: what exists, who may enter, and the HTTP door in front of it. The rules stand in the modules beside."""
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.fakes.discord import payloads, permissions
+from tests.fakes.discord.clock import Clock, Snowflakes
+from tests.fakes.discord.commands import Command
+from tests.fakes.discord.errors import ApiError, unauthorized
+from tests.fakes.discord.gateway import GUILDS, KNOWN_INTENTS, Gateway
+from tests.fakes.discord.model import DM, TEXT, Attachment, Channel, File, Guild, Member, Message, Role, User
+from tests.fakes.discord.people import Interaction, Person
+from tests.fakes.discord.ratelimit import Buckets, Limits
+
+API = "/api/v10"
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One request as it was answered. `t` is Unix time."""
+
+    t: float
+    method: str
+    path: str
+    body: Any
+    status: int
+
+
+@dataclass
+class Fault:
+    """The next `times` matching requests are answered with this status; 0 cuts the connection."""
+
+    method: str
+    path: "re.Pattern[str]"
+    status: int
+    times: int
+
+
+class FakeDiscord:
+    """`async with FakeDiscord() as discord:`. `violations` must be empty at the end of a test."""
+
+    def __init__(
+        self, *, limits: Limits | None = None, allowed_intents: int = KNOWN_INTENTS, heartbeat_ms: int = 41_250
+    ) -> None:
+        self.clock = Clock()
+        self.ids = Snowflakes(self.clock)
+        self.token = f"fake.{secrets.token_hex(8)}.token"
+        self.application_id = self.ids.next()
+        self.bot = User(self.application_id, "Antiphon", bot=True)
+        self.allowed_intents, self.application_flags = allowed_intents, 1 << 18 | 1 << 19
+        self.users: dict[int, Person] = {}
+        self.guilds: dict[int, Guild] = {}
+        self.channels: dict[int, Channel] = {}
+        self.commands: list[Command] = []
+        self.command_writes = 0
+        self.interactions: dict[str, Interaction] = {}
+        self.files: dict[str, Attachment] = {}
+        self.violations: list[str] = []
+        self.refusals: list[str] = []
+        self.log: list[Logged] = []
+        self.faults: list[Fault] = []
+        self.gateway = Gateway(self, heartbeat_ms)
+        self.buckets = Buckets(limits or Limits())
+        self._condition = asyncio.Condition()
+        self._notifying: set[asyncio.Task[None]] = set()
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        from tests.fakes.discord import rest_app, rest_channels, rest_interactions, rest_messages
+
+        app = web.Application(middlewares=[self._door], client_max_size=64 * 1024 * 1024)
+        for module in (rest_app, rest_channels, rest_messages, rest_interactions):
+            for method, path, handle in module.routes(self):
+                app.router.add_route(method, API + path, handle)
+        for path in ("/gateway", "/gateway/"):
+            app.router.add_get(path, self.gateway.handle)
+        app.router.add_get("/cdn/{id}/{name}", self._cdn)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.gateway.close()
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}{API}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"ws://127.0.0.1:{self._port}/gateway"
+
+    # --- making things -----------------------------------------------------------------------------
+
+    def add_user(self, name: str, *, locale: str = "en-US") -> Person:
+        person = Person(self.ids.next(), name, locale)
+        person.world = self
+        self.users[person.id] = person
+        return person
+
+    def add_guild(self, name: str = "Choir", *, locale: str = "en-US", owner: Person | None = None) -> Guild:
+        owner = owner or self.add_user(f"{name} owner", locale=locale)
+        guild_id = self.ids.next()
+        everyone = Role(guild_id, "@everyone", int(permissions.DEFAULT))
+        guild = Guild(guild_id, name, locale, self, owner, everyone)
+        robot = Role(
+            self.ids.next(),
+            self.bot.name,
+            int(permissions.DEFAULT | permissions.Permission.MANAGE_THREADS),
+            managed=True,
+        )
+        guild.roles.append(robot)
+        now = self.clock.now()
+        guild.members = {owner.id: Member(owner, joined_at=now), self.bot.id: Member(self.bot, [robot], joined_at=now)}
+        self.guilds[guild.id] = guild
+        return guild
+
+    def add_text_channel(self, guild: Guild, name: str, **more: Any) -> Channel:
+        channel = Channel(self.ids.next(), TEXT, name, self, guild, **more)
+        guild.channels[channel.id] = self.channels[channel.id] = channel
+        return channel
+
+    def join(self, guild: Guild, *people: Person, roles: list[Role] | None = None) -> None:
+        for person in people:
+            guild.members[person.id] = Member(person, list(roles or []), joined_at=self.clock.now())
+
+    def direct(self, person: User) -> Channel:
+        for channel in self.channels.values():
+            if channel.type == DM and person in channel.recipients:
+                return channel
+        channel = Channel(self.ids.next(), DM, "", self, recipients=[person, self.bot])
+        self.channels[channel.id] = channel
+        return channel
+
+    def attach(self, file: File) -> Attachment:
+        number = self.ids.next()
+        width = height = None
+        if file.content[:8] == b"\x89PNG\r\n\x1a\n":
+            width, height = (int.from_bytes(file.content[at : at + 4]) for at in (16, 20))
+        url = f"http://127.0.0.1:{self._port}/cdn/{number}/{file.name}"
+        made = Attachment(number, file, url, file.description, width, height)
+        self.files[str(number)] = made
+        return made
+
+    # --- watching ------------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Something happened: whoever waits looks again."""
+
+        async def notify() -> None:
+            async with self._condition:
+                self._condition.notify_all()
+
+        task = asyncio.get_running_loop().create_task(notify())
+        self._notifying.add(task)
+        task.add_done_callback(self._notifying.discard)
+
+    async def wait_for(self, predicate: Callable[[], Any], timeout: float = 20.0) -> Any:
+        """The predicate's value as soon as it is truthy; looked at after every change, never by polling."""
+        found: Any = None
+
+        def look() -> bool:
+            nonlocal found
+            found = predicate()
+            return bool(found)
+
+        try:
+            async with asyncio.timeout(timeout), self._condition:
+                await self._condition.wait_for(look)
+        except TimeoutError:
+            recent = "\n".join(f"{one.method} {one.path} {one.status} {str(one.body)[:200]}" for one in self.log[-12:])
+            raise AssertionError(
+                f"it did not happen within {timeout} s; violations {self.violations}; the last requests:\n{recent}"
+            ) from None
+        return found
+
+    async def ready(self) -> None:
+        """The bot has identified, and its commands are known."""
+        await self.wait_for(lambda: self.gateway.live and self.commands, timeout=40)
+
+    def violation(self, text: str) -> None:
+        self.violations.append(text)
+
+    def fail_next(self, method: str, path: str, status: int = 500, times: int = 1) -> None:
+        """`path` is a regular expression over the path below the API's root."""
+        self.faults.append(Fault(method, re.compile(path), status, times))
+
+    def emit(self, event: str, intent: int, channel: Channel, body: Any) -> None:
+        self.gateway.emit(event, intent, channel.guild, body)
+
+    def command(self, name: str, kind: int = 1) -> Command:
+        """By its default or any translated name. KeyError if the bot has registered none such."""
+        for one in self.commands:
+            names = [one.name, *(one.body.get("name_localizations") or {}).values()]
+            if one.type == kind and name in names:
+                return one
+        raise KeyError(name)
+
+    async def join_bot(self, guild: Guild) -> None:
+        """The bot is invited while it runs."""
+        guild.has_bot = True
+        self.gateway.emit("GUILD_CREATE", GUILDS, guild, payloads.guild(guild, self.bot))
+
+    # --- the door ------------------------------------------------------------------------------------
+
+    @web.middleware
+    async def _door(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if not request.path.startswith(API):
+            return await handler(request)
+        path, route = request.path.removeprefix(API), self._route(request)
+        headers: dict[str, str] = {}
+        request["body"] = None
+        try:
+            self._inject(request.method, path)
+            self._authorize(request, path)
+            headers = self._limit(request, route)
+            answer = await handler(request)
+        except ApiError as refused:
+            if refused.breach:
+                self.violation(f"{request.method} {path}: {refused}")
+            self.refusals.append(f"{request.method} {path}: {refused}")
+            answer = web.json_response(refused.body, status=refused.status)
+        answer.headers.update(headers)
+        if answer.content_type == "application/json":
+            answer.headers["Content-Type"] = "application/json"  # without a charset, as Discord says it
+        self.log.append(Logged(self.clock.now(), request.method, path, request["body"], answer.status))
+        self.changed()
+        return answer
+
+    @staticmethod
+    def _route(request: web.Request) -> str:
+        resource = request.match_info.route.resource
+        return (resource.canonical if resource else request.path).removeprefix(API)
+
+    def _inject(self, method: str, path: str) -> None:
+        for fault in self.faults:
+            if fault.times and fault.method == method and fault.path.search(path):
+                fault.times -= 1
+                raise ApiError(fault.status, 0, "injected")
+
+    def _authorize(self, request: web.Request, path: str) -> None:
+        if path.startswith(("/webhooks/", "/interactions/")):
+            return  # their token is in the path
+        if request.headers.get("Authorization") != f"Bot {self.token}":
+            raise ApiError(401, 0, "401: Unauthorized") if path == "/users/@me" else unauthorized()
+
+    def _limit(self, request: web.Request, route: str) -> dict[str, str]:
+        now = time.monotonic()
+        params = dict(request.match_info)
+        if not route.startswith("/interactions/"):
+            wait = self.buckets.take_global(now)
+            if wait is not None:
+                self._too_fast(request, wait, "global")
+        verdict = self.buckets.take(request.method, route, params, now)
+        headers = verdict.headers(self.clock.now())
+        if not verdict.allowed:
+            self._too_fast(request, verdict.reset_after, "user")
+        return headers
+
+    def _too_fast(self, request: web.Request, wait: float, scope: str) -> None:
+        extra = {"retry_after": round(wait, 3), "global": scope == "global"}
+        raise ApiError(429, 0, f"You are being rate limited ({request.path}).", breach=True, extra=extra)
+
+    async def _cdn(self, request: web.Request) -> web.Response:
+        found = self.files.get(request.match_info["id"])
+        if found is None:
+            return web.Response(status=404)
+        return web.Response(body=found.content, content_type=found.file.content_type.partition(";")[0])
+
+    def message(self, channel: Channel, message_id: int) -> Message | None:
+        return channel.messages.get(message_id)
