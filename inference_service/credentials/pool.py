@@ -12,7 +12,7 @@ from inference_service.credentials.types import CredentialView, Denied, PoolSpec
 from inference_service.failures import Scope
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
-SHORTEST_REST = 0.5  # a provider that says "0 seconds" means "not at once"
+SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
 FIRST_QUARANTINE, QUARANTINE_GROWTH, LONGEST_QUARANTINE = 300.0, 4.0, 6 * 3_600.0
 UNKNOWN = 1 << 30  # quota left where the provider does not tell
 
@@ -20,6 +20,11 @@ UNKNOWN = 1 << 30  # quota left where the provider does not tell
 def backoff(strikes: int, chance: float) -> float:
     """Seconds to rest after `strikes` refusals in a row without a time; `chance` 0 to 1 spreads by a fifth."""
     return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(strikes, 16)) * (0.8 + 0.4 * chance)
+
+
+def not_at_once(rest: float) -> float:
+    """A rest that is one."""
+    return rest if rest > AT_ONCE else SHORTEST_REST
 
 
 def quarantine(times: int) -> float:
@@ -144,7 +149,7 @@ class Pool:
         elif verdict.cooldown is not None or verdict.backoff:
             rest = verdict.cooldown if verdict.cooldown is not None else backoff(one.strikes, self._chance.random())
             one.strikes += 1
-            self._spread(one, model, verdict, now + max(rest, SHORTEST_REST))
+            self._spread(one, model, verdict, now + not_at_once(rest))
         elif verdict.good_credential:
             one.strikes = one.refused = 0
             one.quarantined = False

@@ -110,7 +110,7 @@ class Search:
             deployment, lease = leased
             attempt, prefix = self.begin(deployment, lease, open_, prefix_for)
             try:
-                await self.peek(attempt, eager=eager)
+                await self.peek(attempt, eager=eager, continues=bool(prefix))
                 return Found(attempt, deployment, prefix)
             except UpstreamFailure as failure:
                 await attempt.close()
@@ -131,12 +131,16 @@ class Search:
         return Attempt(lease, self.made, events, limited, self._store, self._observer, self.terms.request_id), prefix
 
     @staticmethod
-    async def peek(attempt: Attempt, *, eager: bool) -> None:
-        """Waits for the first content; `next` gives it all again. Raises UpstreamFailure; an answer without any content is one."""
+    async def peek(attempt: Attempt, *, eager: bool, continues: bool = False) -> None:
+        """Waits for the first content; `next` gives it all again.
+
+        Raises UpstreamFailure; an answer without any content is one, unless it `continues` what was whole already.
+        """
         seen: list[Any] = []
         while True:
             event = await attempt.next()
-            if event is None or (isinstance(event, Finish) and event.reason is not FinishReason.LENGTH):
+            empty = isinstance(event, Finish) and event.reason is not FinishReason.LENGTH and not continues
+            if event is None or empty:
                 if isinstance(event, Finish) and event.reason is FinishReason.CONTENT_FILTER:
                     attempt.failure = UpstreamFailure(
                         FailureKind.CONTENT_REFUSED, "the provider's filter kept the answer back"

@@ -12,7 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from antiphon.config.model import State
-from inference_service.credentials.pool import SHORTEST_REST, backoff, quarantine
+from inference_service.credentials.pool import backoff, not_at_once, quarantine
 from inference_service.credentials.types import (
     Ask,
     BreakerSpec,
@@ -86,7 +86,7 @@ class RedisStore:
                 if verdict.cooldown is not None
                 else backoff(self._strikes.get(key, 0), random.random())
             )
-            until = now + max(rest, SHORTEST_REST)
+            until = now + not_at_once(rest)
         refused = 0.0
         if verdict.quarantine:
             times = self._refusals.get(key, 0)
