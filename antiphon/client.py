@@ -9,11 +9,7 @@
 Errors are those of `antiphon.errors`. A client is bound to one event loop; it survives restarts of the service.
 """
 
-import asyncio
-import time
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -21,25 +17,26 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from antiphon import errors, events, wire
-from antiphon.channel import client_options
+from antiphon import connection, events, wire
 from antiphon.config.model import Config
-from antiphon.config.secrets import find_secret
-from antiphon.streams import CONNECT_TIMEOUT, ChatStream, ImageStream
+from antiphon.streams import ChatStream, ImageStream
 from antiphon.v1 import (
-    chat_pb2,
     common_pb2,
-    image_pb2,
-    inference_service_pb2_grpc,
     models_pb2,
     operations_pb2,
-    operations_service_pb2_grpc,
     usage_pb2,
 )
 
+INFERENCE = "antiphon.v1.InferenceService"
+ASK_TIMEOUT = 15.0  # seconds for what is no stream
+
 
 class InferenceClient:
-    """Talks to the service at `target` ("host:port" or "dns:///name:port"). `token`: the caller's, where one is needed."""
+    """Talks to the service at `target`, "host:port" or "dns:///name:port"; nothing connects before the first question.
+
+    `token`: the caller's, where the service wants one. `connect_timeout`: seconds to wait for a service that is not
+    there (it may be starting again) before ConnectionLost.
+    """
 
     def __init__(
         self,
@@ -47,28 +44,19 @@ class InferenceClient:
         token: str | None = None,
         tls: grpc.ChannelCredentials | None = None,
         server_name: str | None = None,
+        connect_timeout: float = connection.CONNECT_TIMEOUT,
     ) -> None:
         self.target = target
-        self._token, self._tls, self._server_name = token, tls, server_name
-        self._channel: grpc.aio.Channel | None = None
-        self._inference: Any = None
-        self._operations: Any = None
+        self._connection = connection.Connection(target, token, tls, server_name, connect_timeout)
 
     @classmethod
-    def from_config(cls, config: Config, environ: Mapping[str, str]) -> Self:
-        """Raises SecretProblem or OSError for files that cannot be read."""
-        chosen = config.client
-        host = "127.0.0.1" if config.service.host in ("0.0.0.0", "::", "") else config.service.host  # noqa: S104 - called, not bound
-        secret = find_secret(chosen.token_env, environ)
-        tls = None
-        if chosen.tls or chosen.ca or chosen.certificate:
-            tls = grpc.ssl_channel_credentials(_read(chosen.ca), _read(chosen.key), _read(chosen.certificate))
-        return cls(
-            chosen.target or f"{host}:{config.service.port}", secret.value if secret else None, tls, chosen.server_name
-        )
+    def from_config(
+        cls, config: Config, environ: Mapping[str, str], connect_timeout: float = connection.CONNECT_TIMEOUT
+    ) -> Self:
+        """As [client] says. Raises ConfigError or SecretProblem for files that cannot be read."""
+        return cls(**connection.from_config(config, environ), connect_timeout=connect_timeout)
 
     async def __aenter__(self) -> Self:
-        self.open()
         return self
 
     async def __aexit__(
@@ -76,24 +64,9 @@ class InferenceClient:
     ) -> None:
         await self.close()
 
-    def open(self) -> None:
-        """Makes the channel; nothing connects yet. Call it on the loop that will use it."""
-        if self._channel is not None:
-            return
-        options = client_options()
-        if self._server_name:
-            options.append(("grpc.ssl_target_name_override", self._server_name))
-        if self._tls is not None:
-            self._channel = grpc.aio.secure_channel(self.target, self._tls, options=options)
-        else:
-            self._channel = grpc.aio.insecure_channel(self.target, options=options)
-        self._inference = inference_service_pb2_grpc.InferenceServiceStub(self._channel)
-        self._operations = operations_service_pb2_grpc.OperationsServiceStub(self._channel)
-
     async def close(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        """Ends what still runs. A later question connects again."""
+        await self._connection.close()
 
     # --- asking --------------------------------------------------------------------------------
 
@@ -113,21 +86,19 @@ class InferenceClient:
     ) -> ChatStream:
         """An answer as a stream. `timeout` in seconds for the whole of it; None: the service's own."""
         turns = [events.Message.user(messages)] if isinstance(messages, str) else messages
-        request = chat_pb2.ChatRequest(
-            model=model,
-            messages=[wire.message(turn) for turn in turns],
-            on_interruption=wire.INTERRUPTIONS[on_interruption],
-            unsupported_setting=wire.STRICT[strict],
-            caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
-            request_id=request_id or uuid.uuid4().hex,
+        request = wire.chat_request(
+            model,
+            turns,
+            sampling,
+            on_interruption,
+            strict,
+            common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
+            request_id,
         )
-        if sampling is not None:
-            request.sampling.CopyFrom(wire.sampling(sampling))
-        self.open()
-        metadata = self._metadata(trace_parent)
+        metadata = self._connection.metadata(trace_parent)
         return ChatStream(
-            lambda: self._inference.Chat(request, timeout=timeout, metadata=metadata),
-            self._connected,
+            lambda: self._connection.inference.Chat(request, timeout=timeout, metadata=metadata),
+            lambda: self._connection.ready(timeout),
             request.request_id,
         )
 
@@ -154,31 +125,27 @@ class InferenceClient:
         trace_parent: str = "",
     ) -> ImageStream:
         """Pictures as a stream. At most one of size and aspect_ratio. `timeout` in seconds for the whole of it."""
-        request = image_pb2.ImageRequest(
+        request = wire.image_request(
             model=model,
             prompt=prompt,
             negative_prompt=negative_prompt,
+            size=size,
+            aspect_ratio=aspect_ratio,
             seed=seed,
             steps=steps,
             guidance_scale=guidance_scale,
             count=count,
             format=wire.FORMATS[format],
             max_bytes=max_bytes or 0,
+            input_image=input_image,
             unsupported_setting=wire.STRICT[strict],
             caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
-            request_id=request_id or uuid.uuid4().hex,
+            request_id=request_id,
         )
-        if size is not None:
-            request.size.width, request.size.height = size
-        elif aspect_ratio is not None:
-            request.aspect_ratio.horizontal, request.aspect_ratio.vertical = aspect_ratio
-        if input_image is not None:
-            request.input_image.CopyFrom(wire.picture(input_image))
-        self.open()
-        metadata = self._metadata(trace_parent)
+        metadata = self._connection.metadata(trace_parent)
         return ImageStream(
-            lambda: self._inference.Image(request, timeout=timeout, metadata=metadata),
-            self._connected,
+            lambda: self._connection.inference.Image(request, timeout=timeout, metadata=metadata),
+            lambda: self._connection.ready(timeout),
             request.request_id,
         )
 
@@ -189,7 +156,7 @@ class InferenceClient:
     ) -> list[events.Model]:
         """What can be asked for, routes first."""
         request = models_pb2.ListModelsRequest(task=wire.TASKS[task], include_deployments=include_deployments)
-        answer = await self._ask("_inference", "ListModels", request)
+        answer = await self._ask(self._connection.inference.ListModels, request)
         return [wire.model(one) for one in answer.models]
 
     async def usage(
@@ -199,7 +166,7 @@ class InferenceClient:
         request = usage_pb2.GetUsageRequest(caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id))
         if since is not None:
             request.since.CopyFrom(Timestamp(seconds=int(since)))
-        answer = await self._ask("_inference", "GetUsage", request)
+        answer = await self._ask(self._connection.inference.GetUsage, request)
         return [
             events.UsageRow(
                 row.deployment,
@@ -215,64 +182,34 @@ class InferenceClient:
 
     async def status(self) -> operations_pb2.Status:
         """How things stand; needs the scope `operate`."""
-        answer = await self._ask("_operations", "GetStatus", operations_pb2.GetStatusRequest())
+        answer = await self._ask(self._connection.operations.GetStatus, operations_pb2.GetStatusRequest())
         found: operations_pb2.Status = answer.status
         return found
 
     async def watch_status(self, interval: float = 1.0) -> AsyncIterator[operations_pb2.Status]:
         """The status again and again, every `interval` seconds (0.25 to 60)."""
-        self.open()
         request = operations_pb2.WatchStatusRequest(
             interval=Duration(seconds=int(interval), nanos=int(interval % 1 * 1e9))
         )
         try:
-            await self._connected()
-            async for answer in self._operations.WatchStatus(request, metadata=self._metadata()):
+            await self._connection.ready()
+            async for answer in self._connection.operations.WatchStatus(request, metadata=self._connection.metadata()):
                 yield answer.status
         except grpc.aio.AioRpcError as failed:
             raise wire.error_of(failed) from None
 
     async def reload(self) -> list[str]:
         """Makes the service read its configuration again; what changed. Raises InvalidRequest for a bad one."""
-        answer = await self._ask("_operations", "ReloadConfig", operations_pb2.ReloadConfigRequest())
+        answer = await self._ask(self._connection.operations.ReloadConfig, operations_pb2.ReloadConfigRequest())
         return list(answer.changes)
 
-    async def ready(self, service: str = "antiphon.v1.InferenceService", timeout: float = 3.0) -> bool:  # noqa: ASYNC109 - for the call
-        """Whether the service answers now, by its health."""
-        self.open()
-        assert self._channel is not None  # noqa: S101 - opened above
-        ask: Any = self._channel.unary_unary("/grpc.health.v1.Health/Check")
-        try:
-            answer = await ask(b"\n" + bytes([len(service)]) + service.encode(), timeout=timeout)
-        except grpc.aio.AioRpcError:
-            return False
-        return bytes(answer) == b"\x08\x01"  # HealthCheckResponse.status = SERVING
+    async def ready(self, service: str = INFERENCE, timeout: float = 3.0) -> bool:  # noqa: ASYNC109 - of the call
+        """Whether the service can answer now, by its health check; False also when it is not there."""
+        return await self._connection.healthy(service, timeout)
 
-    async def _ask(self, stub: str, name: str, request: Any) -> Any:
-        self.open()
+    async def _ask(self, method: Any, request: Any) -> Any:
         try:
-            await self._connected()
-            return await getattr(getattr(self, stub), name)(request, timeout=15.0, metadata=self._metadata())
+            await self._connection.ready()
+            return await method(request, timeout=ASK_TIMEOUT, metadata=self._connection.metadata())
         except grpc.aio.AioRpcError as failed:
             raise wire.error_of(failed) from None
-
-    def _metadata(self, trace_parent: str = "") -> tuple[tuple[str, str], ...]:
-        found = (("authorization", f"Bearer {self._token}"),) if self._token else ()
-        return (*found, ("traceparent", trace_parent)) if trace_parent else found
-
-    async def _connected(self) -> None:
-        """Waits a little for a service that is starting. Raises ConnectionLost when it does not come."""
-        assert self._channel is not None  # noqa: S101 - opened before
-        until = time.monotonic() + CONNECT_TIMEOUT
-        while (state := self._channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
-            try:
-                async with asyncio.timeout(until - time.monotonic()):
-                    await self._channel.wait_for_state_change(state)
-            except TimeoutError:
-                raise errors.ConnectionLost(
-                    f"the service at {self.target} cannot be reached; is it running?", retry_after=5.0
-                ) from None
-
-
-def _read(path: Path | None) -> bytes | None:
-    return path.read_bytes() if path else None

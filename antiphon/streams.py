@@ -9,8 +9,6 @@ import grpc
 from antiphon import errors, events, wire
 from antiphon.v1 import chat_pb2, image_pb2
 
-CONNECT_TIMEOUT = 5.0  # seconds in which a service that is down or restarting may come back
-
 
 class _Stream:
     """One call. Starts when it is iterated; `cancel` ends it at once, also upstream."""
@@ -56,7 +54,7 @@ class _Stream:
         except grpc.aio.AioRpcError as failed:
             if self._cancelled.is_set() and failed.code() == grpc.StatusCode.CANCELLED:
                 return
-            raise wire.error_of(failed, self._so_far()) from None
+            raise wire.error_of(failed, self._so_far(), self.request_id) from None
         except asyncio.CancelledError:
             # Either this task was cancelled, or only the call by `cancel`.
             task = asyncio.current_task()
@@ -92,7 +90,7 @@ class ChatStream(_Stream):
 
     async def __aiter__(self) -> AsyncIterator[events.ChatEvent]:
         async for response in self._responses():
-            event = self._event(response)
+            event = self.accept(response)
             if event is not None:
                 yield event
         if self._cancelled.is_set():
@@ -105,7 +103,8 @@ class ChatStream(_Stream):
             text = f"the answer has {len(self.text)} characters and should have {self.finished.total_chars}"
             raise errors.AnswerIncomplete(text, request_id=self.request_id)
 
-    def _event(self, response: chat_pb2.ChatResponse) -> events.ChatEvent | None:
+    def accept(self, response: chat_pb2.ChatResponse) -> events.ChatEvent | None:
+        """The whole rule of the contract: append every delta; on handover cut to `keep_chars` and go on."""
         match response.WhichOneof("event"):
             case "delta":
                 self._pieces.append(response.delta)
@@ -147,13 +146,14 @@ class ImageStream(_Stream):
 
     async def __aiter__(self) -> AsyncIterator[events.ImageEvent]:
         async for response in self._responses():
-            event = self._event(response)
+            event = self.accept(response)
             if event is not None:
                 yield event
         if not self._cancelled.is_set() and self.finished is None:
             raise errors.Interrupted("the pictures ended without their end", request_id=self.request_id)
 
-    def _event(self, response: image_pb2.ImageResponse) -> events.ImageEvent | None:
+    def accept(self, response: image_pb2.ImageResponse) -> events.ImageEvent | None:
+        """A picture comes out with its last chunk."""
         match response.WhichOneof("event"):
             case "started":
                 self.request_id, self.deployment = response.started.request_id, response.started.deployment
@@ -166,6 +166,7 @@ class ImageStream(_Stream):
                 self.deployment = response.handover.to_deployment
                 return wire.handover(response.handover)
             case "image":
+                self._check_whole()
                 self._header, self._chunks, self._missing = response.image, [], response.image.total_bytes
             case "chunk":
                 self._chunks.append(response.chunk)
@@ -178,10 +179,15 @@ class ImageStream(_Stream):
                 self.usages.append(wire.usage(response.usage))
                 return self.usages[-1]
             case "finished":
+                self._check_whole()
                 self.finished = wire.image_finished(response.finished)
                 self.deployment = self.finished.deployment
                 return self.finished
         return None
+
+    def _check_whole(self) -> None:
+        if self._missing > 0:
+            raise errors.AnswerIncomplete("a picture has fewer bytes than announced", request_id=self.request_id)
 
     def _whole(self, header: image_pb2.ImageHeader) -> events.Picture:
         if self._missing < 0:

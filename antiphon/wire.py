@@ -1,6 +1,8 @@
 """Between protobuf and the client's plain values; the only place of the client that knows both."""
 
+import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -44,6 +46,64 @@ def sampling(given: events.Sampling) -> chat_pb2.Sampling:
     return chat_pb2.Sampling(
         temperature=given.temperature, top_p=given.top_p, max_tokens=given.max_tokens, stop=given.stop, seed=given.seed
     )
+
+
+def chat_request(
+    model: str,
+    turns: Sequence[events.Message],
+    chosen: events.Sampling | None,
+    on_interruption: str | None,
+    strict: bool,
+    caller: common_pb2.Caller,
+    request_id: str | None,
+) -> chat_pb2.ChatRequest:
+    """Raises InvalidRequest for values that do not fit on the wire; ranges are the service's to judge."""
+    try:
+        return chat_pb2.ChatRequest(
+            model=model,
+            messages=[message(turn) for turn in turns],
+            sampling=sampling(chosen) if chosen is not None else None,
+            on_interruption=INTERRUPTIONS[on_interruption],
+            unsupported_setting=STRICT[strict],
+            caller=caller,
+            request_id=request_id or uuid.uuid4().hex,
+        )
+    except ValueError as error:
+        raise _unsendable(error) from None
+
+
+def image_request(
+    *,
+    size: tuple[int, int] | None,
+    aspect_ratio: tuple[int, int] | None,
+    input_image: events.Image | None,
+    request_id: str | None,
+    **fields: Any,
+) -> image_pb2.ImageRequest:
+    """Raises InvalidRequest as `chat_request` does, and for size and aspect ratio together."""
+    if size is not None and aspect_ratio is not None:
+        problem = errors.InvalidRequest("size and aspect ratio exclude each other")
+        problem.violations = [("shape", "give a size or an aspect ratio, not both")]
+        raise problem
+    try:
+        return image_pb2.ImageRequest(
+            size=image_pb2.Size(width=size[0], height=size[1]) if size else None,
+            aspect_ratio=image_pb2.AspectRatio(horizontal=aspect_ratio[0], vertical=aspect_ratio[1])
+            if aspect_ratio
+            else None,
+            input_image=picture(input_image) if input_image else None,
+            request_id=request_id or uuid.uuid4().hex,
+            **fields,
+        )
+    except ValueError as error:
+        raise _unsendable(error) from None
+
+
+def _unsendable(error: ValueError) -> errors.InvalidRequest:
+    """A number beyond its type, or text that is no Unicode (half a character from a terminal in another encoding)."""
+    if isinstance(error, UnicodeError):
+        return errors.InvalidRequest("the text is not valid Unicode")
+    return errors.InvalidRequest("a number is far outside of its range")
 
 
 # --- events ----------------------------------------------------------------------------------
@@ -135,9 +195,9 @@ def model(given: models_pb2.Model) -> events.Model:
 # --- errors ------------------------------------------------------------------------------------
 
 
-def error_of(failed: grpc.aio.AioRpcError, text: str = "") -> errors.AntiphonError:
+def error_of(failed: grpc.aio.AioRpcError, text: str = "", request_id: str = "") -> errors.AntiphonError:
     """The typed error of a call that failed. `text`: what of the answer had arrived."""
-    request_id, details = "", status_pb2.Status()
+    details = status_pb2.Status()
     for key, value in failed.trailing_metadata() or ():
         if key == REQUEST_ID_KEY:
             request_id = str(value)
@@ -197,9 +257,12 @@ def _kind(
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return errors.DeadlineExceeded, "the answer was not whole in time"
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            if info is None:  # the transport's own limit, such as the size of a message
+            if info is not None:
+                return errors.QuotaExceeded, said
+            # A limit of the transport itself, not of any quota.
+            if "larger than max" in said:
                 return errors.InvalidRequest, "the request is larger than the service accepts"
-            return errors.QuotaExceeded, said
+            return errors.Unavailable, "the service has more to do than it accepts"
         case grpc.StatusCode.UNAVAILABLE if info is None:
             return (errors.Interrupted if text else errors.ConnectionLost), "the service cannot be reached"
         case grpc.StatusCode.UNIMPLEMENTED:

@@ -123,8 +123,9 @@ def refuse(code: grpc.StatusCode, message: str, *details: Message) -> Callable[[
     """Refused before anything was said."""
 
     async def script(_: Any) -> AsyncIterator[Any]:
+        for _never in ():
+            yield _never
         raise Refusal(code, message, *details)
-        yield
 
     return script
 
@@ -197,7 +198,7 @@ class ScriptedInference(
         self._server = grpc.aio.server(options=options)
         inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(self, self._server)
         operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(self, self._server)
-        handler = grpc.unary_unary_rpc_method_handler(self._health)
+        handler: Any = grpc.unary_unary_rpc_method_handler(self._health)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": handler}),)
         )
