@@ -19,7 +19,7 @@ from inference_service.usage.budgets import Budgets, BudgetSpent
 log = structlog.get_logger(__name__)
 LOCAL = "local"
 BEARER = re.compile(r"bearer\s+(\S+)", re.IGNORECASE)
-REQUEST_ID_KEY, PUSHBACK_KEY = "antiphon-request-id", "grpc-retry-pushback-ms"
+REQUEST_ID_KEY = "antiphon-request-id"
 ANYBODY = CallerConfig(token_env="", scopes=frozenset(Scope), max_streams=1_000_000)
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -76,7 +76,9 @@ class Door:
         name, config, parent = await self._authenticate(context, scope)
         request_id = given_id or uuid.uuid4().hex
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
-        await self._admit(context, name, config, request_id)
+        # Looking costs nothing: rates and budgets are for work.
+        counted = scope in (Scope.CHAT, Scope.IMAGE)
+        await self._admit(context, name, config, request_id, counted=counted)
         self.live[request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
         structlog.contextvars.bind_contextvars(request_id=request_id, caller=name)
         remaining = context.time_remaining()
@@ -103,7 +105,8 @@ class Door:
             )
         finally:
             self.live.pop(request_id, None)
-            self.budgets.leave(name)
+            if counted:
+                self.budgets.leave(name)
 
     async def _authenticate(self, context: Context, scope: Scope | None) -> tuple[str, CallerConfig, str]:
         parent, token = "", ""
@@ -126,7 +129,9 @@ class Door:
             )
         return name, config, parent
 
-    async def _admit(self, context: Context, name: str, config: CallerConfig, request_id: str) -> None:
+    async def _admit(
+        self, context: Context, name: str, config: CallerConfig, request_id: str, *, counted: bool
+    ) -> None:
         if self.draining:
             await self._goodbye(context)
         if request_id in self.live:
@@ -137,6 +142,8 @@ class Door:
             await status.refuse(
                 context, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status.info("SERVICE_BUSY"), status.retry_info(1)
             )
+        if not counted:
+            return
         try:
             await self.budgets.enter(name, config)
         except BudgetSpent as spent:
@@ -151,6 +158,6 @@ class Door:
 
     @staticmethod
     async def _goodbye(context: Context) -> None:
-        context.set_trailing_metadata((*(context.trailing_metadata() or ()), (PUSHBACK_KEY, "300")))
+        context.set_trailing_metadata((*(context.trailing_metadata() or ()), (status.PUSHBACK_KEY, "300")))
         text = "the service is shutting down; ask again, another replica answers"
         await status.refuse(context, grpc.StatusCode.UNAVAILABLE, text, status.info("DRAINING"), status.retry_info(0.3))

@@ -14,6 +14,7 @@ from inference_service.failures import Outcome, RequestFailure
 
 DOMAIN = "antiphon"
 MOST_ATTEMPTS = 16
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
 DETAILS_KEY = "grpc-status-details-bin"
 CODES: dict[Outcome, tuple[grpc.StatusCode, str]] = {
     Outcome.UNKNOWN_MODEL: (grpc.StatusCode.NOT_FOUND, "UNKNOWN_MODEL"),
@@ -50,7 +51,10 @@ async def refuse(
         packed.append(box)
     status = status_pb2.Status(code=getattr(code_pb2, code.name), message=message, details=packed)
     # What was set before (the request id) stays.
-    trailing = (*(context.trailing_metadata() or ()), (DETAILS_KEY, status.SerializeToString()))
+    before = context.trailing_metadata() or ()
+    # The router has tried what there is; a client that simply asked again would only double the attempts.
+    push_back = () if any(key == PUSHBACK_KEY for key, _ in before) else ((PUSHBACK_KEY, "-1"),)
+    trailing = (*before, *push_back, (DETAILS_KEY, status.SerializeToString()))
     await context.abort(code, message, trailing)
     raise AssertionError("abort has raised")  # pragma: no cover
 

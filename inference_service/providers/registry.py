@@ -46,7 +46,7 @@ def build_provider(name: str, given: ProviderConfig, config: Config) -> Provider
         headers=given.headers,
         proxy=given.proxy,
         models=tuple(given.models),
-        aliases={**declaration.model_aliases, **given.aliases},
+        aliases={**_aliases(declaration.model_aliases, given), **given.aliases},
         capabilities={
             model: corrected(_declared(declaration.capabilities, model), about) for model, about in given.model.items()
         },
@@ -55,6 +55,11 @@ def build_provider(name: str, given: ProviderConfig, config: Config) -> Provider
         connect_timeout=given.connect_timeout,
     )
     return KINDS[kind](settings, HttpClient(settings, PictureFetcher(config.images)))  # type: ignore[call-arg] # a protocol has no constructor
+
+
+def _aliases(declared: Mapping[str, str], given: ProviderConfig) -> dict[str, str]:
+    """The mission's names, but not for models that the operator has left out."""
+    return {alias: model for alias, model in declared.items() if not given.models or model in given.models}
 
 
 def _declared(capabilities: Mapping[str, Capabilities], model: str) -> Capabilities:

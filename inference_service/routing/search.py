@@ -22,6 +22,7 @@ from inference_service.routing.observer import Observer
 from inference_service.routing.plan import Deployment
 
 MOST_RECORDS = 64
+LONG = 3_600.0  # a breaker that stays open longer than this is nothing to wait for
 BUSY_PAUSE = 0.05
 LEAST_TIME = 0.02  # seconds before the deadline from which a new call is pointless
 AGAIN = frozenset(
@@ -94,6 +95,7 @@ class Search:
         self._waited: set[str] = set()
         self._wakes: dict[str, float] = {}  # deployment → loop time
         self._too_long = False
+        self._resting = False  # some credential rests, as opposed to breakers that are open
 
     @property
     def left(self) -> float:
@@ -169,7 +171,8 @@ class Search:
                 return deployment, Lease(ask, answer, self._label(ask.pool, answer.credential))
             if answer.wait is not None and answer.why is not Why.BREAKER:
                 self._wakes[deployment.name] = self._loop.time() + answer.wait
-            elif answer.why is Why.BREAKER and answer.wait is not None:
+                self._resting = True
+            elif answer.why is Why.BREAKER and answer.wait is not None and answer.wait < LONG:
                 self._wakes.setdefault(deployment.name, self._loop.time() + answer.wait)
         return self._pause_or_fail(besides)
 
@@ -291,7 +294,7 @@ class Search:
         if outcome is None:
             if self._too_long and self._kinds == {FailureKind.CONTEXT_TOO_LONG}:
                 outcome = Outcome.INVALID
-            elif (self._kinds and self._kinds <= CREDENTIALS_FAULT) or (not self._kinds and self._wakes):
+            elif (self._kinds and self._kinds <= CREDENTIALS_FAULT) or (not self._kinds and self._resting):
                 outcome = Outcome.EXHAUSTED if retry_after is not None else Outcome.UNAVAILABLE
             else:
                 outcome = Outcome.UNAVAILABLE
