@@ -27,6 +27,28 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again until Ctrl-C.")]
 
 
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("antiphon"))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The configuration file. Else ./antiphon.toml, if it exists.")
+    ] = None,
+    _: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if config is not None:
+        # By the environment, so that the processes it starts read the same.
+        os.environ["ANTIPHON_CONFIG"] = str(config.absolute())
+
+
 @app.command()
 def up() -> None:
     """Start the service, then the bot if DISCORD_TOKEN is set, else a chat in this terminal."""
@@ -87,18 +109,18 @@ def chat(
         timeout=timeout,
         as_json=as_json,
     )
-    run(work.chat(asked, target))
+    raise typer.Exit(work.chat(asked, target))
 
 
 @app.command()
 def image(
     prompt: Annotated[list[str], typer.Argument(help="What to draw.")],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output", "-o", help="The file; its ending chooses the format. Several become fox-1.png, fox-2.png …"
         ),
-    ] = Path("image.png"),
+    ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="A model that `antiphon models` lists.")] = "image",
     size: Annotated[str, typer.Option(help="Exact size, such as 1024x768.")] = "",
     aspect: Annotated[str, typer.Option(help="Proportion, such as 16:9.")] = "",
@@ -107,6 +129,7 @@ def image(
     guidance: Annotated[float | None, typer.Option(min=0, max=50, help="How closely to follow the prompt.")] = None,
     negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=4, help="How many pictures.")] = 1,
+    file_format: Annotated[str, typer.Option("--format", help="png, jpeg or webp, where no ending says it.")] = "",
     input_image: Annotated[Path | None, typer.Option("--input", help="A picture to start from.")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for all of it.")] = None,
     target: Target = None,
@@ -126,11 +149,12 @@ def image(
         guidance=guidance,
         negative=negative,
         count=count,
+        format=file_format,
         input_image=input_image,
         timeout=timeout,
         as_json=as_json,
     )
-    run(work.image(asked, target))
+    run(work.image(asked, target), as_json=as_json)
 
 
 @app.command()
@@ -143,15 +167,21 @@ def models(
     """List what can be asked for."""
     from antiphon.cli import listing
 
-    run(listing.models(task, target, everything=everything, as_json=as_json))
+    run(listing.models(task, target, everything=everything, as_json=as_json), as_json=as_json)
 
 
 @app.command()
-def usage(target: Target = None, as_json: Json = False) -> None:
+def usage(
+    hours: Annotated[float | None, typer.Option(min=0, max=744, help="Only the last so many hours.")] = None,
+    tenant: Annotated[str, typer.Option(help="Only of this tenant, such as a Discord server's id.")] = "",
+    user: Annotated[str, typer.Option(help="Only of this user of the tenant.")] = "",
+    target: Target = None,
+    as_json: Json = False,
+) -> None:
     """Show what was used, by deployment."""
     from antiphon.cli import listing
 
-    run(listing.usage(target, as_json=as_json))
+    run(listing.usage(target, hours=hours, tenant=tenant, user=user, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -159,7 +189,7 @@ def status(watch: Watch = False, target: Target = None, as_json: Json = False) -
     """Show tokens and when they wake, deployments, breakers and handovers."""
     from antiphon.cli import status as work
 
-    run(work.status(target, watch=watch, as_json=as_json))
+    run(work.status(target, watch=watch, as_json=as_json), as_json=as_json)
 
 
 @app.command()
@@ -188,10 +218,10 @@ def replace_by(module: str, *arguments: str) -> None:
     os.execv(sys.executable, command)
 
 
-def run(work: Any) -> None:
+def run(work: Any, *, as_json: bool = False) -> None:
     from antiphon.cli.output import run_to_exit_code
 
-    raise typer.Exit(run_to_exit_code(work))
+    raise typer.Exit(run_to_exit_code(work, as_json=as_json))
 
 
 def main() -> int:
@@ -200,4 +230,11 @@ def main() -> int:
         app(standalone_mode=True)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if os.environ.get("ANTIPHON_DEBUG"):
+            raise
+        sys.stderr.write(f"antiphon: an error of its own ({type(error).__name__}); ANTIPHON_DEBUG=1 shows where\n")
+        return 1
     return 0

@@ -1,18 +1,30 @@
 """`antiphon chat`: one question, or a conversation on a terminal."""
 
 import asyncio
+import contextlib
 import signal
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from antiphon import errors, events
-from antiphon.cli.output import UsageProblem, client, complain, complaints, console, line
+from antiphon.cli.output import (
+    UsageProblem,
+    client,
+    complain,
+    complaints,
+    console,
+    exit_code,
+    line,
+    plain,
+    run_to_exit_code,
+)
 from antiphon.client import InferenceClient
 from antiphon.streams import ChatStream
 
 MIMES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 HELP = "Ctrl-C stops an answer, /new begins again, /quit or Ctrl-D ends."
+PROMPT = "> "
 
 
 @dataclass(frozen=True)
@@ -27,26 +39,45 @@ class Asked:
     as_json: bool = False
 
 
-async def chat(asked: Asked, target: str | None) -> int | None:
-    """Raises AntiphonError, UsageProblem or OSError."""
+def chat(asked: Asked, target: str | None) -> int:
+    """The exit code. Without a question on a terminal it is a conversation."""
+    talks = not asked.prompt and not asked.as_json and sys.stdin is not None and sys.stdin.isatty()
+    if talks:
+        return exit_code(lambda: _converse(asked, target))
+    return run_to_exit_code(_ask(asked, target), as_json=asked.as_json)
+
+
+async def _ask(asked: Asked, target: str | None) -> None:
+    """Raises AntiphonError, ConfigError, UsageProblem or OSError."""
     pictures = [picture(path) for path in asked.images]
+    prompt = "\n\n".join(text for text in (asked.prompt, await asyncio.to_thread(_piped)) if text)
+    if not prompt and not pictures:
+        raise UsageProblem('What is the question? antiphon chat "…", or pipe it in.')
+    turns = [*_instructions(asked), events.Message.user(prompt, *pictures)]
     async with client(target) as service:
-        if not asked.prompt and sys.stdin.isatty():
-            return await converse(service, asked, pictures)
-        piped = "" if sys.stdin.isatty() else (await asyncio.to_thread(sys.stdin.read)).strip()
-        prompt = "\n\n".join(text for text in (asked.prompt, piped) if text)
-        if not prompt and not pictures:
-            raise UsageProblem('What is the question? antiphon chat "…", or pipe it in.')
-        turns = [
-            *([events.Message.system(asked.system)] if asked.system else []),
-            events.Message.user(prompt, *pictures),
-        ]
-        stream = start(service, turns, asked)
-        await (print_json(stream) if asked.as_json else show(stream, asked))
-        return None
+        stream = _start(service, turns, asked)
+        if asked.as_json:
+            async for event in stream:
+                line(event)
+        else:
+            await _show(stream, asked)
 
 
-def start(service: InferenceClient, turns: list[events.Message], asked: Asked) -> ChatStream:
+def _piped() -> str:
+    """Standard input, where it is no terminal. Raises UsageProblem."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    try:
+        return sys.stdin.buffer.read().decode().strip()
+    except UnicodeDecodeError:
+        raise UsageProblem("Standard input is not text. Pictures are given with --image.") from None
+
+
+def _instructions(asked: Asked) -> list[events.Message]:
+    return [events.Message.system(asked.system)] if asked.system else []
+
+
+def _start(service: InferenceClient, turns: list[events.Message], asked: Asked) -> ChatStream:
     sees = any(isinstance(part, events.Image) for turn in turns for part in turn.parts)
     model = asked.model or ("vision" if sees else "chat")
     return service.chat(turns, model, sampling=asked.sampling, timeout=asked.timeout)
@@ -61,47 +92,46 @@ def picture(path: Path) -> events.Image:
     return events.Image(mime, data)
 
 
-async def print_json(stream: ChatStream) -> None:
-    async for event in stream:
-        line(event)
-
-
-async def show(stream: ChatStream, asked: Asked) -> None:
+async def _show(stream: ChatStream, asked: Asked) -> None:
     """The answer on standard output as it comes; everything else on standard error."""
-    out = sys.stdout
-    waiting = console.status("…") if out.isatty() and sys.stderr.isatty() else None
-    if waiting:
-        waiting.start()
-    try:
-        async for event in stream:
-            match event:
-                case events.Delta():
-                    if waiting:
-                        waiting.stop()
-                        waiting = None
-                    out.write(event.text)
-                    out.flush()
-                case events.Reasoning() if asked.reasoning:
-                    complaints.print(event.text, style="dim", end="", markup=False)
-                case events.Progress() if waiting:
-                    waiting.update(describe(event))
-                case events.Handover() if not event.keep_chars and stream.text == "" and out.isatty():
-                    out.write("\n")
-                    complaints.print(f"↻ {event.to_deployment} begins again", style="dim", markup=False)
-                case events.Notice() if event.kind != "info":
-                    complaints.print(event.message, style="dim", markup=False)
-                case _:
-                    pass
-    finally:
-        if waiting:
-            waiting.stop()
-        if stream.text and not stream.text.endswith("\n"):
-            out.write("\n")
-            out.flush()
+    waiting = console.status("…") if sys.stdout.isatty() and sys.stderr.isatty() else contextlib.nullcontext()
+    shown = 0  # characters of the answer that stand on the screen
+    with contextlib.ExitStack() as until_text:
+        until_text.enter_context(waiting)
+        try:
+            async for event in stream:
+                match event:
+                    case events.Delta():
+                        until_text.close()
+                        _write(event.text)
+                        shown += len(event.text)
+                    case events.Reasoning() if asked.reasoning:
+                        until_text.close()
+                        complaints.print(plain(event.text), style="dim", end="")
+                    case events.Progress() if not shown and not isinstance(waiting, contextlib.nullcontext):
+                        waiting.update(describe(event))
+                    case events.Handover() if event.keep_chars < shown:
+                        # What is printed cannot be taken back: the kept part is said again below.
+                        _write("\n")
+                        complaints.print(f"↻ {event.to_deployment} begins again", style="dim")
+                        _write(stream.text)
+                        shown = len(stream.text)
+                    case events.Notice() if event.kind != "info":
+                        complaints.print(plain(event.message), style="dim")
+                    case _:
+                        pass
+        finally:
+            if shown and not stream.text.endswith("\n"):
+                _write("\n")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
 
 
 def describe(progress: events.Progress) -> str:
-    parts = [progress.stage]
+    parts = [plain(progress.stage)]
     if progress.queue_position:
         parts.append(f"number {progress.queue_position} in the queue")
     if progress.eta:
@@ -109,42 +139,58 @@ def describe(progress: events.Progress) -> str:
     return ", ".join(parts)
 
 
-async def converse(service: InferenceClient, asked: Asked, pictures: list[events.Image]) -> int | None:
-    """A conversation with its history."""
-    console.print(HELP, style="dim")
-    first = [events.Message.system(asked.system)] if asked.system else []
+# --- a conversation -------------------------------------------------------------------------
+
+
+def _converse(asked: Asked, target: str | None) -> None:
+    """Reads on the main thread, where Ctrl-C ends a prompt; the loop turns only while an answer is written."""
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 - arrows and history at the prompt
+    pictures = [picture(path) for path in asked.images]
+    first = _instructions(asked)
     turns = list(first)
-    while True:
+    service = client(target)
+    console.print(HELP, style="dim")
+    with asyncio.Runner() as runner:
         try:
-            text = (await asyncio.to_thread(input, "> ")).strip()
-        except (EOFError, KeyboardInterrupt):
-            console.print()
-            return None
-        if text in ("/quit", "/exit"):
-            return None
-        if text == "/new":
-            turns = list(first)
-            console.print("A new conversation.", style="dim")
-        elif text.startswith("/"):
-            console.print(HELP, style="dim")
-        elif text:
-            turns.append(events.Message.user(text, *pictures))
-            pictures = []
-            answer = await _answer(service, turns, asked)
-            turns = [*turns, events.Message.assistant(answer)] if answer else turns[:-1]
+            while (text := _line()) not in ("/quit", "/exit"):
+                if text == "/new":
+                    turns = list(first)
+                    console.print("A new conversation.", style="dim")
+                elif text.startswith("/"):
+                    console.print(HELP, style="dim")
+                elif text:
+                    turns.append(events.Message.user(text, *pictures))
+                    answer = runner.run(_answer(service, turns, asked))
+                    pictures = [] if answer else pictures
+                    turns = [*turns, events.Message.assistant(answer)] if answer else turns[:-1]
+        finally:
+            runner.run(service.close())
+
+
+def _line() -> str:
+    """What was typed; at the end of the input, or at Ctrl-C, "/quit"."""
+    try:
+        return input(PROMPT).strip()
+    except (EOFError, KeyboardInterrupt):
+        console.print()
+        return "/quit"
 
 
 async def _answer(service: InferenceClient, turns: list[events.Message], asked: Asked) -> str:
     """Shows one answer; Ctrl-C stops it and keeps what came. Errors are told and end nothing."""
-    stream = start(service, turns, replace(asked, prompt=""))
+    try:
+        stream = _start(service, turns, asked)
+    except errors.AntiphonError as error:
+        complain(error)
+        return ""
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGINT, stream.cancel)
     try:
-        await show(stream, asked)
+        await _show(stream, asked)
     except errors.AntiphonError as error:
         complain(error)
-        return stream.text
     finally:
         if sys.platform != "win32":
             loop.remove_signal_handler(signal.SIGINT)

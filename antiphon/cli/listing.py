@@ -1,10 +1,12 @@
 """`antiphon models`, `usage`, `reload` and `health`."""
 
+import time
 from typing import Literal
 
 from rich.table import Table
+from rich.text import Text
 
-from antiphon.cli.output import DONE, UNAVAILABLE, UsageProblem, client, console, line
+from antiphon.cli.output import DONE, UNAVAILABLE, UsageProblem, client, console, line, plain
 
 TASKS: dict[str, Literal["chat", "image"]] = {"chat": "chat", "image": "image"}
 
@@ -22,26 +24,24 @@ async def models(task: str, target: str | None, *, everything: bool, as_json: bo
             continue
         does = [*model.tasks, *(["sees pictures"] if model.capabilities.vision else [])]
         names = ", ".join((model.name, *model.aliases))
-        table.add_row(
-            names, ", ".join(does), "\n".join(model.deployments), "" if model.available else "[red]not now[/]"
-        )
+        now = Text() if model.available else Text("not now", style="red")
+        table.add_row(names, ", ".join(does), "\n".join(model.deployments), now)
     if not as_json:
-        console.print(table)
+        console.print(table if found else "Nothing is configured for that.")
 
 
-async def usage(target: str | None, *, as_json: bool) -> None:
+async def usage(target: str | None, *, hours: float | None, tenant: str, user: str, as_json: bool) -> None:
     """Raises AntiphonError."""
+    since = time.time() - hours * 3600 if hours is not None else None
     async with client(target) as service:
-        rows = await service.usage()
+        rows = await service.usage(tenant_id=tenant, user_id=user, since=since)
     table = Table("deployment", "requests", "tokens read", "tokens written", "pictures")
     for row in rows:
         if as_json:
             line(row)
         else:
-            table.add_row(
-                row.deployment,
-                *(f"{n:,}" for n in (row.requests, row.prompt_tokens, row.completion_tokens, row.images)),
-            )
+            numbers = (row.requests, row.prompt_tokens, row.completion_tokens, row.images)
+            table.add_row(row.deployment, *(f"{number:,}" for number in numbers))
     if not as_json:
         console.print(table if rows else "Nothing was used yet.")
 
@@ -51,7 +51,7 @@ async def reload(target: str | None) -> None:
     async with client(target) as service:
         changes = await service.reload()
     for change in changes or ["Nothing has changed."]:
-        console.print(change, markup=False)
+        console.print(plain(change), soft_wrap=True)
 
 
 async def health(target: str | None) -> int:

@@ -10,7 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from antiphon.cli.output import client, console
+from antiphon import errors
+from antiphon.cli.output import client, console, plain
+from antiphon.client import InferenceClient
 from antiphon.v1 import operations_pb2 as pb
 
 COLOURS = {
@@ -30,14 +32,26 @@ async def status(target: str | None, *, watch: bool, as_json: bool) -> None:
     async with client(target) as service:
         if not watch:
             _print(await service.status(), as_json=as_json)
-            return
-        if as_json:
+        elif as_json:
             async for now in service.watch_status():
                 _print(now, as_json=True)
-            return
-        with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
-            async for now in service.watch_status():
-                live.update(render(now), refresh=True)
+        else:
+            await _watch(service)
+
+
+async def _watch(service: InferenceClient) -> None:
+    """Until Ctrl-C, also over restarts of the service; only one that was never there is an error."""
+    seen = False
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        while True:
+            try:
+                async for now in service.watch_status():
+                    seen = True
+                    live.update(render(now), refresh=True)
+            except errors.ConnectionLost as lost:
+                if not seen:
+                    raise
+                live.update(Text(f"● {lost.message}\n  waiting for it …", style="red"), refresh=True)
 
 
 def _print(now: pb.Status, *, as_json: bool) -> None:
@@ -63,10 +77,10 @@ def render(now: pb.Status) -> Group:
         "\n",
         (spark(list(hour.requests_by_minute)), "cyan"),
     )
-    parts: list[Table | Text] = [head, credentials(now), deployments(now)]
+    parts: list[Table | Text] = [head, credentials(now), deployments(now), routes(now)]
     if now.recent_handovers:
         parts.append(handovers(now))
-    parts += [Text(f"! {warning}", style="yellow") for warning in now.warnings]
+    parts += [Text(f"! {plain(warning)}", style="yellow") for warning in now.warnings]
     return Group(*parts)
 
 
@@ -122,6 +136,14 @@ def deployments(now: pb.Status) -> Table:
             probe = countdown(one.probe_at) if one.HasField("probe_at") else ""
             shown = Text(state.replace("_", " ") + reason, style=COLOURS.get(state, ""))
             table.add_row(one.name, shown, probe, str(one.attempts), str(one.failures), median)
+    return table
+
+
+def routes(now: pb.Status) -> Table:
+    table = Table("model", "answered by, in this order", "", title="Routes", title_justify="left")
+    for one in now.routes:
+        state = Text("available", style="green") if one.available else Text("not now", style="red")
+        table.add_row(one.model, " → ".join(one.deployments), state)
     return table
 
 

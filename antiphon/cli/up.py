@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from antiphon.cli.output import INTERRUPTED, USAGE, complaints, run_to_exit_code
+from antiphon.cli.output import USAGE, complaints
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.secrets import SecretProblem, find_secret
 
@@ -15,74 +15,100 @@ STEPS = """\
 No Discord token yet. To have the bot in your server:
   1. https://discord.com/developers/applications → New Application → Bot → Reset Token; turn on Message Content Intent.
   2. Installation → Guild Install with the scopes bot and applications.commands; open the link and choose your server.
-  3. export DISCORD_TOKEN=… and start again.
+  3. export {variable}=… and start again.
 """
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 300.0
+KILL_AFTER = 10.0  # seconds past the grace period: whoever still runs then does not listen
 READY = "ready: "
 
 
 class Children:
     """The processes that were started, ended together."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float) -> None:
         self.ending = threading.Event()
+        self._longest = longest
+        self._lock = threading.Lock()
         self._running: list[subprocess.Popen[str]] = []
 
-    def start(self, environ: Mapping[str, str], module: str, *, piped: bool = False) -> "subprocess.Popen[str]":
-        # An own group: Ctrl-C in the terminal is ours to pass on, once.
-        process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            env=environ,
-            stdout=subprocess.PIPE if piped else None,
-            text=True,
-            start_new_session=True,
-        )
-        self._running.append(process)
-        return process
+    def start(self, environ: Mapping[str, str], module: str, *, piped: bool = False) -> "subprocess.Popen[str] | None":
+        """None when the end has begun meanwhile."""
+        with self._lock:
+            if self.ending.is_set():
+                return None
+            # An own session: Ctrl-C in the terminal is ours to pass on, once.
+            process = subprocess.Popen(
+                [sys.executable, "-m", module],
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if piped else None,
+                text=True,
+                start_new_session=True,
+            )
+            self._running = [*(one for one in self._running if one.poll() is None), process]
+            return process
 
     def end(self) -> None:
-        self.ending.set()
-        for process in reversed(self._running):  # the bot first: its answers still need the service
-            if process.poll() is None:
-                process.terminate()
+        """The bot first: its answers still need the service."""
+        with self._lock:
+            self.ending.set()
+            running = list(reversed(self._running))
+        for process in running:
+            if process.poll() is not None:
+                continue
+            process.terminate()
+            try:
+                process.wait(self._longest)
+            except subprocess.TimeoutExpired:
+                process.kill()
                 process.wait()
 
 
 def up(environ: dict[str, str]) -> int:
+    """The exit code: 0 when it was asked to end, else the service's."""
     try:
         config = load_config(environ=environ)
         token = find_secret(config.bot.token_env, environ)
     except (ConfigError, SecretProblem) as error:
-        complaints.print(str(error), style="red", markup=False)
+        complaints.print(str(error), style="red")
         return USAGE
-    children = Children()
+    children = Children(config.service.grace + KILL_AFTER)
     signal.signal(signal.SIGTERM, _interrupt)
-    service = children.start(environ, "inference_service", piped=True)
     try:
+        service = children.start(environ, "inference_service", piped=True)
+        assert service is not None  # noqa: S101 - nothing has ended yet
         target = _wait_ready(service)
         if target is None:
             return service.wait()
-        environ = {**environ, "ANTIPHON__CLIENT__TARGET": config.client.target or target}
+        target = config.client.target or target
         if token is not None:
-            bot = threading.Thread(target=_keep_bot, args=(children, environ), daemon=True)
-            bot.start()
-            return service.wait()
-        sys.stdout.write(STEPS)
+            surroundings = {**environ, "ANTIPHON__CLIENT__TARGET": target}
+            threading.Thread(target=_keep_bot, args=(children, surroundings), daemon=True).start()
+            return _ended(service)
+        sys.stdout.write(STEPS.format(variable=config.bot.token_env))
         sys.stdout.flush()
-        if sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():
             from antiphon.cli.chat import Asked, chat
 
-            return run_to_exit_code(chat(Asked(""), environ["ANTIPHON__CLIENT__TARGET"]))
-        return service.wait()
+            return chat(Asked(""), target)
+        return _ended(service)
     except KeyboardInterrupt:
-        return 0 if children.ending.is_set() or service.poll() is None else INTERRUPTED
+        return 0
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         children.end()
 
 
 def _interrupt(_: int, __: object) -> None:
     raise KeyboardInterrupt
+
+
+def _ended(service: "subprocess.Popen[str]") -> int:
+    """Waits; a service that ends by itself is told, with its code (negative: the signal that killed it)."""
+    code = service.wait()
+    complaints.print(f"The service has ended with {code}.", style="red")
+    return code if code >= 0 else 1
 
 
 def _wait_ready(service: "subprocess.Popen[str]") -> str | None:
@@ -107,9 +133,9 @@ def _pass_on(service: "subprocess.Popen[str]") -> None:
 def _keep_bot(children: Children, environ: Mapping[str, str]) -> None:
     """A bot that crashes comes back, with growing pauses; one that says why it cannot start stays away."""
     pause = FIRST_PAUSE
-    while not children.ending.is_set():
+    while (bot := children.start(environ, "discord_bot")) is not None:
         began = time.monotonic()
-        code = children.start(environ, "discord_bot").wait()
+        code = bot.wait()
         if children.ending.is_set():
             return
         if code in (0, USAGE):
