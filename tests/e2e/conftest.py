@@ -1,0 +1,105 @@
+"""The whole product: a Discord that enforces its rules, the real bot process, the real service process, a provider."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.discord.model import Channel, Guild, Message
+from tests.fakes.discord.people import Person
+from tests.fakes.discord.server import FakeDiscord
+from tests.fakes.upstream.server import FakeUpstream
+from tests.support.processes import Process, running
+
+REGENERATE = ("Regenerate", "Заново")
+
+
+@dataclass
+class Stage:
+    discord: FakeDiscord
+    upstream: FakeUpstream
+    guild: Guild
+    channel: Channel
+    maria: Person
+    folder: Path
+    target: str
+    service: Process | None = None
+    bot: Process | None = None
+
+    @property
+    def bot_environment(self) -> dict[str, str]:
+        return {
+            "DISCORD_TOKEN": self.discord.token,
+            "ANTIPHON__BOT__API_BASE_URL": self.discord.api_url,
+            "ANTIPHON__CLIENT__TARGET": self.target,
+            "ANTIPHON__BOT__DATABASE": f"sqlite+aiosqlite:///{self.folder}/bot.sqlite3",
+            "ANTIPHON__BOT__OPERATORS": f"[{self.maria.id}]",
+        }
+
+    @contextlib.asynccontextmanager
+    async def running_bot(self) -> AsyncIterator[Process]:
+        async with running("discord_bot", directory=self.folder, environ=self.bot_environment) as bot:
+            self.bot = bot
+            await bot.line("ready: ")
+            await self.discord.ready()
+            yield bot
+
+    async def finished(self, channel: Channel, number: int = -1, label: tuple[str, ...] = REGENERATE) -> Message:
+        """The bot's message there once it is whole: with the buttons of an ended answer."""
+
+        def look() -> Message | None:
+            mine = channel.from_bot
+            if not mine or (number >= 0 and len(mine) <= number):
+                return None
+            return mine[number] if any(one in mine[number].buttons for one in label) else None
+
+        found: Message = await self.discord.wait_for(look)
+        return found
+
+    async def thread(self, count: int = 1) -> Channel:
+        threads: list[Channel] = await self.discord.wait_for(
+            lambda: len(self.guild.threads) >= count and self.guild.threads
+        )
+        return threads[count - 1]
+
+
+def environment(upstream: FakeUpstream, model: str) -> dict[str, str]:
+    options = '{preset = "plain"}'
+    return {
+        "ANTIPHON__SERVICE__PORT": "0",
+        "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+        "ANTIPHON__SERVICE__GRACE": "1.5",
+        "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0.4",
+        "ANTIPHON__PROVIDERS__A__KIND": "openai",
+        "ANTIPHON__PROVIDERS__A__BASE_URL": upstream.base("a"),
+        "ANTIPHON__PROVIDERS__A__MODELS": f'["{model}"]',
+        "ANTIPHON__PROVIDERS__A__OPTIONS": options,
+        "ANTIPHON__PROVIDERS__A__ANONYMOUS": "true",
+        "ANTIPHON__PROVIDERS__EMBEDDED__KIND": "embedded",
+        "ANTIPHON__ROUTES__CHAT__DEPLOYMENTS": f'["a/{model}"]',
+        "ANTIPHON__ROUTES__VISION__DEPLOYMENTS": f'["a/{model}"]',
+    }
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with FakeDiscord() as discord, FakeUpstream() as upstream:
+        guild = discord.add_guild()
+        channel = discord.add_text_channel(guild, "general")
+        maria = discord.add_user("Maria")
+        discord.join(guild, maria)
+        upstream.behaviour["voice"] = "ok"
+        async with running("inference_service", directory=tmp_path, environ=environment(upstream, "voice")) as service:
+            target = (await service.line("ready: ")).split()[1]
+            made = Stage(discord, upstream, guild, channel, maria, tmp_path, target, service)
+            try:
+                yield made
+            finally:
+                upstream.hold.set()
+        assert discord.violations == []
+
+
+Look = Callable[[], Any]
