@@ -44,12 +44,26 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] | None = No
     for keys, text in overrides:
         _put(values, keys, text, source)
     try:
-        return Config.model_validate(values)
+        return _checked(values, overrides)
     except ValidationError as error:
         from_environment = {".".join(keys): PREFIX + "__".join(keys).upper() for keys, _ in overrides}
         raise ConfigError(
             source, [_problem(one, from_environment) for one in error.errors(include_url=False)]
         ) from None
+
+
+def _checked(values: dict[str, Any], overrides: list[tuple[list[str], str]]) -> Config:
+    """A variable such as `…__CHAT_MODEL=7` means text where text is wanted. Raises ValidationError."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        places = {one["loc"] for one in error.errors(include_url=False) if one["type"] == "string_type"}
+        meant = [(keys, text) for keys, text in overrides if tuple(keys) in places]
+        for keys, text in meant:
+            _put(values, keys, text, "", parsed=False)
+        if not meant:
+            raise
+        return Config.model_validate(values)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -70,7 +84,7 @@ def _overrides(environ: Mapping[str, str]) -> list[tuple[list[str], str]]:
     ]
 
 
-def _put(values: dict[str, Any], keys: list[str], text: str, source: str) -> None:
+def _put(values: dict[str, Any], keys: list[str], text: str, source: str, *, parsed: bool = True) -> None:
     place: Any = values
     for key in keys[:-1]:
         place = place.setdefault(key, {})
@@ -78,7 +92,7 @@ def _put(values: dict[str, Any], keys: list[str], text: str, source: str) -> Non
             raise ConfigError(
                 source, [(".".join(keys), "the environment overrides a part of something that is no table")]
             )
-    place[keys[-1]] = _parsed(text)
+    place[keys[-1]] = _parsed(text) if parsed else text
 
 
 def _parsed(text: str) -> Any:

@@ -123,8 +123,9 @@ def refuse(code: grpc.StatusCode, message: str, *details: Message) -> Callable[[
     """Refused before anything was said."""
 
     async def script(_: Any) -> AsyncIterator[Any]:
-        for _never in ():
-            yield _never
+        nothing: tuple[Any, ...] = ()
+        for response in nothing:
+            yield response
         raise Refusal(code, message, *details)
 
     return script

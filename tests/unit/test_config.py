@@ -1,115 +1,172 @@
-"""The configuration: read whole, refused with every problem at once."""
+"""The configuration: what it accepts, and how it says what is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from antiphon.config.load import ConfigError, load_config
+from antiphon.config import model
+from antiphon.config.load import ConfigError, config_path, load_config
 from antiphon.config.model import Config
-from antiphon.config.secrets import Secret, find_secret, find_secrets
-from inference_service.routing.build import ConfigProblem, build_parts
 
-ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = Path(__file__).resolve().parents[2] / "antiphon.example.toml"
 
 
-def problems(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> str:
-    file = tmp_path / "antiphon.toml"
-    file.write_text(text, encoding="utf-8")
+def written(folder: Path, text: str) -> Path:
+    path = folder / "antiphon.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(folder: Path, text: str, **environ: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_config(file, environ or {})
+        load_config(written(folder, text), environ)
     return str(caught.value)
 
 
-def test_nothing_at_all_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_configured_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_config(environ={}) == Config()
 
 
-def test_the_example_is_current_and_holds_the_defaults() -> None:
-    assert load_config(ROOT / "antiphon.example.toml", {}) == Config()
+def test_an_empty_file_is_the_same(tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, ""), {}) == Config()
 
 
-def test_every_problem_is_told_with_file_key_value_and_what_is_allowed(tmp_path: Path) -> None:
-    text = problems(tmp_path, "[service]\nprot = 1\nport = 99999\n[routing.timeouts]\nidle = -1\n")
-    assert "antiphon.toml: service.prot: there is no such key; did you mean 'port'?" in text
-    assert "service.port: input should be less than or equal to 65535 (it is '99999')" in text
-    assert "routing.timeouts.idle" in text
+def test_the_file_is_found_by_the_environment_then_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config_path({}) is None
+    written(tmp_path, "[service]\nport = 1")
+    assert load_config(environ={}).service.port == 1
+    other = tmp_path / "other.toml"
+    other.write_text("[service]\nport = 2")
+    assert load_config(environ={"ANTIPHON_CONFIG": str(other)}).service.port == 2
 
 
-def test_broken_toml_is_one_readable_line(tmp_path: Path) -> None:
-    assert "is not valid TOML" in problems(tmp_path, "[service\n")
-
-
-def test_the_environment_overrides_any_key_and_is_named_in_its_problems(tmp_path: Path) -> None:
-    file = tmp_path / "antiphon.toml"
-    file.write_text("[service]\nport = 1\n", encoding="utf-8")
+def test_every_key_can_be_overridden_by_the_environment(tmp_path: Path) -> None:
+    path = written(tmp_path, "[service]\nport = 1\ngrace = 3")
     environ = {
         "ANTIPHON__SERVICE__PORT": "0",
-        "ANTIPHON__PROVIDERS__MINE__KIND": "openai",
-        "ANTIPHON__TELEMETRY__OTLP_ENDPOINT": "",
+        "ANTIPHON__SERVICE__HOST": "127.0.0.2",
+        "ANTIPHON__BOT__OPERATORS": "[1, 2]",
+        "ANTIPHON__PROVIDERS__LAB__BASE_URL": "http://localhost:1/v1",
+        "ANTIPHON__SERVICE__INSECURE": "true",
+        "ANTIPHON__BOT__CHAT_MODEL": "7",
+        "ANTIPHON__TELEMETRY__LOG_LEVEL": "",
     }
-    config = load_config(file, environ)
-    assert config.service.port == 0
-    assert config.providers["mine"].kind == "openai"
-    assert config.telemetry.otlp_endpoint is None
-    assert "set by ANTIPHON__SERVICE__PORT" in problems(tmp_path, "", {"ANTIPHON__SERVICE__PORT": "x"})
+    config = load_config(path, environ)
+    assert (config.service.port, config.service.grace, config.service.host) == (0, 3, "127.0.0.2")
+    assert config.bot.operators == [1, 2]
+    assert config.providers["lab"].base_url == "http://localhost:1/v1"
+    assert config.service.insecure
+    assert config.bot.chat_model == "7"
+    assert config.telemetry.log_level == "info"
 
 
-def test_a_pool_is_any_number_of_variables_or_files_with_gaps(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("from-a-file-000001\n", encoding="utf-8")
-    environ = {
-        "GIT_TOKEN": "zero-0000000",
-        "GIT_TOKEN2": "two-000000000",
-        "GIT_TOKEN17": "  ",
-        "GIT_TOKEN9_FILE": str(file),
-        "GIT_TOKENS": "no",
-        "GIT_TOKEN3": "two-000000000",
-    }
-    assert find_secrets(["GIT_TOKEN"], environ) == [
-        Secret("GIT_TOKEN", "zero-0000000"),
-        Secret("GIT_TOKEN2", "two-000000000"),
-        Secret("GIT_TOKEN9", "from-a-file-000001"),
-    ]
-
-
-def test_a_secret_does_not_show_itself() -> None:
-    secret = find_secret("X", {"X": "abcdefghijklmnop"})
-    assert secret is not None
-    assert (repr(secret), secret.label) == ("Secret(X)", "X …mnop")
-    assert Secret("Y", "short").label == "Y"
-
-
-def routes(values: dict[str, object], environ: dict[str, str] | None = None) -> dict[str, tuple[str, ...]]:
-    parts = build_parts(Config.model_validate(values), environ or {})
-    return {route.model: route.deployments for route in parts.plan.routes}
-
-
-def test_without_any_key_the_demo_voice_answers() -> None:
-    assert routes({}) == {"chat": ("embedded/demo",), "vision": ("embedded/demo",), "image": ("embedded/demo-painter",)}
-
-
-def test_the_default_routes_follow_from_the_environment_alone() -> None:
-    found = routes({}, {"MISTRAL_TOKEN": "m-00000000001", "GIT_TOKEN3": "g-00000000001", "HF_TOKEN1": "h-0000000001"})
-    assert found["chat"][:2] == ("github/gpt-4o-mini", "mistral/mistral-large-latest")
-    assert found["image"][0] == "huggingface/black-forest-labs/FLUX.1-schnell"
-    assert "embedded/demo" not in found["chat"]
+def test_an_error_names_file_key_value_and_what_is_allowed(tmp_path: Path) -> None:
+    text = refused(tmp_path, "[service]\nport = 99999\n[telemetry]\nlog_level = 'loud'")
+    first, second = text.splitlines()
+    assert first.startswith(f"{tmp_path / 'antiphon.toml'}: service.port: ")
+    assert "65535" in first
+    assert "99999" in first
+    assert "telemetry.log_level" in second
+    assert "'debug', 'info', 'warning' or 'error'" in second
+    assert "loud" in second
 
 
 @pytest.mark.parametrize(
-    ("values", "text"),
+    ("text", "key", "near"),
     [
-        ({"routes": {"x": {"deployments": ["nobody/model"]}}}, "there is no provider 'nobody'"),
-        ({"routes": {"x": {"deployments": ["model"]}}}, "not of the form provider/upstream-model"),
-        ({"routes": {"x": {"alias_of": "y"}, "y": {"alias_of": "x"}}}, "circle"),
-        ({"routes": {"x": {"alias_of": "nothing"}}}, "there is no route 'nothing'"),
-        ({"routes": {"x": {"deployments": ["mistral/large"]}}}, "usable credential"),
-        ({"providers": {"mine": {"kind": "nonsense"}}}, "'nonsense' is not known"),
-        ({"providers": {"mine": {"kind": "openai", "options": {"presett": 1}}}}, "presett"),
-        ({"providers": {"azure": {}}}, "base_url"),
+        ("[servce]\nport = 1", "servce", "service"),
+        ("[service]\nprot = 1", "service.prot", "port"),
+        ("[bot.quotas]\nuser_concurent = 1", "bot.quotas.user_concurent", "user_concurrent"),
+        ("[providers.lab]\nbase_ulr = 'x'", "providers.lab.base_ulr", "base_url"),
+        ("[routes.fast.hedge]\nbudgt = 1", "routes.fast.hedge.budgt", "budget"),
     ],
 )
-def test_configuration_that_cannot_work_is_refused(values: dict[str, object], text: str) -> None:
-    with pytest.raises(ConfigProblem) as caught:
-        routes(values)
-    assert text in str(caught.value)
+def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path: Path, text: str, key: str, near: str) -> None:
+    said = refused(tmp_path, text)
+    assert f"{key}: there is no such key; did you mean '{near}'?" in said
+
+
+def test_the_value_of_an_unknown_key_is_not_shown_for_it_may_be_a_secret(tmp_path: Path) -> None:
+    assert "sk-canary" not in refused(tmp_path, "[providers.openai]\napi_key = 'sk-canary-0001'")
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    said = refused(tmp_path, "", ANTIPHON__SERVICE__PORT="many")
+    assert "service.port" in said
+    assert "set by ANTIPHON__SERVICE__PORT" in said
+    assert "no table" in refused(tmp_path, "[service]\nport = 1", ANTIPHON__SERVICE__PORT__X="1")
+
+
+def test_broken_toml_is_said_with_its_line(tmp_path: Path) -> None:
+    assert re.search(r"is not valid TOML: .*line 2", refused(tmp_path, "[service]\nport = = 1"))
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"a = '\x80'"])
+def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "antiphon.toml"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        load_config(path, {})
+
+
+def test_a_file_that_is_missing_or_a_folder_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "nowhere.toml", {})
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_config(tmp_path, {})
+
+
+def test_values_never_change_after_the_load() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Config().service.port = 1  # type: ignore[misc] # what is tried
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=150, deadline=None)
+def test_no_text_at_all_makes_the_reader_fail_otherwise(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "antiphon.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        load_config(path, {})
+    except ConfigError as error:
+        assert str(error).startswith(str(path))
+
+
+@given(st.dictionaries(st.text("ABC_", min_size=1, max_size=20), st.text(max_size=20), max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_no_variable_at_all_makes_the_reader_fail_otherwise(variables: dict[str, str]) -> None:
+    try:
+        load_config(EXAMPLE, {f"ANTIPHON__{name}": text for name, text in variables.items()})
+    except ConfigError as error:
+        assert error.problems
+
+
+# --- the example ------------------------------------------------------------------------------
+
+
+def sections() -> list[type[BaseModel]]:
+    kinds = [kind for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, model.Section)]
+    return [kind for kind in kinds if kind not in (model.Section, Config)]
+
+
+def test_the_example_loads_as_it_stands_and_changes_nothing() -> None:
+    assert load_config(EXAMPLE, {}) == Config()
+
+
+@pytest.mark.parametrize("kind", sections(), ids=lambda kind: kind.__name__)
+def test_the_example_documents_every_key(kind: type[BaseModel]) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for name, field in kind.model_fields.items():
+        table = isinstance(field.get_default(call_default_factory=True), BaseModel | dict)
+        pattern = rf"^(# )?({re.escape(name)} = |\[.*\b{re.escape(name)}\b.*\])" if table else rf"^(# )?{name} = "
+        if kind is model.Service and name == "tls":
+            pattern = r"^# \[service\.tls\]"
+        if kind is model.RouteConfig and name in ("timeouts", "image_timeouts", "hedge"):
+            pattern = rf"^# (\[routes\..*{name}\]|{name} = )"
+        assert re.search(pattern, text, re.MULTILINE), f"{kind.__name__}.{name}"

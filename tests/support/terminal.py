@@ -1,0 +1,135 @@
+"""The command as a person or a program runs it: with pipes, or on a terminal of its own."""
+
+import asyncio
+import contextlib
+import os
+import pty
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+LONGEST = 60.0
+"""Seconds for anything to appear; generous, because machines are shared."""
+# The process becomes the command after it took the terminal, so that Ctrl-C reaches it as from a keyboard.
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]")
+
+
+def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
+    bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**bare, "PYTHONUNBUFFERED": "1", "TERM": "xterm", "COLUMNS": "160", **environ}
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+async def antiphon(
+    *arguments: str, directory: Path, environ: Mapping[str, str] | None = None, stdin: bytes | None = None
+) -> Ran:
+    """Runs to its end. `stdin` None: nothing there."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "antiphon",
+        *arguments,
+        cwd=directory,
+        env=surroundings(environ or {}),
+        stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(LONGEST):
+            out, err = await process.communicate(stdin)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+class Terminal:
+    """A pseudo-terminal with the command in it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, master: int) -> None:
+        self.process, self._master = process, master
+        self.screen = ""
+        self._changed = asyncio.Event()
+        self._closed = False
+        asyncio.get_running_loop().add_reader(master, self._read)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._master, 65_536)
+        except OSError:  # the other end is gone
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._master)
+            self._closed = True
+        self.screen += ESCAPES.sub("", data.decode(errors="replace")).replace("\r\n", "\n")
+        self._changed.set()
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    async def shows(self, text: str, after: int = 0) -> int:
+        """Waits until the screen has the text behind position `after`; the position behind it."""
+        try:
+            async with asyncio.timeout(LONGEST):
+                while (found := self.screen.find(text, after)) < 0:
+                    assert not self._closed, f"it ended without {text!r}:\n{self.screen}"
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"no {text!r} on the screen:\n{self.screen}") from None
+        return found + len(text)
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(LONGEST):
+            return await self.process.wait()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(
+        cls, *arguments: str, directory: Path, environ: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Self]:
+        master, slave = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            TAKE_TERMINAL,
+            "-m",
+            "antiphon",
+            *arguments,
+            cwd=directory,
+            env=surroundings(environ or {}),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        terminal = cls(process, master)
+        try:
+            yield terminal
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await terminal.ended()
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+            asyncio.get_running_loop().remove_reader(master)
+            os.close(master)
