@@ -303,11 +303,11 @@ privacy-first = I store our conversation to be able to continue it; /privacy sho
 # Help.
 help-text =
     ## Hello
-    **Ask:** `/chat` opens a thread; just go on writing in it. Or mention me, or reply to me, or write me directly.
-    **Draw:** `/image`, then use the buttons below the picture.
-    **Messages of others:** right click → Apps → *Explain*, *Summarise*, *Draw this*.
-    **Show me things:** attach pictures, text, code or PDFs.
-    **Choose:** `/model` and `/persona`. **Limits:** `/usage`. **Your data:** `/privacy`.
+    { "" }**Ask:** `/chat` opens a thread; just go on writing in it. Or mention me, or reply to me, or write me directly.
+    { "" }**Draw:** `/image`, then use the buttons below the picture.
+    { "" }**Messages of others:** right click → Apps → *Explain*, *Summarise*, *Draw this*.
+    { "" }**Show me things:** attach pictures, text, code or PDFs.
+    { "" }**Choose:** `/model` and `/persona`. **Limits:** `/usage`. **Your data:** `/privacy`.
 help-no-content = I cannot read messages on this server, so mention me with each message.
 welcome =
     Hello! Ask me with `/chat`, draw with `/image`, or mention me. Those who manage this server find my rules in `/settings`.

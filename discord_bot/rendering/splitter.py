@@ -1,158 +1,202 @@
 """Cuts an answer into messages that each render on their own. Pure.
 
-A boundary is decided from the text before it alone, so it never moves while the answer grows. Preferred are, in
-this order: a blank line, a line's end, a sentence's end, a word's end; never inside a link, inline code, an emoji,
-a mention or a character. A code fence that is cut is closed and opened again with its language.
+Theory of operation:
+
+1. The text is cut from its beginning, one segment after another. Where a segment ends is decided from the text that
+   fits into it and the one character behind it, and from nothing later: a boundary never moves while the answer grows.
+2. Preferred are, in this order: a blank line, a line's end, a sentence's end, a word's end, a character. Never inside
+   a link, inline code, an emphasised phrase, an emoji, a mention, or what a reader sees as one character. What has
+   begun before the boundary and may end after it counts as one of those, too.
+3. A code fence that is cut is closed, and opened again with its language; a quote that is cut is quoted again. Both
+   are artificial: `opened` and `closed` of a segment tell what was added.
+4. Whitespace at a boundary is left out, because Discord trims messages.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 DISCORD_LIMIT = 2000
 RESERVED = 120  # for the state line below the last segment, and the cursor
-FENCE = re.compile(r"^(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
+CLOSING = 10  # the longest closing of a fence in a quote
+
+FENCE = re.compile(r"^(?P<quote>[ \t]*(?:>[ ]?)*)[ \t]*(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
+QUOTE = re.compile(r"(?:> ?)+(?=\S)|>>> ")
+# One unbreakable thing each. `\Z`: it may have begun here and end in the next segment.
 WHOLE = re.compile(
-    r"`[^`\n]{1,300}`"
-    r"|\[[^\]\n]{0,300}\]\([^)\s]{0,500}\)"
-    r"|<a?:\w{1,40}:\d{1,25}>|<(?:@[!&]?|#|/[^:>\n]{1,40}:)\d{1,25}>|<t:-?\d{1,15}(?::[a-zA-Z])?>"
+    r"`[^`\n]{1,300}(?:`|\Z)"
+    r"|!?\[[^\]\n]{0,300}(?:\](?:\([^)\s]{0,600}(?:\)|\Z))?|\Z)"
+    r"|<[@#:at/][^>\n]{0,80}(?:>|\Z)"
     r"|https?://[^\s<>]{1,1500}"
-    r"|(\*\*\*|\*\*|__|~~|\|\|)(?=\S)[^\n]{1,200}?\1"
+    r"|(?<!\w)(\*\*\*|\*\*|__|~~|\|\||\*|_)(?=\S)[^\n]{1,300}?(?:\1|\Z)"
 )
-# What belongs to the character before it: combining marks, joiners, variation selectors, skin tones, keycaps.
-JOINS = re.compile(
-    r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0903\u093a-\u094d\u0e31\u0e34-\u0e3a\u1ab0-\u1aff\u1dc0-\u1dff\u200d\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
-)
-FLAG = re.compile(r"[\U0001f1e6-\U0001f1ff]")
+BLANK, LINE, SPACE = re.compile(r"\n[ \t]*\n+"), re.compile(r"\n"), re.compile(r"[ \t]+")
 SENTENCE = re.compile(r"[.!?…][\"'»”)\]*_]{0,3}\s+|[。！？]")
+FLAGS = re.compile(r"[\U0001f1e6-\U0001f1ff]*\Z")
+UNFINISHED = re.compile(r"(?:!?\[[^\]\n]{0,200}|!?\[[^\]\n]{0,200}\]\([^)\s]{0,600}|<[@#:at/][^>\s]{0,80}|`{1,2})\Z")
+LONGEST_LANGUAGE, LONGEST_CHARACTER = 20, 64
+Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Segment:
-    """`text` is what is shown; it stands for the answer from `start` to `end` (code points)."""
+    """`text` is shown: `opened`, the answer from `start` to `end` (code points) without outer whitespace, `closed`."""
 
     text: str
     start: int
     end: int
+    opened: str = ""
+    closed: str = ""
+
+
+@dataclass(frozen=True)
+class Carry:
+    """What is open at a boundary: a fence with its mark and language, a quote, or nothing."""
+
+    mark: str = ""
+    language: str = ""
+    quote: str = ""
+
+    @property
+    def head(self) -> str:
+        return f"{self.quote}{self.mark}{self.language}\n{self.quote}" if self.mark else self.quote
+
+    def tail(self, body: str) -> str:
+        """What closes the fence behind the body."""
+        if not self.mark:
+            return ""
+        return f"{'' if body.endswith(chr(10)) or not body else chr(10)}{self.quote}{self.mark}"
 
 
 def units(text: str) -> int:
-    """The length by the larger of code points and UTF-16 units: nobody has seen Discord count otherwise."""
-    return len(text) + sum(1 for character in text if character > "\uffff")
+    """The length in UTF-16 units: never less than in code points, so right whichever of them Discord counts."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def split(text: str, limit: int = DISCORD_LIMIT - RESERVED) -> list[Segment]:
-    """The segments of a text, at least one; the last may still grow."""
+    """The segments of a text, at least one, none longer than `limit` (at least 100); the last may still grow."""
     segments: list[Segment] = []
-    start = 0
-    reopened = ""  # the fence in which the segment begins
+    start, carry = 0, Carry()
     while True:
-        head = f"{reopened}\n" if reopened else ""
-        budget = limit - units(head) - 5  # closing a fence takes four
-        rest = text[start:]
-        if units(rest) <= budget:
-            body = rest if rest.strip() or not segments else ""
-            segments.append(Segment(head + body + _closing(reopened, rest), start, len(text)))
-            return [segment for segment in segments if segment.text.strip() or len(segments) == 1]
-        end = start + _boundary(rest, budget, fenced=bool(reopened))
+        budget = limit - units(carry.head) - CLOSING
+        most = _fit(text, start, budget)
+        end = most if most == len(text) else start + _boundary(text[start : most + 1], bool(carry.mark))
         piece = text[start:end]
-        open_fence = _fence_after(reopened, piece)
-        shown = head + piece.rstrip("\n" if open_fence else None) + (f"\n{_mark(open_fence)}" if open_fence else "")
-        if not reopened:
-            shown = shown.lstrip("\n")
-        if shown.strip():
-            segments.append(Segment(shown, start, end))
-        start, reopened = end, open_fence
+        after = _carry(carry, piece, cut=end < len(text))
+        if piece.strip() or not segments:
+            segments.append(_segment(carry, after, piece, start, end))
+        if end == len(text):
+            return segments
+        start, carry = end, after
 
 
-def _closing(reopened: str, rest: str) -> str:
-    """A fence that is still open is closed for the eye; when it closes by itself, that stays."""
-    still = _fence_after(reopened, rest)
-    if not still:
-        return ""
-    return _mark(still) if rest.endswith("\n") or not rest else f"\n{_mark(still)}"
+def settled(text: str) -> str:
+    """A growing text without a link, mention or code mark that has only begun: half of one looks broken."""
+    match = UNFINISHED.search(text, max(0, len(text) - 900))
+    return text[: match.start()].rstrip(" ") if match and match.start() else text
 
 
-def _mark(fence: str) -> str:
-    return re.match(r"`+|~+", fence)[0]  # type: ignore[index] # a fence begins with its mark
+def _segment(before: Carry, after: Carry, piece: str, start: int, end: int) -> Segment:
+    # Code keeps its indentation; elsewhere a message begins with a word.
+    body = piece.strip("\n") if before.mark else piece.lstrip("\n")
+    body = body.rstrip("\n") if after.mark else body.rstrip()
+    opened, closed = before.head, after.tail(body)
+    return Segment(f"{opened}{body}{closed}", start, end, opened, closed)
 
 
-def _fence_after(open_fence: str, text: str) -> str:
-    """The opening line of the fence that is open at the end of the text, or nothing."""
-    for match in FENCE.finditer(text):
-        if not open_fence:
-            open_fence = match[0].rstrip()
-        elif match["mark"].startswith(_mark(open_fence)) and not match["info"].strip():
-            open_fence = ""
-    return open_fence
+def _carry(before: Carry, piece: str, *, cut: bool) -> Carry:
+    """What is open behind a piece."""
+    mark, language, quote = before.mark, before.language, before.quote if before.mark else ""
+    for match in FENCE.finditer(piece):
+        if not mark:
+            words = match["info"].split()
+            language = words[0] if words and len(words[0]) <= LONGEST_LANGUAGE else ""
+            mark, quote = match["mark"][:6], match["quote"].lstrip()[:3]
+        elif match["mark"].startswith(mark) and not match["info"].strip():
+            mark = language = quote = ""
+    if mark:
+        return Carry(mark, language, quote)
+    if not cut or piece.endswith("\n"):
+        return Carry()
+    line = piece.rpartition("\n")[2]
+    found = QUOTE.match(line)
+    # A quoted line that is cut in its middle goes on quoted, also over several segments.
+    return Carry(quote=found[0][:4] if found else before.quote if "\n" not in piece and not before.mark else "")
 
 
-def _boundary(text: str, budget: int, *, fenced: bool) -> int:
-    """Where to cut the text: a position in it, at least 1."""
-    most = _fit(text, budget)
-    window = text[:most]
-    least = most // 3
-    spans = [(match.start(), match.end()) for match in WHOLE.finditer(text[: most + 1600]) if match.start() < most]
-    fences = [(match.start(), match.end()) for match in FENCE.finditer(text[: most + 200])]
-
-    def free(place: int) -> bool:
-        return not any(begin < place < end for begin, end in (*spans, *fences)) and place < len(text)
-
+def _boundary(reach: str, fenced: bool) -> int:
+    """Where to cut: a position from 1 to one before the end of `reach`, whose last character no longer fits."""
+    most = len(reach) - 1
+    window, least = reach[:most], most // 3
+    code, marks = _code(window, fenced)
     # A fence that begins near the end is better begun in the next message.
-    opening = [
-        begin for begin, _ in fences if least * 2 <= begin <= most and not _is_closing(text, begin, fenced=fenced)
+    if code and code[-1][1] > most and code[-1][0] >= least * 2:
+        return code[-1][0]
+    solid = marks + [span for span in _solid(window) if not any(begin <= span[0] < end for begin, end in code)]
+    for pattern in (BLANK, LINE, SENTENCE, SPACE):
+        for match in reversed(list(pattern.finditer(window, least))):
+            place = match.end()
+            if not any(begin < place < end for begin, end in solid) and not _under_heading(window, match.start()):
+                return place
+    return _character(reach, most, solid)
+
+
+def _solid(window: str) -> Spans:
+    """What must not be cut; what touches the window's end may go on behind it."""
+    return [
+        (match.start(), match.end() + (match.end() == len(window)))
+        for match in WHOLE.finditer(window)
+        if match.start() > 0
     ]
-    if opening and not _closes_within(text, opening[-1], most) and free(opening[-1]):
-        return opening[-1]
-    for pattern in (r"\n[ \t]*\n+", r"\n"):
-        for match in reversed(list(re.finditer(pattern, window))):
-            if match.end() >= least and free(match.end()) and not _heading_before(window, match.start()):
-                return match.end()
-    for match in reversed(list(SENTENCE.finditer(window))):
-        if match.end() >= least and free(match.end()):
-            return match.end()
-    for match in reversed(list(re.finditer(r"[ \t]+", window))):
-        if match.end() >= least and free(match.end()):
-            return match.end()
-    return _character_boundary(text, most, spans)
 
 
-def _character_boundary(text: str, most: int, spans: list[tuple[int, int]]) -> int:
+def _code(window: str, fenced: bool) -> tuple[Spans, Spans]:
+    """The code blocks of a window, and the lines of their marks. A block that does not end in it goes on behind it."""
+    fences = list(FENCE.finditer(window))
+    places = [match.start() for match in fences]
+    if fenced:
+        places.insert(0, 0)
+    if len(places) % 2:
+        places.append(len(window) + 1)
+    marks = [(match.start(), match.end() + 1) for match in fences]
+    return [pair for pair in list(pairwise(places))[::2] if pair != (0, 0)], marks
+
+
+def _character(reach: str, most: int, solid: Spans) -> int:
+    """The last place where no solid thing and no visible character is cut."""
     place = most
-    for begin, end in spans:
-        if begin < place < end and begin > 0:
+    for begin, end in solid:
+        if begin < place < end:
             place = begin
-    floor = max(1, place - 64)
-    while place > floor and (JOINS.match(text[place : place + 1]) or text[place - 1] == "\u200d"):
+    floor = max(1, place - LONGEST_CHARACTER)
+    while place > floor and (_joins(reach[place]) or reach[place - 1] == "\u200d"):
         place -= 1
-    flags = re.search(r"[\U0001f1e6-\U0001f1ff]+$", text[:place])
-    if flags and FLAG.match(text[place : place + 1]) and len(flags[0]) % 2:
+    flags = FLAGS.search(reach[:place])
+    if flags and len(flags[0]) % 2 and FLAGS.match(reach[place]) and reach[place] >= "\U0001f1e6":
         place -= 1
     return max(1, place)
 
 
-def _fit(text: str, budget: int) -> int:
-    """How many code points fit into so many units."""
-    if units(text[:budget]) <= budget:
-        return min(budget, len(text))
-    count = 0
-    for place, character in enumerate(text):
-        count += 2 if character > "\uffff" else 1
-        if count > budget:
-            return place
-    return len(text)
+def _joins(character: str) -> bool:
+    """Belongs to the character before it: marks, joiners, variation selectors, skin tones, tags, Korean vowels."""
+    return (
+        unicodedata.category(character) in ("Mn", "Mc", "Me")
+        or character in "\u200d\uff9e\uff9f"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or "\U000e0020" <= character <= "\U000e007f"
+        or "\u1160" <= character <= "\u11ff"
+    )
 
 
-def _is_closing(text: str, place: int, *, fenced: bool) -> bool:
-    before = len(FENCE.findall(text[:place])) + fenced
-    return before % 2 == 1
+def _fit(text: str, start: int, budget: int) -> int:
+    """The furthest position whose text from `start` takes at most so many units."""
+    end = min(len(text), start + budget)
+    while (over := units(text[start:end]) - budget) > 0:
+        end -= (over + 1) // 2
+    return end
 
 
-def _closes_within(text: str, begin: int, most: int) -> bool:
-    line_end = text.find("\n", begin)
-    return line_end != -1 and FENCE.search(text, line_end + 1, most) is not None
-
-
-def _heading_before(window: str, place: int) -> bool:
+def _under_heading(window: str, place: int) -> bool:
     """A heading stays with what follows it."""
-    line = window[:place].rstrip().rpartition("\n")[2]
-    return line.startswith("#")
+    return window[:place].rstrip().rpartition("\n")[2].startswith("#")

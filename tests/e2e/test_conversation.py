@@ -67,7 +67,7 @@ async def test_what_is_written_during_an_answer_waits_and_is_answered_together(s
     async with stage.running_bot():
         await stage.maria.slash(stage.channel, "chat", prompt="one")
         thread = await stage.thread()
-        await stage.discord.wait_for(lambda: stage.upstream.calls)
+        await stage.upstream.arrived.wait()
         two = await stage.maria.say(thread, "two")
         await stage.maria.say(thread, "three")
         stage.upstream.hold.set()

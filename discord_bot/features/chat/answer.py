@@ -221,6 +221,8 @@ class Answer:
             file=len(contents(look, locale)) > 2,
             share=self._private,
         )
+        # Before its buttons can be pressed.
+        await self._bot.chat.save(turn)
         await self._writer.finish(
             look, lambda: buttons.ended(turn, offer, private=self._private), turn.answer, t(locale, "state-whole-file")
         )

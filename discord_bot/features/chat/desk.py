@@ -51,7 +51,8 @@ class Desk:
     async def _work(self) -> None:
         while self._pending:
             await self._gather()
-            together, self._pending = self._pending, []
+            # Their events may have overtaken each other on the way here; ids are in the order of writing.
+            together, self._pending = sorted(self._pending, key=lambda one: one.id), []
             for message in together:
                 if message.id in self._marked:
                     self._marked.discard(message.id)

@@ -174,7 +174,7 @@ class ChatFeature:
         replied = resolved.author.id if isinstance(resolved, discord.Message) else None
         opening = opening_mention(message.content)
         own = (
-            isinstance(message.channel, discord.Thread)
+            not isinstance(message.channel, discord.TextChannel | discord.DMChannel)
             and await self._bot.store.conversations.find(message.channel.id) is not None
         )
         return Seen(

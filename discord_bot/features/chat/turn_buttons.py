@@ -55,7 +55,10 @@ async def again(
 ) -> None:
     """Try again, continue, regenerate. The former answer stays where it stands, without its buttons."""
     locale = interaction.locale.value
-    if turn.id in chat.answers:
+    running = chat.answers.get(turn.id)
+    if running is not None and turn.state != "running":  # it stands already and is being put away
+        await running.done.wait()
+    elif running is not None:
         await private(interaction, t(locale, "limit-concurrent", count=1))
         return
     if not turn.question:

@@ -68,6 +68,7 @@ class Person(User):
     ) -> Message:
         if channel.is_thread and channel.archived:
             channel.archived = False
+            self.world.emit("THREAD_UPDATE", 1, channel, payloads.thread(channel))
         more: dict[str, Any] = {"reference": reply_to, "type": 19} if reply_to else {}
         message = post.create(self.world, channel, self, {"content": text}, list(files or []), **more)
         if reply_to is not None and reply_to.author not in message.mentions:
