@@ -18,9 +18,15 @@ NAMED: dict[str, tuple[str, type[BaseModel]]] = {
     "service.callers": ("bot", model.CallerConfig),
     "bot.personas": ("pirate", model.Persona),
     "providers": ("mistral", model.ProviderConfig),
+    "providers.mistral.model": ('"mistral-large-latest"', model.ModelConfig),
     "routes": ("fast", model.RouteConfig),
 }
-OPTIONAL: dict[str, type[BaseModel]] = {"service.tls": model.Tls}
+OPTIONAL: dict[str, type[BaseModel]] = {
+    "service.tls": model.Tls,
+    "routes.fast.timeouts": model.Timeouts,
+    "routes.fast.image_timeouts": model.ImageTimeouts,
+    "routes.fast.hedge": model.Hedge,
+}
 HEAD = """\
 # Antiphon's configuration, read by the service and the bot. Everything here is a default: an empty file is a valid one.
 # Every key can be overridden by the environment: service.port by ANTIPHON__SERVICE__PORT.
