@@ -1,41 +1,50 @@
-"""What Discord does not render, made readable: tables stand in a code block, deep headings become bold. Pure.
+"""What Discord does not render, made readable: tables, headings below the third level, other fences. Pure.
 
-Works line by line and only on lines that are complete, so that a growing answer never changes what stands already.
+Works line by line. Only the table at the end of a growing text may still change its look: while it grows, its rows
+stand in a code block as they came; when it is whole, it gets its columns.
 """
 
 import re
 
-SEPARATOR = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?\s*$")
+from discord_bot.rendering import tables
+
 HEADING = re.compile(r"^#{4,6}\s+(.+?)\s*#*$")
-FENCE = re.compile(r"^(`{3,}|~{3,})")
+FENCE = re.compile(r"^([ \t]*(?:>[ ]?)*[ \t]*)(`{3,}|~{3,})([^`\n]*)$")
 
 
-def readable(text: str) -> str:
+def readable(text: str, *, growing: bool = False) -> str:
     """The text as Discord can show it. What stands in a code block stays as it is."""
     lines = text.split("\n")
-    last = len(lines) - 1  # may still grow
     made: list[str] = []
     fence = ""
-    table = False
-    for number, line in enumerate(lines):
+    number = 0
+    while number < len(lines):
+        line = lines[number]
         mark = FENCE.match(line)
-        if fence:
-            if mark and mark[1].startswith(fence) and not line[len(mark[1]) :].strip():
-                fence = ""
-            made.append(line)
+        if mark and not fence:
+            fence = mark[2]
+            # Discord knows no tildes.
+            made.append(f"{mark[1]}```{mark[3]}" if fence[0] == "~" else line)
+        elif fence:
+            closes = mark and mark[2].startswith(fence) and not mark[3].strip()
+            made.append(f"{mark[1]}```" if mark and closes and fence[0] == "~" else line)
+            fence = "" if closes else fence
+        elif number + 1 < len(lines) and "|" in line and tables.is_separator(lines[number + 1]):
+            end = _end_of_table(lines, number + 2)
+            unfinished = growing and end == len(lines)
+            made += ["```", *lines[number:end], "```"] if unfinished else tables.render(lines[number:end])
+            number = end
             continue
-        if table and "|" not in line and (number < last or line):
-            made.append("```")
-            table = False
-        if mark:
-            fence = mark[1]
-        elif not table and number < last and SEPARATOR.match(line) and number and "|" in lines[number - 1]:
-            made.insert(len(made) - 1, "```")
-            table = True
-        elif not table and number < last and (heading := HEADING.match(line)):
+        elif (heading := HEADING.match(line)) and not (growing and number == len(lines) - 1):
             made.append(f"**{heading[1].strip('*')}**")
-            continue
-        made.append(line)
-    if table:
-        made.append("```")
+        else:
+            made.append(line)
+        number += 1
     return "\n".join(made)
+
+
+def _end_of_table(lines: list[str], begin: int) -> int:
+    end = begin
+    while end < len(lines) and "|" in lines[end] and lines[end].strip():
+        end += 1
+    return end

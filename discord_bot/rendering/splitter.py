@@ -15,7 +15,6 @@ Theory of operation:
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import pairwise
 
 DISCORD_LIMIT = 2000
 RESERVED = 120  # for the state line below the last segment, and the cursor
@@ -81,7 +80,7 @@ def split(text: str, limit: int = DISCORD_LIMIT - RESERVED) -> list[Segment]:
     while True:
         budget = limit - units(carry.head) - CLOSING
         most = _fit(text, start, budget)
-        end = most if most == len(text) else start + _boundary(text[start : most + 1], bool(carry.mark))
+        end = most if most == len(text) else start + _boundary(text[start : most + 1], carry.mark)
         piece = text[start:end]
         after = _carry(carry, piece, cut=end < len(text))
         if piece.strip() or not segments:
@@ -125,11 +124,11 @@ def _carry(before: Carry, piece: str, *, cut: bool) -> Carry:
     return Carry(quote=found[0][:4] if found else before.quote if "\n" not in piece and not before.mark else "")
 
 
-def _boundary(reach: str, fenced: bool) -> int:
+def _boundary(reach: str, mark: str) -> int:
     """Where to cut: a position from 1 to one before the end of `reach`, whose last character no longer fits."""
     most = len(reach) - 1
     window, least = reach[:most], most // 3
-    code, marks = _code(window, fenced)
+    code, marks = _code(window, mark)
     # A fence that begins near the end is better begun in the next message.
     if code and code[-1][1] > most and code[-1][0] >= least * 2:
         return code[-1][0]
@@ -151,16 +150,20 @@ def _solid(window: str) -> Spans:
     ]
 
 
-def _code(window: str, fenced: bool) -> tuple[Spans, Spans]:
+def _code(window: str, mark: str) -> tuple[Spans, Spans]:
     """The code blocks of a window, and the lines of their marks. A block that does not end in it goes on behind it."""
+    blocks: Spans = []
+    begin: int | None = 0 if mark else None
     fences = list(FENCE.finditer(window))
-    places = [match.start() for match in fences]
-    if fenced:
-        places.insert(0, 0)
-    if len(places) % 2:
-        places.append(len(window) + 1)
-    marks = [(match.start(), match.end() + 1) for match in fences]
-    return [pair for pair in list(pairwise(places))[::2] if pair != (0, 0)], marks
+    for match in fences:
+        if begin is None:
+            begin, mark = match.start(), match["mark"][:6]
+        elif match["mark"].startswith(mark) and not match["info"].strip():
+            blocks.append((begin, match.end()))
+            begin = None
+    if begin is not None:
+        blocks.append((begin, len(window) + 1))
+    return blocks, [(match.start(), match.end() + 1) for match in fences]
 
 
 def _character(reach: str, most: int, solid: Spans) -> int:

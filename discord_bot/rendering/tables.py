@@ -1,0 +1,73 @@
+"""Tables, which Discord does not know: columns in a code block where they are narrow, else a list. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+WIDEST = 60  # columns of text that a phone shows without wrapping
+SEPARATOR = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
+MARKUP = re.compile(r"(\*\*|__|~~|`)(.+?)\1")
+
+
+def is_separator(line: str) -> bool:
+    """The line of dashes below a table's head."""
+    return "|" in line and SEPARATOR.match(line) is not None
+
+
+def render(lines: Sequence[str]) -> list[str]:
+    """A whole table (head, separator, rows) as Discord can show it; the rows keep their order and their words."""
+    head, aligns = _cells(lines[0]), [_align(cell) for cell in _cells(lines[1])]
+    rows = [_cells(line) for line in lines[2:]]
+    columns = max(len(row) for row in (head, *rows))
+    plain = [[MARKUP.sub(r"\2", cell) for cell in row] + [""] * (columns - len(row)) for row in (head, *rows)]
+    widths = [max(width(row[column]) for row in plain) for column in range(columns)]
+    if sum(widths) + 2 * (columns - 1) <= WIDEST:
+        aligns += ["left"] * (columns - len(aligns))
+        made = [_line(row, widths, aligns) for row in plain]
+        return ["```", made[0], "  ".join("─" * one for one in widths), *made[1:], "```"]
+    return [line for row in rows for line in _listed(head, row)]
+
+
+def width(text: str) -> int:
+    """In columns of a monospaced font: wide letters and emoji take two, marks none."""
+    return sum(_width(character) for character in text)
+
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def _cells(line: str) -> list[str]:
+    inner = line.strip().removeprefix("|")
+    inner = inner[:-1] if inner.endswith("|") and not inner.endswith("\\|") else inner
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", inner)]
+
+
+def _align(mark: str) -> str:
+    if mark.endswith(":"):
+        return "centre" if mark.startswith(":") else "right"
+    return "left"
+
+
+def _line(row: Sequence[str], widths: Sequence[int], aligns: Sequence[str]) -> str:
+    return "  ".join(map(_padded, row, widths, aligns)).rstrip()
+
+
+def _padded(cell: str, wide: int, align: str) -> str:
+    room = wide - width(cell)
+    left = {"left": 0, "right": room, "centre": room // 2}[align]
+    return " " * left + cell + " " * (room - left)
+
+
+def _listed(head: Sequence[str], row: Sequence[str]) -> list[str]:
+    """One row as a list item: its first cell in bold, below it "header: value"."""
+    first, *others = row or [""]
+    title = first.strip("*") or "–"
+    made = [f"- **{title}**"]
+    for number, cell in enumerate(others, 1):
+        if cell:
+            name = head[number].strip("*") if number < len(head) else ""
+            made.append(f"  - {name}: {cell}" if name else f"  - {cell}")
+    return made

@@ -1,0 +1,192 @@
+"""Answers are cut into messages that each stand on their own, and together say exactly the answer."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discord_bot.rendering.splitter import DISCORD_LIMIT, Segment, settled, split, units
+
+LIMIT = 160
+words = st.sampled_from(
+    [
+        "fox",
+        "snow",
+        "winter night",
+        "word.",
+        "Ein Satz!",
+        "лиса",
+        "雪が降る。",
+        "x" * 70,
+        "`code here`",
+        "**bold words**",
+        "[a link](https://example.org/a/b?c=d)",
+        "<:fox:123456789012345678>",
+        "<@123456789012345678>",
+        "👩\u200d👩\u200d👧\u200d👦",
+        "🇩🇪🇫🇷",
+        "é",
+        "𝔘𝔫𝔦",
+        "https://example.org/" + "p/" * 20,
+        "\u200b",
+        "\u202eabc\u202c",
+        "é" * 30,
+        "*",
+        "`",
+        "_",
+        "||",
+        "[",
+        "<",
+    ]
+)
+lines = st.one_of(
+    st.lists(words, min_size=1, max_size=25).map(" ".join),
+    st.sampled_from(
+        ["", "", "```python", "```", "~~~", "# Heading", "- item", "3. third", "> quoted words", ">>> all", "| a | b |"]
+    ),
+    st.sampled_from(["    indented = True", "\t", "  ```js", "> ```py"]),
+)
+answers = st.lists(lines, min_size=0, max_size=40).map("\n".join)
+
+
+def bare(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+@settings(max_examples=250, deadline=None)
+@given(answers)
+def test_joined_parts_without_artificial_marks_are_the_answer(answer: str) -> None:
+    segments = split(answer, LIMIT)
+    place = 0
+    for segment in segments:
+        assert not answer[place : segment.start].strip()
+        assert segment.text == segment.opened + inner(segment) + segment.closed
+        assert inner(segment).strip() == answer[segment.start : segment.end].strip()
+        place = segment.end
+    assert not answer[place:].strip()
+    assert bare("".join(map(inner, segments))) == bare(answer)
+
+
+def inner(segment: Segment) -> str:
+    text = segment.text[len(segment.opened) :]
+    return text[: len(text) - len(segment.closed)]
+
+
+@settings(max_examples=250, deadline=None)
+@given(answers)
+def test_no_part_is_longer_than_allowed_or_empty(answer: str) -> None:
+    segments = split(answer, LIMIT)
+    assert all(units(segment.text) <= LIMIT for segment in segments)
+    assert all(segment.text.strip() for segment in segments) or not answer.strip()
+
+
+@settings(max_examples=120, deadline=None)
+@given(answers, st.integers(1, 400))
+def test_a_boundary_never_moves_while_the_answer_grows(answer: str, step: int) -> None:
+    whole = split(answer, LIMIT)
+    for length in range(0, len(answer), step):
+        grown = split(answer[:length], LIMIT)
+        assert [(one.text, one.end) for one in grown[:-1]] == [(one.text, one.end) for one in whole[: len(grown) - 1]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(answers)
+def test_every_fence_of_a_part_is_closed_in_it(answer: str) -> None:
+    for segment in split(answer, LIMIT):
+        mark = ""
+        for line in segment.text.split("\n"):
+            fence = re.match(r"[ \t>]*(`{3,}|~{3,})([^`]*)$", line)
+            if fence and not mark:
+                mark = fence[1]
+            elif fence and fence[1].startswith(mark) and not fence[2].strip():
+                mark = ""
+        assert not mark
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=900))
+def test_any_text_at_all_comes_through(text: str) -> None:
+    segments = split(text, 100)
+    assert bare("".join(map(inner, segments))) == bare(text)
+    assert all(units(segment.text) <= 100 for segment in segments)
+
+
+def test_a_cut_fence_is_closed_and_opened_again_with_its_language() -> None:
+    code = "\n".join(f"    line_{number} = {number}" for number in range(200))
+    segments = split(f"Look:\n```python\n{code}\n```\nDone.")
+    assert len(segments) > 1
+    for segment in segments[1:]:
+        assert segment.text.startswith("```python\n    line_")
+    for segment in segments[:-1]:
+        assert segment.text.endswith("\n```")
+    assert all(segment.text.count("```") % 2 == 0 for segment in segments)
+
+
+def test_a_blank_line_is_preferred_then_a_line_then_a_sentence_then_a_word() -> None:
+    filling = "word " * 14
+    assert split(f"{filling}\n\nB. {filling}\n{filling}", 100)[1].text.startswith("B.")
+    assert split(f"{filling}\nB. {filling}", 100)[1].text.startswith("B.")
+    assert split(f"{filling}end. Next {filling}", 100)[1].text.startswith("Next")
+    assert split("word " * 40, 100)[1].text.startswith("word")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "[the words of a link](https://example.org/with/a/path)",
+        "`inline code with blanks`",
+        "**words in bold type**",
+        "<:custom_emoji:123456789012345678>",
+        "<@!123456789012345678>",
+        "https://example.org/a/long/path/without/blanks?and=query",
+        "👩🏽‍🚀",
+        "🇩🇪",
+        "e\u0301\u0323",
+    ],
+)
+def test_what_belongs_together_is_never_cut(whole: str) -> None:
+    for before in range(60, 100):
+        text = ("x" * 5 + " ") * (before // 6) + "y" * (before % 6) + whole + " and more words behind it" * 4
+        assert any(whole in segment.text for segment in split(text, 100)), before
+
+
+def test_a_quoted_line_that_is_cut_goes_on_quoted() -> None:
+    segments = split("> " + "quoted words " * 30, 100)
+    assert all(re.match(r"> (quoted|words)", segment.text) for segment in segments)
+
+
+def test_a_heading_goes_with_what_follows_it() -> None:
+    segments = split("word " * 16 + "\n## Heading\n" + "text " * 20, 100)
+    assert any(segment.text.startswith("## Heading\ntext") for segment in segments)
+
+
+def test_a_fence_that_begins_near_the_end_begins_the_next_message() -> None:
+    text = "word " * 16 + "\n```py\n" + "x = 1\n" * 8 + "```"
+    assert split(text, 110)[1].text.startswith("```py\nx = 1")
+
+
+def test_list_numbers_are_kept_as_they_are() -> None:
+    text = "\n".join(f"{number}. item number {number}" for number in range(1, 40))
+    shown = "\n".join(segment.text for segment in split(text, 200))
+    assert [int(found) for found in re.findall(r"^(\d+)\.", shown, re.MULTILINE)] == list(range(1, 40))
+
+
+def test_an_answer_of_letters_outside_the_first_plane_is_counted_in_pairs() -> None:
+    segments = split("𝔘" * 3000)
+    assert all(len(segment.text.encode("utf-16-le")) // 2 <= DISCORD_LIMIT for segment in segments)
+    assert "".join(segment.text for segment in segments) == "𝔘" * 3000
+
+
+def test_an_empty_text_is_one_empty_part() -> None:
+    assert [segment.text for segment in split("")] == [""]
+
+
+@pytest.mark.parametrize("text", ["see [the words", "see [the words](https://exa", "see <@12345", "see `", "see ``"])
+def test_half_a_link_or_mention_is_held_back(text: str) -> None:
+    assert settled(text) == "see"
+
+
+@pytest.mark.parametrize("text", ["see [a](https://b.org)", "2 < 3", "done.", "```py\nx[0]", "see <@123>"])
+def test_what_is_whole_is_not_held_back(text: str) -> None:
+    assert settled(text) == text
