@@ -16,6 +16,7 @@ from antiphon.config.model import Config
 from discord_bot.catalogue import Catalogue
 from discord_bot.commands import FluentTranslator, sync_if_changed
 from discord_bot.features import register_all
+from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.privacy.retention import keep_retention
@@ -58,6 +59,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.gate = Gate(config.bot.quotas, store)
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self)
+        self.aftermath = Aftermath(self)
         self.image = ImageFeature(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._was_ready = False
@@ -86,7 +88,7 @@ class AntiphonBot(discord.AutoShardedClient):
 
     async def finish_answers(self) -> None:
         """The process is to end: every running answer gets an honest last state."""
-        await asyncio.gather(self.chat.interrupt_all(), self.image.interrupt_all())
+        await asyncio.gather(self.aftermath.interrupt_all(), self.image.interrupt_all())
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -103,7 +105,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.spawn(self._recover(), "recovery")
 
     async def _recover(self) -> None:
-        await self.chat.recover()
+        await self.aftermath.recover()
         await self.image.recover()
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
@@ -117,22 +119,22 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.chat.on_message(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        await self.chat.on_edit(payload)
+        await self.aftermath.on_edit(payload)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        await self.chat.on_delete(payload.channel_id, {payload.message_id})
+        await self.aftermath.on_delete(payload.channel_id, {payload.message_id})
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        await self.chat.on_delete(payload.channel_id, payload.message_ids)
+        await self.aftermath.on_delete(payload.channel_id, payload.message_ids)
 
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
         self.chat.on_typing(payload.channel_id, payload.user_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        await self.chat.on_thread_gone(payload.thread_id)
+        await self.aftermath.on_thread_gone(payload.thread_id)
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self.chat.on_thread_gone(channel.id)
+        await self.aftermath.on_thread_gone(channel.id)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await welcome(self, guild)

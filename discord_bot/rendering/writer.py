@@ -104,7 +104,7 @@ class Writer:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                while (wait := self._wait()) > 0:
+                while (wait := self._wait()) > 0:  # noqa: ASYNC110 - it is time that passes, no event
                     # In small steps: what arrives meanwhile may make it worth an edit earlier.
                     await asyncio.sleep(min(wait, STEP))
                 self._changed.clear()

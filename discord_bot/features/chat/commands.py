@@ -37,7 +37,7 @@ def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any
         persona: app_commands.Range[str, 1, 100] | None = None,
         hidden: bool = False,
     ) -> None:
-        if model and not await known_model(interaction, model):
+        if model and not await known_model(bot, interaction, model):
             return
         await bot.chat.command(interaction, prompt, attachment, model, persona, hidden=hidden)
 
@@ -56,12 +56,6 @@ def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any
         await interaction.response.send_message(t(locale, "closed"))
         if isinstance(interaction.channel, discord.Thread):
             await interaction.channel.edit(archived=True)
-
-    async def known_model(interaction: BotInteraction, name: str) -> bool:
-        if await bot.catalogue.models("chat") and await bot.catalogue.find(name, "chat") is None:
-            await private(interaction, t(interaction.locale.value, "model-unknown", model=name))
-            return False
-        return True
 
     made = command("chat", chat)
 
@@ -89,3 +83,11 @@ def persona_choices(bot: "AntiphonBot", current: str) -> list[app_commands.Choic
         )
         for key, one in found[:25]
     ]
+
+
+async def known_model(bot: "AntiphonBot", interaction: BotInteraction, name: str) -> bool:
+    """Whether it can be asked for; the person is told if not. A list that cannot be read refuses nothing."""
+    if await bot.catalogue.models("chat") and await bot.catalogue.find(name, "chat") is None:
+        await private(interaction, t(interaction.locale.value, "model-unknown", model=name))
+        return False
+    return True

@@ -1,6 +1,5 @@
 """Conversations: commands, threads, mentions, replies, direct messages; and what happens to them."""
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from antiphon.errors import AntiphonError
 from discord_bot.access import may_control, refusal
 from discord_bot.conversation.attachments import read
 from discord_bot.conversation.title import clean_title, thread_name
-from discord_bot.features.chat import buttons
 from discord_bot.features.chat.addressing import For, Seen, judge, opening_mention, says_something, without_mention
 from discord_bot.features.chat.answer import Answer
 from discord_bot.features.chat.desk import Desk
@@ -22,7 +20,6 @@ from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker, asker_of, private
 from discord_bot.problems import countdown_at
 from discord_bot.quotas import Denied
-from discord_bot.rendering.view import Look, contents
 from discord_bot.scope import scope_of
 from discord_bot.store.conversations import Conversation, Turn
 
@@ -365,116 +362,15 @@ class ChatFeature:
             return
         await press(self, interaction, action, conversation, turn)
 
-    # --- what happens to messages and threads ------------------------------------------------------
-
-    async def on_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """The last question was changed: it is answered again, in place."""
-        turn = await self._bot.store.conversations.by_message(payload.channel_id, payload.message_id)
-        text = payload.data.get("content")
-        if (
-            turn is None
-            or payload.message_id not in turn.question_ids
-            or not text
-            or "edited_timestamp" not in payload.data
-            or not payload.data["edited_timestamp"]
-        ):
-            return
-        question = without_mention(text, self._bot.user.id if self._bot.user else 0)
-        if question == turn.question or len(turn.question_ids) != 1:
-            return
-        conversation = await self._bot.store.conversations.get(turn.conversation_id)
-        newest = (await self._bot.store.conversations.history(turn.conversation_id))[-1:]
-        running = self.answers.get(turn.id)
-        if running is not None:
-            running.stop("", "deleted")
-            await running.done.wait()
-        turn.question, turn.state = question, "done"
-        await self.save(turn)
-        if conversation is None or not newest or newest[0].id != turn.id:
-            return  # an older question: only the context of the next answer changes
-        channel: Any = self._bot.get_channel(turn.channel_id) or await self._bot.fetch_channel(turn.channel_id)
-        turn.state, turn.former = "running", [*turn.former, turn.answer] if turn.answer else turn.former
-        turn.answer = ""
-        await self.save(turn)
-        await self.run(Answer(self._bot, conversation, turn, channel, known=turn.message_ids))
-
-    async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
-        """A deleted question takes its answer along; a deleted answer ends it."""
-        for message_id in message_ids:
-            for desk in self._desks.values():
-                desk.remove(message_id)
-            turn = await self._bot.store.conversations.by_message(channel_id, message_id)
-            if turn is None or turn.state == "deleted":
-                continue
-            running = self.answers.get(turn.id)
-            if running is not None:
-                running.stop("", "deleted")
-                await running.done.wait()
-                turn = await self._bot.store.conversations.turn(turn.id) or turn
-            asked = message_id in turn.question_ids
-            turn.state = "deleted"
-            await self.save(turn)
-            if asked:
-                await self._delete(channel_id, turn.message_ids)
-
-    async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
-        channel: Any = self._bot.get_partial_messageable(channel_id)
-        for message_id in message_ids:
-            try:
-                await channel.get_partial_message(message_id).delete()
-            except discord.HTTPException:
-                log.debug("an answer could not be deleted")
+    def forget(self, message_id: int) -> None:
+        """A waiting message was deleted."""
+        for desk in self._desks.values():
+            desk.remove(message_id)
 
     def on_typing(self, channel_id: int, user_id: int) -> None:
         desk = self._desks.get(channel_id)
         if desk is not None and self._bot.user is not None and user_id != self._bot.user.id:
             desk.typing()
-
-    async def on_thread_gone(self, channel_id: int) -> None:
-        for answer in [one for one in self.answers.values() if one.turn.channel_id == channel_id]:
-            answer.stop("", "deleted")
-        await self._bot.store.privacy.erase_place(channel_id)
-
-    # --- restarts ----------------------------------------------------------------------------------
-
-    async def interrupt_all(self) -> None:
-        """The process ends: every running answer says so."""
-        running = list(self.answers.values())
-        for answer in running:
-            answer.stop(t(answer.turn.locale, "state-restart"), "interrupted")
-        if running:
-            await asyncio.wait([asyncio.ensure_future(answer.done.wait()) for answer in running], timeout=10)
-
-    async def recover(self) -> None:
-        """After a crash: what stands unfinished in Discord gets an honest end."""
-        for turn in await self._bot.store.conversations.running():
-            if turn.id in self.answers:
-                continue
-            turn.state = "interrupted"
-            await self.save(turn)
-            conversation = await self._bot.store.conversations.get(turn.conversation_id)
-            if conversation is None or conversation.kind == "private":
-                continue
-            await self._mark_interrupted(turn)
-
-    async def _mark_interrupted(self, turn: Turn) -> None:
-        channel: Any = self._bot.get_partial_messageable(turn.channel_id)
-        offer = buttons.Offer(resume=bool(turn.answer), regenerate=True)
-        line = t(turn.locale, "state-restart")
-        try:
-            if turn.message_ids:
-                message = await channel.fetch_message(turn.message_ids[-1])
-                cursor = t(turn.locale, "cursor")
-                text = message.content.partition(f" {cursor}")[0]
-                text = "" if text.startswith("-# ") else text
-                await message.edit(content=f"{text}\n-# {line}".strip(), view=buttons.ended(turn, offer), suppress=True)
-            else:
-                look = Look(line=line, live=False)
-                sent = await channel.send(contents(look, turn.locale)[-1], view=buttons.ended(turn, offer))
-                turn.message_ids = [sent.id]
-                await self.save(turn)
-        except discord.HTTPException:
-            log.info("an interrupted answer could not be marked")
 
 
 def sentence(denied: Denied, locale: str) -> str:
