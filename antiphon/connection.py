@@ -21,12 +21,16 @@ RETRY_AFTER = 5.0
 HEALTH = "/grpc.health.v1.Health/Check"
 SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}, so that no health package is needed
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound
-# What gRPC says of a connection that failed → what a person should know. The first that fits.
-CAUSES = (
+# What gRPC says of a connection that failed → what a person should know. The first that fits. Those of the first
+# table do not heal by waiting.
+HOPELESS = (
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not accepted: look at client.ca and client.server_name"),
     ("Peer name", "its certificate is for another name: look at client.server_name"),
     ("not in peer certificate", "its certificate is for another name: look at client.server_name"),
+    ("ostname Verification", "its certificate is for another name: look at client.server_name"),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS: look at client.tls and client.ca"),
+)
+PASSING = (
     ("handshake", "the TLS handshake failed: look at client.ca, client.certificate and client.key"),
     ("DNS", "there is no such name"),
     ("onnection refused", "nothing listens there; is the service running?"),
@@ -94,14 +98,13 @@ class Connection:
         longest = self._connect_timeout if timeout is None else min(timeout, self._connect_timeout)
         until = time.monotonic() + longest
         while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and _first(HOPELESS, said := await self._failure()):
+                raise self._lost(said)
             try:
                 async with asyncio.timeout(until - time.monotonic()):
                     await channel.wait_for_state_change(state)
             except TimeoutError:
-                cause = await self._cause()
-                raise errors.ConnectionLost(
-                    f"the service at {self.target} cannot be reached: {cause}", retry_after=RETRY_AFTER
-                ) from None
+                raise self._lost(await self._failure()) from None
 
     async def healthy(self, service: str, timeout: float) -> bool:  # noqa: ASYNC109 - of the call
         try:
@@ -114,14 +117,23 @@ class Connection:
         ask: Any = self.channel().unary_unary(HEALTH)
         return bytes(await ask(b"\n" + bytes([len(name)]) + name if name else b"", timeout=timeout))
 
-    async def _cause(self) -> str:
-        """Only a call learns why there is no connection."""
+    async def _failure(self) -> str:
+        """What gRPC says of it; only a call learns that."""
         try:
             await self._ask_health("", 0.5)
         except grpc.aio.AioRpcError as failed:
-            said = failed.details() or ""
-            return next((text for sign, text in CAUSES if sign in said), UNKNOWN_CAUSE)
-        return UNKNOWN_CAUSE
+            return failed.details() or ""
+        return ""
+
+    def _lost(self, said: str) -> errors.ConnectionLost:
+        cause = _first(HOPELESS + PASSING, said) or UNKNOWN_CAUSE
+        return errors.ConnectionLost(
+            f"the service at {self.target} cannot be reached: {cause}", retry_after=RETRY_AFTER
+        )
+
+
+def _first(table: tuple[tuple[str, str], ...], said: str) -> str:
+    return next((text for sign, text in table if sign in said), "")
 
 
 def from_config(config: Config, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -178,7 +178,7 @@ class ScriptedInference(
 
     @property
     def target(self) -> str:
-        return f"{'localhost' if self._credentials else '127.0.0.1'}:{self._port}"
+        return f"127.0.0.1:{self._port}"
 
     def on_chat(self, script: ChatScript) -> None:
         self._chat = script
