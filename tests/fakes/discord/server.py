@@ -173,7 +173,7 @@ class FakeDiscord:
         self._notifying.add(task)
         task.add_done_callback(self._notifying.discard)
 
-    async def wait_for(self, predicate: Callable[[], Any], timeout: float = 20.0) -> Any:
+    async def wait_for(self, predicate: Callable[[], Any], timeout: float = 40.0) -> Any:
         """The predicate's value as soon as it is truthy; looked at after every change, never by polling."""
         found: Any = None
 
