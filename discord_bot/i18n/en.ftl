@@ -75,7 +75,6 @@ state-history-cut = { $count ->
 state-footer = { $model } · { $seconds } s
 state-done = Done ↑
 state-whole-file = The whole answer is in the file.
-state-private-thread = Private thread: { $thread }
 cursor = ▍
 
 # Buttons.
@@ -190,7 +189,6 @@ image-modal-prompt = Prompt
 image-modal-negative = What not to draw
 image-modal-shape = Size
 image-modal-seed = Seed
-image-deleted = Deleted.
 
 # Model and persona.
 model-set = { $model } answers in { $scope } from now on.
@@ -242,7 +240,6 @@ settings-modal-user-day = Answers per member and day (0: no limit)
 settings-modal-server-day = Answers for the server and day (0: none)
 settings-modal-archive = Archive threads after hours: 1, 24, 72, 168
 settings-bad-number = “{ $value }” is not a whole number from 0 to 1,000,000.
-settings-saved = Saved.
 
 # Usage and status.
 usage-title = ## Usage
@@ -294,11 +291,10 @@ privacy-retention = { $days ->
    *[other] Everything is erased after { $days } days.
 }
 privacy-export = Everything I store about you:
-privacy-erase-sure = This erases your conversations, pictures orders, settings and counts here. Messages in Discord stay. Sure?
+privacy-erase-sure = This erases your conversations, picture orders, settings and counts here. Messages in Discord stay. Sure?
 privacy-erased = Erased.
 privacy-not-stored = From now on I store no message of yours; I only know what stands in the thread.
 privacy-stored = I store your messages again.
-privacy-first = I store our conversation to be able to continue it; /privacy shows, exports and erases it.
 
 # Help.
 help-text =

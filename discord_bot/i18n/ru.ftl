@@ -74,7 +74,6 @@ state-history-cut = { $count ->
 state-footer = { $model } · { $seconds } с
 state-done = Готово ↑
 state-whole-file = Весь ответ — в файле.
-state-private-thread = Личная ветка: { $thread }
 cursor = ▍
 
 button-stop = Стоп
@@ -186,7 +185,6 @@ image-modal-prompt = Описание
 image-modal-negative = Чего не рисовать
 image-modal-shape = Размер
 image-modal-seed = Зерно
-image-deleted = Удалено.
 
 model-set = Теперь отвечает { $model }; где: { $scope }.
 model-reset = Снова отвечает модель по умолчанию; где: { $scope }.
@@ -238,7 +236,6 @@ settings-modal-user-day = Ответов участнику в день (0: бе
 settings-modal-server-day = Ответов серверу в день (0: без предела)
 settings-modal-archive = В архив через часов: 1, 24, 72, 168
 settings-bad-number = «{ $value }» — не целое число от 0 до 1 000 000.
-settings-saved = Сохранено.
 
 usage-title = ## Расход
 usage-me = Вы, за сутки: { $requests ->
@@ -302,7 +299,6 @@ privacy-erase-sure = Будут стёрты ваши разговоры, зак
 privacy-erased = Стёрто.
 privacy-not-stored = Отныне я не храню ваших сообщений и знаю лишь то, что стоит в ветке.
 privacy-stored = Я снова храню ваши сообщения.
-privacy-first = Я храню наш разговор, чтобы его продолжать; /приватность покажет, выгрузит и сотрёт его.
 
 help-text =
     ## Здравствуйте
