@@ -141,6 +141,8 @@ def _keep_bot(children: Children, environ: Mapping[str, str]) -> None:
         if code in (0, USAGE):
             complaints.print("The bot has ended; the service goes on.", style="yellow")
             return
-        pause = FIRST_PAUSE if time.monotonic() - began > STABLE else min(LONGEST_PAUSE, pause * 2)
+        if time.monotonic() - began > STABLE:
+            pause = FIRST_PAUSE
         complaints.print(f"The bot has ended with {code}; it starts again in {pause:.0f} s.", style="yellow")
         children.ending.wait(pause)
+        pause = min(LONGEST_PAUSE, pause * 2)
