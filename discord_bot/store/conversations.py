@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from discord_bot.store.schema import conversations, turn_images, turns
@@ -77,14 +78,22 @@ class Conversations:
         persona: str | None,
         title: str = "",
     ) -> Conversation:
+        """A new one, or the one that the place has already."""
         now = time.time()
         values: dict[str, Any] = {
             "place_id": place_id, "channel_id": channel_id, "guild_id": guild_id, "owner_id": owner_id, "kind": kind, "model": model,
             "persona": persona, "title": title, "closed": False,
         }  # fmt: skip
-        async with self._engine.begin() as connection:
-            made = await connection.execute(conversations.insert().values(**values, created_at=now, updated_at=now))
-            return Conversation(id=row_id(made), **values)
+        try:
+            async with self._engine.begin() as connection:
+                made = await connection.execute(conversations.insert().values(**values, created_at=now, updated_at=now))
+                return Conversation(id=row_id(made), **values)
+        except IntegrityError:
+            # Two messages began the same place at once: both belong to the first one's conversation.
+            there = await self.find(place_id)
+            if there is None:
+                raise
+            return there
 
     async def find(self, place_id: int) -> Conversation | None:
         """By its thread, direct channel or first message."""

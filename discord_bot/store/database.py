@@ -13,6 +13,7 @@ from discord_bot.store.conversations import Conversations
 from discord_bot.store.pictures import Pictures
 from discord_bot.store.privacy import Privacy
 from discord_bot.store.settings import Settings
+from discord_bot.store.upsert import upsert
 from discord_bot.store.usage import UsageCounts
 
 
@@ -67,8 +68,7 @@ class Store:
 
     async def set_meta(self, key: str, value: str) -> None:
         async with self.engine.begin() as connection:
-            await connection.execute(schema.meta.delete().where(schema.meta.c.key == key))
-            await connection.execute(schema.meta.insert().values(key=key, value=value))
+            await upsert(connection, schema.meta, {"key": key, "value": value})
 
     async def close(self) -> None:
         await self.engine.dispose()

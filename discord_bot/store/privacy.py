@@ -27,12 +27,15 @@ class Privacy:
             }
 
     async def export(self, user_id: int) -> bytes:
-        """Everything about a person as JSON."""
+        """Everything about a person as JSON; of the pictures that the person attached, kind and size."""
         found: dict[str, Any] = {}
         async with self._engine.connect() as connection:
             for table, column in PERSONAL.items():
                 rows = (await connection.execute(select(table).where(column == user_id))).mappings()
                 found[table.name] = [dict(row) for row in rows]
+            sent = select(turn_images.c.turn_id, turn_images.c.mime, func.length(turn_images.c.data).label("bytes"))
+            mine = turn_images.c.turn_id.in_(select(turns.c.id).where(turns.c.asker_id == user_id))
+            found["turn_images"] = [dict(row) for row in (await connection.execute(sent.where(mine))).mappings()]
             own = select(settings).where(settings.c.scope == "user", settings.c.scope_id == user_id)
             found["settings"] = [dict(row) for row in (await connection.execute(own)).mappings()]
         return json.dumps(found, ensure_ascii=False, indent=1).encode()

@@ -1,6 +1,6 @@
 """What the bot remembers. Ids of Discord are 64 bits wide; moments are epoch seconds."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
 # SQLite numbers rows itself only where the key is a plain INTEGER.
@@ -24,7 +24,7 @@ conversations = Table(
     Column("title", String(100), nullable=False, default=""),  # the name that we gave; empty: never rename
     Column("closed", Boolean, nullable=False, default=False),
     Column("created_at", Float, nullable=False),
-    Column("updated_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False, index=True),
 )
 
 turns = Table(
@@ -39,10 +39,10 @@ turns = Table(
     Column("answer", Text, nullable=False, default=""),
     Column("former", Text, nullable=False, default="[]"),  # former answers, as JSON
     Column("reasoning", Text, nullable=False, default=""),
-    Column("state", String(16), nullable=False),  # running, done, stopped, failed, interrupted, deleted
+    Column("state", String(16), nullable=False, index=True),  # running, done, stopped, failed, interrupted, deleted
     Column("deployment", String(200), nullable=False, default=""),
     Column("locale", String(16), nullable=False, default="en"),
-    Column("channel_id", BigInteger, nullable=False),
+    Column("channel_id", BigInteger, nullable=False, index=True),
     Column("message_ids", Text, nullable=False, default="[]"),  # the answer's messages in their order, as JSON
     Column("created_at", Float, nullable=False),
 )
@@ -67,7 +67,7 @@ pictures = Table(
     Column("wish", Text, nullable=False),
     Column("state", String(16), nullable=False),  # running, done, failed, cancelled, interrupted
     Column("locale", String(16), nullable=False, default="en"),
-    Column("created_at", Float, nullable=False),
+    Column("created_at", Float, nullable=False, index=True),
 )
 
 settings = Table(
@@ -90,8 +90,6 @@ usage = Table(
     Column("pictures", Integer, nullable=False, default=0),
 )
 
-Index("ix_conversations_updated", conversations.c.updated_at)
-Index("ix_turns_state", turns.c.state)
 
 # Every table that knows a person, and where: export and erasure go over all of them.
 PERSONAL = {

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from discord_bot.store.schema import settings
+from discord_bot.store.upsert import upsert
 
 
 class Settings:
@@ -27,11 +28,11 @@ class Settings:
         """None removes it."""
         place = (settings.c.scope == scope) & (settings.c.scope_id == scope_id) & (settings.c.key == key)
         async with self._engine.begin() as connection:
-            await connection.execute(delete(settings).where(place))
-            if value is not None:
-                await connection.execute(
-                    settings.insert().values(scope=scope, scope_id=scope_id, key=key, value=json.dumps(value))
-                )
+            if value is None:
+                await connection.execute(delete(settings).where(place))
+            else:
+                row = {"scope": scope, "scope_id": scope_id, "key": key, "value": json.dumps(value)}
+                await upsert(connection, settings, row)
 
     async def reset(self, scope: str, scope_id: int) -> None:
         async with self._engine.begin() as connection:

@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from discord_bot.store.schema import usage
+from discord_bot.store.upsert import upsert
 
 HOUR = 3_600
 
@@ -26,31 +26,17 @@ class UsageCounts:
     async def add(
         self, guild_id: int | None, user_id: int, *, requests: int = 0, tokens: int = 0, pictures: int = 0
     ) -> None:
-        hour, guild = int(time.time()) // HOUR, guild_id or 0
-        more = {
-            "requests": usage.c.requests + requests,
-            "tokens": usage.c.tokens + tokens,
-            "pictures": usage.c.pictures + pictures,
+        row = {
+            "hour": int(time.time()) // HOUR,
+            "guild_id": guild_id or 0,
+            "user_id": user_id,
+            "requests": requests,
+            "tokens": tokens,
+            "pictures": pictures,
         }
-        place = (usage.c.hour == hour) & (usage.c.guild_id == guild) & (usage.c.user_id == user_id)
-        for _ in range(2):  # somebody else may make the row between the two statements
-            async with self._engine.begin() as connection:
-                if (await connection.execute(update(usage).where(place).values(**more))).rowcount:
-                    return
-            try:
-                async with self._engine.begin() as connection:
-                    row = {
-                        "hour": hour,
-                        "guild_id": guild,
-                        "user_id": user_id,
-                        "requests": requests,
-                        "tokens": tokens,
-                        "pictures": pictures,
-                    }
-                    await connection.execute(usage.insert().values(**row))
-                    return
-            except IntegrityError:
-                continue
+        more = {name: usage.c[name] + row[name] for name in ("requests", "tokens", "pictures")}
+        async with self._engine.begin() as connection:
+            await upsert(connection, usage, row, more)
 
     async def used(self, since: float, *, user_id: int | None = None, guild_id: int | None = None) -> Used:
         """Sums from the hour of `since` (epoch seconds) on; of a person over all servers unless one is given."""

@@ -1,0 +1,18 @@
+"""Insert or change in one statement, so that nobody can come between; both databases know it by the same words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def upsert(
+    connection: AsyncConnection, table: Table, row: Mapping[str, Any], change: Mapping[str, Any] | None = None
+) -> None:
+    """Inserts the row; where its primary key is there already, sets `change` (else the row's other values)."""
+    keys = [column.name for column in table.primary_key]
+    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    new = change if change is not None else {name: value for name, value in row.items() if name not in keys}
+    await connection.execute(insert.values(**row).on_conflict_do_update(index_elements=keys, set_=dict(new)))

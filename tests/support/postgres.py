@@ -1,0 +1,77 @@
+"""A PostgreSQL of one's own: a fresh cluster on a free port of the loopback, gone when the tests are."""
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
+
+
+def binaries() -> Path | None:
+    """Where `initdb` and `pg_ctl` are, or None."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    candidates = [place for pattern in PLACES for place in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)]
+    return next((place for place in candidates if (place / "initdb").exists()), None)
+
+
+@contextmanager
+def cluster(programs: Path) -> Iterator[str]:
+    """Gives "127.0.0.1:port"; everybody may connect as `antiphon`."""
+    place = Path(tempfile.mkdtemp(prefix="antiphon-pg-"))
+    account = _account()
+    if account is not None:
+        os.chown(place, account.pw_uid, account.pw_gid)
+    data, port = place / "data", _free_port()
+
+    def run(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(programs / program), "-D", str(data), *arguments],
+            check=True,
+            capture_output=True,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+            cwd=place,
+        )
+
+    options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c shared_buffers=16MB"
+    try:
+        run("initdb", "-U", "antiphon", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        run("pg_ctl", "-w", "-l", str(place / "log"), "-o", options, "start")
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            run("pg_ctl", "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def fresh_name() -> str:
+    return f"t{secrets.token_hex(6)}"
+
+
+def _account() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root: then it runs as somebody with fewer rights."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
