@@ -11,11 +11,14 @@ from inference_service.providers.azure import Azure
 from inference_service.providers.base import Provider, Settings
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded import Embedded
+from inference_service.providers.flux_space import FluxDev, FluxSchnell
 from inference_service.providers.github import GitHub
 from inference_service.providers.http import HttpClient
 from inference_service.providers.huggingface import HuggingFace
+from inference_service.providers.janus import Janus
 from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai import OpenAI
+from inference_service.providers.space import Space
 
 KINDS: Mapping[str, type[Provider]] = {
     "github": GitHub,
@@ -24,6 +27,10 @@ KINDS: Mapping[str, type[Provider]] = {
     "mistral": Mistral,
     "deepinfra": DeepInfra,
     "huggingface": HuggingFace,
+    "space": Space,
+    "janus": Janus,
+    "flux-dev": FluxDev,
+    "flux-schnell": FluxSchnell,
     "embedded": Embedded,
 }
 

@@ -1,0 +1,38 @@
+"""FLUX.1-dev and FLUX.1-schnell as Spaces; any Space id with the same app works.
+
+Source: the Spaces' apps (black-forest-labs), reproduced from their layout and their clients.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+from inference_service.domain import Capabilities
+from inference_service.providers.base import Declaration
+from inference_service.providers.space import IMAGE, Space, host_of
+
+DEV = msgspec.structs.replace(IMAGE, settings=IMAGE.settings - {"negative_prompt"})
+SCHNELL = msgspec.structs.replace(DEV, settings=DEV.settings - {"guidance_scale"})
+
+
+def _declared(kind: str, title: str, can: Capabilities) -> Declaration:
+    return Declaration(
+        kind=kind,
+        title=f"{title} (Space)",
+        base_url=host_of(f"black-forest-labs/{title}"),
+        credentials=("HF_TOKEN",),
+        needs_credential=False,
+        default_models=(title,),
+        capabilities={title: can, "*": Capabilities()},
+        sources=("the Space's app, reproduced",),
+    )
+
+
+class FluxDev(Space):
+    declaration: ClassVar[Declaration] = _declared("flux-dev", "FLUX.1-dev", DEV)
+    image_function = "infer"
+
+
+class FluxSchnell(Space):
+    declaration: ClassVar[Declaration] = _declared("flux-schnell", "FLUX.1-schnell", SCHNELL)
+    image_function = "infer"
