@@ -238,7 +238,7 @@ async def test_ctrl_c_stops_an_answer_and_at_the_prompt_it_ends(fake: ScriptedIn
         terminal.type("And now?\r")
         seen = await terminal.shows("nobody answers", seen)
         seen = await terminal.shows("> ", seen)
-        terminal.type("\x03")
+        terminal.interrupt_prompt()
         assert await terminal.ended() == 0
         assert "Traceback" not in terminal.screen
 

@@ -121,7 +121,7 @@ async def test_on_a_terminal_it_opens_a_chat_and_ends_with_it(tmp_path: Path) ->
         terminal.type("Hello\r")
         seen = await terminal.shows("offline demo voice", seen)
         seen = await terminal.shows("> ", seen)
-        terminal.type("\x03")
+        terminal.interrupt_prompt()
         assert await terminal.ended() == 0
         await gone(service)
         assert "Traceback" not in terminal.screen

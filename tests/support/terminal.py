@@ -83,6 +83,10 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def interrupt_prompt(self) -> None:
+        """Ctrl-C at a prompt. The key behind it wakes a reader that was just about to wait when the signal came."""
+        self.type("\x03\r")
+
     async def shows(self, text: str, after: int = 0) -> int:
         """Waits until the screen has the text behind position `after`; the position behind it."""
         try:
@@ -96,8 +100,11 @@ class Terminal:
         return found + len(text)
 
     async def ended(self) -> int:
-        async with asyncio.timeout(LONGEST):
-            return await self.process.wait()
+        try:
+            async with asyncio.timeout(LONGEST):
+                return await self.process.wait()
+        except TimeoutError:
+            raise AssertionError(f"it does not end:\n{self.screen}") from None
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -128,7 +135,7 @@ class Terminal:
                 process.terminate()
                 try:
                     await terminal.ended()
-                except TimeoutError:
+                except AssertionError:
                     process.kill()
                     await process.wait()
             asyncio.get_running_loop().remove_reader(master)
