@@ -32,15 +32,26 @@ async def test_metrics_ready_and_live_answer_and_count_what_happened() -> None:
             assert await fetch(page + "/healthz") == (200, "alive\n")
             assert await fetch(page + "/readyz") == (200, "ready\n")
             _, metrics = await fetch(page + "/metrics")
-            assert 'antiphon_handovers_total{from_deployment="a/cut:90",reason="stream_cut",to_deployment="b/ok"} 1.0' in metrics
-            assert 'gen_ai_server_request_duration_seconds_count{error_type="",gen_ai_operation_name="chat",gen_ai_request_model="chat"} 1.0' in metrics
+            assert (
+                'antiphon_handovers_total{from_deployment="a/cut:90",reason="stream_cut",to_deployment="b/ok"} 1.0'
+                in metrics
+            )
+            assert (
+                'gen_ai_server_request_duration_seconds_count{error_type="",gen_ai_operation_name="chat",gen_ai_request_model="chat"} 1.0'
+                in metrics
+            )
             status = json.loads((await fetch(page + "/api/status"))[1])
             assert status["recent_handovers"][0]["reason"] == "stream_cut"
 
 
 async def test_every_query_of_the_dashboard_names_a_metric_that_exists() -> None:
     board = json.loads((ROOT / "deploy/compose/grafana/dashboards/antiphon.json").read_text())
-    wanted = {name for panel in board["panels"] for target in panel["targets"] for name in re.findall(r"\b(?:gen_ai|antiphon)_\w+", target["expr"])}
+    wanted = {
+        name
+        for panel in board["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"\b(?:gen_ai|antiphon)_\w+", target["expr"])
+    }
     labels = {"gen_ai_operation_name", "gen_ai_token_type"}
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "cut:90", "ok", hedge={"after": 5})
@@ -49,7 +60,9 @@ async def test_every_query_of_the_dashboard_names_a_metric_that_exists() -> None
             async for _event in client.chat("hi"):
                 pass
             _, metrics = await fetch(f"http://127.0.0.1:{server.status_port}/metrics")
-    known = set(re.findall(r"^(?:# HELP )?(\w+)", metrics, re.MULTILINE)) | {f"{name}_total" for name in re.findall(r"# TYPE (\w+) counter", metrics)}
+    known = set(re.findall(r"^(?:# HELP )?(\w+)", metrics, re.MULTILINE)) | {
+        f"{name}_total" for name in re.findall(r"# TYPE (\w+) counter", metrics)
+    }
     assert wanted - labels - known <= {"antiphon_hedges_total"}
 
 
@@ -73,7 +86,9 @@ async def test_the_page_shows_tokens_and_handovers_in_a_real_browser(tmp_path: P
                     browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/{width}", f"--window-size={width},900",
                     "--virtual-time-budget=4000", "--dump-dom", *(["--force-dark-mode"] if scheme == "dark" else []), url,
                 ]  # fmt: skip
-                process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+                process = await asyncio.create_subprocess_exec(
+                    *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+                )
                 page = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
                 assert "● ready" in page
                 assert "A_KEY2 …0002" in page

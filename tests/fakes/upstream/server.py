@@ -113,6 +113,8 @@ class FakeUpstream:
         self.by_token: dict[str, str] = {}  # token → fault, before the model's
         self.hold = asyncio.Event()
         self.arrived = asyncio.Event()
+        self.text = TEXT
+        self.pause = 0.0  # seconds between two chunks
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -210,11 +212,11 @@ class FakeUpstream:
     ) -> AsyncIterator[bytes]:
         last = body["messages"][-1]
         prefix = last["content"] if last["role"] == "assistant" else ""
-        text = TEXT
+        text = self.text
         if prefix and name != "again":
-            text = TEXT.removeprefix(prefix) if name != "echo" else TEXT
+            text = self.text.removeprefix(prefix) if name != "echo" else self.text
             if name == "overlap":
-                text = TEXT[max(0, len(prefix) - 25) :]
+                text = self.text[max(0, len(prefix) - 25) :]
         if name in ("headersonly", "held"):
             await self.hold.wait()
         if name == "empty":
@@ -251,7 +253,7 @@ class FakeUpstream:
                 if name == "comments"
                 else piece
             )
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.pause)
         if name != "nofinish":
             yield event(
                 {"choices": [{"index": 0, "delta": {}, "finish_reason": "length" if name == "length" else "stop"}]}
