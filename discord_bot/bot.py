@@ -25,6 +25,7 @@ from discord_bot.interactions import explain
 from discord_bot.metrics import BotMetrics
 from discord_bot.quotas import Gate
 from discord_bot.rendering.pacing import Paces
+from discord_bot.rendering.trace import rate_limit_trace
 from discord_bot.store.database import Store
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class AntiphonBot(discord.AutoShardedClient):
             max_messages=None,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             enable_debug_events=False,
+            http_trace=rate_limit_trace(self.paces),
         )
         self.config, self.store, self.inference, self.metrics = config, store, inference, metrics
         self.message_content = message_content

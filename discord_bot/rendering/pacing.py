@@ -1,57 +1,114 @@
-"""How often a message may be edited: all answers of one channel share its bucket. Pure: `now` is an argument.
+"""How often messages may be edited: all answers of one channel share its bucket. Pure: `now` is an argument.
 
-Discord allows five edits in five seconds a channel. Interim edits together take at most four of them, so that a last
-edit never waits; the library itself waits where a bucket is empty, so no request is ever refused.
+Theory of operation:
+
+1. A bucket is a fixed window of `limit` edits that opens with its first one. What Discord's headers say is believed;
+   between two answers of Discord the bucket is counted here, so that several edits under way do not overdraw it.
+2. One edit of each window is kept back. It is for what must land (a last edit, a button pressed): an interim edit
+   never takes the last one, for then the library sleeps inside that request until the window ends.
+3. Writers of one channel take turns: whoever has gone without an edit for longest is first, and a first text comes
+   before everything else. A single writer gets an edit a second; several share what the bucket gives.
+4. Text that hardly grows is not worth an edit for a while.
 """
 
-from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
 
-WINDOW, INTERIM = 5.0, 4
+LIMIT, WINDOW = 5, 5.0  # what Discord is observed to grant, until it says so itself
+KEPT = 1
 SHORTEST = 1.0  # seconds between two edits of one answer
 CALM = 2.5  # for an answer that hardly grows
 FEW = 12  # characters
+TURN = 0.1  # seconds until a writer whose turn it is not yet asks again
+
+
+class Urgency(IntEnum):
+    """The lower, the sooner."""
+
+    FIRST_TEXT = 0
+    STATE = 1
+    INTERIM = 2
+
+
+@dataclass
+class Bucket:
+    """What is known of one channel's edits. Moments are seconds of any monotonic clock."""
+
+    limit: int = LIMIT
+    window: float = WINDOW
+    remaining: int = LIMIT
+    resets_at: float = float("-inf")
+
+    def free(self, now: float) -> int:
+        return self.limit if now >= self.resets_at else self.remaining
+
+    def take(self, now: float) -> None:
+        """One edit goes out."""
+        if now >= self.resets_at:
+            self.remaining, self.resets_at = self.limit, now + self.window
+        self.remaining -= 1
+
+    def observe(self, now: float, limit: int, remaining: int, reset_after: float) -> None:
+        """What Discord answered: edits in a window, those left of it, seconds until the next one."""
+        # Edits under way are counted here and not yet there; in one window the lower number is the true one.
+        same = now < self.resets_at and limit == self.limit
+        self.remaining = min(remaining, self.remaining) if same else remaining
+        self.limit, self.resets_at = max(1, limit), now + reset_after
+        if remaining == limit - 1 and reset_after > 0:
+            self.window = reset_after
 
 
 class ChannelPace:
-    """Of one channel: who writes in it, and when edits went out."""
+    """Of one channel: who writes in it, and whose turn it is."""
 
     def __init__(self) -> None:
-        self._edits: deque[float] = deque()
+        self.bucket = Bucket()
         self._last: dict[int, float] = {}
+        self._wanting: dict[int, Urgency] = {}
 
     def join(self, writer: int) -> None:
-        self._last[writer] = 0.0
+        self._last[writer] = float("-inf")
 
     def leave(self, writer: int) -> bool:
         """True when nobody is left."""
         self._last.pop(writer, None)
+        self._wanting.pop(writer, None)
         return not self._last
 
-    def wait(self, writer: int, now: float, grown: int) -> float:
-        """Seconds until this writer's next interim edit; 0: now. `grown`: characters since its last one."""
-        self._trim(now)
-        own = self._last.get(writer, 0.0)
-        interval = max(SHORTEST, len(self._last) * WINDOW / INTERIM if len(self._last) > 1 else SHORTEST)
-        if grown < FEW:
-            interval = max(interval, CALM)
-        wait = own + interval - now
-        if len(self._edits) >= INTERIM:
-            wait = max(wait, self._edits[0] + WINDOW - now)
-        return max(0.0, wait)
+    def wait(self, writer: int, now: float, urgency: Urgency, grown: int = 0) -> float:
+        """Seconds until it is worth asking again; 0: this writer may edit now. `grown`: characters since its last edit."""
+        due = self._last[writer] + self._interval(urgency, grown) - now
+        if due > 0:
+            self._wanting.pop(writer, None)
+            return due
+        self._wanting[writer] = urgency
+        free = self.bucket.free(now) - self._kept
+        if free <= 0:
+            return max(TURN, self.bucket.resets_at - now)
+        turns = sorted(self._wanting, key=lambda one: (self._wanting[one], self._last[one], one))
+        return 0.0 if turns.index(writer) < free else TURN
 
     def edited(self, writer: int, now: float) -> None:
-        self._edits.append(now)
-        if writer in self._last:
-            self._last[writer] = now
+        """An edit goes out, of whatever urgency."""
+        self.bucket.take(now)
+        self.seen(writer, now)
 
     def seen(self, writer: int, now: float) -> None:
-        """A new message shows the newest state too, and needs no edit for a while."""
+        """What stands is the newest: a new message shows it too, and needs no edit for a while."""
+        self._wanting.pop(writer, None)
         if writer in self._last:
             self._last[writer] = now
 
-    def _trim(self, now: float) -> None:
-        while self._edits and self._edits[0] <= now - WINDOW:
-            self._edits.popleft()
+    @property
+    def _kept(self) -> int:
+        return KEPT if self.bucket.limit > 1 else 0
+
+    def _interval(self, urgency: Urgency, grown: int) -> float:
+        if urgency is Urgency.FIRST_TEXT:
+            return 0.0
+        shared = len(self._last) * self.bucket.window / max(1, self.bucket.limit - self._kept)
+        interval = SHORTEST if len(self._last) == 1 else max(SHORTEST, shared)
+        return max(interval, CALM) if grown < FEW and urgency is Urgency.INTERIM else interval
 
 
 class Paces:
@@ -61,7 +118,11 @@ class Paces:
         self._channels: dict[int, ChannelPace] = {}
         self._next = 0
 
+    def __len__(self) -> int:
+        return len(self._channels)
+
     def join(self, channel: int) -> tuple[ChannelPace, int]:
+        """The pace of a channel, and the writer's number in it."""
         self._next += 1
         pace = self._channels.setdefault(channel, ChannelPace())
         pace.join(self._next)
@@ -71,3 +132,9 @@ class Paces:
         pace = self._channels.get(channel)
         if pace is not None and pace.leave(writer):
             del self._channels[channel]
+
+    def observe(self, channel: int, now: float, limit: int, remaining: int, reset_after: float) -> None:
+        """Headers of an edit in a channel, by whomever it was made."""
+        pace = self._channels.get(channel)
+        if pace is not None:
+            pace.bucket.observe(now, limit, remaining, reset_after)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from discord_bot.i18n import t
 from discord_bot.rendering.readable import readable
-from discord_bot.rendering.splitter import split, units
+from discord_bot.rendering.splitter import DISCORD_LIMIT, settled, split, units
 
 FILE_FROM = 6  # segments from which the whole answer is a file, too
 MOST_SEGMENTS = 12  # beyond them only the file
@@ -24,18 +24,27 @@ class Look:
 
 def contents(look: Look, locale: str) -> list[str]:
     """One text a message, none over Discord's limit, none empty."""
-    cursor = f" {t(locale, 'cursor')}" if look.live and look.text else ""
-    parts = [segment.text for segment in split(readable(look.text))] if look.text.strip() else [""]
-    if len(parts) > MOST_SEGMENTS:
-        parts = parts[:MOST_SEGMENTS]
-    small = [f"-# {line[:STATE_LINE]}" for line in (*look.notes, look.line) if line]
-    below = "\n".join([*([look.tail] if look.tail else []), *small])
-    last = (parts[-1].rstrip() if cursor else parts[-1]) + cursor
-    if below:
-        last = f"{last}{_gap(look)}{below}" if last.strip() else below
-    if units(last) > 2000:  # notes are many and long: they get a message of their own
-        return [*parts[:-1], parts[-1] + cursor, below]
-    return [*parts[:-1], last or t(locale, "cursor")]
+    cursor = f" {t(locale, 'cursor')}" if look.live and look.text.strip() else ""
+    text = readable(settled(look.text), growing=True) if look.live else readable(look.text)
+    parts = [segment.text for segment in split(text)]
+    rest = [t(locale, "state-whole-file")] if len(parts) > MOST_SEGMENTS and not look.live else []
+    del parts[MOST_SEGMENTS:]
+    below = "\n".join([*([look.tail] if look.tail else []), *map(_small, [*rest, *look.notes, look.line])]).strip()
+    # After a code block the cursor stands on a line of its own.
+    closed = parts[-1].endswith(("```", "~~~"))
+    last = parts[-1] + (cursor.replace(" ", "\n") if closed else cursor)
+    if not below:
+        return [*parts[:-1], last if last.strip() else t(locale, "cursor")]
+    whole = f"{last}{_gap(look)}{below}" if last.strip() else below
+    if units(whole) <= DISCORD_LIMIT:
+        return [*parts[:-1], whole]
+    # What stands below is long: it gets messages of its own.
+    return [*parts[:-1], *([last] if last.strip() else []), *(segment.text for segment in split(below))]
+
+
+def _small(line: str) -> str:
+    flat = " ".join(line.split())
+    return f"-# {flat[:STATE_LINE]}" if flat else ""
 
 
 def _gap(look: Look) -> str:

@@ -1,27 +1,30 @@
 """Brings an answer into its channel: the newest state wins, one request at a time, and the last one always lands.
 
-Whoever reads the answer's stream only sets the look and never waits for Discord. A message is sent with a nonce of our
-own, so that a repeated send after a lost response makes no second one. What Discord returned is compared with what was wanted.
+Whoever reads the answer's stream only sets the look and never waits for Discord: the library sleeps inside a request
+that takes the last one of a bucket. A message is sent with a nonce of our own, so that a send repeated after a lost
+response makes no second one. What Discord returns is compared with what was wanted, message by message.
 """
 
 import asyncio
 import hashlib
 import io
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 
-from discord_bot.rendering.pacing import Paces
+from discord_bot.rendering.pacing import FEW, Paces, Urgency
 from discord_bot.rendering.view import FILE_FROM, Look, contents
 
 log = structlog.get_logger(__name__)
 
 Make = Callable[[], discord.ui.View | None]
-OLD = 55 * 60.0  # Discord refuses edits of messages older than an hour
+OLD = 55 * 60.0  # seconds; Discord refuses edits of messages older than an hour
 RETRIES = (0.5, 1, 2, 4, 8, 15, 30, 30)  # seconds between tries of what must land
-GONE, ARCHIVED, TOO_OLD = 10008, 50083, 30046
+GONE, ARCHIVED, TOO_OLD = 10008, 50083, 30046  # documentation: topics/opcodes-and-status-codes
 STEP = 0.2
 FIRST_TEXT = 30  # characters that are worth a first showing at once
 
@@ -32,6 +35,20 @@ class Undeliverable(Exception):  # noqa: N818 - a fact about a channel
 
 class Withdrawn(Exception):  # noqa: N818 - a person's wish
     """A person has deleted the answer's message: that person wants it gone."""
+
+
+class _Stale(Exception):  # noqa: N818 - a fact about a message
+    """This message takes no more edits; what it should say needs a message of its own."""
+
+
+@dataclass
+class Slot:
+    """One message of the answer: what it shows, since when it stands, and whether Discord holds what was wanted."""
+
+    message: Any
+    sent_at: float
+    mark: str = ""
+    verified: bool = False
 
 
 class Writer:
@@ -51,26 +68,32 @@ class Writer:
         self._channel, self._channel_id, self._paces, self._key, self._locale = channel, channel_id, paces, key, locale
         self._reply_to = reply_to
         self._loop = asyncio.get_running_loop()
-        self._messages: list[discord.Message | discord.PartialMessage] = []
-        for message_id in known or []:
-            partial = getattr(channel, "get_partial_message", None)
-            if partial is not None:
-                self._messages.append(partial(message_id))
-        self._shown: list[str] = [""] * len(self._messages)
-        self._sent_at: list[float] = [self._loop.time()] * len(self._messages)
+        self._slots = self._known(known or [])
+        self._sends = 0
         self._look = Look()
         self._view: Make = lambda: None
-        self._changed = asyncio.Event()
+        self._changed, self._ending = asyncio.Event(), asyncio.Event()
         self._drawn = 0
-        self._lock = asyncio.Lock()
         self._pace, self._number = paces.join(channel_id)
         self._task: asyncio.Task[None] | None = None
         self.problem: Exception | None = None
         self.on_messages: Callable[[list[int]], None] = lambda _: None
 
+    def _known(self, ids: list[int]) -> list[Slot]:
+        """Messages of a former answer, to be written over."""
+        partial = getattr(self._channel, "get_partial_message", None)
+        now = self._loop.time()
+        ages = [(discord.utils.utcnow() - discord.utils.snowflake_time(one)).total_seconds() for one in ids]
+        return [Slot(partial(one), now - max(0.0, age)) for one, age in zip(ids, ages, strict=True)] if partial else []
+
     @property
     def message_ids(self) -> list[int]:
-        return [message.id for message in self._messages]
+        return [slot.message.id for slot in self._slots]
+
+    @property
+    def verified(self) -> bool:
+        """Every message stands in Discord as it was wanted."""
+        return bool(self._slots) and all(slot.verified for slot in self._slots)
 
     def show(self, look: Look, view: Make) -> None:
         """The look from now on; returns at once."""
@@ -85,13 +108,16 @@ class Writer:
         Raises Undeliverable or Withdrawn.
         """
         self._look, self._view = look, view
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        self._ending.set()
+        self._changed.set()
         try:
+            if self._task is not None:
+                await asyncio.wait([self._task])
             if self.problem is not None:
                 raise self.problem
             await self._draw(final=True)
+            if not self.verified:
+                await self._draw(final=True)
             if whole and len(contents(look, self._locale)) >= FILE_FROM:
                 await self._attach(whole, file_note)
         finally:
@@ -101,115 +127,133 @@ class Writer:
 
     async def _keep_showing(self) -> None:
         try:
-            while True:
+            while not self._ending.is_set():
                 await self._changed.wait()
-                self._changed.clear()
-                while (wait := self._wait()) > 0:  # noqa: ASYNC110 - it is time that passes, no event
-                    # In small steps: what arrives meanwhile may make it worth an edit earlier.
-                    await asyncio.sleep(min(wait, STEP))
+                if not await self._its_turn():
+                    return
                 self._changed.clear()
                 self._drawn = len(self._look.text)
-                # A request that runs is never cut off: its outcome would be unknown.
-                await asyncio.shield(asyncio.ensure_future(self._draw(final=False)))
+                await self._draw(final=False)
         except (Undeliverable, Withdrawn) as problem:
             self.problem = problem
-        except discord.DiscordServerError:
-            self._task = None  # the next look, or the last one, tries again
+
+    async def _its_turn(self) -> bool:
+        """Waits until the next showing is due; False when the last one is to come instead."""
+        while not self._ending.is_set():
+            wait = self._wait()
+            if wait <= 0:
+                return True
+            try:
+                # In small steps: what arrives meanwhile may make it worth an edit earlier.
+                async with asyncio.timeout(min(wait, STEP)):
+                    await self._ending.wait()
+            except TimeoutError:
+                continue
+        return False
 
     def _wait(self) -> float:
-        """Seconds until the next showing is due."""
-        if not self._messages or (self._drawn == 0 and len(self._look.text) >= FIRST_TEXT):
+        if not self._slots:
             return 0.0
-        return self._pace.wait(self._number, self._loop.time(), len(self._look.text) - self._drawn)
+        grown = len(self._look.text) - self._drawn
+        urgency = Urgency.INTERIM if self._look.text else Urgency.STATE
+        if not self._drawn and len(self._look.text) >= FIRST_TEXT:
+            urgency = Urgency.FIRST_TEXT
+        return self._pace.wait(self._number, self._loop.time(), urgency, FEW if grown < 0 else grown)
 
     async def _draw(self, *, final: bool) -> None:
-        async with self._lock:
-            wanted = contents(self._look, self._locale)
-            view = self._view()
-            for place, text in enumerate(wanted):
-                last = place == len(wanted) - 1
-                await self._put(place, text, view if last else None, last=last, final=final)
-            for extra in self._messages[len(wanted) :]:
-                await self._request(extra.delete, final=final)
-            del self._messages[len(wanted) :], self._shown[len(wanted) :], self._sent_at[len(wanted) :]
+        wanted = contents(self._look, self._locale)
+        view = self._view()
+        for place, text in enumerate(wanted):
+            last = place == len(wanted) - 1
+            await self._put(place, text, view if last else None, must=final or not last)
+        for extra in self._slots[len(wanted) :]:
+            await _remove(extra.message)
+        del self._slots[len(wanted) :]
+        self._pace.seen(self._number, self._loop.time())
 
-    async def _put(self, place: int, text: str, view: discord.ui.View | None, *, last: bool, final: bool) -> None:
+    async def _put(self, place: int, text: str, view: discord.ui.View | None, *, must: bool) -> None:
         """One message as it should be; nothing is asked of Discord when it is so already."""
         mark = f"{text}\0{_signature(view)}"
-        if place < len(self._messages) and self._shown[place] == mark:
+        slot = self._slots[place] if place < len(self._slots) else None
+        if slot is not None and slot.mark == mark and (slot.verified or not must):
             return
-        if place < len(self._messages) and self._loop.time() - self._sent_at[place] < OLD:
-            message = self._messages[place]
-            now = self._loop.time()
-            edited = await self._request(lambda: _edit(message, text, view), final=final or not last)
-            self._pace.edited(self._number, now)
-            if edited is not None:
-                self._shown[place] = mark
-                self._verify(edited, text)
+        if slot is not None and self._loop.time() - slot.sent_at < OLD:
+            message = slot.message
+            try:
+                # Nothing is known of a request that fails: the next one writes in any case.
+                slot.mark, slot.verified = "", False
+                self._pace.edited(self._number, self._loop.time())
+                edited = await self._request(lambda: _edit(message, text, view), must=must)
+                if edited is not None:
+                    slot.mark, slot.verified = mark, self._holds(edited, text)
                 return
-            if place < len(self._messages):
-                return
-        sent = await self._request(lambda: self._send(place, text, view), final=True)
-        if sent is not None:
-            self._remember(place, sent, mark)
-            self._verify(sent, text)
+            except _Stale:
+                log.info("a message takes no more edits; a new one takes its place", key=self._key)
+        await self._send_anew(place, text, view, mark)
 
-    async def _send(self, place: int, text: str, view: discord.ui.View | None) -> discord.Message:
-        nonce = hashlib.sha256(f"{self._key}:{place}:{len(self._messages)}".encode()).hexdigest()[:24]
+    async def _send_anew(self, place: int, text: str, view: discord.ui.View | None, mark: str) -> None:
+        try:
+            sent = await self._request(lambda: self._send(place, text, view), must=True)
+        except _Stale as closed:
+            raise Undeliverable("closed") from closed
+        if sent is None:
+            raise Undeliverable("connection")
+        self._sends += 1
+        slot = Slot(sent, self._loop.time(), mark, self._holds(sent, text))
+        former = self._slots[place : place + 1]
+        self._slots[place : place + 1] = [slot]
+        self._pace.seen(self._number, self._loop.time())
+        self.on_messages(self.message_ids)
+        for one in former:
+            await _remove(one.message)
+
+    async def _send(self, place: int, text: str, view: discord.ui.View | None) -> Any:
+        nonce = hashlib.sha256(f"{self._key}:{place}:{self._sends}".encode()).hexdigest()[:24]
         more: dict[str, Any] = {} if view is None else {"view": view}
         if place == 0 and self._reply_to is not None:
             more["reference"] = self._reply_to
         # Silent from the second message on: one answer is one notification.
-        sent: discord.Message = await self._channel.send(
+        return await self._channel.send(
             text, nonce=nonce, suppress_embeds=True, silent=place > 0, mention_author=False, **more
         )
-        return sent
 
-    def _remember(self, place: int, message: discord.Message, mark: str) -> None:
-        if place < len(self._messages):
-            self._messages[place], self._shown[place], self._sent_at[place] = message, mark, self._loop.time()
-        else:
-            self._messages.append(message)
-            self._shown.append(mark)
-            self._sent_at.append(self._loop.time())
-        self._pace.seen(self._number, self._loop.time())
-        self.on_messages(self.message_ids)
-
-    def _verify(self, message: discord.Message, text: str) -> None:
-        if message.content != text.strip():
-            log.warning(
-                "Discord holds another text than was sent", key=self._key, wanted=len(text), found=len(message.content)
-            )
+    def _holds(self, message: Any, text: str) -> bool:
+        """Whether Discord holds what was sent; it trims whitespace at both ends."""
+        if message.content == text.strip():
+            return True
+        log.warning(
+            "Discord holds another text than was sent", key=self._key, wanted=len(text), found=len(message.content)
+        )
+        return False
 
     async def _attach(self, whole: str, note: str) -> None:
-        file = discord.File(io.BytesIO(whole.encode()), filename="answer.md", description=note or None)
-        await self._request(lambda: self._messages[-1].edit(attachments=[file]), final=True)
+        message = self._slots[-1].message
+        try:
+            await self._request(lambda: message.edit(attachments=[_file(whole, note)]), must=True)
+        except _Stale:
+            log.info("the whole answer could not be attached", key=self._key)
 
-    async def _request(self, ask: Callable[[], Awaitable[Any]], *, final: bool) -> discord.Message | None:
-        """Asks Discord; what must land is tried again for a while. None: an interim try failed, or the message must be sent anew."""
+    async def _request(self, ask: Callable[[], Awaitable[Any]], *, must: bool) -> Any | None:
+        """Asks Discord; what must land is tried again for a while. None: an interim try failed.
+
+        Raises Undeliverable, Withdrawn, _Stale.
+        """
         for pause in (*RETRIES, None):
             try:
-                answer: discord.Message | None = await ask()
-                return answer
+                return await ask()
             except discord.NotFound as error:
                 raise (Withdrawn() if error.code == GONE else Undeliverable(str(error.code))) from error
             except discord.Forbidden as error:
                 raise Undeliverable("permission") from error
-            except discord.DiscordServerError:
-                if pause is None:
-                    raise
-                if not final:
+            except (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, OSError) as error:
+                log.info("Discord did not take it", key=self._key, error=type(error).__name__, again=must)
+                if not must:
+                    self._changed.set()
                     return None
+                if pause is None:
+                    raise Undeliverable("connection") from error
             except discord.HTTPException as error:
-                if error.code in (ARCHIVED, TOO_OLD):
-                    self._messages.clear()
-                    self._shown.clear()
-                    self._sent_at.clear()
-                    return None
-                raise Undeliverable(str(error.code)) from error
-            except (OSError, discord.RateLimited):
-                if pause is None:
-                    raise Undeliverable("connection") from None
+                raise (_Stale() if error.code in (ARCHIVED, TOO_OLD) else Undeliverable(str(error.code))) from error
             await asyncio.sleep(pause or 0)
         return None
 
@@ -218,6 +262,19 @@ async def _edit(message: Any, text: str, view: discord.ui.View | None) -> Any:
     # A message that is only known by its id cannot be told to show no previews; it was told when it was sent.
     more = {"suppress": True} if isinstance(message, discord.Message) else {}
     return await message.edit(content=text, view=view, **more)
+
+
+async def _remove(message: Any) -> None:
+    """A message that is no longer needed. One that cannot be deleted stays; the answer is whole without."""
+    try:
+        await message.delete()
+    except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError) as error:
+        log.info("a superfluous message stays", error=type(error).__name__)
+
+
+def _file(whole: str, note: str) -> discord.File:
+    # Made anew for each try: a request that failed has read the former one.
+    return discord.File(io.BytesIO(whole.encode()), filename="answer.md", description=note or None)
 
 
 def _signature(view: discord.ui.View | None) -> str:

@@ -115,7 +115,7 @@ class Aftermath:
             if turn.message_ids:
                 message = await channel.fetch_message(turn.message_ids[-1])
                 cursor = t(turn.locale, "cursor")
-                text = message.content.partition(f" {cursor}")[0]
+                text = message.content.partition(cursor)[0].rstrip()
                 text = "" if text.startswith("-# ") else text
                 await message.edit(content=f"{text}\n-# {line}".strip(), view=buttons.ended(turn, offer), suppress=True)
             else:
