@@ -9,6 +9,7 @@
 Errors are those of `antiphon.errors`. A client is bound to one event loop; it survives restarts of the service.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -20,6 +21,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from antiphon import connection, events, wire
 from antiphon.config.model import Config
 from antiphon.streams import ChatStream, ImageStream
+from antiphon.telemetry.traces import ClientTraces
 from antiphon.v1 import (
     common_pb2,
     models_pb2,
@@ -45,16 +47,19 @@ class InferenceClient:
         tls: grpc.ChannelCredentials | None = None,
         server_name: str | None = None,
         connect_timeout: float = connection.CONNECT_TIMEOUT,
+        traces: ClientTraces | None = None,
     ) -> None:
         self.target = target
+        self._traces = traces or ClientTraces(None)
         self._connection = connection.Connection(target, token, tls, server_name, connect_timeout)
 
     @classmethod
     def from_config(
         cls, config: Config, environ: Mapping[str, str], connect_timeout: float = connection.CONNECT_TIMEOUT
     ) -> Self:
-        """As [client] says. Raises ConfigError or SecretProblem for files that cannot be read."""
-        return cls(**connection.from_config(config, environ), connect_timeout=connect_timeout)
+        """As [client] and [telemetry] say. Raises ConfigError or SecretProblem for files that cannot be read."""
+        chosen = connection.from_config(config, environ)
+        return cls(**chosen, connect_timeout=connect_timeout, traces=ClientTraces(config.telemetry))
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,8 +70,9 @@ class InferenceClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends what still runs. A later question connects again."""
+        """Ends what still runs."""
         await self._connection.close()
+        await asyncio.to_thread(self._traces.close)
 
     # --- asking --------------------------------------------------------------------------------
 
@@ -95,11 +101,13 @@ class InferenceClient:
             common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
             request_id,
         )
-        metadata = self._connection.metadata(trace_parent)
+        span = self._traces.start("chat", model, request.request_id, trace_parent)
+        metadata = self._connection.metadata(span.trace_parent)
         return ChatStream(
             lambda: self._connection.inference.Chat(request, timeout=timeout, metadata=metadata),
             lambda: self._connection.ready(timeout),
             request.request_id,
+            span,
         )
 
     def image(
@@ -142,11 +150,13 @@ class InferenceClient:
             caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
             request_id=request_id,
         )
-        metadata = self._connection.metadata(trace_parent)
+        span = self._traces.start("image", model, request.request_id, trace_parent)
+        metadata = self._connection.metadata(span.trace_parent)
         return ImageStream(
             lambda: self._connection.inference.Image(request, timeout=timeout, metadata=metadata),
             lambda: self._connection.ready(timeout),
             request.request_id,
+            span,
         )
 
     # --- looking ---------------------------------------------------------------------------------

@@ -7,14 +7,19 @@ from typing import Any
 import grpc
 
 from antiphon import errors, events, wire
+from antiphon.telemetry.traces import CallSpan
 from antiphon.v1 import chat_pb2, image_pb2
+
+UNTRACED = CallSpan(None, "")
 
 
 class _Stream:
     """One call. Starts when it is iterated; `cancel` ends it at once, also upstream."""
 
-    def __init__(self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str) -> None:
-        self._start, self._connect = start, connect
+    def __init__(
+        self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str, span: CallSpan = UNTRACED
+    ) -> None:
+        self._start, self._connect, self._span = start, connect, span
         self._call: Any = None
         self._cancelled = asyncio.Event()
         self.request_id = request_id
@@ -46,12 +51,18 @@ class _Stream:
         """Raises AntiphonError."""
         if self._cancelled.is_set():
             return
+        failure = "abandoned"
         try:
             await self._connect()
             self._call = self._start()
             async for response in self._call:
                 yield response
+            failure = ""
+        except errors.AntiphonError as lost:
+            failure = type(lost).__name__
+            raise
         except grpc.aio.AioRpcError as failed:
+            failure = failed.code().name.lower()
             if self._cancelled.is_set() and failed.code() == grpc.StatusCode.CANCELLED:
                 return
             raise wire.error_of(failed, self._so_far(), self.request_id) from None
@@ -64,13 +75,16 @@ class _Stream:
         finally:
             if self._call is not None and not self._call.done():
                 self._call.cancel()
+            self._span.end(failure, self.usage.prompt_tokens, self.usage.completion_tokens)
 
 
 class ChatStream(_Stream):
     """Iterate once. `text` is the answer so far, `reasoning` apart from it; `finished` is set at the end."""
 
-    def __init__(self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str) -> None:
-        super().__init__(start, connect, request_id)
+    def __init__(
+        self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str, span: CallSpan = UNTRACED
+    ) -> None:
+        super().__init__(start, connect, request_id, span)
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
         self.finished: events.Finished | None = None
@@ -136,8 +150,10 @@ class ChatStream(_Stream):
 class ImageStream(_Stream):
     """Iterate once. `pictures` holds those that have arrived whole."""
 
-    def __init__(self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str) -> None:
-        super().__init__(start, connect, request_id)
+    def __init__(
+        self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str, span: CallSpan = UNTRACED
+    ) -> None:
+        super().__init__(start, connect, request_id, span)
         self.pictures: list[events.Picture] = []
         self.finished: events.ImageFinished | None = None
         self._header: image_pb2.ImageHeader | None = None

@@ -175,7 +175,7 @@ class Server:
         if self._status is not None:
             await self._status.stop()
         await self.shared.router.close()
-        self.shared.traces.close()
+        await asyncio.to_thread(self.shared.traces.close)  # it waits for the collector
 
 
 def check_exposure(config: Config) -> None:

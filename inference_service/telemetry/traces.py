@@ -6,6 +6,7 @@ Spans follow OpenTelemetry's GenAI conventions and hold names and numbers, never
 from typing import TYPE_CHECKING, Any
 
 from antiphon.config.model import Telemetry
+from antiphon.telemetry.traces import open_provider
 from inference_service.routing.observer import AttemptEnd
 
 if TYPE_CHECKING:
@@ -27,30 +28,15 @@ class RequestSpan:
 
 
 class Traces:
-    """Raises ConfigProblem-free: without an endpoint every call is nothing."""
+    """Without an endpoint every call is nothing. Raises ConfigError without the extra."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self.running: dict[str, Any] = {}
         self._tracer: Any = None
         self._provider: Any = None
         if telemetry.otlp_endpoint:
-            self._set_up(telemetry)
-
-    def _set_up(self, telemetry: Telemetry) -> None:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
-
-        self._provider = TracerProvider(
-            resource=Resource.create({"service.name": "antiphon"}),
-            sampler=ParentBasedTraceIdRatio(telemetry.trace_share),
-        )
-        endpoint = telemetry.otlp_endpoint or ""
-        exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https"))
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
-        self._tracer = self._provider.get_tracer("antiphon")
+            self._provider = open_provider(telemetry, "antiphon")
+            self._tracer = self._provider.get_tracer("antiphon")
 
     def request(self, operation: str, model: str, admission: "Admission") -> RequestSpan:
         if self._tracer is None:

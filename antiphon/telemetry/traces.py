@@ -1,0 +1,87 @@
+"""Traces over OTLP, where an endpoint is configured; else nothing at all and nothing is imported.
+
+Spans follow OpenTelemetry's GenAI conventions (https://opentelemetry.io/docs/specs/semconv/gen-ai/) and hold names
+and numbers, never text. The trace goes on in the service by the W3C header `traceparent`. Needs the extra `telemetry`.
+"""
+
+from importlib.util import find_spec
+from typing import Any
+
+from antiphon.config.load import ConfigError
+from antiphon.config.model import Telemetry
+
+LONGEST_NAME = 80
+EXPORT_TIMEOUT = 3  # seconds; also what a collector that is gone costs at the end
+
+
+def open_provider(telemetry: Telemetry, service: str) -> Any:
+    """The SDK's TracerProvider, exporting in a thread of its own. Raises ConfigError without the extra."""
+    if find_spec("opentelemetry.exporter") is None or find_spec("opentelemetry.sdk") is None:
+        problem = ("telemetry.otlp_endpoint", "traces need the extra: pip install 'antiphon[telemetry]'")
+        raise ConfigError("configuration", [problem])
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
+
+    endpoint = telemetry.otlp_endpoint or ""
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": service}), sampler=ParentBasedTraceIdRatio(telemetry.trace_share)
+    )
+    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https"), timeout=EXPORT_TIMEOUT)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+class CallSpan:
+    """One question of a client. `trace_parent` goes with it; empty: not traced here."""
+
+    def __init__(self, span: Any, trace_parent: str) -> None:
+        self._span, self.trace_parent = span, trace_parent
+
+    def end(self, failure: str, prompt_tokens: int, completion_tokens: int) -> None:
+        """`failure`: the class of the error, empty when there was none."""
+        if self._span is None:
+            return
+        self._span.set_attribute("gen_ai.usage.input_tokens", prompt_tokens)
+        self._span.set_attribute("gen_ai.usage.output_tokens", completion_tokens)
+        if failure:
+            self._span.set_attribute("error.type", failure)
+        self._span.end()
+
+
+class ClientTraces:
+    """A span for every question of a client."""
+
+    def __init__(self, telemetry: Telemetry | None, service: str = "antiphon-client") -> None:
+        self._provider: Any = None
+        if telemetry is not None and telemetry.otlp_endpoint:
+            self._provider = open_provider(telemetry, service)
+
+    def start(self, operation: str, model: str, request_id: str, trace_parent: str) -> CallSpan:
+        """A child of `trace_parent` where the caller has one."""
+        if self._provider is None:
+            return CallSpan(None, trace_parent)
+        from opentelemetry import trace  # noqa: PLC0415 - an extra
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+        propagator = TraceContextTextMapPropagator()
+        span = self._provider.get_tracer("antiphon").start_span(
+            f"{operation} {model[:LONGEST_NAME]}",
+            context=propagator.extract({"traceparent": trace_parent}),
+            kind=trace.SpanKind.CLIENT,
+            attributes={
+                "gen_ai.operation.name": operation,
+                "gen_ai.request.model": model[:LONGEST_NAME],
+                "antiphon.request_id": request_id,
+            },
+        )
+        carrier: dict[str, str] = {}
+        propagator.inject(carrier, trace.set_span_in_context(span))
+        return CallSpan(span, carrier.get("traceparent", ""))
+
+    def close(self) -> None:
+        """Sends what is left; takes seconds when the collector is gone."""
+        if self._provider is not None:
+            self._provider.shutdown()
