@@ -264,7 +264,8 @@ def _kind(
                 return errors.InvalidRequest, "the request is larger than the service accepts"
             return errors.Unavailable, "the service has more to do than it accepts"
         case grpc.StatusCode.UNAVAILABLE if info is None:
-            return (errors.Interrupted if text else errors.ConnectionLost), "the service cannot be reached"
+            kind = errors.Interrupted if text else errors.ConnectionLost
+            return kind, "the connection to the service broke" + (" within the answer" if text else "")
         case grpc.StatusCode.UNIMPLEMENTED:
             return errors.ConnectionLost, "whatever listens there is not Antiphon, or an older one"
     return (errors.Interrupted if text else errors.Unavailable), said

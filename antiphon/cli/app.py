@@ -226,6 +226,8 @@ def run(work: Any, *, as_json: bool = False) -> None:
 
 def main() -> int:
     """The exit code. Whatever goes wrong, no stack trace reaches the terminal."""
+    # The transport's own log lines are not for people; what matters of them is in our sentences.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         app(standalone_mode=True)
     except SystemExit as end:

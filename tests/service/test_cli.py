@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import trustme
 
 from antiphon.v1 import chat_pb2, common_pb2, models_pb2, operations_pb2
 from tests.fakes.inference import (
@@ -255,6 +256,35 @@ async def test_ctrl_c_ends_a_single_question_with_130(fake: ScriptedInference, t
         terminal.type("\x03")
         assert await terminal.ended() == 130
         assert "Traceback" not in terminal.screen
+
+
+async def test_a_service_that_dies_within_an_answer_is_said_in_our_words_only(
+    fake: ScriptedInference, tmp_path: Path
+) -> None:
+    async def dies(_: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:
+        yield started()
+        yield delta("It was ")
+        dying.append(asyncio.create_task(fake.stop()))
+
+    dying: list[asyncio.Task[None]] = []
+    fake.on_chat(dies)
+    ran = await antiphon("chat", "?", "-t", fake.target, directory=tmp_path)
+    await asyncio.gather(*dying)
+    assert (ran.code, ran.out) == (3, "It was \n")
+    assert len(ran.err.splitlines()) == 2, ran.err
+    assert ran.err.splitlines()[1].startswith("  Request ")
+
+
+async def test_a_certificate_that_is_not_trusted_is_said_in_our_words_only(tmp_path: Path) -> None:
+    leaf = trustme.CA().issue_cert("127.0.0.1")
+    chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
+    served = grpc.ssl_server_credentials([(leaf.private_key_pem.bytes(), chain)])
+    async with ScriptedInference(credentials=served) as fake:
+        ran = await antiphon("models", "-t", fake.target, directory=tmp_path, environ={"ANTIPHON__CLIENT__TLS": "true"})
+    assert ran.code == 3
+    first, second = ran.err.splitlines()
+    assert "its certificate is not accepted" in first
+    assert "--target" in second
 
 
 async def test_a_watched_status_waits_for_a_service_that_comes_back(fake: ScriptedInference, tmp_path: Path) -> None:
