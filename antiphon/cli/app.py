@@ -13,6 +13,7 @@ import typer
 app = typer.Typer(
     name="antiphon",
     help="Chat and pictures from many providers that never go silent. Begin with `antiphon up`.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 nobody could answer, 4 refused, 130 interrupted.",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -296,3 +297,33 @@ async def test_a_watched_status_waits_for_a_service_that_comes_back(fake: Script
         await terminal.shows("2 running", seen)
         terminal.type("\x03")
         assert await terminal.ended() == 130
+
+
+async def test_help_explains_every_command_and_needs_nothing_heavy(tmp_path: Path) -> None:
+    shown = await antiphon("--help", directory=tmp_path)
+    assert shown.code == 0
+    for text in (
+        "up",
+        "serve",
+        "bot",
+        "check",
+        "chat",
+        "image",
+        "models",
+        "usage",
+        "status",
+        "reload",
+        "health",
+        "130",
+    ):
+        assert text in shown.out
+    for command in ("chat", "image", "status"):
+        assert "--target" in (await antiphon(command, "--help", directory=tmp_path)).out
+    script = (
+        "import sys, antiphon.cli.app; print([name for name in ('grpc', 'pydantic', 'rich') if name in sys.modules])"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "[]"
