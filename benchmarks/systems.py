@@ -137,6 +137,8 @@ async def litellm(upstream: int, folder: Path) -> System | None:
     process.child = await asyncio.create_subprocess_exec(
         "taskset", "-c", str(TEST_CORE), *process.command,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        # Its price list would be fetched from the network first, with retries.
+        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"},
     )  # fmt: skip
     process.drain = asyncio.create_task(asyncio.sleep(0))
     for _ in range(120):
