@@ -8,11 +8,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import aiohttp
 import discord
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
+from discord_bot.conversation.title import file_name
 from discord_bot.i18n import t
 
 MOST_FILES, LARGEST = 6, 20 * 1024 * 1024
@@ -35,15 +37,16 @@ async def read(attachments: Sequence[discord.Attachment], locale: str) -> Read:
     if len(attachments) > MOST_FILES:
         found.notices.append(t(locale, "notice-too-many", count=len(attachments) - MOST_FILES))
     for attachment in attachments[:MOST_FILES]:
+        name = file_name(attachment.filename)
         if attachment.size > LARGEST:
-            found.notices.append(t(locale, "notice-too-large", name=attachment.filename, limit=LARGEST // 1024 // 1024))
+            found.notices.append(t(locale, "notice-too-large", name=name, limit=LARGEST // 1024 // 1024))
             continue
         try:
             data = await attachment.read()
-        except discord.HTTPException:
-            found.notices.append(t(locale, "notice-unreadable", name=attachment.filename))
+        except (discord.HTTPException, aiohttp.ClientError, OSError):
+            found.notices.append(t(locale, "notice-unreadable", name=name))
             continue
-        await asyncio.to_thread(_sort, attachment.filename, attachment.content_type or "", data, locale, found)
+        await asyncio.to_thread(_sort, name, attachment.content_type or "", data, locale, found)
     return found
 
 
@@ -83,13 +86,13 @@ def shrink(data: bytes) -> tuple[str, bytes] | None:
 
 def decode(data: bytes) -> str | None:
     """Text in any usual encoding; None for what is no text."""
-    for encoding in ("utf-8-sig", "utf-16") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    if b"\0" in data[:8_000]:
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if not wide and b"\0" in data[:8_000]:
         return None
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        pass  # one of the many older encodings, then
     text = data.decode("cp1251", errors="replace")
     strange = sum(1 for letter in text[:4_000] if letter == "\ufffd" or (letter < " " and letter not in "\r\n\t\f"))
     return text if strange * 50 < min(len(text), 4_000) else None

@@ -1,27 +1,47 @@
-"""Names for threads and files."""
+"""Names for threads and files: clean, short, never empty. Pure."""
 
 import re
+import unicodedata
 
 LONGEST = 60
+LONGEST_FILE = 80
 MARKUP = re.compile(r"[*_`~|>#]+|<[@#][!&]?\d+>|<a?:\w+:\d+>|https?://\S+")
-WORDS = 6
+MOST_WORDS = 12
+JOINER = "\u200d"  # invisible, but it holds emoji together
+
+
+def visible(text: str) -> str:
+    """Without control characters, zero-width ones and those that turn the direction of writing."""
+    return "".join(
+        " " if one.isspace() else one
+        for one in text
+        if one.isspace() or one == JOINER or unicodedata.category(one) not in ("Cc", "Cf", "Co", "Cn", "Cs")
+    )
 
 
 def thread_name(question: str) -> str:
-    """The first words of a question as a name, never empty."""
-    text = " ".join(MARKUP.sub(" ", question).split())
+    """The first words of a question as a name."""
+    text = " ".join(visible(MARKUP.sub(" ", question)).split())
     if len(text) > LONGEST:
-        text = text[:LONGEST].rsplit(" ", 1)[0].rstrip(",;:-–—") + "…"
-    return text or "Antiphon"
+        words, _, cut = text[:LONGEST].rpartition(" ")
+        text = (words or cut).rstrip(",;:-–— " + JOINER) + "…"
+    return text if any(one.isprintable() and one not in f"… {JOINER}" for one in text) else "Antiphon"
 
 
 def shorten(text: str, limit: int) -> str:
     """One line of at most so many characters."""
     flat = " ".join(text.split())
-    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip(" " + JOINER) + "…"
 
 
 def clean_title(said: str) -> str:
     """A model's suggestion for a title, or nothing where it is none."""
-    line = MARKUP.sub("", said.strip().partition("\n")[0]).strip(" \"'«»“”.:")
-    return line[:90] if line and len(line.split()) <= 12 else ""
+    line = visible(MARKUP.sub("", said.strip().partition("\n")[0])).strip(" \"'«»“”.:")
+    return line[:90].rstrip() if line and len(line.split()) <= MOST_WORDS else ""
+
+
+def file_name(name: str) -> str:
+    """A file's name as it may stand in a sentence or a prompt: no path, no line breaks, no brackets."""
+    last = re.split(r"[/\\]", visible(name))[-1]
+    clean = re.sub(r"[\[\]<>`*_|~]", "_", last).strip(" .")
+    return clean[-LONGEST_FILE:] or "file"

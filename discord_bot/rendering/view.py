@@ -29,7 +29,8 @@ def contents(look: Look, locale: str) -> list[str]:
     parts = [segment.text for segment in split(text)]
     rest = [t(locale, "state-whole-file")] if len(parts) > MOST_SEGMENTS and not look.live else []
     del parts[MOST_SEGMENTS:]
-    below = "\n".join([*([look.tail] if look.tail else []), *map(_small, [*rest, *look.notes, look.line])]).strip()
+    small = filter(None, map(_small, [*rest, *look.notes, look.line]))
+    below = "\n".join([*([look.tail] if look.tail else []), *small]).strip()
     # After a code block the cursor stands on a line of its own.
     closed = parts[-1].endswith(("```", "~~~"))
     last = parts[-1] + (cursor.replace(" ", "\n") if closed else cursor)

@@ -1,0 +1,152 @@
+"""What people attach is read, and what cannot be is told. Files come through the library from a real address."""
+
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import discord
+import pytest
+from discord.http import Route
+from PIL import Image
+
+from discord_bot.conversation.attachments import LARGEST, LONGEST_TEXT, MOST_FILES, MOST_PAGES, Read, read
+from tests.fakes.discord.model import File
+from tests.fakes.discord.server import FakeDiscord
+
+Reader = Callable[..., Awaitable[Read]]
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (32, 20), mode: str = "RGB") -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, size, 90).save(out, kind)
+    return out.getvalue()
+
+
+def pdf(*pages: str) -> bytes:
+    """A small, real PDF with one line of text a page."""
+    count = len(pages)
+    kids = " ".join(f"{3 + number} 0 R" for number in range(count))
+    font = 3 + 2 * count
+    bodies = ["<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count {count} >>"]
+    bodies += [
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents {3 + count + number} 0 R"
+        f" /Resources << /Font << /F1 {font} 0 R >> >> >>"
+        for number in range(count)
+    ]
+    for page in pages:
+        content = f"BT /F1 12 Tf 20 200 Td ({page}) Tj ET"
+        bodies.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
+    bodies.append("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(bodies, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n".encode()
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    head = (
+        f"xref\n0 {len(bodies) + 1}\n0000000000 65535 f \n{table}trailer\n<< /Size {len(bodies) + 1} /Root 1 0 R >>\n"
+    )
+    return out + f"{head}startxref\n{len(out)}\n%%EOF\n".encode()
+
+
+@pytest.fixture
+async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
+    async with FakeDiscord() as world:
+        monkeypatch.setattr(Route, "BASE", world.api_url)
+        async with discord.Client(intents=discord.Intents.none()) as client:
+            await client.login(world.token)
+
+            async def ask(*files: tuple[str, bytes], gone: bool = False, size: int | None = None) -> Read:
+                given: list[discord.Attachment] = []
+                for name, content in files:
+                    kept = world.attach(File(name, content))
+                    data: Any = {
+                        "id": str(kept.id),
+                        "filename": name,
+                        "size": size or len(content),
+                        "url": kept.url,
+                        "proxy_url": kept.url,
+                    }
+                    if gone:
+                        del world.files[str(kept.id)]
+                    given.append(discord.Attachment(data=data, state=client._connection))
+                return await read(given, "en")
+
+            yield ask
+
+
+@pytest.mark.parametrize(("kind", "mime"), [("PNG", "png"), ("JPEG", "jpeg"), ("WEBP", "webp"), ("GIF", "gif")])
+async def test_pictures_are_known_by_what_they_are_and_not_by_their_names(reader: Reader, kind: str, mime: str) -> None:
+    data = picture(kind)
+    found = await reader(("notes.txt", data))
+    assert found.images == [(f"image/{mime}", data)]
+    assert not found.notices
+
+
+async def test_a_large_picture_is_made_smaller(reader: Reader) -> None:
+    found = await reader(("wide.png", picture(size=(5000, 1000))))
+    ((mime, data),) = found.images
+    with Image.open(io.BytesIO(data)) as image:
+        assert (mime, image.size) == ("image/jpeg", (2048, 410))
+
+
+async def test_a_picture_of_another_format_is_turned_into_one_that_models_take(reader: Reader) -> None:
+    found = await reader(("scan.tiff", picture("TIFF")), ("old.bmp", picture("BMP")))
+    assert [mime for mime, _ in found.images if mime == "image/jpeg"] or found.notices
+
+
+async def test_a_broken_picture_is_told(reader: Reader) -> None:
+    found = await reader(("fox.png", picture()[:40]))
+    assert not found.images
+    assert "fox.png" in found.notices[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
+async def test_text_is_read_in_any_usual_encoding(reader: Reader, encoding: str) -> None:
+    found = await reader(("notes.py", "print('Лиса в снегу')".encode(encoding)))
+    assert found.texts == ["[notes.py]\nprint('Лиса в снегу')\n[/notes.py]"]
+
+
+async def test_long_text_is_shortened_and_that_is_told(reader: Reader) -> None:
+    found = await reader(("log.txt", b"a line of it\n" * LONGEST_TEXT))
+    assert len(found.texts[0]) < LONGEST_TEXT + 100
+    assert "log.txt" in found.notices[0]
+
+
+async def test_the_text_of_a_pdf_is_read_page_by_page(reader: Reader) -> None:
+    found = await reader(("paper.pdf", pdf("About foxes", "About snow")))
+    assert found.texts == ["[paper.pdf]\nAbout foxes\n\nAbout snow\n[/paper.pdf]"]
+    assert not found.notices
+
+
+async def test_a_pdf_of_many_pages_is_read_in_part_and_that_is_told(reader: Reader) -> None:
+    found = await reader(("book.pdf", pdf(*(f"Page {number}." for number in range(MOST_PAGES + 5)))))
+    assert f"Page {MOST_PAGES - 1}." in found.texts[0]
+    assert f"Page {MOST_PAGES}." not in found.texts[0]
+    assert str(MOST_PAGES + 5) in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    "data", [b"%PDF-1.4 and then nonsense", pdf(""), bytes(range(256)) * 40, b"", b"   \n", b"PK\x03\x04\0\0\0\0zip"]
+)
+async def test_what_cannot_be_read_is_told(reader: Reader, data: bytes) -> None:
+    found = await reader(("thing.bin", data))
+    assert (found.images, found.texts) == ([], [])
+    assert found.notices == ["thing.bin cannot be read and was left out."]
+
+
+async def test_a_file_that_is_gone_meanwhile_is_told(reader: Reader) -> None:
+    found = await reader(("fox.txt", b"fox"), gone=True)
+    assert found.notices == ["fox.txt cannot be read and was left out."]
+
+
+async def test_too_large_and_too_many_are_told_and_the_rest_is_read(reader: Reader) -> None:
+    found = await reader(("huge.txt", b"fox"), size=LARGEST + 1)
+    assert found.notices == ["huge.txt is too large (at most 20 MB) and was left out."]
+    found = await reader(*((f"{number}.txt", b"fox") for number in range(MOST_FILES + 2)))
+    assert len(found.texts) == MOST_FILES
+    assert found.notices == ["2 attachments were too many and were left out."]
+
+
+async def test_a_name_like_a_path_is_only_a_name(reader: Reader) -> None:
+    found = await reader(("..%2f..\\..\\etc\\pass[wd].txt", b"fox"))
+    assert found.texts == ["[pass_wd_.txt]\nfox\n[/pass_wd_.txt]"]
