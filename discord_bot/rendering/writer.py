@@ -26,6 +26,8 @@ OLD = 55 * 60.0  # seconds; Discord refuses edits of messages older than an hour
 RETRIES = (0.5, 1, 2, 4, 8, 15, 30, 30)  # seconds between tries of what must land
 GONE, ARCHIVED, TOO_OLD = 10008, 50083, 30046  # documentation: topics/opcodes-and-status-codes
 STEP = 0.2
+# Discord shows "is typing" for ten seconds. Of an answer that comes at once it would only be seen too late.
+TYPING_AFTER, TYPING_AGAIN = 1.0, 8.0
 FIRST_TEXT = 30  # characters that are worth a first showing at once
 
 
@@ -76,6 +78,8 @@ class Writer:
         self._drawn = 0
         self._pace, self._number = paces.join(channel_id)
         self._task: asyncio.Task[None] | None = None
+        self._said = asyncio.Event()
+        self._typing: asyncio.Task[None] | None = None
         self.problem: Exception | None = None
         self.on_messages: Callable[[list[int]], None] = lambda _: None
 
@@ -99,8 +103,11 @@ class Writer:
         """The look from now on; returns at once."""
         self._look, self._view = look, view
         self._changed.set()
+        if look.text:
+            self._said.set()
         if self._task is None:
             self._task = asyncio.create_task(self._keep_showing(), name=f"writer:{self._key}")
+            self._typing = asyncio.create_task(self._keep_typing(), name=f"typing:{self._key}")
 
     async def finish(self, look: Look, view: Make, whole: str = "", file_note: str = "") -> None:
         """The last look, until it stands. `whole`: the answer, for the file of a very long one.
@@ -109,10 +116,13 @@ class Writer:
         """
         self._look, self._view = look, view
         self._ending.set()
+        self._said.set()
         self._changed.set()
         try:
-            if self._task is not None:
-                await asyncio.wait([self._task])
+            if self._task is not None and self._typing is not None:
+                # It may be asleep in the library's limiter, and the last text does not wait for that.
+                self._typing.cancel()
+                await asyncio.wait([self._task, self._typing])
             if self.problem is not None:
                 raise self.problem
             await self._draw(final=True)
@@ -136,6 +146,22 @@ class Writer:
                 await self._draw(final=False)
         except (Undeliverable, Withdrawn) as problem:
             self.problem = problem
+
+    async def _keep_typing(self) -> None:
+        """Until the first text; where nobody can be shown to type, nobody is."""
+        typing = getattr(self._channel, "typing", None)
+        pause = TYPING_AFTER
+        while typing is not None:
+            try:
+                async with asyncio.timeout(pause):
+                    await self._said.wait()
+                return
+            except TimeoutError:
+                pause = TYPING_AGAIN
+            try:
+                await typing()
+            except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError):
+                return
 
     async def _its_turn(self) -> bool:
         """Waits until the next showing is due; False when the last one is to come instead."""

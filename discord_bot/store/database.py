@@ -1,11 +1,13 @@
 """The store: SQLite by default, PostgreSQL by URL. Migrations run when it opens."""
 
+import asyncio
+import sqlite3
 from importlib import resources
 from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, make_url, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from discord_bot.store import schema
@@ -19,6 +21,10 @@ from discord_bot.store.usage import UsageCounts
 
 async def open_store(url: str) -> "Store":
     """Raises SQLAlchemyError or OSError when the database cannot be opened."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and not (address.database or ":").startswith((":", "file:")):
+        # A connection that fails to open leaves a thread of the driver behind; so it is tried without the driver first.
+        await asyncio.to_thread(_try_sqlite, str(address.database))
     engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if url.startswith("sqlite"):
         event.listen(engine.sync_engine, "connect", _tune_sqlite)
@@ -29,6 +35,13 @@ async def open_store(url: str) -> "Store":
         await engine.dispose()
         raise
     return Store(engine)
+
+
+def _try_sqlite(path: str) -> None:
+    try:
+        sqlite3.connect(path).close()
+    except sqlite3.Error as error:
+        raise OSError(f"{path}: {error}") from error
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:

@@ -301,8 +301,15 @@ asyncio.run(main())
 
 
 async def test_a_database_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    nowhere = tmp_path / "no" / "such" / "place.db"
+    with pytest.raises(OSError, match=r"place\.db"):
+        await open_store(f"sqlite+aiosqlite:///{nowhere}")
+    other = tmp_path / "other.db"
+    other.write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(SQLAlchemyError):
+        await open_store(f"sqlite+aiosqlite:///{other}")
     with pytest.raises((SQLAlchemyError, OSError)):
-        await open_store(f"sqlite+aiosqlite:///{tmp_path / 'no' / 'such' / 'place' / 'bot.db'}")
+        await open_store("postgresql+asyncpg://nobody@127.0.0.1:1/none")
 
 
 async def test_sqlite_lets_readers_and_the_writer_work_side_by_side(tmp_path: Path) -> None:

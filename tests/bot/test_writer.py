@@ -261,3 +261,13 @@ async def test_nobody_is_pinged_and_no_preview_is_shown(stage: Stage) -> None:
     assert message.pinged == []
     assert not message.mention_everyone
     assert all(revision.flags & 1 << 2 for revision in message.history)
+
+
+async def test_the_bot_is_seen_typing_until_the_first_text(stage: Stage) -> None:
+    writer = stage.writer()
+    writer.show(Look(line="Thinking…"), stop)
+    await stage.discord.wait_for(lambda: stage.channel.typing)
+    writer.show(Look(text="The first text of this answer."), stop)
+    await stage.shown("The first text")
+    await writer.finish(Look(text="The first text of this answer.", live=False), nothing)
+    assert len(stage.channel.typing) == 1
