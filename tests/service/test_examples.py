@@ -51,7 +51,9 @@ async def test_a_command_line_call_finds_everything_by_reflection() -> None:
     question = '{"model": "chat", "messages": [{"role": "ROLE_USER", "parts": [{"text": "Hello there"}]}]}'
     async with serving(DEMO) as (server, _):
         address = f"http://{server.target}/antiphon.v1.InferenceService/Chat"
-        code, out, err = await run(buf, "curl", "--http2-prior-knowledge", "--protocol", "grpc", "-d", question, address)
+        code, out, err = await run(
+            buf, "curl", "--http2-prior-knowledge", "--protocol", "grpc", "-d", question, address
+        )
     assert (code, err) == (0, "")
     assert "Hello there" in out
     assert '"totalChars"' in out

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from discord_bot.bot import AntiphonBot
 
 log = structlog.get_logger(__name__)
+RECENT_MESSAGES = 25
 
 
 class Aftermath:
@@ -107,21 +108,37 @@ class Aftermath:
                 continue
             await self._mark_interrupted(turn)
 
+    @staticmethod
+    async def _last_message(channel: Any, turn: Turn) -> discord.Message | None:
+        """The newest message of the answer. A crash may have come before its id was kept: then its button tells."""
+        known: discord.Message | None = None
+        if turn.message_ids:
+            known = await channel.fetch_message(turn.message_ids[-1])
+        mark = f"turn:1:stop:{turn.id}"
+        async for message in channel.history(limit=RECENT_MESSAGES):
+            ids = [
+                getattr(item, "custom_id", "") for row in message.components for item in getattr(row, "children", ())
+            ]
+            if mark in ids:
+                return message  # type: ignore[no-any-return] # the channel is one of several kinds
+        return known
+
     async def _mark_interrupted(self, turn: Turn) -> None:
         channel: Any = self._bot.get_partial_messageable(turn.channel_id)
         offer = buttons.Offer(resume=bool(turn.answer), regenerate=True)
         line = t(turn.locale, "state-restart")
         try:
-            if turn.message_ids:
-                message = await channel.fetch_message(turn.message_ids[-1])
+            message = await self._last_message(channel, turn)
+            if message is not None:
                 cursor = t(turn.locale, "cursor")
                 text = message.content.partition(cursor)[0].rstrip()
                 text = "" if text.startswith("-# ") else text
                 await message.edit(content=f"{text}\n-# {line}".strip(), view=buttons.ended(turn, offer), suppress=True)
             else:
                 look = Look(line=line, live=False)
-                sent = await channel.send(contents(look, turn.locale)[-1], view=buttons.ended(turn, offer))
-                turn.message_ids = [sent.id]
+                message = await channel.send(contents(look, turn.locale)[-1], view=buttons.ended(turn, offer))
+            if message.id not in turn.message_ids:
+                turn.message_ids = [*turn.message_ids, message.id]
                 await self._chat.save(turn)
         except discord.HTTPException:
             log.info("an interrupted answer could not be marked")
