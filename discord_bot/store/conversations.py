@@ -1,10 +1,12 @@
 """Conversations and their turns."""
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -47,6 +49,7 @@ class Turn:
 
 
 LISTS = ("question_ids", "message_ids", "former")
+KEPT = ("id", "created_at")
 
 
 def _conversation(row: Any) -> Conversation:
@@ -65,6 +68,7 @@ def row_id(made: Any) -> int:
 class Conversations:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._saving = WeakValueDictionary[int, asyncio.Lock]()
 
     async def create(
         self,
@@ -164,10 +168,13 @@ class Conversations:
 
     async def save(self, turn: Turn) -> None:
         """Everything of the turn but its pictures."""
-        values = {name: getattr(turn, name) for name in Turn.__dataclass_fields__ if name not in ("id", "created_at")}
-        values |= {name: json.dumps(values[name]) for name in LISTS}
-        async with self._engine.begin() as connection:
-            await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
+        # One after another: of two saves the later one must not be overtaken by what the turn was before.
+        lock = self._saving.setdefault(turn.id, asyncio.Lock())
+        async with lock:
+            values = {name: getattr(turn, name) for name in Turn.__dataclass_fields__ if name not in KEPT}
+            values |= {name: json.dumps(values[name]) for name in LISTS}
+            async with self._engine.begin() as connection:
+                await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
 
     async def turn(self, turn_id: int) -> Turn | None:
         async with self._engine.connect() as connection:

@@ -126,6 +126,19 @@ async def test_a_turn_is_found_by_any_of_its_messages_and_only_by_them(store: St
     assert await store.conversations.by_message(BIG + 1, 555) is None
 
 
+async def test_of_many_saves_the_last_one_stands(store: Store) -> None:
+    conversation = await talk(store)
+    turn = await store.conversations.add_turn(conversation, 1, "A", "q", [1], "en", BIG)
+    saves = []
+    for number in range(40):
+        turn.answer = str(number)
+        saves.append(asyncio.create_task(store.conversations.save(turn)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*saves)
+    (stored,) = await store.conversations.history(conversation.id)
+    assert stored.answer == "39"
+
+
 async def test_a_deleted_question_is_no_longer_in_the_history(store: Store) -> None:
     conversation = await talk(store)
     first = await store.conversations.add_turn(conversation, 1, "A", "first", [1], "en", BIG)
