@@ -8,8 +8,8 @@ import re
 
 from discord_bot.rendering import tables
 
-HEADING = re.compile(r"^#{4,6}\s+(.+?)\s*#*$")
-FENCE = re.compile(r"^([ \t]*(?:>[ ]?)*[ \t]*)(`{3,}|~{3,})([^`\n]*)$")
+DEEP = re.compile(r"#{4,6}[ \t]")
+FENCE = re.compile(r"^([ \t]*(?:>[ \t]*)*)(`{3,}|~{3,})([^`\n]*)$")
 
 
 def readable(text: str, *, growing: bool = False) -> str:
@@ -35,8 +35,8 @@ def readable(text: str, *, growing: bool = False) -> str:
             made += ["```", *lines[number:end], "```"] if unfinished else tables.render(lines[number:end])
             number = end
             continue
-        elif (heading := HEADING.match(line)) and not (growing and number == len(lines) - 1):
-            made.append(f"**{heading[1].strip('*')}**")
+        elif DEEP.match(line) and not (growing and number == len(lines) - 1):
+            made.append(_bold(line))
         else:
             made.append(line)
         number += 1
@@ -48,3 +48,8 @@ def _end_of_table(lines: list[str], begin: int) -> int:
     while end < len(lines) and "|" in lines[end] and lines[end].strip():
         end += 1
     return end
+
+
+def _bold(heading: str) -> str:
+    text = heading.lstrip("#").strip().rstrip("#").rstrip().strip("*")
+    return f"**{text}**" if text else heading

@@ -20,7 +20,7 @@ DISCORD_LIMIT = 2000
 RESERVED = 120  # for the state line below the last segment, and the cursor
 CLOSING = 10  # the longest closing of a fence in a quote
 
-FENCE = re.compile(r"^(?P<quote>[ \t]*(?:>[ ]?)*)[ \t]*(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
+FENCE = re.compile(r"^[ \t]*(?P<quote>(?:>[ \t]*)*)(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
 QUOTE = re.compile(r"(?:> ?)+(?=\S)|>>> ")
 # One unbreakable thing each. `\Z`: it may have begun here and end in the next segment.
 WHOLE = re.compile(
@@ -111,7 +111,7 @@ def _carry(before: Carry, piece: str, *, cut: bool) -> Carry:
         if not mark:
             words = match["info"].split()
             language = words[0] if words and len(words[0]) <= LONGEST_LANGUAGE else ""
-            mark, quote = match["mark"][:6], match["quote"].lstrip()[:3]
+            mark, quote = match["mark"][:6], match["quote"][:2]
         elif match["mark"].startswith(mark) and not match["info"].strip():
             mark = language = quote = ""
     if mark:
@@ -170,7 +170,7 @@ def _character(reach: str, most: int, solid: Spans) -> int:
     """The last place where no solid thing and no visible character is cut."""
     place = most
     for begin, end in solid:
-        if begin < place < end:
+        if 0 < begin < place < end:
             place = begin
     floor = max(1, place - LONGEST_CHARACTER)
     while place > floor and (_joins(reach[place]) or reach[place - 1] == "\u200d"):

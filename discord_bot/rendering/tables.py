@@ -5,13 +5,13 @@ import unicodedata
 from collections.abc import Sequence
 
 WIDEST = 60  # columns of text that a phone shows without wrapping
-SEPARATOR = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
+DASHES = re.compile(r":?-{2,}:?")
 MARKUP = re.compile(r"(\*\*|__|~~|`)(.+?)\1")
 
 
 def is_separator(line: str) -> bool:
     """The line of dashes below a table's head."""
-    return "|" in line and SEPARATOR.match(line) is not None
+    return "|" in line and all(DASHES.fullmatch(cell) for cell in _cells(line))
 
 
 def render(lines: Sequence[str]) -> list[str]:
