@@ -227,9 +227,8 @@ async def test_deepinfra_tells_its_models_apart_and_lists_them(upstream: Upstrea
     upstream.answers["/v1/openai/models"] = {"data": [
         {"id": "org/talker", "metadata": {"tags": ["chat"], "context_length": 4096}}, {"id": "org/seer", "metadata": {"tags": ["chat", "vlm"]}},
     ]}  # fmt: skip
-    upstream.answers["/models/featured"] = [
-        {"model_name": "org/painter", "type": "x", "reported_type": "text-to-image"}
-    ]
+    painter = {"model_name": "org/painter", "type": "x", "reported_type": "text-to-image"}
+    upstream.answers["/models/featured"] = (200, [painter], {})
     async with serving(config("deepinfra", f"{upstream.url}/v1/openai", "org/talker"), {"TOKEN": TOKEN}) as (_, client):
         async with asyncio.timeout(10):
             while (
@@ -312,7 +311,7 @@ async def test_openai_shows_partial_images_as_previews(upstream: Upstream) -> No
     whole, part = (base64.b64encode(png(size)).decode() for size in ((64, 64), (32, 32)))
     upstream.answers["/v1/images/generations"] = [
         b"event: image_generation.partial_image\n"
-         b"data: "
+        b"data: "
         + json.dumps({"type": "image_generation.partial_image", "b64_json": part, "partial_image_index": 0}).encode()
         + b"\n\n",
         {"type": "image_generation.completed", "b64_json": whole, "usage": {"input_tokens": 5, "output_tokens": 9}},
