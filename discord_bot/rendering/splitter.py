@@ -83,10 +83,10 @@ def split(text: str, limit: int = DISCORD_LIMIT - RESERVED) -> list[Segment]:
         end = most if most == len(text) else start + _boundary(text[start : most + 1], carry.mark)
         piece = text[start:end]
         after = _carry(carry, piece, cut=end < len(text))
-        if piece.strip() or not segments:
+        if piece.strip():
             segments.append(_segment(carry, after, piece, start, end))
         if end == len(text):
-            return segments
+            return segments or [Segment("", 0, end)]
         start, carry = end, after
 
 
