@@ -138,7 +138,7 @@ class Server:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(READY_PERIOD)
-            self.shared.metrics.live.set(len(self.shared.door.live))
+            self.shared.metrics.live.set(self.shared.door.working)
             await self._look()
 
     async def reload(self) -> list[str]:

@@ -63,6 +63,7 @@ class Door:
         self.budgets = budgets
         self.draining = False
         self.live: dict[str, asyncio.Task[Any]] = {}
+        self.working = 0  # chats and pictures among them
 
     async def run(
         self,
@@ -81,6 +82,7 @@ class Door:
         await self._admit(context, name, config, request_id, counted=counted)
         self.live[request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
         structlog.contextvars.bind_contextvars(request_id=request_id, caller=name)
+        self.working += counted
         remaining = context.time_remaining()
         allowed = longest if remaining is None else min(remaining, longest)
         admission = Admission(name, config, request_id, asyncio.get_running_loop().time() + allowed, parent)
@@ -105,6 +107,7 @@ class Door:
             )
         finally:
             self.live.pop(request_id, None)
+            self.working -= counted
             if counted:
                 self.budgets.leave(name)
 

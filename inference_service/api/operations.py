@@ -83,7 +83,7 @@ async def now(shared: Shared) -> pb.Status:
         ready=seen.ready and not shared.door.draining,
         draining=shared.door.draining,
         state_backend=BACKENDS[seen.backend],
-        live_requests=len(shared.door.live),
+        live_requests=shared.door.working,
         warnings=seen.warnings,
     )
     _providers(made, seen, shared)

@@ -20,6 +20,7 @@ from inference_service.routing.budget import StormBudget
 from inference_service.routing.classify import Next
 from inference_service.routing.observer import Observer
 from inference_service.routing.plan import Deployment
+from inference_service.routing.splice import looks_whole
 
 MOST_RECORDS = 64
 LONG = 3_600.0  # a breaker that stays open longer than this is nothing to wait for
@@ -112,7 +113,7 @@ class Search:
             deployment, lease = leased
             attempt, prefix = self.begin(deployment, lease, open_, prefix_for)
             try:
-                await self.peek(attempt, eager=eager, continues=bool(prefix))
+                await self.peek(attempt, eager=eager, continues=looks_whole(prefix))
                 return Found(attempt, deployment, prefix)
             except UpstreamFailure as failure:
                 await attempt.close()
@@ -136,7 +137,7 @@ class Search:
     async def peek(attempt: Attempt, *, eager: bool, continues: bool = False) -> None:
         """Waits for the first content; `next` gives it all again.
 
-        Raises UpstreamFailure; an answer without any content is one, unless it `continues` what was whole already.
+        Raises UpstreamFailure; an answer without any content is one, unless it `continues` what may be whole already.
         """
         seen: list[Any] = []
         while True:

@@ -56,3 +56,13 @@ class Splicer:
         if held[:1] == " " and self._prefix[-1:].isspace():
             return held[1:]
         return held
+
+
+def looks_whole(text: str) -> bool:
+    """Whether a text may be complete as it stands: only then is a continuation without a word an answer.
+
+    A cut in the middle of a sentence never looks like that; a cut right behind one may.
+    """
+    return text.rstrip().endswith(
+        (".", "!", "?", "…", "。", "！", "？", ":", ";", "```", ")", "]", "}", "»", "”", '"', "*", "|", ">")
+    )

@@ -81,7 +81,7 @@ class StatusServer:
     async def _metrics(self, request: web.Request) -> web.Response:
         self._check(request)
         self._shared.metrics.see(await self._shared.router.snapshot())
-        self._shared.metrics.live.set(len(self._shared.door.live))
+        self._shared.metrics.live.set(self._shared.door.working)
         return web.Response(
             body=self._shared.metrics.render(),
             headers={**HEADERS, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

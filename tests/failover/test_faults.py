@@ -256,7 +256,7 @@ async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential
             if isinstance(event, events.Delta):
                 stream.cancel()
         status = await client.status()
-        while status.live_requests > 1:
+        while status.live_requests:
             status = await client.status()
         assert all(one.in_flight == 0 for one in status.providers[0].credentials)
         assert not upstream.of("b")
@@ -286,3 +286,16 @@ async def test_pictures_move_on_too() -> None:
             seen = [event async for event in pictures]
             assert [(one.mime, one.width, one.height) for one in pictures.pictures] == [("image/png", 64, 48)] * 2
             assert [one.reason for one in seen if isinstance(one, events.Handover)] == ["bad_image"]
+
+
+async def test_an_empty_continuation_of_a_half_sentence_is_a_failure_and_no_truncated_success() -> None:
+    async with FakeUpstream() as upstream:
+        config = two_providers(upstream, "cut:90", "empty")
+        config["providers"]["c"] = {**config["providers"]["b"], "base_url": upstream.base("c"), "models": ["ok"]}
+        config["routes"]["chat"]["deployments"].append("c/ok")
+        async with serving(config, KEYS) as (_, client):
+            stream = client.chat("hi")
+            async for _event in stream:
+                pass
+            assert stream.text == TEXT
+            assert stream.deployment == "c/ok"

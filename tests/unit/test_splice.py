@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_service.routing.splice import SHORTEST_PREFIX, Splicer
+from inference_service.routing.splice import SHORTEST_PREFIX, Splicer, looks_whole
 
 WORDS = st.lists(
     st.sampled_from(["ice ", "moves ", "slowly, ", "Ёлки ", "🏔️ ", "down. ", "and ", "a ", "valley "]),
@@ -49,3 +49,10 @@ def test_a_plain_continuation_passes_untouched() -> None:
 def test_nothing_is_lost_of_a_text_that_shares_nothing(text: str, sizes: list[int]) -> None:
     prefix = "0123456789 ABCDEFGHIJ XYZ"
     assert splice(prefix, cut(text, sizes)) == text
+
+
+def test_only_a_text_that_may_be_whole_needs_no_continuation() -> None:
+    assert looks_whole("The glacier moves. ")
+    assert looks_whole("```python\nx = 1\n```")
+    assert not looks_whole("where the ground is we")
+    assert not looks_whole("")
