@@ -26,6 +26,7 @@ FORMATS = {
 }
 TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
+LARGEST_IMAGE = 10 * 1024 * 1024  # by the contract
 REQUEST_ID_KEY, DETAILS_KEY = "antiphon-request-id", "grpc-status-details-bin"
 DOMAIN = "antiphon"
 
@@ -58,6 +59,7 @@ def chat_request(
     request_id: str | None,
 ) -> chat_pb2.ChatRequest:
     """Raises InvalidRequest for values that do not fit on the wire; ranges are the service's to judge."""
+    _check_sizes(turns)
     try:
         return chat_pb2.ChatRequest(
             model=model,
@@ -97,6 +99,23 @@ def image_request(
         )
     except ValueError as error:
         raise _unsendable(error) from None
+
+
+def _check_sizes(turns: Sequence[events.Message]) -> None:
+    """A picture that is too large would be refused by the transport, which cannot say which field it was."""
+    found = [
+        (
+            f"messages[{number}].parts[{place}].image.data",
+            f"has {len(part.data)} bytes; 1 to {LARGEST_IMAGE} are allowed",
+        )
+        for number, turn in enumerate(turns)
+        for place, part in enumerate(turn.parts)
+        if isinstance(part, events.Image) and len(part.data) > LARGEST_IMAGE
+    ]
+    if found:
+        problem = errors.InvalidRequest(f"{found[0][0]}: {found[0][1]}")
+        problem.violations = found
+        raise problem
 
 
 def _unsendable(error: ValueError) -> errors.InvalidRequest:

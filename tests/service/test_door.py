@@ -382,3 +382,17 @@ async def test_a_picture_fits_the_format_and_the_bytes_that_were_asked_for() -> 
         assert len(stream.pictures[0].data) <= 20_000
         assert [one.field for one in notices] == ["max_bytes"]
         assert image_pb2.ImageFormat.values()
+
+
+async def test_a_picture_of_sixty_megabytes_is_refused_with_its_field() -> None:
+    async with serving(DEMO) as (_, client):
+        huge = events.Image("image/png", png() + bytes(60_000_000))
+        error = await failing_to_start(client, huge)
+        assert [field for field, _ in error.violations] == ["messages[0].parts[0].image.data"]
+
+
+async def failing_to_start(client: InferenceClient, picture: events.Image) -> errors.InvalidRequest:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        async for _event in client.chat([events.Message.user("what?", picture)]):
+            pass
+    return caught.value
