@@ -4,7 +4,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from tests.fakes.discord import payloads, validate
 from tests.fakes.discord.components import numbered
@@ -24,6 +24,8 @@ async def read(request: web.Request) -> tuple[Json, list[File]]:
     if request.content_type.startswith("multipart/"):
         body: Json = {}
         async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                raise invalid("_", "MULTIPART_INVALID", "A part may not hold parts of its own")
             data = bytes(await part.read())
             if part.name == "payload_json":
                 body = json.loads(data)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Handle = Callable[[web.Request], Awaitable[web.Response]]
 HOUR = 3_600.0
 OLD_EDITS = 3
-NOTHING = {"status": 204}
 
 
 def find_channel(world: "FakeDiscord", request: web.Request) -> Channel:
@@ -106,7 +105,7 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         if message.author is not world.bot and not may(world.bot, message.channel, P.MANAGE_MESSAGES):
             raise missing_permissions()
         post.remove(world, message)
-        return web.Response(**NOTHING)
+        return web.Response(status=204)
 
     async def get(request: web.Request) -> web.Response:
         message = find_message(world, request)
@@ -128,7 +127,7 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         channel = find_channel(world, request)
         check_may_write(world, channel)
         channel.typing.append((world.clock.now(), world.bot))
-        return web.Response(**NOTHING)
+        return web.Response(status=204)
 
     async def react(request: web.Request) -> web.Response:
         message = find_message(world, request)
@@ -137,14 +136,14 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         people = message.reactions.setdefault(unquote(request.match_info["emoji"]), [])
         if world.bot not in people:
             people.append(world.bot)
-        return web.Response(**NOTHING)
+        return web.Response(status=204)
 
     async def unreact(request: web.Request) -> web.Response:
         message = find_message(world, request)
         people = message.reactions.get(unquote(request.match_info["emoji"]), [])
         if world.bot in people:
             people.remove(world.bot)
-        return web.Response(**NOTHING)
+        return web.Response(status=204)
 
     base = "/channels/{channel_id}"
     return [
