@@ -149,9 +149,7 @@ async def test_a_wrong_discord_token_is_said_and_the_service_goes_on(tmp_path: P
         environ = {**QUICK, "DISCORD_TOKEN": "wrong", "ANTIPHON__BOT__API_BASE_URL": discord.api_url}
         async with running("antiphon", "up", directory=tmp_path, environ=environ) as up:
             target = (await up.line("ready: ")).split()[1]
-            async with asyncio.timeout(30):
-                while not any("The bot has ended" in line for line in up.errors):
-                    await asyncio.sleep(0.02)
+            await up.complaint("The bot has ended")
             assert any("Discord refused the token of DISCORD_TOKEN" in line for line in up.errors)
             assert (await call(tmp_path, "health", "-t", target))[0] == 0
             assert not any("Traceback" in line for line in up.errors)
