@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fakes.discord.errors import bad_length, invalid, required
+from tests.fakes.discord.errors import bad_length, invalid, required, too_many_commands
 from tests.fakes.discord.model import Json
 
 CHAT, USER, MESSAGE = 1, 2, 3
@@ -87,6 +87,21 @@ class Command:
         if self.guild_id is not None:
             body["guild_id"] = str(self.guild_id)
         return body
+
+
+def key(body: Json) -> tuple[str, int]:
+    """What tells commands of one scope apart."""
+    return str(body["name"]), int(body.get("type") or CHAT)
+
+
+def check_set(bodies: list[Json]) -> None:
+    """All commands of one scope together. Raises ApiError."""
+    keys = [key(body) for body in bodies]
+    if len(keys) != len(set(keys)):
+        raise invalid("_", "APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique")
+    for kind, most in LIMITS.items():
+        if sum(one == kind for _, one in keys) > most:
+            raise too_many_commands(most)
 
 
 def check(body: Any, path: str = "") -> None:

@@ -152,3 +152,7 @@ def not_in_this_channel() -> ApiError:
 
 def too_many_creates() -> ApiError:
     return ApiError(429, 30034, "Max number of daily application command creates has been reached (200)", breach=True)
+
+
+def too_many_commands(most: int) -> ApiError:
+    return ApiError(400, 30032, f"Maximum number of application commands reached ({most})", breach=True)

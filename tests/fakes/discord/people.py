@@ -1,61 +1,16 @@
 """People: what a test does in Discord through them, by the same rules that the client app enforces."""
 
-import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.discord import payloads, permissions, post
+from tests.fakes.discord import interaction, payloads, permissions, post
 from tests.fakes.discord.gateway import DIRECT_TYPING, GUILD_TYPING
-from tests.fakes.discord.model import DM, Channel, File, Json, Message, User, face, walk
+from tests.fakes.discord.interaction import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
+from tests.fakes.discord.model import DM, Channel, File, Json, Message, User, face
+from tests.fakes.discord.permissions import Permission
 
 if TYPE_CHECKING:
+    from tests.fakes.discord.commands import Command
     from tests.fakes.discord.server import FakeDiscord
-
-COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
-OPTION_ATTACHMENT = 11
-
-
-@dataclass(eq=False)
-class Interaction:
-    """One thing that a person pressed or typed, and how the bot answered."""
-
-    id: int
-    token: str
-    type: int
-    user: "Person"
-    channel: Channel
-    data: Json
-    world: "FakeDiscord"
-    created_at: float
-    message: Message | None = None
-    user_install: bool = False
-    acknowledged_at: float | None = None
-    response: Message | None = None
-    choices: list[Json] | None = None
-    modal: Json | None = None
-    follow_ups: int = 0
-    owners: Json = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return str(self.data.get("name") or self.data.get("custom_id"))
-
-    @property
-    def ephemeral(self) -> bool:
-        return self.response is not None and self.response.ephemeral
-
-    async def acknowledged(self) -> "Interaction":
-        """The bot has answered in time."""
-        await self.world.wait_for(lambda: self.acknowledged_at is not None)
-        return self
-
-    async def answer(self) -> Message:
-        """The bot's message, once it is more than a promise."""
-        found = await self.world.wait_for(
-            lambda: self.response is not None and not self.response.loading and self.response
-        )
-        message: Message = found
-        return message
 
 
 class Person(User):
@@ -66,9 +21,11 @@ class Person(User):
     async def say(
         self, channel: Channel, text: str = "", *, files: list[File] | None = None, reply_to: Message | None = None
     ) -> Message:
+        """Opens an archived thread again, as writing there does. AssertionError in a locked one."""
+        if channel.is_thread and channel.locked and not permissions.may(self, channel, Permission.MANAGE_THREADS):
+            raise AssertionError(f"{channel.name!r} is locked: only moderators can write there")
         if channel.is_thread and channel.archived:
-            channel.archived = False
-            self.world.emit("THREAD_UPDATE", 1, channel, payloads.thread(channel))
+            self.world.change_thread(channel, archived=False)
         more: dict[str, Any] = {"reference": reply_to, "type": 19} if reply_to else {}
         message = post.create(self.world, channel, self, {"content": text}, list(files or []), **more)
         if reply_to is not None and reply_to.author not in message.mentions:
@@ -80,6 +37,12 @@ class Person(User):
 
     async def delete(self, message: Message) -> None:
         post.remove(self.world, message)
+
+    async def react(self, message: Message, emoji: str) -> None:
+        post.react(self.world, message, self, emoji)
+
+    async def unreact(self, message: Message, emoji: str) -> None:
+        post.unreact(self.world, message, self, emoji)
 
     async def typing(self, channel: Channel) -> None:
         body: Json = {"channel_id": str(channel.id), "user_id": str(self.id), "timestamp": int(self.world.clock.now())}
@@ -96,6 +59,7 @@ class Person(User):
     async def slash(self, channel: Channel, command: str, *, user_install: bool = False, **options: Any) -> Interaction:
         """Options by their default names; a `File` is uploaded."""
         known = self.world.command(command)
+        self._check_offered(known, channel)
         data: Json = {"id": str(known.id), "name": known.name, "type": 1, "options": []}
         for name, given in options.items():
             value = given
@@ -120,7 +84,15 @@ class Person(User):
         ]
         if missing:
             raise AssertionError(f"Discord would ask for {missing}")
-        return self._interact(COMMAND, channel, data, user_install=user_install)
+        return interaction.send(self, COMMAND, channel, data, user_install=user_install)
+
+    def _check_offered(self, known: "Command", channel: Channel) -> None:
+        """Whether the client app shows the command there. Default permissions are left to the bot, for admins change them."""
+        contexts = known.body.get("contexts")
+        if contexts is not None and (1 if channel.type == DM else 0) not in contexts:
+            raise AssertionError(f"Discord does not offer /{known.name} here")
+        if not permissions.may(self, channel, Permission.USE_APPLICATION_COMMANDS):
+            raise AssertionError(f"{self.name} may not use commands in {channel.name!r}")
 
     @staticmethod
     def _option(body: Json, name: str) -> Json:
@@ -138,8 +110,8 @@ class Person(User):
             raise AssertionError(f"{option} of {command} has no autocomplete")
         entry = {"name": chosen["name"], "type": chosen["type"], "value": text, "focused": True}
         data: Json = {"id": str(known.id), "name": known.name, "type": 1, "options": [entry]}
-        interaction = await self._interact(AUTOCOMPLETE, channel, data).acknowledged()
-        return [choice["value"] for choice in interaction.choices or []]
+        asked = await interaction.send(self, AUTOCOMPLETE, channel, data).acknowledged()
+        return [choice["value"] for choice in asked.choices or []]
 
     async def message_menu(self, message: Message, name: str) -> Interaction:
         known = self.world.command(name, 3)
@@ -151,7 +123,7 @@ class Person(User):
             "target_id": str(message.id),
             "resolved": resolved,
         }
-        return self._interact(COMMAND, message.channel, data)
+        return interaction.send(self, COMMAND, message.channel, data)
 
     # --- components -----------------------------------------------------------------------------
 
@@ -164,13 +136,14 @@ class Person(User):
                 and not component.get("disabled")
             ):
                 data = {"component_type": 2, "custom_id": component["custom_id"]}
-                return self._interact(COMPONENT, message.channel, data, message=message)
+                return interaction.send(self, COMPONENT, message.channel, data, message=message)
         raise AssertionError(f"there is no button {label!r}; there are {message.buttons}")
 
     async def choose(self, message: Message, custom_id: str, values: list[Any]) -> Interaction:
-        """In a select; channels and roles are given as records."""
+        """In a select; channels and roles are given as records. AssertionError for what cannot be chosen."""
         for component in message.walk():
             if component.get("custom_id") == custom_id:
+                _check_choice(component, [str(getattr(value, "id", value)) for value in values])
                 data: Json = {"component_type": component["type"], "custom_id": custom_id, "values": []}
                 for value in values:
                     data["values"].append(str(getattr(value, "id", value)))
@@ -179,73 +152,47 @@ class Person(User):
                         data.setdefault("resolved", {}).setdefault("channels", {})[str(value.id)] = entry
                     elif hasattr(value, "mentionable"):
                         data.setdefault("resolved", {}).setdefault("roles", {})[str(value.id)] = payloads.role(value)
-                return self._interact(COMPONENT, message.channel, data, message=message)
+                return interaction.send(self, COMPONENT, message.channel, data, message=message)
         raise AssertionError(f"there is no select {custom_id!r}")
 
-    async def submit_modal(self, interaction: Interaction, **values: str) -> Interaction:
-        """Fields by custom id or label; those not given keep what they were opened with."""
-        assert interaction.modal is not None, "no modal was opened"
-        rows = []
-        for row in interaction.modal["components"]:
-            inner = row.get("components") or [row["component"]]
-            for one in walk(inner):
-                if one["type"] != 4:
-                    continue
-                given = values.get(
-                    one["custom_id"], values.get(one.get("label") or row.get("label") or "", one.get("value") or "")
-                )
-                rows.append({"type": 1, "components": [{"type": 4, "custom_id": one["custom_id"], "value": given}]})
-        data = {"custom_id": interaction.modal["custom_id"], "components": rows}
-        return self._interact(MODAL, interaction.channel, data, message=interaction.message)
+    async def submit_modal(self, opened: Interaction, **values: Any) -> Interaction:
+        """Fields by custom id or label (lists for selects); those not given keep what they were opened with.
 
-    # --- sending --------------------------------------------------------------------------------
+        AssertionError where the client app would not let the form be sent.
+        """
+        assert opened.modal is not None, "no modal was opened"
+        answers = []
+        for row in opened.modal["components"]:
+            if row["type"] == 1:
+                inner = [self._filled(one, one.get("label") or "", values) for one in row["components"]]
+                answers.append({"type": 1, "id": row.get("id", 0), "components": inner})
+            elif row["type"] == 18:
+                field = self._filled(row["component"], row["label"], values)
+                answers.append({"type": 18, "id": row.get("id", 0), "component": field})
+        if values:
+            raise AssertionError(f"the form has no fields {sorted(values)}")
+        data = {"custom_id": opened.modal["custom_id"], "components": answers}
+        return interaction.send(self, MODAL, opened.channel, data, message=opened.message)
 
-    def _interact(
-        self, kind: int, channel: Channel, data: Json, *, message: Message | None = None, user_install: bool = False
-    ) -> Interaction:
-        world, guild = self.world, channel.guild
-        owners = {"1": str(self.id)} if user_install else {"0": str(guild.id if guild else 0)}
-        interaction = Interaction(
-            world.ids.next(),
-            secrets.token_urlsafe(24),
-            kind,
-            self,
-            channel,
-            data,
-            world,
-            world.clock.now(),
-            message,
-            user_install,
-            owners=owners,
-        )
-        world.interactions[interaction.token] = interaction
-        body: Json = {
-            "id": str(interaction.id),
-            "application_id": str(world.application_id),
-            "type": kind,
-            "token": interaction.token,
-            "version": 1,
-            "data": data,
-            "channel_id": str(channel.id),
-            "channel": {**payloads.channel(channel), "permissions": str(permissions.in_channel(self, channel))},
-            "app_permissions": str(permissions.in_channel(world.bot, channel)),
-            "locale": self.locale,
-            "entitlements": [],
-            "authorizing_integration_owners": owners,
-            "context": 1 if channel.type == DM else 0,
-            "attachment_size_limit": guild.file_limit if guild else 10 * 1024 * 1024,
-        }
-        if guild is not None:
-            member = payloads.member(guild.members[self.id])
-            body |= {
-                "guild_id": str(guild.id),
-                "guild": {"id": str(guild.id), "features": [], "locale": guild.locale},
-                "guild_locale": guild.locale,
-                "member": {**member, "permissions": str(permissions.in_channel(self, channel))},
-            }
-        else:
-            body["user"] = payloads.user(self)
-        if message is not None:
-            body["message"] = payloads.message(message, world.bot)
-        world.gateway.emit("INTERACTION_CREATE", 0, guild, body)
-        return interaction
+    @staticmethod
+    def _filled(field: Json, label: str, values: dict[str, Any]) -> Json:
+        """One field of a form as it is sent; takes its value out of `values`."""
+        key = next((one for one in (field["custom_id"], label) if one in values), None)
+        made: Json = {"type": field["type"], "id": field.get("id", 0), "custom_id": field["custom_id"]}
+        if field["type"] != 4:
+            preset = [one["value"] for one in field.get("options", []) if one.get("default")]
+            return made | {"values": preset if key is None else values.pop(key)}
+        value = (field.get("value") or "") if key is None else values.pop(key)
+        most, least = field.get("max_length") or 4000, field.get("min_length") or 0
+        if len(value) > most or (value and len(value) < least) or (field.get("required", True) and not value):
+            raise AssertionError(f"Discord would not let {label!r} be sent: {len(value)} characters")
+        return made | {"value": value}
+
+
+def _check_choice(select: Json, values: list[str]) -> None:
+    least, most = select.get("min_values", 1), select.get("max_values", 1)
+    if select.get("disabled") or not least <= len(values) <= most:
+        raise AssertionError(f"{least} to {most} values can be chosen, not {values}")
+    offered = [one["value"] for one in select.get("options", [])]
+    if select["type"] == 3 and not set(values) <= set(offered):
+        raise AssertionError(f"{values} are not among {offered}")

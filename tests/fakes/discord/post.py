@@ -9,7 +9,14 @@ from aiohttp import BodyPartReader, web
 from tests.fakes.discord import payloads, validate
 from tests.fakes.discord.components import numbered
 from tests.fakes.discord.errors import invalid
-from tests.fakes.discord.gateway import DIRECT_MESSAGES, GUILD_MESSAGES, MESSAGE_CONTENT, Session
+from tests.fakes.discord.gateway import (
+    DIRECT_MESSAGES,
+    DIRECT_REACTIONS,
+    GUILD_MESSAGES,
+    GUILD_REACTIONS,
+    MESSAGE_CONTENT,
+    Session,
+)
 from tests.fakes.discord.model import COMPONENTS_V2, Attachment, Channel, File, Json, Message, User
 
 if TYPE_CHECKING:
@@ -110,14 +117,19 @@ def place(world: "FakeDiscord", message: Message) -> None:
     world.changed()
 
 
+def sees(world: "FakeDiscord", message: Message, intents: int) -> bool:
+    """Whether the bot reads the content: by its intent, or where it needs none (topics/gateway, privileged intents)."""
+    if intents & MESSAGE_CONTENT or message.channel.guild is None:
+        return True
+    return message.author is world.bot or world.bot in message.mentions
+
+
 def dispatch(world: "FakeDiscord", event: str, message: Message) -> None:
     channel = message.channel
     intent = GUILD_MESSAGES if channel.guild else DIRECT_MESSAGES
 
     def body(session: Session) -> Json:
-        sees = bool(session.intents & MESSAGE_CONTENT) or channel.guild is None
-        sees = sees or message.author is world.bot or world.bot in message.mentions
-        made = payloads.message(message, world.bot, see_content=sees)
+        made = payloads.message(message, world.bot, see_content=sees(world, message, session.intents))
         if channel.guild is not None:
             made["guild_id"] = str(channel.guild.id)
             if member := channel.guild.members.get(message.author.id):
@@ -167,4 +179,39 @@ def remove(world: "FakeDiscord", message: Message) -> None:
     if message.channel.guild:
         body["guild_id"] = str(message.channel.guild.id)
     world.emit("MESSAGE_DELETE", GUILD_MESSAGES if message.channel.guild else DIRECT_MESSAGES, message.channel, body)
+    world.changed()
+
+
+def react(world: "FakeDiscord", message: Message, who: User, emoji: str) -> None:
+    people = message.reactions.setdefault(emoji, [])
+    if who not in people:
+        people.append(who)
+        _tell_reaction(world, "MESSAGE_REACTION_ADD", message, who, emoji)
+
+
+def unreact(world: "FakeDiscord", message: Message, who: User, emoji: str) -> None:
+    people = message.reactions.get(emoji, [])
+    if who in people:
+        people.remove(who)
+        if not people:
+            del message.reactions[emoji]
+        _tell_reaction(world, "MESSAGE_REACTION_REMOVE", message, who, emoji)
+
+
+def _tell_reaction(world: "FakeDiscord", event: str, message: Message, who: User, emoji: str) -> None:
+    guild = message.channel.guild
+    body: Json = {
+        "user_id": str(who.id),
+        "channel_id": str(message.channel.id),
+        "message_id": str(message.id),
+        "message_author_id": str(message.author.id),
+        "emoji": payloads.emoji(emoji),
+        "burst": False,
+        "type": 0,
+    }
+    if guild is not None:
+        body["guild_id"] = str(guild.id)
+        if event == "MESSAGE_REACTION_ADD" and who.id in guild.members:
+            body["member"] = payloads.member(guild.members[who.id])
+    world.emit(event, GUILD_REACTIONS if guild else DIRECT_REACTIONS, message.channel, body)
     world.changed()

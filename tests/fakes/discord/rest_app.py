@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from tests.fakes.discord import commands, payloads, post
+from tests.fakes.discord import commands, payloads, post, validate
 from tests.fakes.discord.commands import Command
 from tests.fakes.discord.errors import too_many_creates, unknown_guild
+from tests.fakes.discord.model import Json
 from tests.fakes.discord.rest_messages import Handle
 
 if TYPE_CHECKING:
     from tests.fakes.discord.server import FakeDiscord
 
-MOST_CREATES = 200
+MOST_CREATES, DAY = 200, 86_400.0
 
 
 def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
@@ -41,17 +42,21 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         if guild_id is not None and guild_id not in world.guilds:
             raise unknown_guild()
         world.command_writes += 1
-        entries: list[dict[str, object]] = body  # type: ignore[assignment] # a list here
+        entries: list[Json] = validate.items(body, "_", 0, 130)
         for number, entry in enumerate(entries):
             commands.check(entry, f"{number}.")
+        commands.check_set(entries)
         known = {(one.name, one.type): one for one in world.commands if one.guild_id == guild_id}
         made = []
         for entry in entries:
-            former = known.get((str(entry["name"]), int(entry.get("type") or 1)))  # type: ignore[call-overload]
+            former = known.get(commands.key(entry))
             number = former.id if former else world.ids.next()
             made.append(Command(number, world.ids.next(), world.application_id, guild_id, entry))
-        if len(made) > MOST_CREATES:
+        now, fresh = world.clock.now(), len({commands.key(one) for one in entries} - set(known))
+        created = [at for at, place in world.command_creates if place == guild_id and at > now - DAY]
+        if len(created) + fresh > MOST_CREATES:
             raise too_many_creates()
+        world.command_creates += [(now, guild_id)] * fresh
         world.commands = [one for one in world.commands if one.guild_id != guild_id] + made
         return web.json_response([one.json() for one in made])
 
@@ -59,11 +64,8 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         guild_id = int(request.match_info["guild_id"]) if "guild_id" in request.match_info else None
         return web.json_response([one.json() for one in world.commands if one.guild_id == guild_id])
 
-    async def guild(request: web.Request) -> web.Response:
-        found = world.guilds.get(int(request.match_info["guild_id"]))
-        if found is None:
-            raise unknown_guild()
-        return web.json_response(payloads.guild(found, world.bot, large=False))
+    async def emojis(_: web.Request) -> web.Response:
+        return web.json_response({"items": []})
 
     app = "/applications/{application_id}"
     return [
@@ -75,5 +77,5 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         ("GET", f"{app}/commands", get_commands),
         ("PUT", f"{app}/guilds/{{guild_id}}/commands", put_commands),
         ("GET", f"{app}/guilds/{{guild_id}}/commands", get_commands),
-        ("GET", "/guilds/{guild_id}", guild),
+        ("GET", f"{app}/emojis", emojis),
     ]

@@ -13,7 +13,7 @@ from tests.fakes.discord.errors import (
     not_in_this_channel,
     thread_archived,
     thread_exists,
-    unknown_message,
+    thread_locked,
     unknown_user,
 )
 from tests.fakes.discord.gateway import GUILDS
@@ -59,6 +59,8 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         if not channel.is_thread:
             raise missing_permissions()
         mine = channel.owner is world.bot
+        if channel.locked and "archived" in body and not may(world.bot, channel, P.MANAGE_THREADS):
+            raise thread_locked()
         if channel.archived and body.get("archived") is not False:
             raise thread_archived()
         if not may(world.bot, channel, P.MANAGE_THREADS) and (not mine or "locked" in body):
@@ -99,6 +101,8 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
     async def alone(request: web.Request) -> web.Response:
         body, _ = await post.read(request)
         channel = find_channel(world, request)
+        if channel.type not in (TEXT, ANNOUNCEMENT):
+            raise not_in_this_channel()
         kind = int(body.get("type") or PRIVATE_THREAD)
         needed = P.CREATE_PRIVATE_THREADS if kind == PRIVATE_THREAD else P.CREATE_PUBLIC_THREADS
         if not may(world.bot, channel, needed):
@@ -110,6 +114,8 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
 
     async def add_member(request: web.Request) -> web.Response:
         channel = find_channel(world, request)
+        if channel.archived:
+            raise thread_archived()
         who = request.match_info["user_id"]
         number = world.bot.id if who == "@me" else int(who)
         if number != world.bot.id and number not in world.users:
@@ -128,7 +134,21 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         channel = find_channel(world, request)
         if not channel.is_thread or not may(world.bot, channel, P.MANAGE_THREADS):
             raise missing_permissions()
-        raise unknown_message()
+        world.delete_channel(channel)
+        return web.json_response(payloads.thread(channel))
+
+    async def remove_member(request: web.Request) -> web.Response:
+        channel = find_channel(world, request)
+        who = request.match_info["user_id"]
+        if who != "@me" and channel.owner is not world.bot and not may(world.bot, channel, P.MANAGE_THREADS):
+            raise missing_permissions()
+        channel.thread_members.pop(world.bot.id if who == "@me" else int(who), None)
+        return web.Response(status=204)
+
+    async def members(request: web.Request) -> web.Response:
+        channel = find_channel(world, request)
+        people = [world.users.get(number, world.bot) for number in channel.thread_members]
+        return web.json_response([payloads.thread_member(channel, person) for person in people])
 
     base = "/channels/{channel_id}"
     return [
@@ -138,5 +158,7 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         ("POST", f"{base}/messages/{{message_id}}/threads", from_message),
         ("POST", f"{base}/threads", alone),
         ("PUT", f"{base}/thread-members/{{user_id}}", add_member),
+        ("DELETE", f"{base}/thread-members/{{user_id}}", remove_member),
+        ("GET", f"{base}/thread-members", members),
         ("POST", "/users/@me/channels", direct),
     ]

@@ -19,7 +19,7 @@ from tests.fakes.discord.model import EPHEMERAL, LOADING, File, Json, Message
 from tests.fakes.discord.rest_messages import Handle
 
 if TYPE_CHECKING:
-    from tests.fakes.discord.people import Interaction
+    from tests.fakes.discord.interaction import Interaction
     from tests.fakes.discord.server import FakeDiscord
 
 FIRST_ANSWER, TOKEN_LIFE = 3.0, 900.0
@@ -28,6 +28,7 @@ MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9
 
 def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
     def new_message(interaction: "Interaction", body: Json, files: list[File], *, flags: int = 0) -> Message:
+        flags |= EPHEMERAL if interaction.forced_private else 0
         private = int(body.get("flags") or 0) | flags
         return post.create(
             world, interaction.channel, world.bot, body, files, interaction=interaction, webhook_id=world.application_id, flags=flags,
@@ -35,6 +36,7 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         )  # fmt: skip
 
     def placeholder(interaction: "Interaction", flags: int) -> Message:
+        flags |= EPHEMERAL if interaction.forced_private else 0
         message = Message(
             world.ids.next(), interaction.channel, world.bot, "", type=20, flags=flags | LOADING, interaction=interaction,
             webhook_id=world.application_id, ephemeral_to=interaction.user if flags & EPHEMERAL else None,

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.fakes.discord import payloads, post
+from tests.fakes.discord import payloads, post, validate
 from tests.fakes.discord.errors import (
     cannot_dm,
     missing_access,
@@ -17,8 +17,9 @@ from tests.fakes.discord.errors import (
     too_many_old_edits,
     unknown_channel,
     unknown_message,
+    unknown_user,
 )
-from tests.fakes.discord.model import Channel, Message
+from tests.fakes.discord.model import Channel, Json, Message
 from tests.fakes.discord.permissions import Permission as P
 from tests.fakes.discord.permissions import in_channel, may
 
@@ -58,7 +59,11 @@ def check_may_write(world: "FakeDiscord", channel: Channel) -> None:
 
 def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
     def answer(message: Message, status: int = 200) -> web.Response:
-        return web.json_response(payloads.message(message, world.bot), status=status)
+        return web.json_response(shown(message), status=status)
+
+    def shown(message: Message) -> Json:
+        # Over REST the content is withheld like over the gateway.
+        return payloads.message(message, world.bot, see_content=post.sees(world, message, world.allowed_intents))
 
     async def create(request: web.Request) -> web.Response:
         body, files = await post.read(request)
@@ -115,13 +120,19 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
 
     async def listed(request: web.Request) -> web.Response:
         channel = find_channel(world, request)
+        limit = validate.integer(int(request.query.get("limit", 50)), "limit", 1, 100)
         found = [one for one in channel.messages.values() if one.ephemeral_to is None]
+        if not may(world.bot, channel, P.READ_MESSAGE_HISTORY):
+            found = []  # no refusal, just nothing
+        if around := request.query.get("around"):
+            half, middle = limit // 2, int(around)
+            older = [one for one in found if one.id < middle][-half:] if half else []
+            found = [*older, *[one for one in found if one.id >= middle][: limit - half]]
         if before := request.query.get("before"):
             found = [one for one in found if one.id < int(before)]
-        limit = int(request.query.get("limit", 50))
         if after := request.query.get("after"):
             found = [one for one in found if one.id > int(after)][:limit]
-        return web.json_response([payloads.message(one, world.bot) for one in reversed(found[-limit:])])
+        return web.json_response([shown(one) for one in reversed(found[-limit:])])
 
     async def typing(request: web.Request) -> web.Response:
         channel = find_channel(world, request)
@@ -133,16 +144,20 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         message = find_message(world, request)
         if not may(world.bot, message.channel, P.ADD_REACTIONS, P.READ_MESSAGE_HISTORY):
             raise missing_permissions()
-        people = message.reactions.setdefault(unquote(request.match_info["emoji"]), [])
-        if world.bot not in people:
-            people.append(world.bot)
+        if message.channel.is_thread and message.channel.archived:
+            raise thread_archived()
+        post.react(world, message, world.bot, unquote(request.match_info["emoji"]))
         return web.Response(status=204)
 
     async def unreact(request: web.Request) -> web.Response:
         message = find_message(world, request)
-        people = message.reactions.get(unquote(request.match_info["emoji"]), [])
-        if world.bot in people:
-            people.remove(world.bot)
+        who = request.match_info.get("user_id")
+        person = world.bot if who is None else world.users.get(int(who))
+        if person is None:
+            raise unknown_user()
+        if person is not world.bot and not may(world.bot, message.channel, P.MANAGE_MESSAGES):
+            raise missing_permissions()
+        post.unreact(world, message, person, unquote(request.match_info["emoji"]))
         return web.Response(status=204)
 
     base = "/channels/{channel_id}"

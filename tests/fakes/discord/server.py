@@ -3,9 +3,7 @@
 import asyncio
 import re
 import secrets
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,34 +12,12 @@ from aiohttp import web
 from tests.fakes.discord import payloads, permissions
 from tests.fakes.discord.clock import Clock, Snowflakes
 from tests.fakes.discord.commands import Command
-from tests.fakes.discord.errors import ApiError, unauthorized
+from tests.fakes.discord.door import API, Door, Fault, Logged
 from tests.fakes.discord.gateway import GUILDS, KNOWN_INTENTS, Gateway
+from tests.fakes.discord.interaction import Interaction
 from tests.fakes.discord.model import DM, TEXT, Attachment, Channel, File, Guild, Member, Message, Role, User
-from tests.fakes.discord.people import Interaction, Person
+from tests.fakes.discord.people import Person
 from tests.fakes.discord.ratelimit import Buckets, Limits
-
-API = "/api/v10"
-
-
-@dataclass(frozen=True)
-class Logged:
-    """One request as it was answered. `t` is Unix time."""
-
-    t: float
-    method: str
-    path: str
-    body: Any
-    status: int
-
-
-@dataclass
-class Fault:
-    """The next `times` matching requests are answered with this status; 0 cuts the connection."""
-
-    method: str
-    path: "re.Pattern[str]"
-    status: int
-    times: int
 
 
 class FakeDiscord:
@@ -61,12 +37,13 @@ class FakeDiscord:
         self.channels: dict[int, Channel] = {}
         self.commands: list[Command] = []
         self.command_writes = 0
+        self.command_creates: list[tuple[float, int | None]] = []
         self.interactions: dict[str, Interaction] = {}
         self.files: dict[str, Attachment] = {}
         self.violations: list[str] = []
         self.refusals: list[str] = []
         self.log: list[Logged] = []
-        self.faults: list[Fault] = []
+        self.door = Door(self)
         self.gateway = Gateway(self, heartbeat_ms)
         self.buckets = Buckets(limits or Limits())
         self._condition = asyncio.Condition()
@@ -77,10 +54,10 @@ class FakeDiscord:
     # --- life ------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        from tests.fakes.discord import rest_app, rest_channels, rest_interactions, rest_messages
+        from tests.fakes.discord import rest_app, rest_channels, rest_guilds, rest_interactions, rest_messages
 
-        app = web.Application(middlewares=[self._door], client_max_size=64 * 1024 * 1024)
-        for module in (rest_app, rest_channels, rest_messages, rest_interactions):
+        app = web.Application(middlewares=[self.door.enter], client_max_size=64 * 1024 * 1024)
+        for module in (rest_app, rest_guilds, rest_channels, rest_messages, rest_interactions):
             for method, path, handle in module.routes(self):
                 app.router.add_route(method, API + path, handle)
         for path in ("/gateway", "/gateway/"):
@@ -136,7 +113,28 @@ class FakeDiscord:
     def add_text_channel(self, guild: Guild, name: str, **more: Any) -> Channel:
         channel = Channel(self.ids.next(), TEXT, name, self, guild, **more)
         guild.channels[channel.id] = self.channels[channel.id] = channel
+        self.emit("CHANNEL_CREATE", GUILDS, channel, payloads.channel(channel))
         return channel
+
+    def delete_channel(self, channel: Channel) -> None:
+        """A channel or a thread goes, and the threads under it."""
+        assert channel.guild is not None, "direct messages stay"
+        for thread in [one for one in channel.guild.threads if one.parent is channel]:
+            self.delete_channel(thread)
+        event = "THREAD_DELETE" if channel.is_thread else "CHANNEL_DELETE"
+        self.emit(event, GUILDS, channel, payloads.channel(channel))
+        channel.deleted = True
+        channel.guild.channels.pop(channel.id)
+        self.changed()
+
+    def change_thread(self, thread: Channel, *, archived: bool | None = None, locked: bool | None = None) -> None:
+        """By a moderator, by time, or by somebody who writes there again."""
+        if archived is not None:
+            thread.archived, thread.archive_changed = archived, self.clock.now()
+        if locked is not None:
+            thread.locked = locked
+        self.emit("THREAD_UPDATE", GUILDS, thread, payloads.thread(thread))
+        self.changed()
 
     def join(self, guild: Guild, *people: Person, roles: list[Role] | None = None) -> None:
         for person in people:
@@ -201,9 +199,13 @@ class FakeDiscord:
 
     def fail_next(self, method: str, path: str, status: int = 500, times: int = 1) -> None:
         """`path` is a regular expression over the path below the API's root."""
-        self.faults.append(Fault(method, re.compile(path), status, times))
+        self.door.faults.append(Fault(method, re.compile(path), status, times))
 
     def emit(self, event: str, intent: int, channel: Channel, body: Any) -> None:
+        """An event about a channel; a bot that cannot see the channel does not hear of it."""
+        guild = channel.guild
+        if guild is not None and not (guild.has_bot and permissions.in_channel(self.bot, channel)):
+            return
         self.gateway.emit(event, intent, channel.guild, body)
 
     def command(self, name: str, kind: int = 1) -> Command:
@@ -214,72 +216,27 @@ class FakeDiscord:
                 return one
         raise KeyError(name)
 
+    async def drop_gateway(self, code: int | None = None, *, resumable: bool = True) -> None:
+        """Closes the bot's connections with this code; None cuts them without a word."""
+        await self.gateway.drop(code, resumable=resumable)
+
+    @property
+    def unanswered(self) -> list[Interaction]:
+        """What people pressed or typed and the bot has not answered (yet)."""
+        return [one for one in self.interactions.values() if one.acknowledged_at is None]
+
+    def remove_bot(self, guild: Guild) -> None:
+        """The bot is thrown out of the server."""
+        self.gateway.emit("GUILD_DELETE", GUILDS, guild, {"id": str(guild.id)})
+        guild.has_bot = False
+        self.changed()
+
     async def join_bot(self, guild: Guild) -> None:
         """The bot is invited while it runs."""
         guild.has_bot = True
         self.gateway.emit("GUILD_CREATE", GUILDS, guild, payloads.guild(guild, self.bot))
 
-    # --- the door ------------------------------------------------------------------------------------
-
-    @web.middleware
-    async def _door(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        if not request.path.startswith(API):
-            return await handler(request)
-        path, route = request.path.removeprefix(API), self._route(request)
-        headers: dict[str, str] = {}
-        request["body"] = None
-        try:
-            self._inject(request.method, path)
-            self._authorize(request, path)
-            headers = self._limit(request, route)
-            answer = await handler(request)
-        except ApiError as refused:
-            if refused.breach:
-                self.violation(f"{request.method} {path}: {refused}")
-            self.refusals.append(f"{request.method} {path}: {refused}")
-            answer = web.json_response(refused.body, status=refused.status)
-        answer.headers.update(headers)
-        if answer.content_type == "application/json":
-            answer.headers["Content-Type"] = "application/json"  # without a charset, as Discord says it
-        self.log.append(Logged(self.clock.now(), request.method, path, request["body"], answer.status))
-        self.changed()
-        return answer
-
-    @staticmethod
-    def _route(request: web.Request) -> str:
-        resource = request.match_info.route.resource
-        return (resource.canonical if resource else request.path).removeprefix(API)
-
-    def _inject(self, method: str, path: str) -> None:
-        for fault in self.faults:
-            if fault.times and fault.method == method and fault.path.search(path):
-                fault.times -= 1
-                raise ApiError(fault.status, 0, "injected")
-
-    def _authorize(self, request: web.Request, path: str) -> None:
-        if path.startswith(("/webhooks/", "/interactions/")):
-            return  # their token is in the path
-        if request.headers.get("Authorization") != f"Bot {self.token}":
-            raise ApiError(401, 0, "401: Unauthorized") if path == "/users/@me" else unauthorized()
-
-    def _limit(self, request: web.Request, route: str) -> dict[str, str]:
-        now = time.monotonic()
-        params = dict(request.match_info)
-        if not route.startswith("/interactions/"):
-            wait = self.buckets.take_global(now)
-            if wait is not None:
-                self._too_fast(request, wait, "global")
-        verdict = self.buckets.take(request.method, route, params, now)
-        headers = verdict.headers(self.clock.now())
-        if not verdict.allowed:
-            self._too_fast(request, verdict.reset_after, "user")
-        return headers
-
-    def _too_fast(self, request: web.Request, wait: float, scope: str) -> None:
-        extra = {"retry_after": round(wait, 3), "global": scope == "global"}
-        raise ApiError(429, 0, f"You are being rate limited ({request.path}).", breach=True, extra=extra)
+    # --- files ------------------------------------------------------------------------------------------
 
     async def _cdn(self, request: web.Request) -> web.Response:
         found = self.files.get(request.match_info["id"])
