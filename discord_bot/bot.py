@@ -13,11 +13,13 @@ from discord.http import Route
 
 from antiphon.client import InferenceClient
 from antiphon.config.model import Config
+from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
 from discord_bot.commands import FluentTranslator, sync_if_changed
 from discord_bot.features import register_all
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.chat.missed import answer_missed
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.privacy.retention import keep_retention
 from discord_bot.features.settings.welcome import welcome
@@ -34,6 +36,7 @@ log = structlog.get_logger(__name__)
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 # A rename may be answered with "wait ten minutes"; no task of ours hangs that long.
 LONGEST_RATE_LIMIT = 60.0
+MOST_LOCALES = 10_000
 
 
 class AntiphonBot(discord.AutoShardedClient):
@@ -53,12 +56,13 @@ class AntiphonBot(discord.AutoShardedClient):
             max_messages=None,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             enable_debug_events=False,
-            http_trace=rate_limit_trace(self.paces),
+            http_trace=rate_limit_trace(self.paces, metrics.wrote),
         )
         self.config, self.store, self.inference, self.metrics = config, store, inference, metrics
         self.message_content = message_content
         self.catalogue = Catalogue(inference)
         self.gate = Gate(config.bot.quotas, store)
+        self.admission = Admission(self)
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self)
         self.aftermath = Aftermath(self)
@@ -109,11 +113,14 @@ class AntiphonBot(discord.AutoShardedClient):
     async def _recover(self) -> None:
         await self.aftermath.recover()
         await self.image.recover()
+        await answer_missed(self)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Discord tells a person's language only here; answers to their messages are in it, too."""
         locale = interaction.locale.value
         if self._locales.get(interaction.user.id) != locale:
+            if len(self._locales) >= MOST_LOCALES:
+                self._locales.clear()
             self._locales[interaction.user.id] = locale
             await self.store.settings.set("user", interaction.user.id, "locale", locale)
 

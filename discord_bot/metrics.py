@@ -48,6 +48,9 @@ class BotMetrics:
     def answered(self, whole: bool) -> None:
         self.answers.labels("whole" if whole else "failed").inc()
 
+    def wrote(self, kind: str) -> None:
+        self.writes.labels(kind).inc()
+
     def undelivered(self) -> None:
         self.answers.labels("undelivered").inc()
 

@@ -74,6 +74,9 @@ DISCORD: dict[int, str] = {
 }
 
 
+CHANNEL_GONE = 10003
+
+
 @dataclass(frozen=True)
 class Problem:
     key: str
@@ -96,6 +99,12 @@ class Problem:
         return "\n".join(lines)
 
 
+def violation(error: InvalidRequest) -> str:
+    """What is wrong with a request, in the service's words, which name fields and bounds and nothing else."""
+    told = "; ".join(f"{field}: {text}" for field, text in error.violations) or error.message
+    return " ".join(told.split())[:300]
+
+
 def countdown(moment: datetime) -> str:
     """A Discord timestamp that every reader sees in the own language; rounded up so that it never promises too much."""
     seconds = moment.timestamp()
@@ -113,7 +122,8 @@ def describe(error: BaseException, now: datetime, reference: str = "") -> Proble
         row = next(row for kind, row in SERVICE if isinstance(error, kind))
         retry_at = now + timedelta(seconds=error.retry_after) if error.retry_after else None
         reference = short_reference(error.request_id) or reference
-        return Problem(row.key, row.retry, row.edit, retry_at, reference)
+        details = {"problem": violation(error)} if isinstance(error, InvalidRequest) else {}
+        return Problem(row.key, row.retry, row.edit, retry_at, reference, details)
     if isinstance(error, discord.HTTPException) and error.code in DISCORD:
         return Problem(DISCORD[error.code], retry=False, edit=False, reference=reference)
     if isinstance(error, discord.Forbidden):
@@ -121,6 +131,17 @@ def describe(error: BaseException, now: datetime, reference: str = "") -> Proble
     if isinstance(error, TimeoutError | asyncio.CancelledError):
         return Problem("error-deadline", retry=True, edit=False, reference=reference)
     return Problem("error-general", retry=True, edit=False, reference=reference)
+
+
+def delivery(reason: str) -> str | None:
+    """The sentence for why an answer could not stand in its channel; None when a person has removed its place."""
+    if reason == str(CHANNEL_GONE):
+        return None
+    if reason.isdecimal():
+        return DISCORD.get(int(reason), "error-general")
+    return {"permission": "error-discord-permission", "closed": "error-discord-archived"}.get(
+        reason, "error-discord-away"
+    )
 
 
 def utcnow() -> datetime:

@@ -11,6 +11,7 @@ from discord_bot.store.database import Store
 from discord_bot.store.usage import HOUR, Used
 
 DAY = 24 * HOUR
+PROMISE = 10.0  # seconds that a place is kept for an answer that is about to begin
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,15 @@ def decide(
 
 
 def limits_of(defaults: BotQuotas, settings: Mapping[str, Any]) -> BotQuotas:
-    """The server's own limits where it has set them."""
+    """The server's own limits where it has set them; those of whoever runs the bot are the highest."""
     own = {name: int(settings[name]) for name in BotQuotas.model_fields if name in settings}
-    return defaults.model_copy(update=own)
+    bounded = {name: bounded_limit(value, getattr(defaults, name)) for name, value in own.items()}
+    return defaults.model_copy(update=bounded)
+
+
+def bounded_limit(wanted: int, highest: int) -> int:
+    """0 is no limit, for both."""
+    return min(wanted or highest, highest) if highest else wanted
 
 
 class Gate:
@@ -60,15 +67,28 @@ class Gate:
     def __init__(self, defaults: BotQuotas, store: Store) -> None:
         self.defaults, self._store = defaults, store
         self._running: Counter[int] = Counter()
+        self._promised: dict[int, dict[int, float]] = {}
 
-    async def check(self, user_id: int, guild_id: int | None, settings: Mapping[str, Any]) -> Denied | None:
+    async def check(
+        self,
+        user_id: int,
+        guild_id: int | None,
+        settings: Mapping[str, Any],
+        *,
+        place: int = 0,
+        queued: bool = False,
+    ) -> Denied | None:
+        """None keeps a place for a moment, so that two who ask at once are not both the last one."""
         limits = limits_of(self.defaults, settings)
-        if self._running[user_id] >= limits.user_concurrent:
-            return Denied("limit-concurrent", {"count": self._running[user_id]})
+        if not queued:
+            count = self._running[user_id] + self._others(user_id, place)
+            if count >= limits.user_concurrent:
+                return Denied("limit-concurrent", {"count": count})
+            self._promised.setdefault(user_id, {})[place] = time.monotonic() + PROMISE
         now = time.time()
         hour, day = now - now % HOUR, now - now % DAY
         empty = Used()
-        return decide(
+        denied = decide(
             limits,
             await self._store.usage.used(hour, user_id=user_id),
             await self._store.usage.used(day, user_id=user_id),
@@ -76,8 +96,30 @@ class Gate:
             await self._store.usage.used(day, guild_id=guild_id) if guild_id else empty,
             now,
         )
+        if denied is not None:
+            self._forget(user_id, place)
+        return denied
 
-    def begin(self, user_id: int) -> None:
+    def _others(self, user_id: int, place: int) -> int:
+        """Places that are kept for answers that have not begun yet."""
+        now = time.monotonic()
+        kept = {one: until for one, until in self._promised.get(user_id, {}).items() if until > now}
+        if kept:
+            self._promised[user_id] = kept
+        else:
+            self._promised.pop(user_id, None)
+        return len(kept) - (place in kept)
+
+    def _forget(self, user_id: int, place: int) -> None:
+        kept = self._promised.get(user_id, {})
+        kept.pop(place, None)
+        if not kept:
+            self._promised.pop(user_id, None)
+
+    def begin(self, user_id: int, place: int = 0) -> None:
+        """Takes the place that was kept. Where it begins may not have been known then; so it takes the oldest."""
+        kept = self._promised.get(user_id, {})
+        self._forget(user_id, place if place in kept else next(iter(kept), place))
         self._running[user_id] += 1
 
     def end(self, user_id: int) -> None:

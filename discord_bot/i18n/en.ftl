@@ -73,6 +73,8 @@ state-history-cut = { $count ->
    *[other] The oldest { $count } messages no longer fit and were left out.
 }
 state-footer = { $model } · { $seconds } s
+state-speed = { $speed } tok/s
+state-offline = I was away when this was asked.
 state-done = Done ↑
 state-whole-file = The whole answer is in the file.
 cursor = ▍
@@ -86,6 +88,10 @@ button-retry = Try again
 button-reasoning = Reasoning
 button-file = Copy as file
 button-share = Share here
+button-reply = Reply…
+button-answer-now = Answer now
+reply-modal-title = Go on
+reply-modal-text = Your message
 button-again = Again
 button-new-seed = New seed
 button-edit-prompt = Edit prompt…
@@ -123,6 +129,7 @@ error-discord-no-access = I cannot see that channel.
 error-discord-no-dm = You do not accept direct messages from me.
 error-discord-permission = I lack a permission here.
 error-discord-archived = The thread is archived.
+error-discord-away = Discord cannot be reached at the moment.
 error-discord-thread-exists = There is a thread already.
 error-discord-thread-locked = The thread is locked.
 error-discord-too-many-threads = This server has too many active threads.
@@ -150,6 +157,9 @@ limit-server-day = This server has used its { $limit } answers for today. Next o
 limit-server-tokens = This server's tokens for today are used up. Next answer { $when }.
 limit-loop = That is a lot of messages in a minute; I pause for a moment.
 stale = That belongs to something I no longer have.
+answer-runs = That is being answered already.
+empty-prompt = There is nothing to answer: write a question or attach something.
+first-words = Your questions go to a model's provider to be answered, and I keep the conversation for a while so that it can go on. /privacy shows, exports and erases it.
 nothing-to-stop = That answer has ended already.
 nothing-here = There is nothing to look at in that message.
 

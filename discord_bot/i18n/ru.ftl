@@ -72,6 +72,8 @@ state-history-cut = { $count ->
    *[other] { $count } самых старых сообщений больше не помещаются и опущены.
 }
 state-footer = { $model } · { $seconds } с
+state-speed = { $speed } ток/с
+state-offline = Меня не было, когда это спросили.
 state-done = Готово ↑
 state-whole-file = Весь ответ — в файле.
 cursor = ▍
@@ -84,6 +86,10 @@ button-retry = Ещё раз
 button-reasoning = Рассуждения
 button-file = Скачать файлом
 button-share = Показать всем
+button-reply = Ответить…
+button-answer-now = Ответить сейчас
+reply-modal-title = Продолжить
+reply-modal-text = Ваше сообщение
 button-again = Ещё
 button-new-seed = Другое зерно
 button-edit-prompt = Изменить описание…
@@ -120,6 +126,7 @@ error-discord-no-access = Этот канал мне не виден.
 error-discord-no-dm = Вы не принимаете от меня личные сообщения.
 error-discord-permission = Мне здесь не хватает прав.
 error-discord-archived = Ветка в архиве.
+error-discord-away = Discord сейчас недоступен.
 error-discord-thread-exists = Ветка уже есть.
 error-discord-thread-locked = Ветка закрыта.
 error-discord-too-many-threads = На этом сервере слишком много активных веток.
@@ -147,6 +154,9 @@ limit-server-day = Сервер использовал свои ответы з�
 limit-server-tokens = Токены сервера на сегодня исчерпаны. Следующий ответ — { $when }.
 limit-loop = Слишком много сообщений за минуту; сделаю паузу.
 stale = Этого у меня больше нет.
+answer-runs = На это уже отвечаю.
+empty-prompt = Отвечать не на что: напишите вопрос или приложите файл.
+first-words = Ваши вопросы уходят к поставщику модели, а разговор некоторое время хранится, чтобы его можно было продолжить. /privacy покажет, выгрузит и сотрёт.
 nothing-to-stop = Этот ответ уже закончился.
 nothing-here = В этом сообщении не на что смотреть.
 

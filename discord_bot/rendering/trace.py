@@ -5,18 +5,25 @@ Headers as in Discord's documentation, topics/rate-limits; aiohttp's tracing is 
 
 import asyncio
 import re
+from collections.abc import Callable
 
 import aiohttp
 
 from discord_bot.rendering.pacing import Paces
 
 EDIT = re.compile(r"/channels/(\d+)/messages/\d+$")
+SEND = re.compile(r"/channels/\d+/messages$")
 
 
-def rate_limit_trace(paces: Paces) -> aiohttp.TraceConfig:
-    """For the client's `http_trace`."""
+def rate_limit_trace(paces: Paces, wrote: Callable[[str], None] = lambda _: None) -> aiohttp.TraceConfig:
+    """For the client's `http_trace`. `wrote` hears of every message that was "sent" or "edited"."""
 
     async def ended(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestEndParams) -> None:
+        if params.response.status == 200:
+            if params.method == "PATCH" and EDIT.search(params.url.path):
+                wrote("edited")
+            elif params.method == "POST" and SEND.search(params.url.path):
+                wrote("sent")
         place = EDIT.search(params.url.path) if params.method == "PATCH" else None
         headers = params.response.headers
         if place is None or "X-RateLimit-Remaining" not in headers:

@@ -20,6 +20,7 @@ class Look:
     line: str = ""
     notes: list[str] = field(default_factory=list)
     live: bool = True
+    most: int = MOST_SEGMENTS  # messages; what is longer is only in the file
 
 
 def contents(look: Look, locale: str) -> list[str]:
@@ -27,8 +28,8 @@ def contents(look: Look, locale: str) -> list[str]:
     cursor = f" {t(locale, 'cursor')}" if look.live and look.text.strip() else ""
     text = readable(settled(look.text), growing=True) if look.live else readable(look.text)
     parts = [segment.text for segment in split(text)]
-    rest = [t(locale, "state-whole-file")] if len(parts) > MOST_SEGMENTS and not look.live else []
-    del parts[MOST_SEGMENTS:]
+    rest = [t(locale, "state-whole-file")] if len(parts) > look.most and not look.live else []
+    del parts[look.most :]
     small = filter(None, map(_small, [*rest, *look.notes, look.line]))
     below = "\n".join([*([look.tail] if look.tail else []), *small]).strip()
     # After a code block the cursor stands on a line of its own.
@@ -41,6 +42,11 @@ def contents(look: Look, locale: str) -> list[str]:
         return [*parts[:-1], whole]
     # What stands below is long: it gets messages of its own.
     return [*parts[:-1], *([last] if last.strip() else []), *(segment.text for segment in split(below))]
+
+
+def needs_file(look: Look) -> bool:
+    """Whether the answer is so long that it comes as a file, too."""
+    return len(split(readable(look.text))) >= min(FILE_FROM, look.most + 1)
 
 
 def _small(line: str) -> str:

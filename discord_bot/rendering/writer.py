@@ -17,7 +17,7 @@ import discord
 import structlog
 
 from discord_bot.rendering.pacing import FEW, Paces, Urgency
-from discord_bot.rendering.view import FILE_FROM, Look, contents
+from discord_bot.rendering.view import Look, contents, needs_file
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +82,8 @@ class Writer:
         self._typing: asyncio.Task[None] | None = None
         self.problem: Exception | None = None
         self.on_messages: Callable[[list[int]], None] = lambda _: None
+        self.on_first_text: Callable[[], None] = lambda: None
+        self._text_seen = False
 
     def _known(self, ids: list[int]) -> list[Slot]:
         """Messages of a former answer, to be written over."""
@@ -128,8 +130,20 @@ class Writer:
             await self._draw(final=True)
             if not self.verified:
                 await self._draw(final=True)
-            if whole and len(contents(look, self._locale)) >= FILE_FROM:
+            if whole and needs_file(look):
                 await self._attach(whole, file_note)
+        finally:
+            self._paces.leave(self._channel_id, self._number)
+
+    async def leave(self) -> None:
+        """No last look: the answer is to be written over, or its place is gone."""
+        self._ending.set()
+        self._said.set()
+        self._changed.set()
+        try:
+            if self._task is not None and self._typing is not None:
+                self._typing.cancel()
+                await asyncio.wait([self._task, self._typing])
         finally:
             self._paces.leave(self._channel_id, self._number)
 
@@ -196,6 +210,9 @@ class Writer:
             await _remove(extra.message)
         del self._slots[len(wanted) :]
         self._pace.seen(self._number, self._loop.time())
+        if self._look.text and not self._text_seen:
+            self._text_seen = True
+            self.on_first_text()
 
     async def _put(self, place: int, text: str, view: discord.ui.View | None, *, must: bool) -> None:
         """One message as it should be; nothing is asked of Discord when it is so already."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -46,10 +46,12 @@ class Turn:
     message_ids: list[int] = field(default_factory=list)
     former: list[str] = field(default_factory=list)
     created_at: float = 0.0
+    parent_id: int | None = None
 
 
 LISTS = ("question_ids", "message_ids", "former")
-KEPT = ("id", "created_at")
+KEPT = ("id", "created_at", "parent_id")
+LONGEST_LINE = 300  # turns that are looked at, however long a conversation grows
 
 
 def _conversation(row: Any) -> Conversation:
@@ -138,13 +140,20 @@ class Conversations:
         locale: str,
         channel_id: int,
         images: Sequence[tuple[str, bytes]] = (),
+        *,
+        parent_id: int | None = None,
     ) -> Turn:
+        """The next one of the conversation; `parent_id`: continues that turn instead of the newest."""
         now = time.time()
         values: dict[str, Any] = {
             "conversation_id": conversation.id, "asker_id": asker_id, "asker_name": asker_name[:64], "question": question,
             "state": "running", "locale": locale, "channel_id": channel_id, "created_at": now,
         }  # fmt: skip
+        newest = select(func.max(turns.c.id)).where(turns.c.conversation_id == conversation.id)
         async with self._engine.begin() as connection:
+            if parent_id is None:
+                parent_id = (await connection.execute(newest)).scalar_one_or_none()
+            values["parent_id"] = parent_id
             made = await connection.execute(
                 turns.insert().values(
                     **values,
@@ -190,6 +199,55 @@ class Conversations:
         )
         async with self._engine.connect() as connection:
             return [_turn(row) for row in (await connection.execute(query)).mappings()]
+
+    async def line(self, turn: Turn) -> list[Turn]:
+        """From the beginning of its branch to this turn, without what was deleted."""
+        query = (
+            select(turns)
+            .where(turns.c.conversation_id == turn.conversation_id, turns.c.id < turn.id)
+            .order_by(turns.c.id.desc())
+            .limit(LONGEST_LINE)
+        )
+        async with self._engine.connect() as connection:
+            known = {row["id"]: row for row in (await connection.execute(query)).mappings()}
+        found, parent = [turn], turn.parent_id
+        while parent is not None and parent in known:
+            row = known[parent]
+            parent = row["parent_id"]
+            if row["state"] != "deleted":
+                found.append(_turn(row))
+        return found[::-1]
+
+    async def newest(self, conversation_id: int) -> Turn | None:
+        """The last turn that was not deleted."""
+        query = (
+            select(turns)
+            .where(turns.c.conversation_id == conversation_id, turns.c.state != "deleted")
+            .order_by(turns.c.id.desc())
+            .limit(1)
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return _turn(row) if row else None
+
+    async def active(self, since: float, most: int) -> list[Conversation]:
+        """Those in a place of their own that were used since (epoch seconds), the newest first."""
+        query = (
+            select(conversations)
+            .where(conversations.c.updated_at >= since, conversations.c.kind.in_(("thread", "direct")))
+            .order_by(conversations.c.updated_at.desc())
+            .limit(most)
+        )
+        async with self._engine.connect() as connection:
+            return [_conversation(row) for row in (await connection.execute(query)).mappings()]
+
+    async def set_images(self, turn_id: int, images: Sequence[tuple[str, bytes]]) -> None:
+        """Instead of those it had."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(turn_images).where(turn_images.c.turn_id == turn_id))
+            if images:
+                rows = [{"turn_id": turn_id, "mime": mime, "data": data} for mime, data in images]
+                await connection.execute(turn_images.insert(), rows)
 
     async def images(self, turn_ids: Sequence[int]) -> dict[int, list[tuple[str, bytes]]]:
         found: dict[int, list[tuple[str, bytes]]] = {}

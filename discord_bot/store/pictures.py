@@ -29,8 +29,15 @@ class Pictures:
         self._engine = engine
 
     async def create(
-        self, owner_id: int, guild_id: int | None, channel_id: int, wish: dict[str, Any], locale: str
+        self,
+        owner_id: int,
+        guild_id: int | None,
+        channel_id: int,
+        wish: dict[str, Any],
+        locale: str,
+        beginning: tuple[str, bytes] | None = None,
     ) -> PictureOrder:
+        """`beginning`: MIME and bytes of the picture that it starts from, for the buttons below."""
         values: dict[str, Any] = {
             "owner_id": owner_id,
             "guild_id": guild_id,
@@ -40,7 +47,13 @@ class Pictures:
         }
         async with self._engine.begin() as connection:
             made = await connection.execute(
-                pictures.insert().values(**values, wish=json.dumps(wish), created_at=time.time())
+                pictures.insert().values(
+                    **values,
+                    wish=json.dumps(wish),
+                    created_at=time.time(),
+                    input_mime=beginning[0] if beginning else None,
+                    input_data=beginning[1] if beginning else None,
+                )
             )
         return PictureOrder(id=row_id(made), message_id=None, wish=wish, **values)
 
@@ -52,12 +65,20 @@ class Pictures:
         found = await self._select(pictures.c.id == order_id)
         return found[0] if found else None
 
+    async def beginning(self, order_id: int) -> tuple[str, bytes] | None:
+        """The picture that it started from."""
+        query = select(pictures.c.input_mime, pictures.c.input_data).where(pictures.c.id == order_id)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return (row.input_mime, row.input_data) if row is not None and row.input_data is not None else None
+
     async def running(self) -> list[PictureOrder]:
         return await self._select(pictures.c.state == "running")
 
     async def _select(self, condition: Any) -> list[PictureOrder]:
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(select(pictures).where(condition))).mappings()
+            columns = [pictures.c[name] for name in PictureOrder.__dataclass_fields__]
+            rows = (await connection.execute(select(*columns).where(condition))).mappings()
             return [
                 PictureOrder(
                     **{

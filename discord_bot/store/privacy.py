@@ -31,7 +31,10 @@ class Privacy:
         found: dict[str, Any] = {}
         async with self._engine.connect() as connection:
             for table, column in PERSONAL.items():
-                rows = (await connection.execute(select(table).where(column == user_id))).mappings()
+                told = [
+                    one for one in table.c if one is not pictures.c.input_data
+                ]  # pictures are told by kind and size
+                rows = (await connection.execute(select(*told).where(column == user_id))).mappings()
                 found[table.name] = [dict(row) for row in rows]
             sent = select(turn_images.c.turn_id, turn_images.c.mime, func.length(turn_images.c.data).label("bytes"))
             mine = turn_images.c.turn_id.in_(select(turns.c.id).where(turns.c.asker_id == user_id))

@@ -39,12 +39,15 @@ turns = Table(
     Column("answer", Text, nullable=False, default=""),
     Column("former", Text, nullable=False, default="[]"),  # former answers, as JSON
     Column("reasoning", Text, nullable=False, default=""),
-    Column("state", String(16), nullable=False, index=True),  # running, done, stopped, failed, interrupted, deleted
+    Column(
+        "state", String(16), nullable=False, index=True
+    ),  # running, done, stopped, failed, interrupted, missed, deleted
     Column("deployment", String(200), nullable=False, default=""),
     Column("locale", String(16), nullable=False, default="en"),
     Column("channel_id", BigInteger, nullable=False, index=True),
     Column("message_ids", Text, nullable=False, default="[]"),  # the answer's messages in their order, as JSON
     Column("created_at", Float, nullable=False),
+    Column("parent_id", BigInteger),  # the turn that this one continues
 )
 
 turn_images = Table(
@@ -68,6 +71,8 @@ pictures = Table(
     Column("state", String(16), nullable=False),  # running, done, failed, cancelled, interrupted
     Column("locale", String(16), nullable=False, default="en"),
     Column("created_at", Float, nullable=False, index=True),
+    Column("input_mime", String(32)),  # the picture that it began from, if any
+    Column("input_data", LargeBinary),
 )
 
 settings = Table(

@@ -1,11 +1,12 @@
 """Who may ask now, and when else. Pure, but for the counts that stand in a real store."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from antiphon.config.model import BotQuotas
-from discord_bot.quotas import Gate, decide, limits_of, next_day, next_hour
+from discord_bot.quotas import Gate, bounded_limit, decide, limits_of, next_day, next_hour
 from discord_bot.store.database import open_store
 from discord_bot.store.usage import Used
 
@@ -50,6 +51,22 @@ def test_a_server_sets_its_own_limits() -> None:
     assert mine.user_requests_per_hour == BotQuotas().user_requests_per_hour
 
 
+@pytest.mark.parametrize(("wanted", "highest", "holds"), [(5, 9, 5), (20, 9, 9), (0, 9, 9), (5, 0, 5), (0, 0, 0)])
+def test_no_server_allows_more_than_whoever_runs_the_bot(wanted: int, highest: int, holds: int) -> None:
+    assert bounded_limit(wanted, highest) == holds
+
+
+async def test_of_several_who_ask_at_once_only_so_many_are_let_in_and_one_place_counts_once(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}")
+    try:
+        gate = Gate(BotQuotas(user_concurrent=2), store)
+        asked = await asyncio.gather(*(gate.check(1, None, {}, place=place) for place in (1, 1, 2, 3)))
+        assert [one is None for one in asked] == [True, True, True, False]
+        assert await gate.check(1, None, {}, place=3, queued=True) is None
+    finally:
+        await store.close()
+
+
 async def test_the_gate_counts_what_runs_and_what_was_used(tmp_path: Path) -> None:
     store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}")
     try:
@@ -65,6 +82,8 @@ async def test_the_gate_counts_what_runs_and_what_was_used(tmp_path: Path) -> No
         used = await gate.check(1, 7, {})
         assert used is not None
         assert used.key == "limit-user-hour"
-        assert await gate.check(1, 7, {"user_requests_per_hour": 3}) is None
+        assert await gate.check(3, 7, {"user_requests_per_hour": 1}) is None
+        await store.usage.add(7, 3, requests=1)
+        assert await gate.check(3, 7, {"user_requests_per_hour": 1}) is not None
     finally:
         await store.close()

@@ -7,9 +7,11 @@ import discord
 import structlog
 
 from discord_bot.features.chat import buttons
-from discord_bot.features.chat.addressing import without_mention
 from discord_bot.features.chat.answer import Answer
+from discord_bot.features.chat.places import PASSING
+from discord_bot.features.chat.question import compose
 from discord_bot.i18n import t
+from discord_bot.interactions import asker
 from discord_bot.rendering.view import Look, contents
 from discord_bot.store.conversations import Turn
 
@@ -18,63 +20,93 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 RECENT_MESSAGES = 25
+LAST_WORDS = 10.0  # seconds that running answers have to say that they end
 
 
 class Aftermath:
     def __init__(self, bot: "AntiphonBot") -> None:
         self._bot, self._chat = bot, bot.chat
 
+    # --- edits ---------------------------------------------------------------------------------------
+
     async def on_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """The last question was changed: it is answered again, in place."""
-        turn = await self._bot.store.conversations.by_message(payload.channel_id, payload.message_id)
-        text = payload.data.get("content")
-        if (
-            turn is None
-            or payload.message_id not in turn.question_ids
-            or not text
-            or "edited_timestamp" not in payload.data
-            or not payload.data["edited_timestamp"]
-        ):
+        """The last question was changed: it is answered again, in place. An older one changes only the context."""
+        message, store = payload.message, self._bot.store.conversations
+        # Discord also sends this for previews of links and for threads on a message.
+        if message.author.id == self._chat.me or not payload.data.get("edited_timestamp"):
             return
-        question = without_mention(text, self._bot.user.id if self._bot.user else 0)
-        if question == turn.question or len(turn.question_ids) != 1:
+        if self._chat.replace(message):
             return
-        conversation = await self._bot.store.conversations.get(turn.conversation_id)
-        newest = (await self._bot.store.conversations.history(turn.conversation_id))[-1:]
+        turn = await store.by_message(payload.channel_id, payload.message_id)
+        if turn is None or payload.message_id not in turn.question_ids:
+            return
+        channel: Any = self._bot.get_channel(turn.channel_id) or await self._bot.fetch_channel(turn.channel_id)
+        question = await compose(await self._messages(channel, turn, message), self._chat.me, turn.locale)
+        if question.text == turn.question or not question:
+            return
+        newest = await store.newest(turn.conversation_id)
+        is_last = newest is not None and newest.id == turn.id
         running = self._chat.answers.get(turn.id)
         if running is not None:
-            running.stop("", "deleted")
-            await running.done.wait()
-        turn.question, turn.state = question, "done"
+            await running.abandon("done")
+            turn = await store.turn(turn.id) or turn
+        turn.question = question.text
+        await store.set_images(turn.id, question.images)
         await self._chat.save(turn)
-        if conversation is None or not newest or newest[0].id != turn.id:
-            return  # an older question: only the context of the next answer changes
-        channel: Any = self._bot.get_channel(turn.channel_id) or await self._bot.fetch_channel(turn.channel_id)
-        turn.state, turn.former = "running", [*turn.former, turn.answer] if turn.answer else turn.former
-        turn.answer = ""
-        await self._chat.save(turn)
-        await self._chat.run(Answer(self._bot, conversation, turn, channel, known=turn.message_ids))
+        if is_last:
+            await self._answer_again(turn, message, channel, question.notices)
+
+    async def _messages(self, channel: Any, turn: Turn, changed: discord.Message) -> list[discord.Message]:
+        """All messages of the question; one that is gone is no part of it any more."""
+        found = []
+        for number in turn.question_ids:
+            try:
+                found.append(changed if number == changed.id else await channel.fetch_message(number))
+            except discord.HTTPException:
+                log.info("a part of a question is gone")
+        return found
+
+    async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, notices: list[str]) -> None:
+        conversation = await self._bot.store.conversations.get(turn.conversation_id)
+        if conversation is None or self._chat.closing or not self._chat.claim(turn.id):
+            return
+        try:
+            who = asker(message.author, conversation.guild_id, channel.id, channel)
+            if await self._bot.admission.refusal(who, turn.locale, place=channel.id):
+                return  # the former answer stays; whoever edits on and on is not told on and on
+            turn.former = [*turn.former, turn.answer] if turn.answer else turn.former
+            turn.answer, turn.state = "", "running"
+            await self._chat.save(turn)
+            await self._chat.run(
+                Answer(self._bot, conversation, turn, channel, known=turn.message_ids, notices=notices)
+            )
+        finally:
+            self._chat.release(turn.id)
+
+    # --- deletions -------------------------------------------------------------------------------------
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
         """A deleted question takes its answer along; a deleted answer ends it."""
+        store = self._bot.store.conversations
         for message_id in message_ids:
             self._chat.forget(message_id)
-            turn = await self._bot.store.conversations.by_message(channel_id, message_id)
+            turn = await store.by_message(channel_id, message_id)
             if turn is None or turn.state == "deleted":
                 continue
             running = self._chat.answers.get(turn.id)
             if running is not None:
-                running.stop("", "deleted")
-                await running.done.wait()
-                turn = await self._bot.store.conversations.turn(turn.id) or turn
+                await running.abandon("deleted")
+                turn = await store.turn(turn.id) or turn
             asked = message_id in turn.question_ids
+            if not asked and message_id not in turn.message_ids[-1:] and running is None:
+                continue  # one piece of a long answer; the rest still stands
             turn.state = "deleted"
             await self._chat.save(turn)
             if asked:
                 await self._delete(channel_id, turn.message_ids)
 
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
-        channel: Any = self._bot.get_partial_messageable(channel_id)
+        channel = self._bot.get_partial_messageable(channel_id)
         for message_id in message_ids:
             try:
                 await channel.get_partial_message(message_id).delete()
@@ -83,18 +115,19 @@ class Aftermath:
 
     async def on_thread_gone(self, channel_id: int) -> None:
         for answer in [one for one in self._chat.answers.values() if one.turn.channel_id == channel_id]:
-            answer.stop("", "deleted")
+            await answer.abandon("deleted")
         await self._bot.store.privacy.erase_place(channel_id)
 
     # --- restarts ----------------------------------------------------------------------------------
 
     async def interrupt_all(self) -> None:
-        """The process ends: every running answer says so."""
+        """The process ends: every running answer says so, and none begins."""
+        self._chat.closing = True
         running = list(self._chat.answers.values())
         for answer in running:
             answer.stop(t(answer.turn.locale, "state-restart"), "interrupted")
         if running:
-            await asyncio.wait([asyncio.ensure_future(answer.done.wait()) for answer in running], timeout=10)
+            await asyncio.wait([asyncio.ensure_future(answer.done.wait()) for answer in running], timeout=LAST_WORDS)
 
     async def recover(self) -> None:
         """After a crash: what stands unfinished in Discord gets an honest end."""
@@ -104,41 +137,43 @@ class Aftermath:
             turn.state = "interrupted"
             await self._chat.save(turn)
             conversation = await self._bot.store.conversations.get(turn.conversation_id)
-            if conversation is None or conversation.kind == "private":
+            if conversation is None or conversation.kind in PASSING:
                 continue
             await self._mark_interrupted(turn)
 
-    @staticmethod
-    async def _last_message(channel: Any, turn: Turn) -> discord.Message | None:
-        """The newest message of the answer. A crash may have come before its id was kept: then its button tells."""
-        known: discord.Message | None = None
-        if turn.message_ids:
-            known = await channel.fetch_message(turn.message_ids[-1])
-        mark = f"turn:1:stop:{turn.id}"
+    async def _standing(self, channel: Any, turn: Turn) -> list[discord.Message]:
+        """The messages of the answer. A crash may have come before the newest one's id was kept: then its button tells."""
+        mark, found = f"turn:1:stop:{turn.id}", []
         async for message in channel.history(limit=RECENT_MESSAGES):
             ids = [
                 getattr(item, "custom_id", "") for row in message.components for item in getattr(row, "children", ())
             ]
-            if mark in ids:
-                return message  # type: ignore[no-any-return] # the channel is one of several kinds
-        return known
+            if message.id in turn.message_ids or mark in ids:
+                found.append(message)
+        return found[::-1]
 
     async def _mark_interrupted(self, turn: Turn) -> None:
-        channel: Any = self._bot.get_partial_messageable(turn.channel_id)
-        offer = buttons.Offer(resume=bool(turn.answer), regenerate=True)
+        channel: Any = self._bot.get_channel(turn.channel_id) or self._bot.get_partial_messageable(turn.channel_id)
         line = t(turn.locale, "state-restart")
         try:
-            message = await self._last_message(channel, turn)
-            if message is not None:
-                cursor = t(turn.locale, "cursor")
-                text = message.content.partition(cursor)[0].rstrip()
-                text = "" if text.startswith("-# ") else text
-                await message.edit(content=f"{text}\n-# {line}".strip(), view=buttons.ended(turn, offer), suppress=True)
+            standing = await self._standing(channel, turn)
+            # What was shown is all that is left of the half answer; it can be continued from there.
+            texts = [_shown(message.content, t(turn.locale, "cursor")) for message in standing]
+            turn.answer = turn.answer or "\n".join(filter(None, texts))
+            view = buttons.ended(turn, buttons.Offer(resume=bool(turn.answer), regenerate=True))
+            if standing:
+                content = f"{texts[-1]}\n-# {line}".strip()
+                await standing[-1].edit(content=content, view=view, suppress=True)
             else:
                 look = Look(line=line, live=False)
-                message = await channel.send(contents(look, turn.locale)[-1], view=buttons.ended(turn, offer))
-            if message.id not in turn.message_ids:
-                turn.message_ids = [*turn.message_ids, message.id]
-                await self._chat.save(turn)
+                standing = [await channel.send(contents(look, turn.locale)[-1], view=view)]
+            turn.message_ids = [*turn.message_ids, *(one.id for one in standing if one.id not in turn.message_ids)]
+            await self._chat.save(turn)
         except discord.HTTPException:
             log.info("an interrupted answer could not be marked")
+
+
+def _shown(content: str, cursor: str) -> str:
+    """The answer's own words in a message that was still growing."""
+    text = content.partition(cursor)[0].rstrip()
+    return "" if text.startswith("-# ") else text

@@ -21,6 +21,7 @@ class Offer:
     reasoning: bool = False
     file: bool = False
     share: bool = False
+    reply: bool = False
 
 
 LABELS = {
@@ -31,11 +32,15 @@ LABELS = {
     "reasoning": "button-reasoning",
     "file": "button-file",
     "share": "button-share",
+    "reply": "button-reply",
+    "answer": "button-answer-now",
 }
+IN_PLACE = ("retry", "resume", "regenerate", "reply", "reasoning", "file")
 STYLES = {
     "stop": discord.ButtonStyle.danger,
     "retry": discord.ButtonStyle.primary,
     "resume": discord.ButtonStyle.primary,
+    "answer": discord.ButtonStyle.primary,
 }
 
 
@@ -44,12 +49,15 @@ class TurnButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"turn
         self.action, self.turn_id = action, turn_id
         style = STYLES.get(action, discord.ButtonStyle.secondary)
         super().__init__(
-            discord.ui.Button(label=t(locale, LABELS[action]), style=style, custom_id=f"turn:1:{action}:{turn_id}")
+            discord.ui.Button(
+                label=t(locale, LABELS.get(action, "button-stop")), style=style, custom_id=f"turn:1:{action}:{turn_id}"
+            )
         )
 
     @classmethod
     async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature
-        action = match["action"] if match["action"] in LABELS else "stop"
+        # Of a version that is not ours: what it asks for is not known any more.
+        action = match["action"] if match["action"] in LABELS else "stale"
         return cls(action, int(match["turn"]))
 
     async def callback(self, interaction: Any) -> None:
@@ -69,14 +77,15 @@ def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View | None:
     return view
 
 
-def live(turn: Turn, *, private: bool = False) -> discord.ui.View | None:
-    del private
+def live(turn: Turn) -> discord.ui.View | None:
     return view_of(TurnButton("stop", turn.id, turn.locale))
 
 
-def ended(turn: Turn, offer: Offer, *, private: bool = False) -> discord.ui.View | None:
-    if private:
-        chosen = ["share"] if offer.share and turn.answer else []
-    else:
-        chosen = [name for name in ("retry", "resume", "regenerate", "reasoning", "file") if getattr(offer, name)]
-    return view_of(*(TurnButton(name, turn.id, turn.locale) for name in chosen))
+def ended(turn: Turn, offer: Offer, *, passing: bool = False) -> discord.ui.View | None:
+    """`passing`: the answer lives in an interaction; nothing below it can be continued or written over later."""
+    names = ("retry", "regenerate", "share") if passing else IN_PLACE
+    return view_of(*(TurnButton(name, turn.id, turn.locale) for name in names if getattr(offer, name)))
+
+
+def offline(turn: Turn) -> discord.ui.View | None:
+    return view_of(TurnButton("answer", turn.id, turn.locale))

@@ -3,14 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 import discord
+import structlog
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, command, words
+from discord_bot.features.chat.places import PASSING
+from discord_bot.features.chat.starting import Asked, start
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, private
 
 if TYPE_CHECKING:
     from discord_bot.bot import AntiphonBot
+
+log = structlog.get_logger(__name__)
 
 
 def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
@@ -39,13 +44,14 @@ def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any
     ) -> None:
         if model and not await known_model(bot, interaction, model):
             return
-        await bot.chat.command(interaction, prompt, attachment, model, persona, hidden=hidden)
+        given = (attachment,) if attachment else ()
+        await start(bot.chat, interaction, Asked(prompt, given, model, persona, hidden))
 
     @EVERYWHERE
     async def close(interaction: discord.Interaction[Any]) -> None:
         locale = interaction.locale.value
         conversation = await bot.store.conversations.find(interaction.channel_id or 0)
-        if conversation is None or conversation.kind == "private":
+        if conversation is None or conversation.kind in PASSING:
             await private(interaction, t(locale, "not-a-conversation"))
             return
         moderator = interaction.permissions.manage_threads if interaction.guild_id else True
@@ -55,7 +61,10 @@ def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any
         await bot.store.conversations.change(conversation.id, closed=True)
         await interaction.response.send_message(t(locale, "closed"))
         if isinstance(interaction.channel, discord.Thread):
-            await interaction.channel.edit(archived=True)
+            try:
+                await interaction.channel.edit(archived=True)
+            except discord.HTTPException:
+                log.info("a thread could not be archived")
 
     made = command("chat", chat)
 

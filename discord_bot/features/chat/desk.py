@@ -15,16 +15,20 @@ Handle = Callable[[list[discord.Message]], Awaitable[None]]
 
 
 class Desk:
-    """Ends by itself when nothing is left to answer; `is_idle` tells when it may be forgotten."""
+    """Ends by itself when nothing is left to answer; `is_idle` tells when it may be forgotten.
 
-    def __init__(self, handle: Handle) -> None:
-        self._handle = handle
+    `line` is held by whatever answers in the conversation at the moment, by command, button or message.
+    """
+
+    def __init__(self, handle: Handle, line: asyncio.Lock) -> None:
+        self._handle, self._line = handle, line
         self._pending: list[discord.Message] = []
         self._marked: set[int] = set()
         self._arrived = asyncio.Event()
         self._typing_until = 0.0
         self._task: asyncio.Task[None] | None = None
         self._answering = False
+        self._reactions: set[asyncio.Task[None]] = set()  # so that they are not collected while they run
 
     @property
     def is_idle(self) -> bool:
@@ -45,12 +49,21 @@ class Desk:
         self._pending = [one for one in self._pending if one.id != message_id]
         return len(self._pending) < before
 
+    def replace(self, message: discord.Message) -> bool:
+        """A waiting message was edited: what it says now is what is asked."""
+        for number, one in enumerate(self._pending):
+            if one.id == message.id:
+                self._pending[number] = message
+                return True
+        return False
+
     def typing(self) -> None:
         self._typing_until = asyncio.get_running_loop().time() + MERGE
 
     async def _work(self) -> None:
         while self._pending:
             await self._gather()
+            await self._until_free()
             # Their events may have overtaken each other on the way here; ids are in the order of writing.
             together, self._pending = sorted(self._pending, key=lambda one: one.id), []
             for message in together:
@@ -65,6 +78,17 @@ class Desk:
                     # One question that fails must not end the conversation.
                     log.exception("a question could not be answered")
                 self._answering = False
+
+    async def _until_free(self) -> None:
+        """What is written until the present answer stands belongs to the same question."""
+        if not self._line.locked():
+            return
+        self._answering = True
+        for message in self._pending:
+            self._marked.add(message.id)
+            self._react(message, add=True)
+        async with self._line:
+            self._answering = False
 
     async def _gather(self) -> None:
         """Until nobody has written or typed for a moment."""
@@ -92,5 +116,3 @@ class Desk:
         task = asyncio.create_task(react())
         self._reactions.add(task)
         task.add_done_callback(self._reactions.discard)
-
-    _reactions: "set[asyncio.Task[None]]" = set()  # noqa: RUF012 - only so that they are not collected while they run

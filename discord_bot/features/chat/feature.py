@@ -1,25 +1,25 @@
-"""Conversations: commands, threads, mentions, replies, direct messages; and what happens to them."""
+"""Conversations: for whom a message is, where it is answered, and what runs at the moment."""
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import discord
 import structlog
 
-from antiphon.errors import AntiphonError
-from discord_bot.access import may_control, refusal
-from discord_bot.conversation.attachments import read
-from discord_bot.conversation.title import clean_title, thread_name
+from discord_bot.access import may_control
+from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import For, Seen, judge, opening_mention, says_something, without_mention
-from discord_bot.features.chat.answer import Answer
+from discord_bot.features.chat.answer import Answer, Tell
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
-from discord_bot.features.chat.places import FollowupChannel, announcement, thread_on
+from discord_bot.features.chat.naming import give_title
+from discord_bot.features.chat.places import PASSING, thread_on
+from discord_bot.features.chat.question import Question, compose
 from discord_bot.features.chat.turn_buttons import press
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker, asker_of, private
-from discord_bot.problems import countdown_at
-from discord_bot.quotas import Denied
 from discord_bot.scope import scope_of
 from discord_bot.store.conversations import Conversation, Turn
 
@@ -28,353 +28,297 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
-TITLE_PROMPT = "Write a title of three to six words for this question, in its language, without quotes:\n\n"
+MESSAGES = (discord.MessageType.default, discord.MessageType.reply)
+REMEMBERED = 2_000  # messages, so that one that Discord tells twice is answered once
 
 
 class ChatFeature:
     def __init__(self, bot: "AntiphonBot") -> None:
-        self._bot = bot
+        self.bot = bot
         self.answers: dict[int, Answer] = {}  # running ones, by turn
+        self.closing = False
         self._desks: dict[int, Desk] = {}
+        self._lines = WeakValueDictionary[int, asyncio.Lock]()
+        self._claimed: set[int] = set()
         self._guard = LoopGuard()
+        self._heard: dict[int, None] = {}
 
-    # --- /chat ---------------------------------------------------------------------------------
-
-    async def command(
-        self,
-        interaction: BotInteraction,
-        prompt: str,
-        attachment: discord.Attachment | None,
-        model: str | None,
-        persona: str | None,
-        *,
-        hidden: bool,
-    ) -> None:
-        locale = interaction.locale.value
-        denied = await self.denied(asker_of(interaction), locale)
-        if denied:
-            await private(interaction, denied)
-            return
-        if not says_something(prompt):
-            await private(interaction, t(locale, "image-empty-prompt"))
-            return
-        if hidden or not isinstance(interaction.channel, discord.TextChannel):
-            await self._answer_in_place(interaction, prompt, attachment, model, persona, hidden=hidden)
-            return
-        await interaction.response.send_message(
-            announcement(interaction.user.display_name, prompt), suppress_embeds=True
-        )
-        message = await interaction.channel.fetch_message((await interaction.original_response()).id)
-        scope = await scope_of(self._bot.store, interaction.guild_id, interaction.channel.id, interaction.user.id)
-        thread = await thread_on(message, prompt, int(scope.get("archive_hours", 24)))
-        if thread is None:
-            await private(interaction, t(locale, "no-threads"))
-        place: Any = thread or interaction.channel
-        title = thread_name(prompt) if thread else ""
-        conversation = await self._bot.store.conversations.create(
-            thread.id if thread else message.id,
-            place.id,
-            interaction.guild_id,
-            interaction.user.id,
-            "thread" if thread else "chain",
-            model=model,
-            persona=persona,
-            title=title,
-        )
-        reference = None if thread else message.to_reference(fail_if_not_exists=False)
-        given = await read([attachment] if attachment else [], locale)
-        turn = await self._add_turn(
-            conversation, interaction.user, "\n\n".join((prompt, *given.texts)), [], locale, place.id, given.images
-        )
-        answer = Answer(self._bot, conversation, turn, place, reply_to=reference, notices=given.notices)
-        await self.run(answer)
-
-    async def _answer_in_place(
-        self,
-        interaction: BotInteraction,
-        prompt: str,
-        attachment: discord.Attachment | None,
-        model: str | None,
-        persona: str | None,
-        *,
-        hidden: bool,
-    ) -> None:
-        """Where there are no threads, or only the person shall see it."""
-        await interaction.response.defer(ephemeral=hidden, thinking=True)
-        locale = interaction.locale.value
-        given = await read([attachment] if attachment else [], locale)
-        await self.answer_privately(
-            interaction,
-            "\n\n".join((prompt, *given.texts)),
-            given.images,
-            model=model,
-            persona=persona,
-            hidden=hidden,
-            notices=given.notices,
-        )
-
-    async def answer_privately(
-        self,
-        interaction: BotInteraction,
-        question: str,
-        images: list[tuple[str, bytes]],
-        *,
-        model: str | None = None,
-        persona: str | None = None,
-        hidden: bool = True,
-        notices: list[str] | None = None,
-    ) -> None:
-        """One answer in an interaction that was deferred; it is no conversation that goes on."""
-        channel_id = interaction.channel_id or interaction.id
-        conversation = await self._bot.store.conversations.create(
-            interaction.id,
-            channel_id,
-            interaction.guild_id,
-            interaction.user.id,
-            "private",
-            model=model,
-            persona=persona,
-        )
-        turn = await self._add_turn(
-            conversation, interaction.user, question, [], interaction.locale.value, channel_id, images
-        )
-        channel: Any = FollowupChannel(interaction, ephemeral=hidden)
-        await self.run(Answer(self._bot, conversation, turn, channel, notices=notices, private=True))
+    @property
+    def me(self) -> int:
+        return self.bot.user.id if self.bot.user else 0
 
     # --- messages ----------------------------------------------------------------------------------
 
     async def on_message(self, message: discord.Message) -> None:
-        me = self._bot.user
-        if me is None or message.author.id == me.id:
+        """Also for those that were missed; each is answered once."""
+        if message.author.id == self.me or not self._hears(message.id):
             return
-        whom = judge(await self._see(message, me))
+        whom = judge(await self._see(message), leave_people_alone=await self._leaves_people_alone(message))
         if whom in (For.NOBODY, For.AWAY):
             return
         locale = await self._locale(message)
-        denied = await self._denied_message(message, locale)
-        if denied:
+        denied = await self._denied(message, locale)
+        if denied is not None:
             await self._refuse(message, denied)
             return
         conversation = await self._conversation(whom, message)
-        if conversation is None:
-            return
-        desk = self._desks.get(conversation.place_id)
+        if conversation is not None:
+            self._desk(conversation.place_id).add(message)
+
+    def _hears(self, message_id: int) -> bool:
+        if message_id in self._heard:
+            return False
+        self._heard[message_id] = None
+        if len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+        return True
+
+    def _desk(self, place_id: int) -> Desk:
+        desk = self._desks.get(place_id)
         if desk is None or desk.is_idle:
             self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
-            desk = self._desks[conversation.place_id] = Desk(
-                lambda messages: self._answer_messages(conversation.place_id, messages)
+            desk = self._desks[place_id] = Desk(
+                lambda messages: self._answer_messages(place_id, messages), self._line(place_id)
             )
-        desk.add(message)
+        return desk
 
-    async def _see(self, message: discord.Message, me: discord.ClientUser) -> Seen:
+    async def _see(self, message: discord.Message) -> Seen:
         resolved = message.reference.resolved if message.reference else None
         replied = resolved.author.id if isinstance(resolved, discord.Message) else None
         opening = opening_mention(message.content)
-        own = (
-            not isinstance(message.channel, discord.TextChannel | discord.DMChannel)
-            and await self._bot.store.conversations.find(message.channel.id) is not None
-        )
+        mentioned = any(user.id == self.me for user in message.mentions) and opening in (None, self.me)
         return Seen(
-            by_machine=message.author.bot or message.webhook_id is not None or message.type.value not in (0, 19),
+            by_machine=message.author.bot or message.webhook_id is not None or message.type not in MESSAGES,
             direct=message.guild is None,
-            own_thread=own,
-            mentions_me=(any(user.id == me.id for user in message.mentions) and opening in (None, me.id))
-            or opening == me.id,
-            opens_with_other=opening is not None and opening != me.id,
-            replies_to_me=replied == me.id,
-            replies_to_other=replied is not None and replied != me.id,
+            own_thread=await self._is_own(message.channel),
+            mentions_me=mentioned or opening == self.me,
+            opens_with_other=opening is not None and opening != self.me,
+            replies_to_me=replied == self.me,
+            replies_to_other=replied is not None and replied != self.me,
             readable=says_something(message.content) or bool(message.attachments),
         )
 
+    async def _is_own(self, channel: Any) -> bool:
+        if not isinstance(channel, discord.Thread):
+            return False
+        # A thread that the bot made is its own even when nothing of it is stored any more.
+        return channel.owner_id == self.me or await self.bot.store.conversations.find(channel.id) is not None
+
+    async def _leaves_people_alone(self, message: discord.Message) -> bool:
+        if message.guild is None:
+            return True
+        return bool((await self.bot.store.settings.all("guild", message.guild.id)).get("leave_people_alone", True))
+
     async def _locale(self, message: discord.Message) -> str:
-        known = await self._bot.store.settings.all("user", message.author.id)
+        known = await self.bot.store.settings.all("user", message.author.id)
         return str(known.get("locale") or (message.guild.preferred_locale.value if message.guild else "en"))
 
-    async def _denied_message(self, message: discord.Message, locale: str) -> str | None:
-        if not self._guard.allows(message.channel.id, message.author.id, time.monotonic()):
-            return t(locale, "limit-loop")
-        who = asker(message.author, message.guild.id if message.guild else None, message.channel.id, message.channel)
-        return await self.denied(who, locale, queued=message.channel.id in self._desks)
-
-    async def denied(self, who: Any, locale: str, *, queued: bool = False) -> str | None:
-        """The sentence that refuses, or None. `queued`: an answer of the same conversation runs, which counts for nothing."""
-        scope = await scope_of(self._bot.store, who.guild, who.parent or who.channel, who.user)
-        key = refusal(who, scope.guild.get("channels", ()), scope.guild.get("roles", ()))
-        if key:
-            self._bot.metrics.refused(key)
-            return t(locale, key)
-        found = await self._bot.gate.check(who.user, who.guild, scope.guild)
-        if found is None or (queued and found.key == "limit-concurrent"):
-            return None
-        self._bot.metrics.refused(found.key)
-        return sentence(found, locale)
+    async def _denied(self, message: discord.Message, locale: str) -> str | None:
+        """The refusal; empty when it was said already."""
+        channel = message.channel
+        if not self._guard.allows(channel.id, message.author.id, now := time.monotonic()):
+            return t(locale, "limit-loop") if self._guard.tells(channel.id, message.author.id, now) else ""
+        who = asker(message.author, message.guild.id if message.guild else None, channel.id, channel)
+        desk = self._desks.get(channel.id)
+        return await self.bot.admission.refusal(
+            who, locale, place=channel.id, queued=desk is not None and not desk.is_idle
+        )
 
     async def _refuse(self, message: discord.Message, text: str) -> None:
         """A message cannot be answered privately; the refusal goes away by itself."""
         try:
-            await message.reply(text, mention_author=False, delete_after=REFUSAL_SHOWN, silent=True)
+            if text:
+                await message.reply(text, mention_author=False, delete_after=REFUSAL_SHOWN, silent=True)
         except discord.HTTPException:
             log.info("a refusal could not be told")
 
     async def _conversation(self, whom: For, message: discord.Message) -> Conversation | None:
-        store = self._bot.store.conversations
-        guild_id = message.guild.id if message.guild else None
-        match whom:
-            case For.THREAD:
-                return await store.find(message.channel.id)
-            case For.DIRECT:
-                found = await store.find(message.channel.id)
-                return found or await store.create(
-                    message.channel.id, message.channel.id, None, message.author.id, "direct", model=None, persona=None
-                )
-            case For.CHAIN:
-                turn = (
-                    await store.by_message(message.channel.id, message.reference.message_id or 0)
-                    if message.reference
-                    else None
-                )
-                if (
-                    turn is not None
-                    and (known := await store.get(turn.conversation_id)) is not None
-                    and known.kind != "private"
-                ):
-                    return known
-        scope = await scope_of(self._bot.store, guild_id, message.channel.id, message.author.id)
-        thread = await thread_on(message, self._question(message), int(scope.get("archive_hours", 24)))
+        store, channel, guild = self.bot.store.conversations, message.channel, message.guild
+        guild_id, author = guild.id if guild else None, message.author.id
+        if whom in (For.THREAD, For.DIRECT):
+            kind = "thread" if whom is For.THREAD else "direct"
+            found = await store.find(channel.id)
+            return found or await store.create(channel.id, channel.id, guild_id, author, kind, model=None, persona=None)
+        if whom is For.CHAIN and message.reference is not None:
+            turn = await store.by_message(channel.id, message.reference.message_id or 0)
+            known = await store.get(turn.conversation_id) if turn is not None else None
+            if known is not None and known.kind not in PASSING:
+                return known
+        scope = await scope_of(self.bot.store, guild_id, channel.id, author)
+        question = without_mention(message.content, self.me)
+        thread = await thread_on(message, question, scope) if scope.get("threads", True) else None
         if thread is not None:
-            title = thread_name(self._question(message))
             return await store.create(
-                thread.id, thread.id, guild_id, message.author.id, "thread", model=None, persona=None, title=title
+                thread.id, thread.id, guild_id, author, "thread", model=None, persona=None, title=thread_name(question)
             )
-        return await store.create(
-            message.id, message.channel.id, guild_id, message.author.id, "chain", model=None, persona=None
-        )
-
-    def _question(self, message: discord.Message) -> str:
-        return without_mention(message.content, self._bot.user.id if self._bot.user else 0)
+        return await store.create(message.id, channel.id, guild_id, author, "chain", model=None, persona=None)
 
     async def _answer_messages(self, place_id: int, messages: list[discord.Message]) -> None:
         """One question made of the messages that came together."""
-        conversation = await self._bot.store.conversations.find(place_id)
+        if self.closing:
+            return  # the next start finds them
+        conversation = await self.bot.store.conversations.find(place_id)
         if conversation is None:
             return
-        first, last = messages[0], messages[-1]
+        last = messages[-1]
         locale = await self._locale(last)
-        given = await read([one for message in messages for one in message.attachments], locale)
-        about = self._quoted(first)
-        question = "\n\n".join(
-            text for text in (*about, *(self._question(message) for message in messages), *given.texts) if text
-        )
-        if not question and not given.images:
-            return
         channel: Any = last.channel
         if conversation.kind == "thread" and conversation.channel_id != channel.id:
-            channel = self._bot.get_channel(conversation.channel_id) or await self._bot.fetch_channel(
+            channel = self.bot.get_channel(conversation.channel_id) or await self.bot.fetch_channel(
                 conversation.channel_id
             )
-        ids = [message.id for message in messages]
-        turn = await self._add_turn(conversation, last.author, question, ids, locale, channel.id, given.images)
+        question = await compose(messages, self.me, locale)
+        if not question:
+            await self._refuse(last, "\n".join(question.notices) or t(locale, "empty-prompt"))
+            return
+        parent = await self._replied_turn(conversation, messages[0])
+        turn = await self.add_turn(conversation, last.author, question, locale, channel.id, parent=parent)
         reference = last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None
         if conversation.closed:
-            await self._bot.store.conversations.change(conversation.id, closed=False)
-        async with channel.typing():
-            pass  # shown for ten seconds, or until the first text
-        await self.run(Answer(self._bot, conversation, turn, channel, reply_to=reference, notices=given.notices))
+            await self.bot.store.conversations.change(conversation.id, closed=False)
+        tell = _by_message(last.author)
+        await self.run(
+            Answer(self.bot, conversation, turn, channel, reply_to=reference, notices=question.notices, tell=tell)
+        )
 
-    def _quoted(self, message: discord.Message) -> list[str]:
-        """A mention in reply to somebody else's message is about that message."""
-        resolved = message.reference.resolved if message.reference else None
-        if isinstance(resolved, discord.Message) and resolved.author != self._bot.user and resolved.content:
-            return ["> " + resolved.content.replace("\n", "\n> ")]
-        return []
+    async def _replied_turn(self, conversation: Conversation, message: discord.Message) -> int | None:
+        """A reply to an answer continues from that answer, not from the newest one."""
+        if message.reference is None or message.reference.message_id is None:
+            return None
+        turn = await self.bot.store.conversations.by_message(message.channel.id, message.reference.message_id)
+        return turn.id if turn is not None and turn.conversation_id == conversation.id else None
 
-    async def _add_turn(
+    async def add_turn(
         self,
         conversation: Conversation,
         who: Any,
-        question: str,
-        ids: list[int],
+        question: Question,
         locale: str,
         channel_id: int,
-        images: list[tuple[str, bytes]],
+        *,
+        parent: int | None = None,
     ) -> Turn:
-        return await self._bot.store.conversations.add_turn(
-            conversation, who.id, who.display_name, question, ids, locale, channel_id, images
+        return await self.bot.store.conversations.add_turn(
+            conversation,
+            who.id,
+            who.display_name,
+            question.text,
+            question.ids,
+            locale,
+            channel_id,
+            question.images,
+            parent_id=parent,
         )
 
     # --- running ---------------------------------------------------------------------------------
 
     async def run(self, answer: Answer) -> None:
+        """One answer at a time in a conversation; a later one waits."""
+        line = self._line(answer.conversation.place_id)
         self.answers[answer.turn.id] = answer
-        self._bot.metrics.running.inc()
         try:
-            await answer.run()
+            async with line:
+                self.bot.metrics.running.inc()
+                try:
+                    await answer.run()
+                finally:
+                    self.bot.metrics.running.dec()
         finally:
-            self.answers.pop(answer.turn.id, None)
-            self._bot.metrics.running.dec()
+            answer.done.set()
+            if self.answers.get(answer.turn.id) is answer:
+                del self.answers[answer.turn.id]
         if answer.turn.state == "done" and answer.conversation.title:
-            self._bot.spawn(self._name(answer), "title")
+            naming = give_title(self.bot, answer.conversation, answer.asked, answer.turn.asker_id)
+            self.bot.spawn(naming, "title")
+
+    def _line(self, place_id: int) -> asyncio.Lock:
+        return self._lines.setdefault(place_id, asyncio.Lock())
+
+    def is_busy(self, place_id: int) -> bool:
+        return self._line(place_id).locked()
+
+    def claim(self, turn_id: int) -> bool:
+        """For whoever is about to answer the turn again; False: somebody is already."""
+        if turn_id in self._claimed:
+            return False
+        self._claimed.add(turn_id)
+        return True
+
+    def release(self, turn_id: int) -> None:
+        self._claimed.discard(turn_id)
 
     async def save(self, turn: Turn) -> None:
-        await self._bot.store.conversations.save(turn)
+        await self.bot.store.conversations.save(turn)
 
     async def keep(self, answer: Answer) -> None:
-        """The end of a turn. Whoever does not want to be stored leaves only what the buttons need."""
+        """The end of a turn. Of whoever does not want to be stored only what the buttons need is kept."""
         turn = answer.turn
-        mine = await self._bot.store.settings.all("user", turn.asker_id)
+        mine = await self.bot.store.settings.all("user", turn.asker_id)
         if mine.get("no_store"):
             turn.question = turn.answer = turn.reasoning = turn.asker_name = ""
+            turn.former = []
+            await self.bot.store.conversations.set_images(turn.id, [])
         await self.save(turn)
 
-    async def _name(self, answer: Answer) -> None:
-        """Once a thread: a title from the topic, if nobody has renamed it meanwhile. May fail in silence."""
-        conversation = answer.conversation
-        await self._bot.store.conversations.change(conversation.id, title="")
-        former, conversation.title = conversation.title, ""
-        thread = self._bot.get_channel(conversation.place_id)
-        if not isinstance(thread, discord.Thread) or thread.name != former:
-            return
-        stream = self._bot.inference.chat(
-            TITLE_PROMPT + answer.turn.question[:1_000],
-            self._bot.config.bot.chat_model,
-            user_id=str(answer.turn.asker_id),
-            timeout=20,
-        )
+    async def recall(self, turn: Turn) -> bool:
+        """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
+        channel: Any = self.bot.get_channel(turn.channel_id) or self.bot.get_partial_messageable(turn.channel_id)
         try:
-            async for _ in stream:
-                if len(stream.text) > 400:
-                    stream.cancel()
-            title = clean_title(stream.text) if len(stream.text) <= 400 else ""
-            if title and title != former:
-                await thread.edit(name=title)
-        except (AntiphonError, discord.HTTPException, discord.RateLimited):
-            log.info("no title was given")
+            messages = [await channel.fetch_message(one) for one in turn.question_ids]
+        except discord.HTTPException:
+            return False
+        messages = [one for one in messages if one.author.id == turn.asker_id]
+        if not messages:
+            return False
+        question = await compose(messages, self.me, turn.locale)
+        turn.question, turn.asker_name = question.text, messages[-1].author.display_name
+        if question.images:
+            await self.bot.store.conversations.set_images(turn.id, question.images)
+        return bool(question)
+
+    async def first_words(self, interaction: BotInteraction) -> None:
+        """Where questions go to, privately, to whoever asks for the first time."""
+        settings, who = self.bot.store.settings, interaction.user.id
+        if (await settings.all("user", who)).get("told") or interaction.is_expired():
+            return
+        await settings.set("user", who, "told", True)
+        try:
+            await interaction.followup.send(t(interaction.locale.value, "first-words"), ephemeral=True)
+        except discord.HTTPException:
+            log.info("the first words could not be told")
 
     async def on_button(self, interaction: BotInteraction, action: str, turn_id: int) -> None:
-        turn = await self._bot.store.conversations.turn(turn_id)
-        conversation = await self._bot.store.conversations.get(turn.conversation_id) if turn else None
+        turn = await self.bot.store.conversations.turn(turn_id)
+        conversation = await self.bot.store.conversations.get(turn.conversation_id) if turn else None
         if turn is None or conversation is None:
             await private(interaction, t(interaction.locale.value, "stale"))
             return
         moderator = interaction.permissions.manage_messages if interaction.guild_id else False
-        if action != "reasoning" and not may_control(asker_of(interaction), turn.asker_id, moderator=moderator):
+        for_all = action in ("reasoning", "file", "reply") and conversation.kind not in PASSING
+        if not for_all and not may_control(asker_of(interaction), turn.asker_id, moderator=moderator):
             await private(interaction, t(interaction.locale.value, "access-control"))
             return
         await press(self, interaction, action, conversation, turn)
+
+    # --- what people do meanwhile --------------------------------------------------------------------
 
     def forget(self, message_id: int) -> None:
         """A waiting message was deleted."""
         for desk in self._desks.values():
             desk.remove(message_id)
 
+    def replace(self, message: discord.Message) -> bool:
+        """A waiting message was edited. False: it does not wait."""
+        return any(desk.replace(message) for desk in self._desks.values())
+
     def on_typing(self, channel_id: int, user_id: int) -> None:
         desk = self._desks.get(channel_id)
-        if desk is not None and self._bot.user is not None and user_id != self._bot.user.id:
+        if desk is not None and user_id != self.me:
             desk.typing()
 
 
-def sentence(denied: Denied, locale: str) -> str:
-    values = dict(denied.values)
-    if denied.at is not None:
-        values["when"] = countdown_at(denied.at)
-    return t(locale, denied.key, **values)
+def _by_message(who: discord.User | discord.Member) -> Tell:
+    async def tell(text: str) -> None:
+        await who.send(text)
+
+    return tell

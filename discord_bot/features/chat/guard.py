@@ -15,6 +15,7 @@ class LoopGuard:
         self._exchanges, self._window, self._pause = exchanges, window, pause
         self._seen: dict[tuple[int, int], deque[float]] = {}
         self._paused: dict[tuple[int, int], float] = {}
+        self._told: set[tuple[int, int]] = set()
 
     def allows(self, channel: int, account: int, now: float) -> bool:
         """Count one exchange. False: too many; the pair is left alone for a minute."""
@@ -22,6 +23,7 @@ class LoopGuard:
         if now < self._paused.get(key, now):
             return False
         self._paused.pop(key, None)
+        self._told.discard(key)
         times = self._seen.setdefault(key, deque())
         while times and times[0] <= now - self._window:
             times.popleft()
@@ -34,8 +36,16 @@ class LoopGuard:
             return False
         return True
 
+    def tells(self, channel: int, account: int, now: float) -> bool:
+        """Whether the pause is to be said now: once, or saying it would keep the loop alive."""
+        key = (channel, account)
+        first = key not in self._told and now < self._paused.get(key, now)
+        self._told.add(key)
+        return first
+
     def _forget(self, now: float) -> None:
         for key in [key for key, times in self._seen.items() if times[-1] <= now - self._window]:
             del self._seen[key]
         for key in [key for key, until in self._paused.items() if until <= now]:
             del self._paused[key]
+            self._told.discard(key)

@@ -6,13 +6,18 @@ import discord
 
 from discord_bot.conversation.title import shorten, thread_name
 from discord_bot.interactions import BotInteraction
+from discord_bot.scope import Scope
 
 SHOWN_QUESTION = 300
 THREAD_PERMISSIONS = ("create_public_threads", "send_messages_in_threads")
+PRIVATE, PUBLIC = "private", "public"
+PASSING = (PRIVATE, PUBLIC)
+"""Kinds of conversations that live in the answer of an interaction: one question, nothing that goes on."""
 
 
-async def thread_on(message: discord.Message, question: str, hours: int) -> discord.Thread | None:
+async def thread_on(message: discord.Message, question: str, scope: Scope) -> discord.Thread | None:
     """A thread on the message; None where threads are not possible."""
+    hours = int(scope.get("archive_hours", 24))
     if not isinstance(message.channel, discord.TextChannel | discord.ForumChannel):
         return None
     if message.guild is not None:

@@ -43,7 +43,11 @@ class ImageFeature:
         locale = interaction.locale.value
         scope = await scope_of(self._bot.store, interaction.guild_id, interaction.channel_id or 0, interaction.user.id)
         refused = self._refused(interaction, wish, scope)
-        denied = t(locale, refused) if refused else await self._bot.chat.denied(asker_of(interaction), locale)
+        denied = (
+            t(locale, refused)
+            if refused
+            else await self._bot.admission.refusal(asker_of(interaction), locale, place=interaction.id)
+        )
         if denied:
             await private(interaction, denied)
             return
@@ -195,7 +199,7 @@ class Job:
     async def run(self) -> None:
         """Every end is told; raises CancelledError only."""
         bot, order = self._bot, self._order
-        bot.gate.begin(order.owner_id)
+        bot.gate.begin(order.owner_id, self._interaction.id)
         state = "failed"
         try:
             message = await self._interaction.original_response()

@@ -7,6 +7,8 @@ from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, words
 from discord_bot.conversation.attachments import read
+from discord_bot.features.chat.question import Question
+from discord_bot.features.chat.starting import answer_interaction
 from discord_bot.features.image.options import BadOption, Wish, clean_prompt
 from discord_bot.i18n import t
 from discord_bot.interactions import asker_of, private
@@ -20,7 +22,7 @@ LONGEST_DRAWN = 1_000
 def menu_commands(bot: "AntiphonBot") -> list[app_commands.ContextMenu]:
     async def about(interaction: discord.Interaction[Any], message: discord.Message, key: str) -> None:
         locale = interaction.locale.value
-        denied = await bot.chat.denied(asker_of(interaction), locale)
+        denied = await bot.admission.refusal(asker_of(interaction), locale, place=interaction.id)
         if denied:
             await private(interaction, denied)
             return
@@ -30,7 +32,7 @@ def menu_commands(bot: "AntiphonBot") -> list[app_commands.ContextMenu]:
             await interaction.followup.send(t(locale, "nothing-here"), ephemeral=True)
             return
         question = "\n\n".join(text for text in (t(locale, key), message.content, *given.texts) if text)
-        await bot.chat.answer_privately(interaction, question, given.images, notices=given.notices)
+        await answer_interaction(bot.chat, interaction, Question(question, given.images, given.notices))
 
     @EVERYWHERE
     async def explain(interaction: discord.Interaction[Any], message: discord.Message) -> None:

@@ -1,0 +1,88 @@
+"""Questions that were asked while the bot was away: answered when they are fresh, offered an answer when they are not."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+
+from discord_bot.features.chat import buttons
+from discord_bot.features.chat.addressing import says_something
+from discord_bot.features.chat.question import compose
+from discord_bot.i18n import t
+from discord_bot.store.conversations import Conversation
+
+if TYPE_CHECKING:
+    from discord_bot.bot import AntiphonBot
+
+log = structlog.get_logger(__name__)
+LOOK_BACK = 24 * 3_600.0  # seconds since a conversation was used last
+MOST_CONVERSATIONS, MOST_MESSAGES = 200, 20
+FRESH = 600.0  # seconds after which a question is no longer answered without being asked again
+PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not eat the global limit
+
+
+async def answer_missed(bot: "AntiphonBot") -> None:
+    """Once after each start of a session. A conversation in which nobody wrote costs no request where Discord tells so."""
+    since = time.time() - LOOK_BACK
+    for conversation in await bot.store.conversations.active(since, MOST_CONVERSATIONS):
+        if conversation.closed or bot.chat.is_busy(conversation.place_id):
+            continue
+        try:
+            asked = await _look(bot, conversation)
+        except discord.HTTPException as error:
+            log.info("a conversation could not be read again", status=error.status)
+            asked = True
+        if asked:
+            await asyncio.sleep(PAUSE)
+
+
+async def _look(bot: "AntiphonBot", conversation: Conversation) -> bool:
+    """True when Discord was asked."""
+    channel: Any = bot.get_channel(conversation.channel_id)
+    if channel is None and conversation.kind == "direct":
+        channel = await bot.fetch_channel(conversation.channel_id)
+    newest = await bot.store.conversations.newest(conversation.id)
+    if channel is None or newest is None:
+        return False  # archived meanwhile, or erased
+    known = max(newest.question_ids or newest.message_ids[:1] or [conversation.place_id])
+    if (channel.last_message_id or 0) <= max((known, *newest.message_ids)) and newest.message_ids:
+        return conversation.kind == "direct"
+    after = discord.Object(known)
+    messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=after, oldest_first=True)]
+    missed = []
+    for message in messages:
+        human = not message.author.bot and message.webhook_id is None
+        if human and await bot.store.conversations.by_message(channel.id, message.id) is None:
+            missed.append(message)
+    if not missed:
+        return True
+    if time.time() - missed[-1].created_at.timestamp() <= FRESH:
+        for message in missed:
+            await bot.chat.on_message(message)
+    else:
+        await _offer(bot, conversation, channel, missed)
+    return True
+
+
+async def _offer(bot: "AntiphonBot", conversation: Conversation, channel: Any, missed: list[discord.Message]) -> None:
+    """One line, and a button that answers."""
+    last = missed[-1]
+    settings = await bot.store.settings.all("user", last.author.id)
+    locale = str(settings.get("locale") or (last.guild.preferred_locale.value if last.guild else "en"))
+    question = await compose([one for one in missed if says_something(one.content)] or [last], bot.chat.me, locale)
+    if not question:
+        return
+    turn = await bot.chat.add_turn(conversation, last.author, question, locale, channel.id)
+    turn.state = "missed"
+    await bot.chat.save(turn)
+    sent = await channel.send(
+        f"-# {t(locale, 'state-offline')}",
+        view=buttons.offline(turn),
+        reference=last.to_reference(fail_if_not_exists=False),
+        mention_author=False,
+        silent=True,
+    )
+    turn.message_ids = [sent.id]
+    await bot.chat.save(turn)

@@ -1,0 +1,24 @@
+"""A turn knows which one it continues; a picture order keeps the picture that it began from."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.add_column("turns", sa.Column("parent_id", sa.BigInteger))
+    # Until now each one continued the one before.
+    op.execute(
+        "UPDATE turns SET parent_id = (SELECT MAX(older.id) FROM turns AS older"
+        " WHERE older.conversation_id = turns.conversation_id AND older.id < turns.id)"
+    )
+    op.add_column("pictures", sa.Column("input_mime", sa.String(32)))
+    op.add_column("pictures", sa.Column("input_data", sa.LargeBinary))
+
+
+def downgrade() -> None:
+    op.drop_column("pictures", "input_data")
+    op.drop_column("pictures", "input_mime")
+    op.drop_column("turns", "parent_id")
