@@ -38,9 +38,11 @@ def decide(
     rows = (
         ("limit-user-hour", limits.user_requests_per_hour, user_hour.requests, next_hour(now)),
         ("limit-user-day", limits.user_requests_per_day, user_day.requests, next_day(now)),
+        ("limit-user-tokens-hour", limits.user_tokens_per_hour, user_hour.tokens, next_hour(now)),
         ("limit-user-tokens", limits.user_tokens_per_day, user_day.tokens, next_day(now)),
         ("limit-server-hour", limits.server_requests_per_hour, server_hour.requests, next_hour(now)),
         ("limit-server-day", limits.server_requests_per_day, server_day.requests, next_day(now)),
+        ("limit-server-tokens-hour", limits.server_tokens_per_hour, server_hour.tokens, next_hour(now)),
         ("limit-server-tokens", limits.server_tokens_per_day, server_day.tokens, next_day(now)),
     )
     for key, limit, used, free_at in rows:
@@ -85,20 +87,24 @@ class Gate:
             if count >= limits.user_concurrent:
                 return Denied("limit-concurrent", {"count": count})
             self._promised.setdefault(user_id, {})[place] = time.monotonic() + PROMISE
-        now = time.time()
-        hour, day = now - now % HOUR, now - now % DAY
-        empty = Used()
-        denied = decide(
-            limits,
-            await self._store.usage.used(hour, user_id=user_id),
-            await self._store.usage.used(day, user_id=user_id),
-            await self._store.usage.used(hour, guild_id=guild_id) if guild_id else empty,
-            await self._store.usage.used(day, guild_id=guild_id) if guild_id else empty,
-            now,
-        )
+        denied = await self._used_up(user_id, guild_id, limits)
         if denied is not None:
             self._forget(user_id, place)
         return denied
+
+    async def _used_up(self, user_id: int, guild_id: int | None, limits: BotQuotas) -> Denied | None:
+        """The bot's own limits hold for what a person uses anywhere, a server's for what is used there."""
+        now, usage = time.time(), self._store.usage
+        hour, day = now - now % HOUR, now - now % DAY
+        server_hour = await usage.used(hour, guild_id=guild_id) if guild_id else Used()
+        server_day = await usage.used(day, guild_id=guild_id) if guild_id else Used()
+        user_hour, user_day = await usage.used(hour, user_id=user_id), await usage.used(day, user_id=user_id)
+        denied = decide(self.defaults, user_hour, user_day, server_hour, server_day, now)
+        if denied is not None or guild_id is None or limits == self.defaults:
+            return denied
+        user_hour = await usage.used(hour, user_id=user_id, guild_id=guild_id)
+        user_day = await usage.used(day, user_id=user_id, guild_id=guild_id)
+        return decide(limits, user_hour, user_day, server_hour, server_day, now)
 
     def _others(self, user_id: int, place: int) -> int:
         """Places that are kept for answers that have not begun yet."""

@@ -106,14 +106,18 @@ class BotQuotas(Section):
     """Answers and pictures of one person."""
     user_requests_per_day: int = Field(300, ge=0)
     """The same by day."""
-    user_tokens_per_day: int = Field(0, ge=0)
+    user_tokens_per_hour: int = Field(0, ge=0)
     """Tokens read and written for one person."""
+    user_tokens_per_day: int = Field(0, ge=0)
+    """The same by day."""
     server_requests_per_hour: int = Field(0, ge=0)
     """Answers and pictures of one Discord server."""
     server_requests_per_day: int = Field(0, ge=0)
     """The same by day."""
-    server_tokens_per_day: int = Field(0, ge=0)
+    server_tokens_per_hour: int = Field(0, ge=0)
     """Tokens read and written for one Discord server."""
+    server_tokens_per_day: int = Field(0, ge=0)
+    """The same by day."""
     user_concurrent: int = Field(2, ge=1)
     """Answers and pictures of one person at the same time."""
 

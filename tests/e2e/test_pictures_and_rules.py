@@ -82,9 +82,9 @@ async def test_settings_hold_at_once_and_only_managers_change_them(stage: Stage)
         assert denied.ephemeral
         assert "role" in denied.content
         await (await owner.click(card, "Reset all")).acknowledged()  # type: ignore[attr-defined]
-        form = await (await owner.click(card, "Limits and defaults…")).acknowledged()  # type: ignore[attr-defined]
+        form = await (await owner.click(card, "Limits per member…")).acknowledged()  # type: ignore[attr-defined]
         await owner.submit_modal(form, user_requests_per_day="1")  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "Answers per member and day: 1" in card.content)
+        await stage.discord.wait_for(lambda: "Answers per member: 60 an hour, 1 a day" in card.content)
         await stage.maria.slash(stage.channel, "chat", prompt="one")
         await stage.finished(await stage.thread())
         full = await (await stage.maria.slash(stage.channel, "chat", prompt="two")).answer()

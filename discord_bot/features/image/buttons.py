@@ -58,9 +58,9 @@ def failed(order_id: int, locale: str, *, retry: bool, edit: bool) -> discord.ui
 class EditPrompt(discord.ui.Modal):
     """Change what is drawn, and draw again."""
 
-    def __init__(self, wish: Wish, locale: str) -> None:
+    def __init__(self, wish: Wish, locale: str, order_id: int) -> None:
         super().__init__(title=t(locale, "image-modal-title"))
-        self._wish = wish
+        self._wish, self._order_id = wish, order_id
         style = discord.TextStyle.paragraph
         self.prompt: discord.ui.TextInput[Any] = discord.ui.TextInput(
             label=t(locale, "image-modal-prompt"), style=style, default=wish.prompt, max_length=4_000
@@ -92,4 +92,5 @@ class EditPrompt(discord.ui.Modal):
             except BadOption as bad:
                 await private(chosen, t(chosen.locale.value, bad.key))
                 return
-            await chosen.client.image.begin(chosen, wish)
+            image = chosen.client.image
+            await image.begin(chosen, wish, await image.beginning(self._order_id))

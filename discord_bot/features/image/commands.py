@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import app_commands
 
-from antiphon.events import Image
 from discord_bot.commands import EVERYWHERE, command, words
-from discord_bot.conversation.attachments import shrink
 from discord_bot.features.image.options import SHAPES, BadOption, Wish, clean_prompt, parse_seed, parse_shape
 from discord_bot.i18n import t
 from discord_bot.interactions import private
@@ -45,15 +43,7 @@ def image_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, An
         except BadOption as bad:
             await private(interaction, t(locale, bad.key))
             return
-        start = None
-        if input is not None:
-            await interaction.response.defer(thinking=True)
-            picture = shrink(await input.read())
-            if picture is None:
-                await interaction.edit_original_response(content=t(locale, "notice-unreadable", name=input.filename))
-                return
-            start = Image(*picture)
-        await bot.image.begin(interaction, wish, start)
+        await bot.image.begin_from(interaction, wish, input)
 
     made = command("image", image)
 

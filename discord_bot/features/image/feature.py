@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import structlog
 
 from antiphon import errors, events
 from discord_bot.access import may_control
-from discord_bot.conversation.attachments import shrink
+from discord_bot.conversation.attachments import read
+from discord_bot.conversation.title import file_name
 from discord_bot.features.image import buttons
 from discord_bot.features.image.card import Drawing, Result, alt_text, finished_text, preview_alt_text, progress_text
 from discord_bot.features.image.options import Wish
@@ -52,8 +54,9 @@ class ImageFeature:
             await private(interaction, denied)
             return
         channel_id = interaction.channel_id or 0
+        beginning = (input_image.mime, input_image.data) if input_image is not None else None
         order = await self._bot.store.pictures.create(
-            interaction.user.id, interaction.guild_id, channel_id, wish.stored(), locale
+            interaction.user.id, interaction.guild_id, channel_id, wish.stored(), locale, beginning
         )
         text = progress_text(locale, Drawing(wish.prompt))
         if interaction.response.is_done():
@@ -106,23 +109,36 @@ class ImageFeature:
                 await interaction.delete_original_response()
                 await self._bot.store.pictures.change(order_id, state="deleted")
             case "edit":
-                await interaction.response.send_modal(buttons.EditPrompt(wish, locale))
+                await interaction.response.send_modal(buttons.EditPrompt(wish, locale, order_id))
             case "seed":
-                await self.begin(interaction, wish.with_new_seed())
+                await self.begin(interaction, wish.with_new_seed(), await self.beginning(order_id))
             case "input":
-                await self._from_input(interaction, wish)
+                standing = interaction.message.attachments if interaction.message else []
+                if standing:
+                    await self.begin_from(interaction, wish, standing[0])
+                else:
+                    await private(interaction, t(locale, "nothing-here"))
             case _:
-                await self.begin(interaction, wish)
+                await self.begin(interaction, wish, await self.beginning(order_id))
 
-    async def _from_input(self, interaction: BotInteraction, wish: Wish) -> None:
-        """The picture above becomes the beginning of the next one."""
-        attachments = interaction.message.attachments if interaction.message else []
-        await interaction.response.defer(thinking=True)
-        picture = shrink(await attachments[0].read()) if attachments else None
-        if picture is None:
-            await interaction.edit_original_response(content=t(interaction.locale.value, "nothing-here"))
+    async def beginning(self, order_id: int) -> events.Image | None:
+        """The picture that an order started from: what is drawn again starts from it, too."""
+        found = await self._bot.store.pictures.beginning(order_id)
+        return events.Image(*found) if found else None
+
+    async def begin_from(self, interaction: BotInteraction, wish: Wish, file: discord.Attachment | None) -> None:
+        """Starts from a picture that a person has sent, or that stands in Discord; None: from nothing."""
+        if file is None:
+            await self.begin(interaction, wish)
             return
-        await self.begin(interaction, wish, events.Image(*picture))
+        await interaction.response.defer(thinking=True)
+        given = await read([file], interaction.locale.value)
+        if given.images:
+            await self.begin(interaction, wish, events.Image(*given.images[0]))
+            return
+        # Text is readable, too, but nothing to draw from.
+        told = given.notices or [t(interaction.locale.value, "notice-unreadable", name=file_name(file.filename))]
+        await interaction.edit_original_response(content="\n".join(told))
 
     async def interrupt_all(self) -> None:
         jobs = list(self.jobs.values())
@@ -283,7 +299,7 @@ class Job:
         takes_input = bool(model and model.capabilities.input_image)
         # "Again" is the same picture only with the seed that was used.
         if first.seed is not None and self._wish.seed is None and count == 1:
-            await bot.store.pictures.change(self._order.id, wish=_json(self._wish, first.seed))
+            await bot.store.pictures.change(self._order.id, wish=json.dumps(self._wish.with_seed(first.seed).stored()))
         await self._edit(
             content=text, attachments=files, view=buttons.finished(self._order.id, locale, takes_input=takes_input)
         )
@@ -299,10 +315,3 @@ class Job:
         files = what.pop("attachments", [])
         sent = await channel.send(what["content"], files=files, view=what.get("view") or discord.utils.MISSING)
         await self._bot.store.pictures.change(self._order.id, message_id=sent.id)
-
-
-def _json(wish: Wish, seed: int) -> str:
-    import json  # noqa: PLC0415 - only here
-    from dataclasses import replace  # noqa: PLC0415
-
-    return json.dumps(replace(wish, seed=seed).stored())

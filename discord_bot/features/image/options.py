@@ -59,8 +59,11 @@ class Wish:
                 known[name] = tuple(known[name])
         return cls(**known)
 
+    def with_seed(self, seed: int) -> Self:
+        return replace(self, seed=seed)
+
     def with_new_seed(self) -> Self:
-        return replace(self, seed=secrets.randbelow(LARGEST_NEW_SEED))
+        return self.with_seed(secrets.randbelow(LARGEST_NEW_SEED))
 
     def shape_text(self) -> str:
         if self.size is not None:

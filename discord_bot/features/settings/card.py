@@ -5,12 +5,19 @@ from typing import Any, Self
 
 import discord
 
+from discord_bot.features.settings.forms import FORMS, SettingsForm
+from discord_bot.features.settings.permissions import report
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, private
 
-LIMITS = ("user_requests_per_day", "server_requests_per_day")
-HOURS = (1, 24, 72, 168)
-HIGHEST = 1_000_000
+SWITCHES = {"pictures": True, "footer": None, "threads": True, "leave_people_alone": True}
+"""What can be turned on and off, and how it stands at first; None: as the bot's own configuration says."""
+ROWS = (
+    (("defaults", "settings-form-defaults"), ("member", "settings-form-member"), ("server", "settings-form-server")),
+    tuple((name.replace("_", ""), f"settings-toggle-{name.replace('_', '-')}") for name in SWITCHES),
+    (("check", "settings-check"), ("reset", "button-reset")),
+)
+MOST_NAMED = 12  # channels or roles on the card
 
 
 def text_of(locale: str, server: str, chosen: dict[str, Any], defaults: dict[str, Any]) -> str:
@@ -20,29 +27,42 @@ def text_of(locale: str, server: str, chosen: dict[str, Any], defaults: dict[str
         value = chosen.get(name, defaults.get(name, 0))
         return str(value) if value else t(locale, "settings-unlimited")
 
-    def switch(name: str, default: bool) -> str:
-        return t(locale, "settings-on" if chosen.get(name, default) else "settings-off")
+    def limits(who: str, what: str) -> str:
+        hour, day = number(f"{who}_{what}_per_hour"), number(f"{who}_{what}_per_day")
+        return t(locale, "settings-hour-and-day", hour=hour, day=day)
 
-    channels = " ".join(f"<#{one}>" for one in chosen.get("channels", ())) or t(locale, "settings-everywhere")
-    roles = " ".join(f"<@&{one}>" for one in chosen.get("roles", ())) or t(locale, "settings-everybody")
     hours = int(chosen.get("archive_hours", 24))
     archive = t(locale, "settings-days", count=hours // 24) if hours >= 24 else t(locale, "settings-hours", count=hours)
     usual = t(locale, "settings-default")
+    channels = _named("<#{}>", chosen.get("channels", ())) or t(locale, "settings-everywhere")
+    roles = _named("<@&{}>", chosen.get("roles", ())) or t(locale, "settings-everybody")
     lines = [
         t(locale, "settings-title", server=discord.utils.escape_markdown(server)),
         t(locale, "settings-channels", value=channels),
         t(locale, "settings-roles", value=roles),
         t(locale, "settings-model", value=chosen.get("model") or usual),
+        t(locale, "settings-image-model", value=chosen.get("image_model") or usual),
         t(locale, "settings-persona", value=chosen.get("persona") or usual),
-        t(locale, "settings-user-hour", value=number("user_requests_per_hour")),
-        t(locale, "settings-user-day", value=number("user_requests_per_day")),
-        t(locale, "settings-server-day", value=number("server_requests_per_day")),
-        t(locale, "settings-server-tokens", value=number("server_tokens_per_day")),
-        t(locale, "settings-pictures", value=switch("pictures", default=True)),
+        t(locale, "settings-member-answers", value=limits("user", "requests")),
+        t(locale, "settings-member-tokens", value=limits("user", "tokens")),
+        t(locale, "settings-server-answers", value=limits("server", "requests")),
+        t(locale, "settings-server-tokens", value=limits("server", "tokens")),
         t(locale, "settings-archive", value=archive),
-        t(locale, "settings-footer", value=switch("footer", default=bool(defaults.get("footer", True)))),
     ]
+    for name in SWITCHES:
+        value = t(locale, "settings-on" if is_on(name, chosen, defaults) else "settings-off")
+        lines.append(t(locale, f"settings-{name.replace('_', '-')}", value=value))
     return "\n".join(lines)
+
+
+def _named(shape: str, ids: Any) -> str:
+    shown = " ".join(shape.format(one) for one in ids[:MOST_NAMED])
+    return f"{shown} +{len(ids) - MOST_NAMED}" if len(ids) > MOST_NAMED else shown
+
+
+def is_on(name: str, chosen: dict[str, Any], defaults: dict[str, Any]) -> bool:
+    first = SWITCHES[name]
+    return bool(chosen.get(name, defaults.get(name, True) if first is None else first))
 
 
 class SettingsItem(discord.ui.DynamicItem[Any], template=r"settings:1:(?P<action>[a-z]+)"):
@@ -75,15 +95,13 @@ def view(locale: str, chosen: dict[str, Any]) -> discord.ui.View:
     )  # fmt: skip
     made.add_item(SettingsItem("channels", channels))
     made.add_item(SettingsItem("roles", roles))
-    for action, key in (
-        ("limits", "settings-limits"),
-        ("pictures", "settings-toggle-pictures"),
-        ("footer", "settings-toggle-footer"),
-        ("reset", "button-reset"),
-    ):
-        style = discord.ButtonStyle.danger if action == "reset" else discord.ButtonStyle.secondary
-        button: Any = discord.ui.Button(label=t(locale, key), style=style, custom_id=f"settings:1:{action}", row=2)
-        made.add_item(SettingsItem(action, button))
+    for row, buttons in enumerate(ROWS, start=2):
+        for action, key in buttons:
+            style = discord.ButtonStyle.danger if action == "reset" else discord.ButtonStyle.secondary
+            button: Any = discord.ui.Button(
+                label=t(locale, key), style=style, custom_id=f"settings:1:{action}", row=row
+            )
+            made.add_item(SettingsItem(action, button))
     made.stop()
     return made
 
@@ -91,12 +109,21 @@ def view(locale: str, chosen: dict[str, Any]) -> discord.ui.View:
 async def show(interaction: BotInteraction, *, again: bool = False) -> None:
     bot, locale = interaction.client, interaction.locale.value
     chosen = await bot.store.settings.all("guild", interaction.guild_id)
-    defaults = {**bot.config.bot.quotas.model_dump(), "footer": bot.config.bot.footer}
-    text = text_of(locale, interaction.guild.name if interaction.guild else "", chosen, defaults)
+    text = text_of(locale, interaction.guild.name if interaction.guild else "", chosen, _defaults(interaction))
     if again:
-        await interaction.response.edit_message(content=text, view=view(locale, chosen))
+        saved = f"{text}\n-# {t(locale, 'settings-saved')}"
+        await interaction.response.edit_message(content=saved, view=view(locale, chosen))
     else:
         await private(interaction, text, view=view(locale, chosen))
+
+
+def _defaults(interaction: BotInteraction) -> dict[str, Any]:
+    config = interaction.client.config.bot
+    return {**config.quotas.model_dump(), "footer": config.footer}
+
+
+async def _saved(interaction: BotInteraction) -> None:
+    await show(interaction, again=interaction.message is not None)
 
 
 async def _change(interaction: BotInteraction, action: str, values: list[Any]) -> None:
@@ -105,68 +132,22 @@ async def _change(interaction: BotInteraction, action: str, values: list[Any]) -
         await private(interaction, t(locale, "access-manage"))
         return
     chosen = await settings.all("guild", guild_id)
-    match action:
-        case "channels" | "roles":
-            await settings.set("guild", guild_id, action, [one.id for one in values] or None)
-        case "pictures" | "footer":
-            default = True if action == "pictures" else interaction.client.config.bot.footer
-            await settings.set("guild", guild_id, action, not chosen.get(action, default))
-        case "reset":
-            await settings.reset("guild", guild_id)
-            await settings.set("guild", guild_id, "welcomed", True)
-        case "limits":
-            await interaction.response.send_modal(LimitsForm(locale, chosen))
-            return
-    await show(interaction, again=True)
-
-
-class LimitsForm(discord.ui.Modal):
-    """Numbers and names that are typed."""
-
-    def __init__(self, locale: str, chosen: dict[str, Any]) -> None:
-        super().__init__(title=t(locale, "settings-modal-title"))
-        self._fields: dict[str, discord.ui.TextInput[Any]] = {}
-        rows = (
-            ("model", "settings-modal-model", 100),
-            ("persona", "settings-modal-persona", 100),
-            ("user_requests_per_day", "settings-modal-user-day", 7),
-            ("server_requests_per_day", "settings-modal-server-day", 7),
-            ("archive_hours", "settings-modal-archive", 3),
-        )
-        for name, key, longest in rows:
-            value = chosen.get(name)
-            field: Any = discord.ui.TextInput(
-                label=t(locale, key)[:45],
-                required=False,
-                max_length=longest,
-                default=None if value is None else str(value),
-                custom_id=name,
-            )
-            self._fields[name] = field
-            self.add_item(field)
-
-    async def on_submit(self, interaction: Any, /) -> None:
-        chosen: BotInteraction = interaction
-        async with answered(chosen, "settings:limits"):
-            await self._save(chosen)
-
-    async def _save(self, interaction: BotInteraction) -> None:
-        locale, store, guild_id = interaction.locale.value, interaction.client.store.settings, interaction.guild_id or 0
-        values: dict[str, Any] = {}
-        for name, field in self._fields.items():
-            typed = field.value.strip()
-            if name in ("model", "persona"):
-                values[name] = typed or None
-                continue
-            if typed and not (typed.isdecimal() and int(typed) <= HIGHEST):
-                await private(interaction, t(locale, "settings-bad-number", value=typed))
-                return
-            values[name] = int(typed) if typed else None
-        if values["archive_hours"] is not None and values["archive_hours"] not in HOURS:
-            values["archive_hours"] = min(HOURS, key=lambda hours: abs(hours - values["archive_hours"]))
-        if values["model"] and await interaction.client.catalogue.find(values["model"], "chat") is None:
-            await private(interaction, t(locale, "model-unknown", model=values["model"]))
-            return
-        for name, value in values.items():
-            await store.set("guild", guild_id, name, value)
-        await show(interaction, again=interaction.message is not None)
+    switch = next((name for name in SWITCHES if name.replace("_", "") == action), None)
+    if switch is not None:
+        await settings.set("guild", guild_id, switch, not is_on(switch, chosen, _defaults(interaction)))
+    elif action in ("channels", "roles"):
+        await settings.set("guild", guild_id, action, [one.id for one in values] or None)
+    elif action == "reset":
+        await settings.reset("guild", guild_id)
+        await settings.set("guild", guild_id, "welcomed", True)
+    elif action == "check":
+        guild = interaction.guild
+        await private(interaction, report(guild, locale) if guild else t(locale, "stale"))
+        return
+    elif action in FORMS:
+        await interaction.response.send_modal(SettingsForm(action, locale, chosen, _saved))
+        return
+    else:
+        await private(interaction, t(locale, "stale"))
+        return
+    await _saved(interaction)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import discord
 import structlog
 
+from discord_bot.features.settings.permissions import report
 from discord_bot.i18n import t
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ async def welcome(bot: "AntiphonBot", guild: discord.Guild) -> None:
         mine = channel.permissions_for(guild.me)
         if mine.view_channel and mine.send_messages:
             try:
-                await channel.send(t(guild.preferred_locale.value, "welcome"), silent=True)
+                locale = guild.preferred_locale.value
+                words = f"{t(locale, 'welcome')}\n{report(guild, locale)}"
+                await channel.send(words, silent=True)
             except discord.HTTPException:
                 log.info("no welcome was possible")
             return
