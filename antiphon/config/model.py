@@ -158,6 +158,8 @@ class Bot(Section):
     """Longest a person waits for a whole answer."""
     image_timeout: Seconds = 600
     """Longest a person waits for a picture."""
+    missed_timeout: float = Field(600, ge=0)
+    """A question asked while the bot was away is answered when it is younger than so many seconds; else it is offered."""
     retention_days: int = Field(30, ge=0)
     """Conversations older than this are erased. 0: kept."""
     quotas: BotQuotas = BotQuotas()

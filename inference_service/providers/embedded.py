@@ -66,7 +66,7 @@ class Embedded:
                 size_step=2,
                 min_side=64,
                 max_side=2048,
-                input_image=False,
+                input_image=True,
             ),
             "*": Capabilities(),
         },
@@ -99,14 +99,17 @@ class Embedded:
     async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
         seed = call.request.seed if call.request.seed is not None else seed_from(call.request.prompt, call.first_index)
         size = call.size or (1024, 1024)
+        given = call.request.input_image
+        beginning = given.data if given is not None else None
         for step in range(STEPS):
             left = self._seconds * (STEPS - step) / STEPS
             yield Progress("painting", fraction=step / STEPS, eta=left)
             await asyncio.sleep(self._seconds / STEPS)
             small = _within(size, 256)
-            preview = await asyncio.to_thread(paint, call.request.prompt, seed, small, (step + 1) / (STEPS + 1))
+            done = (step + 1) / (STEPS + 1)
+            preview = await asyncio.to_thread(paint, call.request.prompt, seed, small, done, beginning)
             yield Preview(call.first_index, "image/png", preview)
-        data = await asyncio.to_thread(paint, call.request.prompt, seed, size, 1.0)
+        data = await asyncio.to_thread(paint, call.request.prompt, seed, size, 1.0, beginning)
         yield Picture(call.first_index, data, seed)
         yield Usage(images=1)
         yield Finish(FinishReason.STOP)

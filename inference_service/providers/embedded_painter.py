@@ -6,7 +6,7 @@ import io
 import math
 import random
 
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 LABEL = "offline demo"
 
@@ -16,14 +16,18 @@ def seed_from(prompt: str, index: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{index}:{prompt}".encode()).digest()[:4])
 
 
-def paint(prompt: str, seed: int, size: tuple[int, int], done: float) -> bytes:
-    """A PNG of hills under a sky, coloured by the prompt. `done`, 0 to 1: how far it is; below 1 it is blurred."""
+def paint(prompt: str, seed: int, size: tuple[int, int], done: float, beginning: bytes | None = None) -> bytes:
+    """A PNG of hills under a sky, coloured by the prompt. `done`, 0 to 1: how far it is; below 1 it is blurred.
+
+    `beginning`: a picture, already checked, that stands in for the sky.
+    """
     chance = random.Random(hashlib.sha256(f"{seed}:{prompt}".encode()).digest())
     width, height = size
     hue = chance.random()
-    image = _sky(size, hue, chance)
+    image = _sky(size, hue, chance) if beginning is None else _fitted(beginning, size)
     draw = ImageDraw.Draw(image, "RGBA")
-    _light(draw, size, hue, chance)
+    if beginning is None:
+        _light(draw, size, hue, chance)
     layers = 5
     for layer in range(layers):
         if layer / layers > done:
@@ -36,6 +40,11 @@ def paint(prompt: str, seed: int, size: tuple[int, int], done: float) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()
+
+
+def _fitted(picture: bytes, size: tuple[int, int]) -> Image.Image:
+    with Image.open(io.BytesIO(picture)) as opened:
+        return ImageOps.fit(opened.convert("RGB"), size)
 
 
 def _colour(hue: float, saturation: float, value: float) -> tuple[int, int, int]:

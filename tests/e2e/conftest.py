@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ class Stage:
     target: str
     service: Process | None = None
     bot: Process | None = None
+    more: dict[str, str] = field(default_factory=dict)
+    """Further environment of the bot."""
 
     @property
     def bot_environment(self) -> dict[str, str]:
@@ -37,6 +39,7 @@ class Stage:
             "ANTIPHON__CLIENT__TARGET": self.target,
             "ANTIPHON__BOT__DATABASE": f"sqlite+aiosqlite:///{self.folder}/bot.sqlite3",
             "ANTIPHON__BOT__OPERATORS": f"[{self.maria.id}]",
+            **self.more,
         }
 
     @contextlib.asynccontextmanager

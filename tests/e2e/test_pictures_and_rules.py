@@ -21,7 +21,7 @@ async def test_a_picture_comes_with_progress_alt_text_and_buttons(stage: Stage) 
         )
         assert [one.description for one in done.attachments] == ["a fox in the snow"]
         assert "seed 7" in done.content
-        assert done.buttons == ["Again", "New seed", "Edit prompt…", "Delete"]
+        assert done.buttons == ["Again", "New seed", "Edit prompt…", "Use as input", "Delete"]
         first = done.attachments[0].content
 
         again = await stage.maria.click(done, "Again")

@@ -6,6 +6,7 @@ import discord
 import structlog
 
 from discord_bot.features.chat.addressing import without_mention
+from discord_bot.features.chat.places import announced
 from discord_bot.store.conversations import Turn
 
 if TYPE_CHECKING:
@@ -25,15 +26,34 @@ async def recollect(bot: "AntiphonBot", turns: list[Turn]) -> list[Turn]:
         channel: Any = bot.get_channel(channel_id) or bot.get_partial_messageable(channel_id)
         try:
             found |= {message.id: message async for message in channel.history(limit=LOOK_BACK)}
+            if isinstance(channel, discord.Thread):
+                found |= {message.id: message for message in await fetch(bot, channel_id, [channel_id])}
         except discord.HTTPException:
             log.info("a channel could not be read again")
     me = bot.user.id if bot.user else 0
     for turn in bare:
-        asked = [found[one] for one in turn.question_ids if one in found]
-        turn.question = "\n\n".join(without_mention(message.content, me) for message in asked)
+        # What /chat was asked stands above the thread, in the bot's own words.
+        asked = [found[one] for one in turn.question_ids or [turn.channel_id] if one in found]
+        turn.question = "\n\n".join(_question(message, me) for message in asked)
         turn.asker_name = asked[-1].author.display_name if asked else ""
         turn.answer = "\n".join(_said(found[one].content) for one in turn.message_ids if one in found).strip()
-    return turns
+    return [one for one in turns if one.question]
+
+
+async def fetch(bot: "AntiphonBot", channel_id: int, ids: list[int]) -> list[discord.Message]:
+    """Messages of a channel. The one that a thread hangs on stands in the channel above. Raises discord.HTTPException."""
+    channel: Any = bot.get_channel(channel_id) or bot.get_partial_messageable(channel_id)
+    above = channel.parent if isinstance(channel, discord.Thread) else None
+    return [
+        await (above if one == channel_id and isinstance(above, discord.TextChannel) else channel).fetch_message(one)
+        for one in ids
+    ]
+
+
+def _question(message: discord.Message, me: int) -> str:
+    if message.author.id == me:
+        return announced(message.content)
+    return without_mention(message.content, me)
 
 
 def _said(content: str) -> str:

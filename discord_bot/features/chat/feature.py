@@ -12,6 +12,7 @@ from discord_bot.access import may_control
 from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import For, Seen, judge, opening_mention, says_something, without_mention
 from discord_bot.features.chat.answer import Answer, Tell
+from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
 from discord_bot.features.chat.naming import give_title
@@ -262,9 +263,8 @@ class ChatFeature:
 
     async def recall(self, turn: Turn) -> bool:
         """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
-        channel: Any = self.bot.get_channel(turn.channel_id) or self.bot.get_partial_messageable(turn.channel_id)
         try:
-            messages = [await channel.fetch_message(one) for one in turn.question_ids]
+            messages = await fetch(self.bot, turn.channel_id, turn.question_ids)
         except discord.HTTPException:
             return False
         messages = [one for one in messages if one.author.id == turn.asker_id]

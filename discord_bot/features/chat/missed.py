@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 LOOK_BACK = 24 * 3_600.0  # seconds since a conversation was used last
 MOST_CONVERSATIONS, MOST_MESSAGES = 200, 20
-FRESH = 600.0  # seconds after which a question is no longer answered without being asked again
 PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not eat the global limit
 
 
@@ -47,8 +46,10 @@ async def _look(bot: "AntiphonBot", conversation: Conversation) -> bool:
     if channel is None or newest is None:
         return False  # archived meanwhile, or erased
     known = max(newest.question_ids or newest.message_ids[:1] or [conversation.place_id])
-    if (channel.last_message_id or 0) <= max((known, *newest.message_ids)) and newest.message_ids:
-        return conversation.kind == "direct"
+    # The library does not keep it for direct messages; they are looked into.
+    last: int | None = getattr(channel, "last_message_id", None)
+    if last is not None and last <= max([known, *newest.message_ids]):
+        return False
     after = discord.Object(known)
     messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=after, oldest_first=True)]
     missed = []
@@ -58,12 +59,22 @@ async def _look(bot: "AntiphonBot", conversation: Conversation) -> bool:
             missed.append(message)
     if not missed:
         return True
-    if time.time() - missed[-1].created_at.timestamp() <= FRESH:
+    if time.time() - missed[-1].created_at.timestamp() < bot.config.bot.missed_timeout:
         for message in missed:
-            await bot.chat.on_message(message)
+            await bot.chat.on_message(await _as_member(message))
     else:
         await _offer(bot, conversation, channel, missed)
     return True
+
+
+async def _as_member(message: discord.Message) -> discord.Message:
+    """History tells no roles, and roles may be what allows a person to ask."""
+    if message.guild is not None and isinstance(message.author, discord.User):
+        try:
+            message.author = await message.guild.fetch_member(message.author.id)
+        except discord.NotFound:
+            log.info("a person who asked has left")
+    return message
 
 
 async def _offer(bot: "AntiphonBot", conversation: Conversation, channel: Any, missed: list[discord.Message]) -> None:

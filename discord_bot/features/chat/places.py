@@ -36,6 +36,11 @@ def announcement(name: str, question: str) -> str:
     return f"**{safe}:** {shorten(question, SHOWN_QUESTION)}"
 
 
+def announced(content: str) -> str:
+    """The question of an announcement."""
+    return content.partition(":** ")[2]
+
+
 class FollowupMessage:
     """A message of an interaction that looks like any other to the writer."""
 

@@ -128,9 +128,9 @@ async def _in_place(
     before, known = "", None
     if action == "resume":
         before, known = turn.answer, turn.message_ids
-    elif not turn.answer:
+    elif action in ("retry", "answer") and not turn.answer:
         known = turn.message_ids
-    else:
+    elif turn.answer:
         turn.former = [*turn.former, turn.answer]
     turn.answer, turn.state = before, "running"
     if known is None:

@@ -30,6 +30,10 @@ class Logged:
     bucket: str | None = None
 
 
+BODY = web.RequestKey("body", object)
+"""The body of a request as it was read, for the log."""
+
+
 @dataclass
 class Fault:
     """The next `times` matching requests are answered with this status; 0 cuts the connection."""
@@ -59,7 +63,7 @@ class Door:
             return await handler(request)
         world, path = self._world, request.path.removeprefix(API)
         headers: dict[str, str] = {}
-        request["body"] = None
+        request[BODY] = None
         status = 0
         try:
             self._inject(request.method, path)
@@ -82,7 +86,7 @@ class Door:
         if answer.content_type == "application/json":
             answer.headers["Content-Type"] = "application/json"  # without a charset, as Discord says it
         bucket = headers.get("X-RateLimit-Bucket")
-        world.log.append(Logged(world.clock.now(), request.method, path, request["body"], status, bucket))
+        world.log.append(Logged(world.clock.now(), request.method, path, request[BODY], status, bucket))
         world.changed()
         return answer
 

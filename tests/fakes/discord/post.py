@@ -8,6 +8,7 @@ from aiohttp import BodyPartReader, web
 
 from tests.fakes.discord import payloads, validate
 from tests.fakes.discord.components import numbered
+from tests.fakes.discord.door import BODY
 from tests.fakes.discord.errors import invalid
 from tests.fakes.discord.gateway import (
     DIRECT_MESSAGES,
@@ -43,7 +44,7 @@ async def read(request: web.Request) -> tuple[Json, list[File]]:
     else:
         text = await request.text()
         body = json.loads(text) if text else {}
-    request["body"] = body
+    request[BODY] = body
     return body, files
 
 
