@@ -9,8 +9,11 @@ Theory of operation:
 3. Writers of one channel take turns: whoever has gone without an edit for longest is first, and a first text comes
    before everything else. A single writer gets an edit a second; several share what the bucket gives.
 4. Text that hardly grows is not worth an edit for a while.
+5. The bot as a whole may make fifty requests a second. Who comes too early waits; when the second is nearly used up,
+   interim edits are left out, so that what must land finds room.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -20,6 +23,8 @@ SHORTEST = 1.0  # seconds between two edits of one answer
 CALM = 2.5  # for an answer that hardly grows
 FEW = 12  # characters
 TURN = 0.1  # seconds until a writer whose turn it is not yet asks again
+# Requests a second of the whole bot. Discord allows fifty; on the way some of a second move into the next one.
+MOST, SECOND, CROWDED = 42, 1.0, 30
 
 
 class Urgency(IntEnum):
@@ -111,12 +116,39 @@ class ChannelPace:
         return max(interval, CALM) if grown < FEW and urgency is Urgency.INTERIM else interval
 
 
+class Throughput:
+    """Requests of the whole bot in the last second, wherever they go."""
+
+    def __init__(self, most: int = MOST, window: float = SECOND) -> None:
+        self._most, self._window = most, window
+        self._times: deque[float] = deque()
+
+    def take(self, now: float) -> float:
+        """Seconds to wait before the request may go out. Its place is taken: requests go in the order they came."""
+        self._forget(now)
+        at = now
+        if len(self._times) >= self._most:
+            at = max(now, self._times[-self._most] + self._window)
+        self._times.append(at)
+        return at - now
+
+    def crowded(self, now: float) -> bool:
+        """Little room is left in this second."""
+        self._forget(now)
+        return len(self._times) >= CROWDED
+
+    def _forget(self, now: float) -> None:
+        while self._times and self._times[0] <= now - self._window:
+            self._times.popleft()
+
+
 class Paces:
-    """By channel; a channel in which nobody writes is forgotten."""
+    """By channel; a channel in which nobody writes is forgotten. `everything` is the bot as a whole."""
 
     def __init__(self) -> None:
         self._channels: dict[int, ChannelPace] = {}
         self._next = 0
+        self.everything = Throughput()
 
     def __len__(self) -> int:
         return len(self._channels)

@@ -1,4 +1,4 @@
-"""Reads the rate limits that Discord tells with every answer: the library keeps them to itself.
+"""Discord's rate limits where the library leaves gaps: it keeps to itself what answers tell, and knows no global limit.
 
 Headers as in Discord's documentation, topics/rate-limits; aiohttp's tracing is a public door of the library's client.
 """
@@ -13,10 +13,17 @@ from discord_bot.rendering.pacing import Paces
 
 EDIT = re.compile(r"/channels/(\d+)/messages/\d+$")
 SEND = re.compile(r"/channels/\d+/messages$")
+COUNTED = re.compile(r"/api/v\d+/(?!interactions/|webhooks/)")  # answers to interactions do not count for the bot
 
 
 def rate_limit_trace(paces: Paces, wrote: Callable[[str], None] = lambda _: None) -> aiohttp.TraceConfig:
     """For the client's `http_trace`. `wrote` hears of every message that was "sent" or "edited"."""
+
+    async def started(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestStartParams) -> None:
+        if COUNTED.search(params.url.path):
+            wait = paces.everything.take(asyncio.get_running_loop().time())
+            if wait > 0:
+                await asyncio.sleep(wait)
 
     async def ended(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestEndParams) -> None:
         if params.response.status == 200:
@@ -39,5 +46,6 @@ def rate_limit_trace(paces: Paces, wrote: Callable[[str], None] = lambda _: None
         paces.observe(int(place[1]), asyncio.get_running_loop().time(), *told)
 
     config = aiohttp.TraceConfig()
+    config.on_request_start.append(started)
     config.on_request_end.append(ended)
     return config

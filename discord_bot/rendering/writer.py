@@ -198,6 +198,8 @@ class Writer:
         urgency = Urgency.INTERIM if self._look.text else Urgency.STATE
         if not self._drawn and len(self._look.text) >= FIRST_TEXT:
             urgency = Urgency.FIRST_TEXT
+        if urgency is Urgency.INTERIM and self._paces.everything.crowded(self._loop.time()):
+            return STEP
         return self._pace.wait(self._number, self._loop.time(), urgency, FEW if grown < 0 else grown)
 
     async def _draw(self, *, final: bool) -> None:

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discord_bot.rendering.pacing import CALM, KEPT, LIMIT, SHORTEST, WINDOW, Paces, Urgency
+from discord_bot.rendering.pacing import (
+    CALM,
+    KEPT,
+    LIMIT,
+    MOST,
+    SECOND,
+    SHORTEST,
+    WINDOW,
+    Paces,
+    Throughput,
+    Urgency,
+)
 from tests.fakes.discord.ratelimit import Rule, Window
 
 CHANNEL = 1
@@ -139,3 +150,22 @@ def test_many_answers_never_overdraw_the_bucket_and_all_get_their_share(
 def test_the_defaults_are_what_discord_is_observed_to_grant() -> None:
     pace, _ = Paces().join(CHANNEL)
     assert (pace.bucket.limit, pace.bucket.window) == (LIMIT, WINDOW) == (5, 5.0)
+
+
+@given(st.lists(st.floats(0, 0.2), min_size=1, max_size=300))
+def test_no_second_of_the_whole_bot_holds_more_than_discord_allows(gaps: list[float]) -> None:
+    everything, now, sent = Throughput(), 0.0, []
+    for gap in gaps:
+        now += gap
+        sent.append(now + everything.take(now))
+    assert sent == sorted(sent)
+    for number, at in enumerate(sent):
+        assert sum(at <= other < at + SECOND - 1e-9 for other in sent[number:]) <= MOST
+
+
+def test_nobody_waits_while_there_is_room() -> None:
+    everything = Throughput()
+    assert all(everything.take(1.0) == 0 for _ in range(MOST))
+    assert everything.crowded(1.0)
+    assert everything.take(1.0) == SECOND
+    assert not everything.crowded(5.0)

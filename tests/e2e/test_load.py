@@ -1,0 +1,99 @@
+"""Fifty conversations at once in ten channels: no 429, no lost last edit, and memory that does not grow."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Stage
+from tests.e2e.test_conversation import body
+from tests.fakes.discord.model import Channel
+from tests.fakes.discord.people import Person
+from tests.fakes.discord.permissions import Permission
+from tests.fakes.upstream.server import TEXT
+
+CHANNELS, PEOPLE = 10, 5
+NO_THREADS = int(Permission.CREATE_PUBLIC_THREADS | Permission.SEND_MESSAGES_IN_THREADS)
+GROWTH = 1.3  # of the memory after the first rounds; caches fill, nothing else may
+
+
+@dataclass
+class Seats:
+    """Who writes where."""
+
+    stage: Stage
+    pairs: list[tuple[Person, Channel]] = field(default_factory=list)
+
+    def fill(self) -> None:
+        for number in range(CHANNELS):
+            channel = self.stage.discord.add_text_channel(self.stage.guild, f"room-{number}")
+            channel.overwrites[self.stage.guild.id] = (0, NO_THREADS)
+            for seat in range(PEOPLE):
+                person = self.stage.discord.add_user(f"P{number}-{seat}")
+                self.stage.discord.join(self.stage.guild, person)
+                self.pairs.append((person, channel))
+
+    async def ask_all(self, round_: int) -> None:
+        """All ask at once; returns when every answer stands, whole."""
+        bot = self.stage.discord.bot.id
+        for person, channel in self.pairs:
+            await person.say(channel, f"<@{bot}> question {round_}")
+
+        def standing() -> int:
+            return sum(
+                "Regenerate" in one.buttons for channel in {c for _, c in self.pairs} for one in channel.from_bot
+            )
+
+        await self.stage.discord.wait_for(lambda: standing() == len(self.pairs) * (round_ + 1), timeout=240)
+        for channel in {channel for _, channel in self.pairs}:
+            assert all(body(one.content) == self.stage.upstream.text for one in channel.from_bot)
+
+
+def memory(pid: int) -> int:
+    """Resident bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) * 1024
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+async def test_fifty_conversations_in_ten_channels_stream_at_once_without_a_429_or_a_lost_edit(stage: Stage) -> None:
+    seats = Seats(stage)
+    seats.fill()
+    stage.upstream.text, stage.upstream.pause = TEXT * 3, 0.05
+    async with stage.running_bot():
+        await seats.ask_all(0)
+
+
+@pytest.mark.soak
+async def test_memory_stays_flat_over_ten_minutes_of_fifty_conversations(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seats = Seats(stage)
+    seats.fill()
+    stage.upstream.text, stage.upstream.pause = TEXT * 4, 0.05
+    # The questions of one person come faster than a person's.
+    stage.more |= {
+        "ANTIPHON__BOT__QUOTAS__USER_REQUESTS_PER_HOUR": "0",
+        "ANTIPHON__BOT__QUOTAS__USER_REQUESTS_PER_DAY": "0",
+    }
+    async with stage.running_bot() as bot:
+        until, round_, sizes = time.monotonic() + 600, 0, []
+        began, used = time.monotonic(), cpu(bot.pid)
+        while time.monotonic() < until:
+            await seats.ask_all(round_)
+            sizes.append(memory(bot.pid))
+            round_ += 1
+            await asyncio.sleep(0)
+        share = (cpu(bot.pid) - used) / (time.monotonic() - began)
+        with capsys.disabled():
+            print(f"\n{round_ * len(seats.pairs)} answers; the bot used {share:.0%} of a core;", end=" ")
+            print("MB after each round:", *(size // 2**20 for size in sizes))
+        settled = max(sizes[: max(2, len(sizes) // 4)])
+        assert sizes[-1] < settled * GROWTH
