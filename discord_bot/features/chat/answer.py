@@ -262,7 +262,8 @@ class Answer:
         stream, locale = self._stream, self.turn.locale
         assert stream is not None  # noqa: S101 - it has run
         line = t(locale, "state-footer", model=stream.deployment, seconds=f"{seconds:.1f}")
-        speed = stream.usage.completion_tokens / seconds if seconds else 0.0
+        # Of an answer that was there at once a speed says nothing.
+        speed = stream.usage.completion_tokens / seconds if seconds >= 1 else 0.0
         return f"{line} · {t(locale, 'state-speed', speed=round(speed))}" if speed >= 1 else line
 
     async def _say_undelivered(self, reason: str) -> None:
