@@ -9,6 +9,7 @@ Options = list[tuple[str, Any]]
 KEEPALIVE_MS = 30_000  # a silent stream must survive load balancers
 LARGEST_ANSWER = 8 * 1024 * 1024  # a client accepts this; pictures come in chunks far below it
 LONGEST_RECONNECT_MS = 2_000  # a service that returns is found quickly
+STREAMS_A_CONNECTION = 1_024  # more wait in the client, or are refused at once when it does not care
 
 
 def client_options() -> Options:
@@ -50,6 +51,11 @@ def server_options(*, max_request_bytes: int, longest_stream: float, share_port:
         ("grpc.so_reuseport", int(share_port)),  # off: a second server on the port is an error, not a surprise
         ("grpc.max_receive_message_length", max_request_bytes),
         ("grpc.max_send_message_length", LARGEST_ANSWER),
+        ("grpc.max_concurrent_streams", STREAMS_A_CONNECTION),
+        # What gRPC itself lets wait for a handler. Beyond the first it throws calls away at random, whoever they belong
+        # to: so one connection's streams must never fill it (its own value is 1,000).
+        ("grpc.server.max_pending_requests", 16 * STREAMS_A_CONNECTION),
+        ("grpc.server.max_pending_requests_hard_limit", 32 * STREAMS_A_CONNECTION),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # else a client's keepalive is "too many pings"
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.keepalive_time_ms", 60_000),  # a caller that vanished is noticed

@@ -13,11 +13,10 @@ from antiphon.channel import server_options
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
 from antiphon.config.secrets import SecretProblem, find_secret
-from antiphon.v1 import inference_service_pb2_grpc, operations_service_pb2_grpc
 from inference_service import tls
 from inference_service.api.door import Door, Tokens
 from inference_service.api.parts import Shared
-from inference_service.api.servicers import Health, Inference, Operations, add_reflection
+from inference_service.api.servicers import Health, add_inference, add_operations, add_reflection
 from inference_service.credentials.types import BreakerSpec, StateStore
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
@@ -87,10 +86,8 @@ class Server:
             max_request_bytes=service.max_request_bytes, longest_stream=longest, share_port=service.workers > 1
         )
         self._server = grpc.aio.server(options=options)
-        inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(Inference(self.shared), self._server)
-        operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(
-            Operations(self.shared, self.reload), self._server
-        )
+        add_inference(self._server, self.shared)
+        add_operations(self._server, self.shared, self.reload)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         add_reflection(self._server)
         address = f"[{service.host}]:{service.port}" if ":" in service.host else f"{service.host}:{service.port}"

@@ -13,15 +13,15 @@ from inference_service.domain import Finished, UsageRecord
 from inference_service.failures import RequestFailure
 
 
-async def chat(shared: Shared, request: chat_pb2.ChatRequest, context: Context) -> None:
-    async def handle(admission: Admission) -> None:
+async def chat(shared: Shared, context: Context) -> None:
+    async def handle(request: chat_pb2.ChatRequest, admission: Admission) -> None:
         violations = await validate.chat(request)
         if violations:
             await status.refuse_violations(context, violations)
         await _answer(shared, request, context, admission)
 
     longest = shared.door.settings.chat_deadline
-    await shared.door.run(context, Scope.CHAT, safe_id(request.request_id), longest, handle)
+    await shared.door.run(context, chat_pb2.ChatRequest, Scope.CHAT, longest, handle)
 
 
 async def _answer(shared: Shared, request: chat_pb2.ChatRequest, context: Context, admission: Admission) -> None:
@@ -50,8 +50,3 @@ async def _answer(shared: Shared, request: chat_pb2.ChatRequest, context: Contex
         shared.ledger.record(asked.caller, records)
         tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in records)
         await asyncio.shield(shared.door.budgets.settle(admission.caller, admission.config, tokens))
-
-
-def safe_id(request_id: str) -> str:
-    """An id that is not valid is refused below; it must not travel in metadata before."""
-    return request_id if validate.REQUEST_ID.fullmatch(request_id) else ""

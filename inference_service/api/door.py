@@ -5,14 +5,16 @@ import hmac
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service.api import status
+from inference_service.api.validate import REQUEST_ID
 from inference_service.failures import RequestFailure
 from inference_service.usage.budgets import Budgets, BudgetSpent
 
@@ -23,6 +25,7 @@ REQUEST_ID_KEY = "antiphon-request-id"
 ANYBODY = CallerConfig(token_env="", scopes=frozenset(Scope), max_streams=1_000_000)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Asked = TypeVar("Asked", bound=Message)
 
 
 class Admission(Struct, frozen=True):
@@ -68,29 +71,40 @@ class Door:
     async def run(
         self,
         context: Context,
+        kind: type[Asked],
         scope: Scope | None,
-        given_id: str,
         longest: float,
-        handle: Callable[[Admission], Awaitable[None]],
+        handle: Callable[[Asked, Admission], Awaitable[None]],
     ) -> None:
-        """One RPC from beginning to end. `longest`: seconds when the caller sets no deadline. `scope` None: any."""
+        """One RPC from beginning to end. `longest`: seconds when the caller sets no deadline. `scope` None: any.
+
+        Nothing of the request's body is taken in before the caller is known and has room: until then gRPC holds no more
+        of it than one window, however much the caller sends.
+        """
         name, config, parent = await self._authenticate(context, scope)
-        request_id = given_id or uuid.uuid4().hex
-        context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         # Looking costs nothing: rates and budgets are for work.
         counted = scope in (Scope.CHAT, Scope.IMAGE)
-        await self._admit(context, name, config, request_id, counted=counted)
-        self.live[request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
-        structlog.contextvars.bind_contextvars(request_id=request_id, caller=name)
-        self.working += counted
         remaining = context.time_remaining()
         allowed = longest if remaining is None else min(remaining, longest)
-        admission = Admission(name, config, request_id, asyncio.get_running_loop().time() + allowed, parent)
+        deadline = asyncio.get_running_loop().time() + allowed
+        request_id = uuid.uuid4().hex
+        await self._make_room(context, name, config, request_id, counted=counted)
+        self.live[request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
+        self.working += counted
         try:
-            await handle(admission)
+            request = await self._read(context, kind, deadline)
+            given_id = getattr(request, "request_id", "")
+            # An id that is not valid is refused later; it must not travel in metadata before.
+            if given_id and REQUEST_ID.fullmatch(given_id):
+                await self._rename(context, request_id, given_id)
+                request_id = given_id
+            structlog.contextvars.bind_contextvars(request_id=request_id, caller=name)
+            if counted:
+                await self._spend(context, name, config)
+            await handle(request, Admission(name, config, request_id, deadline, parent))
         except RequestFailure as failure:
             await status.refuse_failure(context, failure)
-        except (grpc.aio.AbortError, grpc.RpcError):
+        except (grpc.aio.AbortError, grpc.aio.InternalError, grpc.RpcError):
             raise
         except asyncio.CancelledError:
             if self.draining and not context.cancelled():
@@ -108,8 +122,30 @@ class Door:
         finally:
             self.live.pop(request_id, None)
             self.working -= counted
-            if counted:
-                self.budgets.leave(name)
+            self.budgets.leave(name, working=counted)
+
+    async def _read(self, context: Context, kind: type[Asked], deadline: float) -> Asked:
+        """The one message of a request."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                data = await context.read()
+        except TimeoutError:
+            text = "the request did not arrive in time"
+            await status.refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, text, status.info("DEADLINE_EXCEEDED"))
+        if not isinstance(data, bytes):  # the mark of gRPC for an end
+            await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no request came", status.info("INVALID"))
+        try:
+            return kind.FromString(data)
+        except DecodeError:
+            text = f"what came is no {kind.DESCRIPTOR.full_name}"
+            await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, status.info("INVALID"))
+
+    async def _rename(self, context: Context, request_id: str, given_id: str) -> None:
+        if given_id in self.live:
+            text = f"a request with the id {given_id!r} is running"
+            await status.refuse(context, grpc.StatusCode.ALREADY_EXISTS, text, status.info("REQUEST_ID_RUNNING"))
+        context.set_trailing_metadata(((REQUEST_ID_KEY, given_id),))
+        self.live[given_id] = self.live.pop(request_id)
 
     async def _authenticate(self, context: Context, scope: Scope | None) -> tuple[str, CallerConfig, str]:
         parent, token = "", ""
@@ -132,35 +168,40 @@ class Door:
             )
         return name, config, parent
 
-    async def _admit(
+    async def _make_room(
         self, context: Context, name: str, config: CallerConfig, request_id: str, *, counted: bool
     ) -> None:
+        context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         if self.draining:
             await self._goodbye(context)
-        if request_id in self.live:
-            text = f"a request with the id {request_id!r} is running"
-            await status.refuse(context, grpc.StatusCode.ALREADY_EXISTS, text, status.info("REQUEST_ID_RUNNING"))
         if len(self.live) >= self.settings.max_streams:
             text = f"the service answers {self.settings.max_streams} requests at once already"
             await status.refuse(
                 context, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status.info("SERVICE_BUSY"), status.retry_info(1)
             )
-        if not counted:
-            return
+        try:
+            self.budgets.open(name, config, working=counted)
+        except BudgetSpent as spent:
+            await self._spent(context, name, spent)
+
+    async def _spend(self, context: Context, name: str, config: CallerConfig) -> None:
         try:
             await self.budgets.enter(name, config)
         except BudgetSpent as spent:
-            text = f"the caller {name!r} has used its {spent.what}"
-            await status.refuse(
-                context,
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                text,
-                status.info("CALLER_LIMIT"),
-                status.retry_info(spent.retry_after),
-            )
+            await self._spent(context, name, spent)
 
     @staticmethod
-    async def _goodbye(context: Context) -> None:
+    async def _spent(context: Context, name: str, spent: BudgetSpent) -> NoReturn:
+        await status.refuse(
+            context,
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"the caller {name!r} has used its {spent.what}",
+            status.info("CALLER_LIMIT"),
+            status.retry_info(spent.retry_after),
+        )
+
+    @staticmethod
+    async def _goodbye(context: Context) -> NoReturn:
         context.set_trailing_metadata((*(context.trailing_metadata() or ()), (status.PUSHBACK_KEY, "300")))
         text = "the service is shutting down; ask again, another replica answers"
         await status.refuse(context, grpc.StatusCode.UNAVAILABLE, text, status.info("DRAINING"), status.retry_info(0.3))

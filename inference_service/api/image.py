@@ -8,7 +8,6 @@ from contextlib import aclosing
 from antiphon.config.model import Scope
 from antiphon.v1 import image_pb2
 from inference_service.api import convert, status, validate
-from inference_service.api.chat import safe_id
 from inference_service.api.door import Admission, Context
 from inference_service.api.parts import Shared
 from inference_service.domain import (
@@ -27,15 +26,15 @@ from inference_service.failures import RequestFailure
 CHUNK = 256 * 1024  # measured: the fastest size over gRPC
 
 
-async def image(shared: Shared, request: image_pb2.ImageRequest, context: Context) -> None:
-    async def handle(admission: Admission) -> None:
+async def image(shared: Shared, context: Context) -> None:
+    async def handle(request: image_pb2.ImageRequest, admission: Admission) -> None:
         violations = await validate.image(request)
         if violations:
             await status.refuse_violations(context, violations)
         await _draw(shared, request, context, admission)
 
     longest = shared.door.settings.image_deadline
-    await shared.door.run(context, Scope.IMAGE, safe_id(request.request_id), longest, handle)
+    await shared.door.run(context, image_pb2.ImageRequest, Scope.IMAGE, longest, handle)
 
 
 async def _draw(shared: Shared, request: image_pb2.ImageRequest, context: Context, admission: Admission) -> None:

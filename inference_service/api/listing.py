@@ -14,12 +14,9 @@ from inference_service.usage.ledger import HOUR, KEPT_HOURS
 SOON = 10.0  # seconds a listing may take
 
 
-async def list_models(
-    shared: Shared, request: models_pb2.ListModelsRequest, context: Context
-) -> models_pb2.ListModelsResponse:
-    answer = models_pb2.ListModelsResponse(max_request_bytes=shared.door.settings.max_request_bytes)
-
-    async def handle(_: Admission) -> None:
+async def list_models(shared: Shared, context: Context) -> None:
+    async def handle(request: models_pb2.ListModelsRequest, _: Admission) -> None:
+        answer = models_pb2.ListModelsResponse(max_request_bytes=shared.door.settings.max_request_bytes)
         if request.task not in models_pb2.Task.values():
             await status.refuse_violations(context, [("task", "is not one of CHAT, IMAGE")])
         await shared.router.refresh()
@@ -27,9 +24,9 @@ async def list_models(
             made = _model(model)
             if request.task == models_pb2.TASK_UNSPECIFIED or request.task in made.tasks:
                 answer.models.append(made)
+        await context.write(answer)
 
-    await shared.door.run(context, None, "", SOON, handle)
-    return answer
+    await shared.door.run(context, models_pb2.ListModelsRequest, None, SOON, handle)
 
 
 def _model(model: PublicModel) -> models_pb2.Model:
@@ -44,10 +41,9 @@ def _model(model: PublicModel) -> models_pb2.Model:
     )
 
 
-async def get_usage(shared: Shared, request: usage_pb2.GetUsageRequest, context: Context) -> usage_pb2.GetUsageResponse:
-    answer = usage_pb2.GetUsageResponse()
-
-    async def handle(admission: Admission) -> None:
+async def get_usage(shared: Shared, context: Context) -> None:
+    async def handle(request: usage_pb2.GetUsageRequest, admission: Admission) -> None:
+        answer = usage_pb2.GetUsageResponse()
         violations = validate.usage(request)
         if violations:
             await status.refuse_violations(context, violations)
@@ -65,6 +61,6 @@ async def get_usage(shared: Shared, request: usage_pb2.GetUsageRequest, context:
             values: dict[str, Any] = vars(sums)
             answer.rows.append(usage_pb2.UsageRow(deployment=deployment, **values))
         answer.since.CopyFrom(convert.timestamp(since))
+        await context.write(answer)
 
-    await shared.door.run(context, None, "", SOON, handle)
-    return answer
+    await shared.door.run(context, usage_pb2.GetUsageRequest, None, SOON, handle)

@@ -36,18 +36,15 @@ BREAKERS = {
 Reload = Callable[[], Awaitable[list[str]]]
 
 
-async def get_status(shared: Shared, context: Context) -> pb.GetStatusResponse:
-    answer = pb.GetStatusResponse()
+async def get_status(shared: Shared, context: Context) -> None:
+    async def handle(_: pb.GetStatusRequest, __: Admission) -> None:
+        await context.write(pb.GetStatusResponse(status=await now(shared)))
 
-    async def handle(_: Admission) -> None:
-        answer.status.CopyFrom(await now(shared))
-
-    await shared.door.run(context, Scope.OPERATE, "", 10.0, handle)
-    return answer
+    await shared.door.run(context, pb.GetStatusRequest, Scope.OPERATE, 10.0, handle)
 
 
-async def watch_status(shared: Shared, request: pb.WatchStatusRequest, context: Context) -> None:
-    async def handle(_: Admission) -> None:
+async def watch_status(shared: Shared, context: Context) -> None:
+    async def handle(request: pb.WatchStatusRequest, _: Admission) -> None:
         seconds = request.interval.ToNanoseconds() / 1e9 if request.HasField("interval") else USUAL
         if not SHORTEST <= seconds <= LONGEST:
             await status.refuse_violations(
@@ -57,20 +54,18 @@ async def watch_status(shared: Shared, request: pb.WatchStatusRequest, context: 
             await context.write(pb.WatchStatusResponse(status=await now(shared)))
             await asyncio.sleep(seconds)
 
-    await shared.door.run(context, Scope.OPERATE, "", A_DAY, handle)
+    await shared.door.run(context, pb.WatchStatusRequest, Scope.OPERATE, A_DAY, handle)
 
 
-async def reload(shared: Shared, context: Context, do_reload: Reload) -> pb.ReloadConfigResponse:
-    answer = pb.ReloadConfigResponse()
-
-    async def handle(_: Admission) -> None:
+async def reload(shared: Shared, context: Context, do_reload: Reload) -> None:
+    async def handle(_: pb.ReloadConfigRequest, __: Admission) -> None:
         try:
-            answer.changes.extend(await do_reload())
+            changes = await do_reload()
         except (ConfigError, ConfigProblem) as error:
             await status.refuse_violations(context, error.problems)
+        await context.write(pb.ReloadConfigResponse(changes=changes))
 
-    await shared.door.run(context, Scope.OPERATE, "", 60.0, handle)
-    return answer
+    await shared.door.run(context, pb.ReloadConfigRequest, Scope.OPERATE, 60.0, handle)
 
 
 async def now(shared: Shared) -> pb.Status:

@@ -1,24 +1,17 @@
-"""The generated servicers, each RPC one line to its file."""
+"""What the server offers, each RPC one line to its file; health and reflection beside it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha import reflection_pb2_grpc as reflection_grpc
 
-from antiphon.v1 import (
-    chat_pb2,
-    image_pb2,
-    inference_service_pb2,
-    inference_service_pb2_grpc,
-    models_pb2,
-    operations_pb2,
-    operations_service_pb2,
-    operations_service_pb2_grpc,
-    usage_pb2,
-)
+from antiphon.v1 import inference_service_pb2, operations_service_pb2
 from inference_service.api import chat, image, listing, operations
 from inference_service.api.parts import Shared
 
@@ -28,45 +21,52 @@ REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 NAMES = (INFERENCE, OPERATIONS, health.SERVICE_NAME, reflection.SERVICE_NAME, REFLECTION_V1)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Method = Callable[[Context], Awaitable[None]]
 
 
-class Inference(inference_service_pb2_grpc.InferenceServiceServicer):
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
-
-    async def Chat(self, request: chat_pb2.ChatRequest, context: Context) -> None:  # type: ignore[override] # it writes
-        await chat.chat(self._shared, request, context)
-
-    async def Image(self, request: image_pb2.ImageRequest, context: Context) -> None:  # type: ignore[override] # it writes
-        await image.image(self._shared, request, context)
-
-    async def ListModels(
-        self, request: models_pb2.ListModelsRequest, context: Context
-    ) -> models_pb2.ListModelsResponse:
-        return await listing.list_models(self._shared, request, context)
-
-    async def GetUsage(self, request: usage_pb2.GetUsageRequest, context: Context) -> usage_pb2.GetUsageResponse:
-        return await listing.get_usage(self._shared, request, context)
+def add_inference(server: grpc.aio.Server, shared: Shared) -> None:
+    methods = {
+        "Chat": partial(chat.chat, shared),
+        "Image": partial(image.image, shared),
+        "ListModels": partial(listing.list_models, shared),
+        "GetUsage": partial(listing.get_usage, shared),
+    }
+    _add(server, INFERENCE, methods)
 
 
-class Operations(operations_service_pb2_grpc.OperationsServiceServicer):
-    def __init__(self, shared: Shared, do_reload: operations.Reload) -> None:
-        self._shared, self._reload = shared, do_reload
+def add_operations(server: grpc.aio.Server, shared: Shared, do_reload: operations.Reload) -> None:
+    methods = {
+        "GetStatus": partial(operations.get_status, shared),
+        "WatchStatus": partial(operations.watch_status, shared),
+        "ReloadConfig": partial(operations.reload, shared, do_reload=do_reload),
+    }
+    _add(server, OPERATIONS, methods)
 
-    async def GetStatus(
-        self, request: operations_pb2.GetStatusRequest, context: Context
-    ) -> operations_pb2.GetStatusResponse:
-        del request  # it is empty
-        return await operations.get_status(self._shared, context)
 
-    async def WatchStatus(self, request: operations_pb2.WatchStatusRequest, context: Context) -> None:  # type: ignore[override] # it writes
-        await operations.watch_status(self._shared, request, context)
+def _add(server: grpc.aio.Server, service: str, methods: Mapping[str, Method]) -> None:
+    """The generated servicers would take in a whole request before anybody asks who sends it. Here the door reads it.
 
-    async def ReloadConfig(
-        self, request: operations_pb2.ReloadConfigRequest, context: Context
-    ) -> operations_pb2.ReloadConfigResponse:
-        del request  # it is empty
-        return await operations.reload(self._shared, context, self._reload)
+    On the wire a call with one request is a stream of one: the contract is the same.
+    """
+    handlers: dict[str, Any] = {
+        name: grpc.stream_stream_rpc_method_handler(_without_requests(method), None, _serialise)
+        for name, method in methods.items()
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+
+
+def _without_requests(method: Method) -> Callable[[object, Context], Awaitable[None]]:
+    async def call(_: object, context: Context) -> None:
+        try:
+            await method(context)
+        except grpc.aio.InternalError:  # gRPC could not send: the caller has gone meanwhile
+            raise asyncio.CancelledError from None
+
+    return call
+
+
+def _serialise(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 class Health:

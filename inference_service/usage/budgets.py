@@ -22,7 +22,7 @@ class Budgets:
     """Across replicas where `redis_url` is given; a Redis that is gone lets requests pass rather than stopping all."""
 
     def __init__(self, redis_url: str | None, prefix: str) -> None:
-        self._streams: Counter[str] = Counter()
+        self._streams: Counter[tuple[str, bool]] = Counter()
         self._local: Storage = MemoryStorage()
         shared = (
             RedisStorage(f"async+{redis_url}", implementation="redispy", key_prefix=f"{prefix}:limits")
@@ -31,10 +31,17 @@ class Budgets:
         )
         self._storage: Storage = shared or self._local
 
+    def open(self, name: str, caller: CallerConfig, *, working: bool) -> None:
+        """Counts a stream until `leave`; looking (`working` false) has as much room again. Raises BudgetSpent."""
+        if self._streams[name, working] >= caller.max_streams:
+            raise BudgetSpent(f"{caller.max_streams} streams at once", 1.0)
+        self._streams[name, working] += 1
+
+    def leave(self, name: str, *, working: bool) -> None:
+        self._streams[name, working] -= 1
+
     async def enter(self, name: str, caller: CallerConfig) -> None:
         """Counts a request that begins. Raises BudgetSpent."""
-        if self._streams[name] >= caller.max_streams:
-            raise BudgetSpent(f"{caller.max_streams} streams at once", 1.0)
         if caller.requests_per_minute:
             limit = RateLimitItemPerMinute(caller.requests_per_minute)
             if not await self._hit(limit, name):
@@ -43,10 +50,6 @@ class Budgets:
             day = RateLimitItemPerDay(caller.tokens_per_day)
             if not await self._has_left(day, name):
                 raise BudgetSpent(f"{caller.tokens_per_day} tokens a day", await self._reset(day, name, fixed=True))
-        self._streams[name] += 1
-
-    def leave(self, name: str) -> None:
-        self._streams[name] -= 1
 
     async def settle(self, name: str, caller: CallerConfig, tokens: int) -> None:
         """Counts tokens when they are known. What goes over is taken: the answer was given."""
