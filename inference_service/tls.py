@@ -1,5 +1,6 @@
 """TLS and mutual TLS for the server; renewed certificates are taken without a restart."""
 
+import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,21 @@ def credentials(tls: Tls) -> grpc.ServerCredentials:
     )
 
 
+def check(tls: Tls) -> None:
+    """gRPC takes any bytes and then fails every handshake without a word. Raises TlsProblem."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key, password="")  # an encrypted key is an error, not a question
+    except (ssl.SSLError, ValueError) as error:
+        raise TlsProblem(f"service.tls: {tls.certificate} and {tls.key} are no pair of PEM files") from error
+    if tls.client_ca is None:
+        return
+    try:
+        context.load_verify_locations(tls.client_ca)
+    except ssl.SSLError as error:
+        raise TlsProblem(f"service.tls: {tls.client_ca} is not a PEM file") from error
+
+
 class _Source:
     """Looks at the files when a connection comes, at most every `reload_seconds`; called from gRPC's own threads."""
 
@@ -42,9 +58,7 @@ class _Source:
             key, chain, *authority = (path.read_bytes() for path in self._paths())
         except OSError as error:
             raise TlsProblem(f"service.tls: {error.filename} cannot be read: {error.strerror}") from error
-        for path, data in zip(self._paths(), (key, chain, *authority), strict=True):
-            if b"-----BEGIN" not in data:
-                raise TlsProblem(f"service.tls: {path} is not a PEM file")
+        check(self._tls)
         self._looked = time.monotonic()
         return grpc.ssl_server_certificate_configuration(
             [(key, chain)], root_certificates=authority[0] if authority else None
