@@ -16,6 +16,9 @@ def client_options() -> Options:
     service_config = {
         # Calls go round all replicas behind a name; one that drains is left at once.
         "loadBalancingConfig": [{"round_robin": {}}],
+        # A replica that is about to end says so by its health before it takes nothing more. (Not the health of
+        # InferenceService: without any deployment that can answer, the service itself says best why.)
+        "healthCheckConfig": {"serviceName": "antiphon.v1.OperationsService"},
         "methodConfig": [
             {
                 "name": [{"service": "antiphon.v1.InferenceService"}, {"service": "antiphon.v1.OperationsService"}],
@@ -25,11 +28,12 @@ def client_options() -> Options:
                     "initialBackoff": "0.1s",
                     "maxBackoff": "1s",
                     "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    # gRPC cancels what reaches a server in the instant in which it stops to listen.
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],
-        "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.2},
+        "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.5},
     }
     return [
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),

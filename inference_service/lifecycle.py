@@ -10,6 +10,7 @@ import structlog
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Config
 from antiphon.telemetry.logs import set_up_logs
+from inference_service import workers
 from inference_service.routing.build import ConfigProblem
 from inference_service.server import Server
 
@@ -23,6 +24,7 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
+    workers.when_alone(environ, ended.set)
     server = Server(config, environ, path)
     await server.start()
     reloads: set[asyncio.Task[None]] = set()
@@ -39,6 +41,7 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
     sys.stdout.flush()
     await ended.wait()
     log.info("draining", running=len(server.shared.door.live), grace=config.service.grace)
+    await server.leave()
     await server.stop(server.config.service.grace)
 
 

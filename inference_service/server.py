@@ -7,7 +7,6 @@ from pathlib import Path
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2_grpc
 
 from antiphon.channel import server_options
 from antiphon.config.load import ConfigError, load_config
@@ -15,8 +14,9 @@ from antiphon.config.model import Config
 from antiphon.config.secrets import SecretProblem, find_secret
 from inference_service import tls
 from inference_service.api.door import Door, Tokens
+from inference_service.api.health import Health
 from inference_service.api.parts import Shared
-from inference_service.api.servicers import Health, add_inference, add_operations, add_reflection
+from inference_service.api.servicers import add_health, add_inference, add_operations, add_reflection
 from inference_service.credentials.types import BreakerSpec, StateStore
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
@@ -32,6 +32,7 @@ from inference_service.usage.ledger import Ledger
 log = structlog.get_logger(__name__)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_PERIOD = 1.0
+NOTICE = 0.5  # seconds in which clients learn that a replica will end, and go to others; at most a quarter of the grace
 GOODBYE = 1.0  # seconds of the grace in which what still runs is ended by ourselves
 
 
@@ -48,7 +49,7 @@ class Server:
         self.shared: Shared
         self._server: grpc.aio.Server
         self._store: StateStore
-        self._health = Health()
+        self._health: Health
         self._status: StatusServer | None = None
         self._watch: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
@@ -88,8 +89,8 @@ class Server:
         self._server = grpc.aio.server(options=options)
         add_inference(self._server, self.shared)
         add_operations(self._server, self.shared, self.reload)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
-        add_reflection(self._server)
+        self._health = add_health(self._server)
+        add_reflection(self._server, self._health.closed)
         address = f"[{service.host}]:{service.port}" if ":" in service.host else f"{service.host}:{service.port}"
         try:
             if service.tls is not None:
@@ -104,7 +105,6 @@ class Server:
             )
             raise StartProblem(f"cannot listen on {address}: {reason}") from error
         self.target = f"{'127.0.0.1' if service.host in ('0.0.0.0', '') else service.host}:{port}"  # noqa: S104 - shown, not bound
-        await self._health.start()
         await self._server.start()
 
     async def _start_status(self) -> None:
@@ -130,7 +130,7 @@ class Server:
 
     async def _look(self) -> None:
         await self.shared.router.refresh()
-        await self._health.set_ready(self.shared.router.ready())
+        self._health.set_ready(self.shared.router.ready())
 
     async def _keep_looking(self) -> None:
         while True:
@@ -157,13 +157,22 @@ class Server:
 
     # --- the end -------------------------------------------------------------------------------
 
+    async def leave(self) -> None:
+        """Not ready, and still taking what comes: gRPC cancels what is on its way when a server stops to listen."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self.shared.door.leaving = True
+        self._health.end()
+        await asyncio.sleep(min(NOTICE, self.config.service.grace / 4))
+
     async def stop(self, grace: float) -> None:
         """Not ready; no new requests; streams may end within `grace` seconds; the rest ends with a clear status."""
         door = self.shared.door
         if self._watch is not None:
             self._watch.cancel()
-        door.draining = True
-        await self._health.drain()
+        door.leaving = door.draining = True
+        self._health.end()
+        self._health.close()
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await asyncio.wait([stopping], timeout=max(0.0, grace - GOODBYE))
         for task in list(door.live.values()):

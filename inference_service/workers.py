@@ -1,69 +1,96 @@
-"""Several processes on one port, supervised: one that dies is replaced, a signal reaches all."""
+"""Several processes on one port, supervised: one that dies is replaced, a signal reaches all, none outlives its supervisor."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from antiphon.config.model import Config
 
-MARK = "ANTIPHON_WORKER"
-SHORTEST_LIFE = 2.0
+MARK = "ANTIPHON_WORKER"  # the number of a pipe's end that closes when the supervisor is gone, however it went
+SHORTEST_LIFE = 2.0  # seconds between two starts of the same worker
+CANNOT_START = 2
 
 
 def is_worker(environ: Mapping[str, str]) -> bool:
     return MARK in environ
 
 
+def when_alone(environ: Mapping[str, str], tell: Callable[[], None]) -> None:
+    """Calls `tell` when the supervisor has ended: workers without one would hold the port for good."""
+    if not is_worker(environ):
+        return
+    loop, pipe = asyncio.get_running_loop(), int(environ[MARK])
+
+    def gone() -> None:
+        loop.remove_reader(pipe)
+        tell()
+
+    loop.add_reader(pipe, gone)
+
+
 def supervise(config: Config, environ: Mapping[str, str]) -> int:
     """Starts `service.workers` processes; returns the exit code when all have ended."""
-    held = None
-    changed = {**environ, MARK: "1"}
+    changed, held = dict(environ), None
     if not config.service.port:
         # All must share one port: it is taken here, by a socket that never listens.
         held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind((config.service.host, 0))
         changed["ANTIPHON__SERVICE__PORT"] = str(held.getsockname()[1])
-    ending = False
-    processes: list[tuple[subprocess.Popen[bytes], float]] = []
+    with held or contextlib.nullcontext():
+        return _Supervisor(changed).run(config.service.workers)
 
-    def start(number: int) -> None:
+
+class _Supervisor:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._pipe, self._alive = os.pipe()  # the second end stays open as long as this process lives
+        self._environ = {**environ, MARK: str(self._pipe)}
+        self._running: dict[int, tuple[int, float]] = {}  # pid → the worker's number, when it started
+        self._ending = False
+
+    def run(self, count: int) -> int:
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(name, lambda number, _: self._on_signal(number))
+        for number in range(count):
+            self._start(number)
+        worst = 0
+        while self._running:
+            pid, status = os.wait()
+            if pid not in self._running:
+                continue
+            number, started = self._running.pop(pid)
+            code = os.waitstatus_to_exitcode(status)
+            if code == CANNOT_START and not self._ending:
+                self._on_signal(signal.SIGTERM)
+                worst = code
+            if not self._ending:
+                time.sleep(max(0.0, SHORTEST_LIFE - (time.monotonic() - started)))
+            if not self._ending:
+                self._start(number)
+            elif code != -signal.SIGTERM:  # it had not come to listen to signals
+                worst = max(worst, abs(code))
+        return worst
+
+    def _start(self, number: int) -> None:
         # The status page has one port, so one worker serves it; the ready line comes from the first one, too.
-        mine = {**changed, **({} if number == 0 else {"ANTIPHON__SERVICE__STATUS_PAGE": "false"})}
-        out = None if number == 0 else subprocess.DEVNULL
-        processes.append(
-            (subprocess.Popen([sys.executable, "-m", "inference_service"], env=mine, stdout=out), time.monotonic())
+        mine = {**self._environ, **({} if number == 0 else {"ANTIPHON__SERVICE__STATUS_PAGE": "false"})}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "inference_service"],
+            env=mine,
+            stdout=None if number == 0 else subprocess.DEVNULL,
+            pass_fds=[self._pipe],
         )
+        process.returncode = 0  # we wait for it ourselves, by number
+        self._running[process.pid] = (number, time.monotonic())
 
-    def on_signal(number: int, _: object) -> None:
-        nonlocal ending
-        ending = ending or number in (signal.SIGTERM, signal.SIGINT)
-        for process, _started in processes:
-            process.send_signal(number)
-
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(name, on_signal)
-    for number in range(config.service.workers):
-        start(number)
-    worst = 0
-    while processes:
-        pid, status = os.wait()
-        place = next((i for i, (process, _) in enumerate(processes) if process.pid == pid), None)
-        if place is None:
-            continue
-        _process, started = processes.pop(place)
-        code = os.waitstatus_to_exitcode(status)
-        if ending or code == 2:
-            worst = max(worst, abs(code))
-            if code == 2 and not ending:
-                on_signal(signal.SIGTERM, None)
-            continue
-        time.sleep(max(0.0, SHORTEST_LIFE - (time.monotonic() - started)))
-        start(place)
-    if held is not None:
-        held.close()
-    return worst
+    def _on_signal(self, number: int) -> None:
+        self._ending = self._ending or number != signal.SIGHUP
+        for pid in list(self._running):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)

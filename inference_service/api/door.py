@@ -64,7 +64,7 @@ class Door:
     def __init__(self, settings: Service, tokens: Tokens, budgets: Budgets) -> None:
         self.settings, self.tokens = settings, tokens
         self.budgets = budgets
-        self.draining = False
+        self.leaving = self.draining = False  # soon; now
         self.live: dict[str, asyncio.Task[Any]] = {}
         self.working = 0  # chats and pictures among them
 

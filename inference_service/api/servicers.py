@@ -1,18 +1,19 @@
 """What the server offers, each RPC one line to its file; health and reflection beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha import reflection_pb2_grpc as reflection_grpc
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
 from inference_service.api import chat, image, listing, operations
+from inference_service.api.health import Health
 from inference_service.api.parts import Shared
 
 INFERENCE = inference_service_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name
@@ -69,44 +70,37 @@ def _serialise(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-class Health:
-    """grpc.health.v1: "" lives, INFERENCE is ready, OPERATIONS answers; `Watch` pushes changes."""
-
-    def __init__(self) -> None:
-        self.servicer = health.aio.HealthServicer()
-        self._ready: bool | None = None
-
-    async def start(self) -> None:
-        for name in ("", OPERATIONS):
-            await self.servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-
-    async def set_ready(self, ready: bool) -> None:
-        if ready != self._ready:
-            self._ready = ready
-            state = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-            await self.servicer.set(INFERENCE, state)
-
-    async def drain(self) -> None:
-        await self.servicer.enter_graceful_shutdown()
+def add_health(server: grpc.aio.Server) -> Health:
+    made = Health(("", OPERATIONS), INFERENCE)
+    health_pb2_grpc.add_HealthServicer_to_server(made, server)
+    return made
 
 
 class _Reflection(reflection_grpc.ServerReflectionServicer):
     """The library's own servicer is synchronous; its answers are what we pass on."""
 
-    def __init__(self) -> None:
+    def __init__(self, closed: asyncio.Event) -> None:
+        self._closed = closed
         self._answers = reflection.ReflectionServicer(NAMES)
 
-    async def ServerReflectionInfo(
-        self, requests: AsyncIterator[reflection_pb2.ServerReflectionRequest], context: Context
-    ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
-        async for request in requests:
-            for answer in self._answers.ServerReflectionInfo(iter([request]), context):
-                yield answer
+    async def ServerReflectionInfo(self, _: object, context: Context) -> None:
+        closed = asyncio.ensure_future(self._closed.wait())
+        try:
+            while True:
+                reading = asyncio.ensure_future(context.read())
+                await asyncio.wait({reading, closed}, return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done() or reading.result() is grpc.aio.EOF:
+                    reading.cancel()
+                    return
+                for answer in self._answers.ServerReflectionInfo(iter([reading.result()]), context):
+                    await context.write(answer)
+        finally:
+            closed.cancel()
 
 
-def add_reflection(server: grpc.aio.Server) -> None:
+def add_reflection(server: grpc.aio.Server, closed: asyncio.Event) -> None:
     """v1alpha, and v1 by the same servicer: the messages are the same on the wire, the library has only the old name."""
-    servicer = _Reflection()
+    servicer = _Reflection(closed)
     reflection_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,

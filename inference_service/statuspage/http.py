@@ -91,5 +91,5 @@ class StatusServer:
         return web.Response(text="alive\n", headers=HEADERS)
 
     async def _ready(self, _: web.Request) -> web.Response:
-        ready = self._shared.router.ready() and not self._shared.door.draining
+        ready = self._shared.router.ready() and not self._shared.door.leaving
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not ready\n", headers=HEADERS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from antiphon.client import InferenceClient
 from antiphon.v1 import chat_pb2, inference_service_pb2_grpc
@@ -25,8 +26,10 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     async with service(tmp_path) as made:
         await made.well()
         yield made
-        await made.well()
-        assert made.process.running
+        if made.process.running:
+            await made.well()
+        else:
+            assert await made.process.wait() == 0
         assert not any("Traceback" in line or '"level": "error"' in line for line in made.process.errors)
 
 
@@ -77,6 +80,20 @@ async def test_ten_thousand_streams_without_a_token_or_a_word_do_not_matter(runn
             await caller.open(path)
         await running.well()
         assert running.memory() - before < MUCH
+
+
+async def test_watchers_who_read_nothing_keep_the_service_neither_from_telling_others_nor_from_ending(
+    running: Running,
+) -> None:
+    async with RawCaller(running.target) as caller, grpc.aio.insecure_channel(running.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="")).__aiter__()
+        for _ in range(200):
+            await caller.send(await caller.open(HEALTH), grpc_message(b""))
+        assert (await anext(watch)).status == health_pb2.HealthCheckResponse.SERVING
+        await running.well()
+        ending = asyncio.create_task(running.process.end())
+        assert (await anext(watch)).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert await ending == 0
 
 
 async def test_calls_that_are_taken_back_at_once_do_not_matter(running: Running) -> None:
