@@ -71,7 +71,7 @@ class HttpClient:
                 proxy=self._settings.proxy,
             ) as response:
                 yield response
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, UnicodeError) as error:
             raise transport_failure(error) from error
 
     async def close(self) -> None:
@@ -83,7 +83,7 @@ class HttpClient:
 def transport_failure(error: BaseException) -> UpstreamFailure:
     """What a transport error says, without the address or anything else of the upstream."""
     match error:
-        case aiohttp.InvalidURL():
+        case aiohttp.InvalidURL() | UnicodeError():
             return UpstreamFailure(FailureKind.UNREACHABLE, "the provider's address is not a valid URL")
         case aiohttp.ClientPayloadError():
             return UpstreamFailure(

@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors, limits, openai_images, openai_wire
+from inference_service.providers import errors, limits, openai_images, openai_stream, openai_wire
 from inference_service.providers.base import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
-from inference_service.providers.http import HttpClient, chunks, read, read_error
-from inference_service.providers.sse import EventTooLargeError, SseEvent, SseParser
+from inference_service.providers.http import HttpClient, read, read_error
 
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
 PICTURES = Capabilities(
@@ -171,37 +170,8 @@ class OpenAI:
                 raise self.failure(response.status, response.headers, await read_error(response))
             # Always: it also tells that the provider has answered.
             yield self.limit_report(response.headers) or LimitReport()
-            reader = openai_wire.ChunkReader(self.signs)
-            if response.content_type == "text/event-stream":
-                parser = SseParser()
-                try:
-                    async for data in chunks(response):
-                        for event in reader.read(parser.feed(data)):
-                            yield event
-                        if reader.done:
-                            break
-                    else:
-                        for event in reader.read(parser.flush()):
-                            yield event
-                except EventTooLargeError as error:
-                    raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
-            else:
-                for event in reader.read(await self._whole(await read(response))):
-                    yield event
-            for event in reader.end():
+            async for event in openai_stream.events(response, openai_wire.ChunkReader(self.signs)):
                 yield event
-
-    async def _whole(self, body: bytes) -> list[SseEvent]:
-        """Some servers ignore "stream": the whole answer is one JSON object; a label may also be wrong."""
-        text = body.strip()
-        if text.startswith((b"data:", b":", b"event:")):
-            parser = SseParser()
-            return parser.feed(body) + parser.flush()
-        try:
-            msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
-        return [SseEvent(text)]
 
     async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
         body = openai_images.body(call, getattr(self.options, "partial_images", 0))

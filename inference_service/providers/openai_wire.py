@@ -28,6 +28,7 @@ from inference_service.providers import errors
 from inference_service.providers.sse import SseEvent
 
 MOST_BROKEN_CHUNKS = 10
+MOST_BLANK = 16_384  # characters of nothing but white space in a row
 
 
 class ContentPart(Struct):
@@ -82,13 +83,16 @@ _decoder = msgspec.json.Decoder(Chunk)
 class ChunkReader:
     """Events of one stream. All text that came in one read leaves as one Delta.
 
-    `finished` is true once the upstream has said why it ended; `done` once nothing more is worth reading.
+    `finish` is set once the upstream has said why it ended; `done` once nothing more is worth reading. White space
+    waits for the word behind it: an endless run of it is no sign of life.
     """
 
     def __init__(self, signs: Sequence[errors.Sign] = ()) -> None:
         self._signs = signs
         self._think = ThinkSplitter()
         self._broken = 0
+        self._blank = ""
+        self._early: FinishReason | None = None  # a finish reason that more text has followed
         self.finish: FinishReason | None = None
         self.done = False
         self.began = False
@@ -102,6 +106,7 @@ class ChunkReader:
         for event in events:
             if event.data.startswith(b"[DONE]"):
                 self.done = True
+                self.finish = self.finish or self._early
                 break
             try:
                 chunk = _decoder.decode(event.data)
@@ -133,9 +138,10 @@ class ChunkReader:
         thought, text = self._think.flush()
         if thought:
             yield Reasoning(thought)
-        if text:
+        if self.finish is not None and (text := self._blank + text):
             yield Delta(text)
-        if self.finish is None:
+        # Whoever has gone on after a finish reason has to say in another way that it was the end.
+        if self.finish is None or (self._early is not None and not self.done):
             raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer ended without its end", status=200)
         yield Finish(self.finish)
 
@@ -143,13 +149,20 @@ class ChunkReader:
         thought, text = self._think.split(text)
         if reasoning or thought:
             yield Reasoning(reasoning + thought)
-        if text:
-            self.began = True
+        if text and (text := self._blank + text).isspace():
+            self._blank = text
+            if len(text) > MOST_BLANK:
+                kind = FailureKind.STALLED if self.began else FailureKind.TIMEOUT
+                raise UpstreamFailure(kind, "the provider sends nothing but white space", status=200)
+        elif text:
+            self.began, self._blank = True, ""
             yield Delta(text)
 
     def _choice(self, choice: Choice, text: list[str], reasoning: list[str]) -> UpstreamFailure | None:
         delta = choice.delta or choice.message
         if delta is not None:
+            if delta.content and self.finish is not None:
+                self._early, self.finish = self.finish, None
             if delta.content:
                 if isinstance(delta.content, str):
                     text.append(delta.content)
@@ -161,7 +174,7 @@ class ChunkReader:
                 text.append(delta.refusal)
         if choice.finish_reason in BROKEN_FINISH:
             return errors.failure(FailureKind.STREAM_ERROR, status=200)
-        if choice.finish_reason is not None:
+        if choice.finish_reason and choice.finish_reason != "null":  # "" is how some servers write: not yet
             self.finish = FINISH.get(choice.finish_reason, FinishReason.OTHER)
             if self.finish is FinishReason.CONTENT_FILTER and not (self.began or text):
                 return errors.failure(FailureKind.CONTENT_REFUSED, status=200, parsed={"code": "content_filter"})

@@ -6,24 +6,22 @@ argument after a colon: "ok", "cut:40", "stall:40", "429:3". Texts are `TEXT`; a
 
 import asyncio
 import base64
-import io
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from email.utils import formatdate
+from itertools import pairwise
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from aiohttp import web
-from PIL import Image
 
-TEXT = (
-    "The glacier moves because ice under its own weight is not quite solid: it creeps, layer over layer, "
-    "and where the ground is wet it slides. Ёлки стоят тихо 🏔️, and the valley remembers. "
-    "In summer the meltwater finds its way below, lifts the ice a little, and the whole mass hurries by a hand's breadth."
+from tests.fakes.upstream.replies import TEXT, USAGE, Reply, choice, error, event, png, refusal
+from tests.fakes.upstream.wire import FAULTS, Wire
+
+__all__ = ["TEXT", "USAGE", "Call", "FakeUpstream", "png"]
+# Faults that happen behind so many characters of the text: "cut:90".
+IN_THE_MIDDLE = frozenset(
+    {"cut", "eof", "errorlater", "badchunk", "stall", "slow", "whitespace", "finishmore", "finishcut", "emptyreasons"}
 )
-USAGE = {"prompt_tokens": 11, "completion_tokens": 42, "total_tokens": 53}
-STEP = 9  # characters a chunk
 
 
 @dataclass
@@ -34,74 +32,10 @@ class Call:
     model: str
     token: str
     body: dict[str, Any]
-    at: float
+    at: float  # loop time, seconds
     ended: str = ""
-
-
-@dataclass
-class Reply:
-    status: int
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    text: str | None = None
-
-
-def error(message: str, kind: str = "invalid_request_error", code: str | None = None) -> dict[str, Any]:
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
-
-
-def refusal(name: str, argument: str) -> Reply | None:
-    """Faults that are a plain HTTP answer."""
-    match name:
-        case "401" | "403" | "404" | "410" | "500" | "502" | "504" | "529":
-            return Reply(int(name), error(f"status {name}"))
-        case "402":
-            return Reply(402, error("You have depleted your monthly included credits", code="insufficient_quota"))
-        case "429":
-            return Reply(
-                429, error("Rate limit reached", "rate_limit_error"), {"Retry-After": argument} if argument else {}
-            )
-        case "429date":
-            return Reply(429, error("slow down"), {"Retry-After": formatdate(float(argument), usegmt=True)})
-        case "429day":
-            return Reply(429, error("Rate limit of 150 per day exceeded"), {"Retry-After": "7200"})
-        case "429reset":
-            return Reply(
-                429, error("limit"), {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": argument}
-            )
-        case "busy":
-            return Reply(429, error("Model busy, retry later"))
-        case "503":
-            return Reply(503, error("Service unavailable"), {"Retry-After": argument} if argument else {})
-        case "loading":
-            return Reply(503, {"error": "Model x is currently loading", "estimated_time": float(argument or 20)})
-        case "context":
-            return Reply(
-                400, error("This model's maximum context length is 8192 tokens", code="context_length_exceeded")
-            )
-        case "bad":
-            return Reply(400, error("'temperature' is wrong", code="invalid_value") | {})
-        case "filtered":
-            return Reply(
-                400, error("The response was filtered by the content management policy", code="content_filter")
-            )
-        case "html":
-            return Reply(int(argument or 200), text="<!DOCTYPE html><html><body>Bad gateway</body></html>")
-        case "gone":
-            return Reply(404, error("The model `x` does not exist", code="model_not_found"))
-        case "json":
-            message = {"role": "assistant", "content": TEXT}
-            return Reply(
-                200,
-                {
-                    "object": "chat.completion",
-                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                    "usage": USAGE,
-                },
-            )
-        case "errorjson":
-            return Reply(200, error("The server is overloaded", "server_error"))
-    return None
+    said: int = 0  # characters of an answer that were written; each is a token that is paid for
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class FakeUpstream:
@@ -113,8 +47,11 @@ class FakeUpstream:
         self.by_token: dict[str, str] = {}  # token → fault, before the model's
         self.hold = asyncio.Event()
         self.arrived = asyncio.Event()
+        self.well = False  # every fault is over
         self.text = TEXT
+        self.step = 9  # characters a chunk
         self.pause = 0.0  # seconds between two chunks
+        self.trickle = 0.05  # seconds between the bytes or characters of what is too slow
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -123,7 +60,7 @@ class FakeUpstream:
         app.router.add_post("/{name}/v1/chat/completions", self._chat)
         app.router.add_post("/{name}/v1/images/generations", self._image)
         app.router.add_get("/{name}/v1/models", self._models)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -144,6 +81,17 @@ class FakeUpstream:
         """The calls that one provider got."""
         return [call for call in self.calls if call.path.startswith(f"/{name}/")]
 
+    def gaps(self, name: str) -> list[float]:
+        """Seconds between the calls that one provider got."""
+        return [later.at - sooner.at for sooner, later in pairwise(self.of(name))]
+
+    @property
+    def connections(self) -> int:
+        """Open sockets of callers."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        return len(self._runner.server.connections)
+
     def _log(self, request: web.Request, body: dict[str, Any]) -> Call:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         call = Call(request.path, str(body.get("model", "")), token, body, asyncio.get_running_loop().time())
@@ -162,123 +110,148 @@ class FakeUpstream:
 
     def _fault(self, call: Call) -> tuple[str, str]:
         fault = self.by_token.get(call.token) or self.behaviour.get(call.model) or call.model
-        name, _, argument = fault.partition(":")
+        name, _, argument = ("ok" if self.well else fault).partition(":")
         return name, argument
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        call = self._log(request, body)
-        name, argument = self._fault(call)
+        call = self._log(request, await request.json())
+        try:
+            response = await self._answer(request, call, *self._fault(call))
+            call.ended = call.ended or "answered"
+        except (asyncio.CancelledError, ConnectionResetError):
+            call.ended = call.ended or "closed"
+            raise
+        finally:
+            call.over.set()
+        return response
+
+    async def _answer(self, request: web.Request, call: Call, name: str, argument: str) -> web.StreamResponse:
+        last = call.body["messages"][-1]
         found = refusal(name, argument)
-        if name == "prefillrefused" and body["messages"][-1]["role"] == "assistant":
+        if name == "prefillrefused" and last["role"] == "assistant":
             found = Reply(
                 400,
                 error("Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant"),
             )
+        if found is not None and found.text is not None:
+            return web.Response(status=found.status, text=found.text, headers=found.headers, content_type="text/html")
         if found is not None:
-            call.ended = "answered"
-            if found.text is not None:
-                return web.Response(status=found.status, text=found.text, content_type="text/html")
             return web.json_response(found.body, status=found.status, headers=found.headers)
+        transport = cast("asyncio.Transport", request.transport)
+        text = self._left(name, last["content"] if last["role"] == "assistant" else "")
         if name == "reset":
+            transport.abort()
+        if name in FAULTS:
+            await FAULTS[name](Wire(transport, text, int(argument or 0), self.step, self.trickle))
+            call.said = min(int(argument or len(text)), len(text))
+        if name == "reset" or name in FAULTS:
             call.ended = "cut"
-            assert request.transport is not None
-            request.transport.abort()
             return web.Response()
         if name == "silent":
-            try:
-                await self.hold.wait()
-            except asyncio.CancelledError:
-                call.ended = "closed"
-                raise
-        headers = (
-            {"x-ratelimit-remaining-requests": argument, "x-ratelimit-reset-requests": "30s"}
-            if name == "remaining"
-            else {}
-        )
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **headers})
+            await self.hold.wait()
+        head = {"Content-Type": argument if name == "type" else "text/event-stream"}
+        if name == "remaining":
+            head |= {"x-ratelimit-remaining-requests": argument, "x-ratelimit-reset-requests": "30s"}
+        response = web.StreamResponse(headers=head)
         await response.prepare(request)
-        try:
-            async for chunk in self._stream(name, argument, body, call, request):
-                await response.write(chunk)
-            call.ended = call.ended or "answered"
-        except (asyncio.CancelledError, ConnectionResetError):
-            call.ended = "closed"
-            raise
+        async for chunk in self._stream(name, argument, text, call, transport):
+            await response.write(chunk * 2 if name == "twice" else chunk)
         return response
 
+    def _left(self, name: str, prefix: str) -> str:
+        """What is still to be said after the half-finished answer that is to be continued."""
+        match name:
+            case "echo" | "again":
+                return self.text
+            case "overlap" if prefix:
+                return self.text[max(0, len(prefix) - 25) :]
+        return self.text.removeprefix(prefix)
+
     async def _stream(
-        self, name: str, argument: str, body: dict[str, Any], call: Call, request: web.Request
+        self, name: str, argument: str, text: str, call: Call, transport: asyncio.Transport
     ) -> AsyncIterator[bytes]:
-        last = body["messages"][-1]
-        prefix = last["content"] if last["role"] == "assistant" else ""
-        text = self.text
-        if prefix and name != "again":
-            text = self.text.removeprefix(prefix) if name != "echo" else self.text
-            if name == "overlap":
-                text = self.text[max(0, len(prefix) - 25) :]
-        if name in ("headersonly", "held"):
-            await self.hold.wait()
-        if name == "empty":
-            yield event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}) + b"data: [DONE]\n\n"
+        match name:
+            case "headersonly" | "held":
+                await self.hold.wait()
+            case "empty":
+                yield event(choice("stop")) + b"data: [DONE]\n\n"
+                return
+            case "errorfirst":
+                yield event(error("The engine is overloaded", "server_error"))
+                return
+            case "filteredlate":
+                yield event(choice("content_filter"))
+                return
+            case "think":
+                text = "<think>let me see</think>" + text
+            case "reasoning" | "reasoningcut":
+                yield event(choice(reasoning_content="let me see"))
+        if name == "reasoningcut":
+            call.ended = "cut"
             return
-        if name == "errorfirst":
-            yield event(error("The engine is overloaded", "server_error"))
-            return
-        if name == "filteredlate":
-            yield event({"choices": [{"index": 0, "delta": {}, "finish_reason": "content_filter"}]})
-            return
-        if name == "think":
-            text = "<think>let me see</think>" + text
-        if name == "reasoning":
-            yield event({"choices": [{"index": 0, "delta": {"reasoning_content": "let me see"}}]})
-        stop_at = (
-            int(argument)
-            if argument.isdigit() and name in ("cut", "stall", "eof", "errorlater", "slow", "badchunk")
-            else len(text) + 1
-        )
-        yield event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
-        for start in range(0, len(text), STEP):
-            if start >= stop_at:
-                async for last_words in self._break(name, call, request):
+        place = int(argument) if argument.isdigit() and name in IN_THE_MIDDLE else len(text) + 1
+        yield event(choice(role="assistant", content=""))
+        for start in range(0, len(text), self.step):
+            if start >= place:
+                place = len(text) + 1
+                async for last_words in self._break(name, call, transport, text[start:]):
                     yield last_words
-                if name in ("cut", "eof", "errorlater", "stall"):
+                if call.ended:
                     return
-                stop_at = len(text) + 1
-            piece = event({"choices": [{"index": 0, "delta": {"content": text[start : start + STEP]}}]})
-            yield (
-                piece.replace(b"\n", b"\r\n")
-                if name == "crlf"
-                else b": ping\n\n" + piece
-                if name == "comments"
-                else piece
-            )
-            await asyncio.sleep(self.pause)
-        if name != "nofinish":
-            yield event(
-                {"choices": [{"index": 0, "delta": {}, "finish_reason": "length" if name == "length" else "stop"}]}
-            )
+            said = text[start : start + self.step]
+            for piece in said if name == "slow" and start >= int(argument) else (said,):
+                yield self._piece(name, piece)
+                call.said += len(piece)
+                await asyncio.sleep(self.trickle if len(piece) < len(said) else self.pause)
+        async for last in self._end(name):
+            yield last
+
+    @staticmethod
+    def _piece(name: str, said: str) -> bytes:
+        piece = event(choice("" if name == "emptyreasons" else None, content=said))
+        return (
+            piece.replace(b"\n", b"\r\n") if name == "crlf" else b": ping\n\n" + piece if name == "comments" else piece
+        )
+
+    async def _end(self, name: str) -> AsyncIterator[bytes]:
+        if name == "nofinish":
+            return
+        yield event(
+            choice("length" if name == "length" else "stop") | ({"usage": USAGE} if name == "usagetwice" else {})
+        )
+        if name == "lingers":
+            await self.hold.wait()
         if name != "nousage":
             yield event({"choices": [], "usage": USAGE})
-        if name not in ("nodone", "nofinish"):
+        if name != "nodone":
             yield b"data: [DONE]\n\n"
 
-    async def _break(self, name: str, call: Call, request: web.Request) -> AsyncIterator[bytes]:
+    async def _break(self, name: str, call: Call, transport: asyncio.Transport, rest: str) -> AsyncIterator[bytes]:
         match name:
             case "cut":
                 call.ended = "cut"
                 # What was written is on its way; only then the cable breaks.
                 await asyncio.sleep(0.05)
-                assert request.transport is not None
-                request.transport.abort()
-            case "eof":
+                transport.abort()
+            case "eof" | "emptyreasons":
                 call.ended = "cut"
             case "errorlater":
                 yield event(error("internal error", "server_error"))
+                call.ended = "cut"
             case "badchunk":
                 yield b"data: {not json\n\n"
-            case "stall" | "slow":
+            case "finishmore":
+                yield event(choice("stop"))
+            case "finishcut":
+                yield event(choice("stop")) + event(choice(content=rest[: self.step]))
+                call.ended = "cut"
+            case "stall":
                 await self.hold.wait()
+                call.ended = "cut"
+            case "whitespace":
+                while True:
+                    yield event(choice(content=" \n\t" * 30))
+                    await asyncio.sleep(self.trickle)
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -292,13 +265,3 @@ class FakeUpstream:
         return web.json_response(
             {"created": 1, "data": [{"b64_json": data}] * int(body.get("n", 1)) if name != "nothing" else []}
         )
-
-
-def event(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value).encode() + b"\n\n"
-
-
-def png(size: tuple[int, int] = (64, 48)) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, (40, 90, 160)).save(out, "PNG")
-    return out.getvalue()
