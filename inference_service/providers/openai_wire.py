@@ -149,14 +149,17 @@ class ChunkReader:
         thought, text = self._think.split(text)
         if reasoning or thought:
             yield Reasoning(reasoning + thought)
-        if text and (text := self._blank + text).isspace():
-            self._blank = text
-            if len(text) > MOST_BLANK:
-                kind = FailureKind.STALLED if self.began else FailureKind.TIMEOUT
-                raise UpstreamFailure(kind, "the provider sends nothing but white space", status=200)
-        elif text:
-            self.began, self._blank = True, ""
-            yield Delta(text)
+        if not text:
+            return
+        text = self._blank + text
+        said = text.rstrip()
+        self._blank = text[len(said) :]
+        if said:
+            self.began = True
+            yield Delta(said)
+        if len(self._blank) > MOST_BLANK:
+            kind = FailureKind.STALLED if self.began else FailureKind.TIMEOUT
+            raise UpstreamFailure(kind, "the provider sends nothing but white space", status=200)
 
     def _choice(self, choice: Choice, text: list[str], reasoning: list[str]) -> UpstreamFailure | None:
         delta = choice.delta or choice.message
@@ -208,7 +211,7 @@ class ThinkSplitter:
         if self._state == "start":
             begin = text.lstrip()
             if not begin.startswith(self.OPEN):
-                if self.OPEN.startswith(begin):
+                if self.OPEN.startswith(begin) and len(text) < MOST_BLANK:
                     self._held = text
                     return "", ""
                 self._state = "answer"

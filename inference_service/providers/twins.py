@@ -7,7 +7,8 @@ that is left alone, at the price of a glance at its first events.
 
 from inference_service.providers.sse import SseEvent
 
-ENOUGH = 3  # pairs in a row, each unlike the one before it
+ENOUGH = 3  # pairs, each unlike the one before it
+MOST_HELD = 12  # events
 MOST_SINGLE = 3  # events that may come once before the pairs: a role, a filter's notes
 END = b"[DONE]"
 
@@ -17,8 +18,9 @@ class Twins:
 
     def __init__(self) -> None:
         self._before: SseEvent | None = None
-        self._paired = False  # `_before` has come twice
+        self._open = False  # `_before` has come once so far
         self._singles = self._pairs = 0
+        self._counted: SseEvent | None = None  # the latest pair
         self._held: list[SseEvent] = []  # all that came since the first pair
         self._once: list[SseEvent] = []  # the same without repetitions
         self._decided = self._doubled = False
@@ -36,17 +38,15 @@ class Twins:
     def _next(self, event: SseEvent) -> list[SseEvent]:
         if self._decided and not self._doubled:
             return [event]
-        again = event == self._before and not self._paired
+        again, alone = self._open and event == self._before, self._open and event != self._before
+        self._before, self._open = event, not again
         if self._doubled:
-            self._before, self._paired = event, again
             return [] if again else [event]
-        if event.data.startswith(END) or (event == self._before and self._paired):
-            return self._alone(event)
-        new_pair_is_due = self._before is None or self._paired
-        if not again and not new_pair_is_due and (self._pairs or self._singles >= MOST_SINGLE):
-            return self._alone(event)
-        self._singles += not again and not new_pair_is_due
-        self._before, self._paired = event, again
+        self._singles += alone
+        over = event.data.startswith(END) or len(self._held) >= MOST_HELD
+        if over or (alone and (self._pairs or self._singles > MOST_SINGLE)):
+            self._decided = True
+            return [*self.rest(), event]
         return self._pair(event) if again else self._first(event)
 
     def _first(self, event: SseEvent) -> list[SseEvent]:
@@ -57,14 +57,11 @@ class Twins:
         return []
 
     def _pair(self, event: SseEvent) -> list[SseEvent]:
-        self._pairs += 1
         self._held.append(event)
+        self._pairs += event != self._counted
+        self._counted = event
         if self._pairs < ENOUGH:
             return []
         self._decided = self._doubled = True
         self._held = []
         return self._once
-
-    def _alone(self, event: SseEvent) -> list[SseEvent]:
-        self._decided = True
-        return [*self.rest(), event]

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
+import structlog
 from msgspec import Struct
 
 from inference_service.credentials.types import Ask, Grant, Remaining, StateStore, Verdict, Vote
@@ -19,6 +20,7 @@ from inference_service.providers.base import LimitReport
 from inference_service.routing import classify
 from inference_service.routing.observer import AttemptEnd, Observer
 
+log = structlog.get_logger(__name__)
 # Requests left from which a count is worth a round trip to the shared state.
 SCARCE = 3
 
@@ -125,6 +127,10 @@ class Attempt:
             raise self._fail(self._timeout()) from None
         except UpstreamFailure as failure:
             raise self._fail(failure) from failure.__cause__
+        except Exception as error:  # an answer that an adapter stumbles over is the provider's failure too: go on
+            log.exception("adapter failed", exc_info=error, deployment=self.deployment)
+            words = "the provider's answer could not be understood"
+            raise self._fail(UpstreamFailure(FailureKind.BAD_RESPONSE, words)) from error
         finally:
             self._waiting = None
         now = self._loop.time()

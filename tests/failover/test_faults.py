@@ -4,6 +4,7 @@ import pytest
 
 from antiphon import errors, events
 from tests.fakes.upstream.server import TEXT, FakeUpstream
+from tests.support.recovery import recovering, whole_picture
 from tests.support.service import KEYS, serving, two_providers
 
 BEFORE_THE_FIRST_TOKEN = [
@@ -38,7 +39,7 @@ BEFORE_THE_FIRST_TOKEN = [
 
 @pytest.mark.parametrize(("fault", "kind", "asked"), BEFORE_THE_FIRST_TOKEN)
 async def test_a_fault_before_the_first_token_is_never_seen_by_the_reader(fault: str, kind: str, asked: int) -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, fault, "ok"), KEYS) as (_, client):
+    async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("How do glaciers move?")
         seen = [event async for event in stream]
         assert stream.text == TEXT
@@ -67,7 +68,7 @@ WHOLE_ALL_THE_SAME = [
 
 @pytest.mark.parametrize("fault", WHOLE_ALL_THE_SAME)
 async def test_a_peculiar_stream_is_a_whole_answer(fault: str) -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, fault, "ok"), KEYS) as (_, client):
+    async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("hi")
         seen = [event async for event in stream]
         assert stream.text == TEXT
@@ -98,7 +99,10 @@ AFTER_THE_FIRST_TOKEN = [
 async def test_an_answer_that_breaks_off_is_continued_without_a_word_lost_or_doubled(
     fault: str, kind: str, second: str
 ) -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, fault, second), KEYS) as (server, client):
+    async with (
+        FakeUpstream() as upstream,
+        recovering(upstream, two_providers(upstream, fault, second)) as (server, client),
+    ):
         stream = client.chat("How do glaciers move?")
         handovers = [event async for event in stream if isinstance(event, events.Handover)]
         assert stream.text == TEXT
@@ -119,7 +123,7 @@ async def test_an_answer_that_breaks_off_is_continued_without_a_word_lost_or_dou
 async def test_where_nobody_continues_the_answer_starts_again_cleanly(fault: str) -> None:
     async with (
         FakeUpstream() as upstream,
-        serving(two_providers(upstream, fault, "ok", preset="plain"), KEYS) as (_, client),
+        recovering(upstream, two_providers(upstream, fault, "ok", preset="plain")) as (_, client),
     ):
         stream = client.chat("hi")
         handovers = [event async for event in stream if isinstance(event, events.Handover)]
@@ -132,7 +136,7 @@ async def test_where_nobody_continues_the_answer_starts_again_cleanly(fault: str
 async def test_a_deployment_that_refuses_prefill_after_all_starts_again_and_nobody_sees_the_refusal() -> None:
     async with (
         FakeUpstream() as upstream,
-        serving(two_providers(upstream, "cut:90", "prefillrefused"), KEYS) as (_, client),
+        recovering(upstream, two_providers(upstream, "cut:90", "prefillrefused")) as (_, client),
     ):
         stream = client.chat("hi")
         handovers = [event async for event in stream if isinstance(event, events.Handover)]
@@ -142,7 +146,7 @@ async def test_a_deployment_that_refuses_prefill_after_all_starts_again_and_nobo
 
 
 async def test_a_caller_that_wants_no_handover_keeps_what_arrived() -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, "cut:90", "ok"), KEYS) as (_, client):
+    async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "cut:90", "ok")) as (_, client):
         stream = client.chat("hi", on_interruption="fail")
         with pytest.raises(errors.Interrupted) as caught:
             async for _event in stream:
@@ -157,7 +161,7 @@ async def test_the_only_deployment_finishes_what_it_began() -> None:
         config = two_providers(upstream, "flaky", "ok", preset="vllm")
         config["routes"]["chat"] = {"deployments": ["a/flaky"]}
         upstream.behaviour["flaky"] = "cut:90"
-        async with serving(config, KEYS) as (_, client):
+        async with recovering(upstream, config) as (_, client):
             stream = client.chat("hi")
             async for event in stream:
                 if isinstance(event, events.Delta):
@@ -173,7 +177,7 @@ async def test_the_only_deployment_finishes_what_it_began() -> None:
 async def test_what_is_the_callers_own_is_told_and_not_shopped_around(
     fault: str, error: type[errors.AntiphonError]
 ) -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, fault, "ok"), KEYS) as (_, client):
+    async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         with pytest.raises(error):
             async for _event in client.chat("hi"):
                 pass
@@ -181,7 +185,7 @@ async def test_what_is_the_callers_own_is_told_and_not_shopped_around(
 
 
 async def test_when_nobody_answers_the_error_lists_what_was_tried_and_no_secret() -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, "503", "html"), KEYS) as (_, client):
+    async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "503", "html")) as (_, client):
         with pytest.raises(errors.Unavailable) as caught:
             async for _event in client.chat("my secret question"):
                 pass
@@ -194,7 +198,10 @@ async def test_when_nobody_answers_the_error_lists_what_was_tried_and_no_secret(
 
 
 async def test_when_every_credential_rests_the_caller_learns_when_the_first_wakes() -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, "429:50", "429:90"), KEYS) as (_, client):
+    async with (
+        FakeUpstream() as upstream,
+        serving(two_providers(upstream, "429:50", "429:90"), KEYS) as (_, client),
+    ):
         with pytest.raises(errors.QuotaExceeded) as caught:
             async for _event in client.chat("hi", timeout=5):
                 pass
@@ -204,7 +211,10 @@ async def test_when_every_credential_rests_the_caller_learns_when_the_first_wake
 
 async def test_all_tokens_are_tried_before_the_next_provider_and_a_resting_one_is_left_alone() -> None:
     keys = {f"A_KEY{n}": f"key-of-a-00000000000{n}" for n in range(1, 7)} | {"B_KEY": "key-of-b"}
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, "429:60", "ok"), keys) as (_, client):
+    async with (
+        FakeUpstream() as upstream,
+        recovering(upstream, two_providers(upstream, "429:60", "ok"), keys) as (_, client),
+    ):
         first = client.chat("hi")
         async for _event in first:
             pass
@@ -227,7 +237,7 @@ async def test_one_good_token_among_refused_ones_answers() -> None:
             "key-of-a-000000000002": "403",
             "key-of-a-000000000003": "429:60",
         }
-        async with serving(two_providers(upstream, "ok", "ok"), keys) as (_, client):
+        async with recovering(upstream, two_providers(upstream, "ok", "ok"), keys) as (_, client):
             stream = client.chat("hi")
             async for _event in stream:
                 pass
@@ -241,7 +251,7 @@ async def test_an_outage_opens_the_breaker_and_the_primary_gets_at_most_its_prob
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "503", "ok")
         config["routing"]["breaker"] = {"failures": 2, "probe_interval": 60}
-        async with serving(config, KEYS) as (_, client):
+        async with recovering(upstream, config) as (_, client):
             for _ in range(6):
                 async for _event in client.chat("hi"):
                     pass
@@ -250,7 +260,10 @@ async def test_an_outage_opens_the_breaker_and_the_primary_gets_at_most_its_prob
 
 
 async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential() -> None:
-    async with FakeUpstream() as upstream, serving(two_providers(upstream, "stall:90", "ok"), KEYS) as (_, client):
+    async with (
+        FakeUpstream() as upstream,
+        recovering(upstream, two_providers(upstream, "stall:90", "ok")) as (_, client),
+    ):
         stream = client.chat("hi")
         async for event in stream:
             if isinstance(event, events.Delta):
@@ -266,7 +279,7 @@ async def test_the_faster_of_two_wins_a_hedge_and_the_loser_is_closed() -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "held", "ok", hedge={"after": 0.05, "budget": 1})
         config["routing"]["timeouts"] = {**config["routing"]["timeouts"], "headers": 20, "first_token": 20}
-        async with serving(config, KEYS) as (_, client):
+        async with recovering(upstream, config) as (_, client):
             stream = client.chat("hi")
             async for _event in stream:
                 pass
@@ -281,7 +294,7 @@ async def test_pictures_move_on_too() -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "gpt-image-bad", "gpt-image-ok", preset="plain")
         upstream.behaviour = {"gpt-image-bad": "svg", "gpt-image-ok": "ok"}
-        async with serving(config, KEYS) as (_, client):
+        async with recovering(upstream, config, works=whole_picture) as (_, client):
             pictures = client.image("a fox", count=2)
             seen = [event async for event in pictures]
             assert [(one.mime, one.width, one.height) for one in pictures.pictures] == [("image/png", 64, 48)] * 2
@@ -293,7 +306,7 @@ async def test_an_empty_continuation_of_a_half_sentence_is_a_failure_and_no_trun
         config = two_providers(upstream, "cut:90", "empty")
         config["providers"]["c"] = {**config["providers"]["b"], "base_url": upstream.base("c"), "models": ["ok"]}
         config["routes"]["chat"]["deployments"].append("c/ok")
-        async with serving(config, KEYS) as (_, client):
+        async with recovering(upstream, config) as (_, client):
             stream = client.chat("hi")
             async for _event in stream:
                 pass

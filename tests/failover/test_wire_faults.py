@@ -19,7 +19,7 @@ BEFORE_THE_FIRST_TOKEN = [
     ("longline:0", "bad_response"),
     ("gzipcut:0", "stream_cut"),
     ("gzipgarbled:0", "stream_cut"),
-    ("badlength:0", "stream_cut"),
+    ("badlength:0", "timeout"),  # aiohttp notices and does not tell whoever reads
     ("nohttp", "bad_response"),
     ("redirect", "bad_response"),
     ("reasoningcut", "stream_cut"),
@@ -50,7 +50,7 @@ AFTER_THE_FIRST_TOKEN = [
     ("longline:90", "bad_response"),
     ("gzipcut:90", "stream_cut"),
     ("gzipgarbled:90", "stream_cut"),
-    ("badlength:90", "stream_cut"),
+    ("badlength:90", "stalled"),
     ("finishcut:90", "stream_cut"),
     ("emptyreasons:90", "stream_cut"),
     ("slow:90", "too_slow"),

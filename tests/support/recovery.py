@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from antiphon.client import InferenceClient
 from inference_service.server import Server
-from tests.fakes.upstream.server import FakeUpstream
+from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.service import KEYS, serving
 
 LONGEST = 20.0  # seconds; only a failing test waits that long
@@ -18,18 +18,28 @@ def our_tasks() -> int:
     return sum("RequestHandler" not in repr(task) for task in asyncio.all_tasks())
 
 
-async def whole_answer(client: InferenceClient, text: str) -> None:
+async def whole_answer(client: InferenceClient) -> None:
     stream = client.chat("And now?")
     async for _event in stream:
         pass
-    assert stream.text == text
+    assert stream.text == TEXT
     assert stream.finished is not None
-    assert stream.finished.total_chars == len(text)
+    assert stream.finished.total_chars == len(TEXT)
+
+
+async def whole_picture(client: InferenceClient) -> None:
+    pictures = client.image("A fox")
+    async for _event in pictures:
+        pass
+    assert [(one.width, one.height) for one in pictures.pictures] == [(64, 48)]
 
 
 @contextlib.asynccontextmanager
 async def recovering(
-    upstream: FakeUpstream, config: Mapping[str, Any], keys: Mapping[str, str] = KEYS
+    upstream: FakeUpstream,
+    config: Mapping[str, Any],
+    keys: Mapping[str, str] = KEYS,
+    works: Callable[[InferenceClient], Awaitable[None]] = whole_answer,
 ) -> AsyncIterator[tuple[Server, InferenceClient]]:
     """As `serving`. At the end of the block every fault is over, and it is proven that
 
@@ -46,7 +56,8 @@ async def recovering(
                 await call.over.wait()
         upstream.well = True
         upstream.hold.set()
-        await whole_answer(client, upstream.text)
+        upstream.text = TEXT
+        await works(client)
         await idle(client)
         assert server.shared.door.live == {}
     async with asyncio.timeout(LONGEST):

@@ -101,6 +101,7 @@ class FakeUpstream:
 
     async def _models(self, request: web.Request) -> web.Response:
         call = self._log(request, {})
+        call.over.set()
         found = refusal(*self._fault(call))
         if found is not None and found.status != 200:
             return web.json_response(found.body, status=found.status, headers=found.headers)
@@ -259,6 +260,7 @@ class FakeUpstream:
         name, argument = self._fault(call)
         found = refusal(name, argument)
         call.ended = "answered"
+        call.over.set()
         if found is not None and found.text is None:
             return web.json_response(found.body, status=found.status, headers=found.headers)
         data = base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>" if name == "svg" else png()).decode()

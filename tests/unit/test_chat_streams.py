@@ -1,0 +1,110 @@
+"""What a provider's stream means: ends, early ends, white space, events that come twice."""
+
+import json
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_service.domain import Delta, Finish, FinishReason
+from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.openai_wire import MOST_BLANK, ChunkReader
+from inference_service.providers.sse import SseEvent
+from inference_service.providers.twins import Twins
+
+DONE = SseEvent(b"[DONE]")
+
+
+def chunk(finish: str | None = None, **delta: str) -> SseEvent:
+    return SseEvent(json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}).encode())
+
+
+def words(*texts: str) -> list[SseEvent]:
+    return [chunk(content=text) for text in texts]
+
+
+def read(events: Iterable[SseEvent]) -> tuple[str, FinishReason]:
+    """Each event arrives in a read of its own."""
+    reader = ChunkReader()
+    seen = [out for event in events for out in reader.read([event])]
+    seen += reader.end()
+    finish = seen.pop()
+    assert isinstance(finish, Finish)
+    return "".join(one.text for one in seen if isinstance(one, Delta)), finish.reason
+
+
+def broken(events: Iterable[SseEvent]) -> FailureKind:
+    with pytest.raises(UpstreamFailure) as caught:
+        read(events)
+    return caught.value.kind
+
+
+def test_a_finish_reason_is_an_end_also_without_a_marker() -> None:
+    assert read([*words("ice"), chunk("length")]) == ("ice", FinishReason.LENGTH)
+
+
+@pytest.mark.parametrize("nothing", ["", "null"])
+def test_an_empty_finish_reason_is_none(nothing: str) -> None:
+    assert broken([chunk(nothing, content="ice"), chunk(nothing, content=" cr")]) is FailureKind.STREAM_CUT
+
+
+def test_text_behind_a_finish_reason_belongs_to_the_answer_and_must_end_again() -> None:
+    early = [*words("ice"), chunk("stop"), *words(" creeps")]
+    assert read([*early, DONE]) == ("ice creeps", FinishReason.STOP)
+    assert broken(early) is FailureKind.STREAM_CUT
+    assert broken([*early, chunk("stop")]) is FailureKind.STREAM_CUT  # who was early once may be so again
+
+
+def test_white_space_waits_for_its_word_and_is_not_lost() -> None:
+    assert read([*words("ice", "\n", "\n  ", "creeps", "\n"), chunk("stop")]) == (
+        "ice\n\n  creeps\n",
+        FinishReason.STOP,
+    )
+
+
+def test_endless_white_space_is_an_end_of_patience_and_of_memory() -> None:
+    blank = words(*([" " * 1_000] * (MOST_BLANK // 1_000 + 1)))
+    assert broken(blank) is FailureKind.TIMEOUT
+    assert broken([*words("ice"), *blank]) is FailureKind.STALLED
+
+
+def once(events: Iterable[SseEvent]) -> list[SseEvent]:
+    twins = Twins()
+    return [passed for event in events for passed in twins.once([event])] + twins.rest()
+
+
+def doubled(events: list[SseEvent]) -> list[SseEvent]:
+    return [event for event in events for _ in range(2)]
+
+
+STREAMS = st.lists(st.sampled_from(["ice", " creeps", " ha", "=", "\n", " down", " over"]), max_size=30).map(
+    lambda texts: [chunk(role="assistant"), *words(*texts), chunk("stop"), DONE]
+)
+
+
+@given(STREAMS)
+def test_a_doubled_stream_is_read_once(stream: list[SseEvent]) -> None:
+    different = sum(one != other for one, other in pairwise(stream[:7])) if len(stream) > 7 else 0
+    if different >= 3:
+        assert once(doubled(stream[:-1])) == stream[:-1]
+        assert [event for event in once(doubled(stream)) if event != DONE] == stream[:-1]
+
+
+@given(STREAMS)
+def test_a_stream_that_begins_with_its_role_once_and_repeats_words_is_left_alone(stream: list[SseEvent]) -> None:
+    pairs = sum(one == other for one, other in zip(stream[1:7:2], stream[2:7:2], strict=False))
+    if pairs < 3:
+        assert once(stream) == stream
+
+
+def test_only_the_texts_may_be_doubled() -> None:
+    stream = [chunk(role="assistant"), *words("Ice", " creeps", " over", " the", " the", " ground")]
+    assert once([stream[0], *doubled(stream[1:])]) == stream
+
+
+@pytest.mark.parametrize("text", ["==========", "hahahohohihihu", "aabb"])
+def test_repetition_is_how_people_write(text: str) -> None:
+    stream = words(*text) if text[0] != "h" else words("ha", "ha", "ho", "ho", "hi", "ho", "hu")
+    assert once([chunk(role="assistant"), *stream]) == [chunk(role="assistant"), *stream]
