@@ -56,7 +56,7 @@ class Hedger:
             try:
                 winner = await self._race(search, racers, open_, prefix_for)
             finally:
-                await self._end_others(racers, search.terms.request_id, lost)
+                await self._end_others(racers, search, lost)
             if winner is not None:
                 return winner
 
@@ -110,12 +110,15 @@ class Hedger:
         second.attempt.hedge = True
         racers.append(second)
 
-    async def _end_others(self, racers: list[_Racer], request_id: str, lost: Callable[[Attempt], None]) -> None:
+    async def _end_others(self, racers: list[_Racer], search: Search, lost: Callable[[Attempt], None]) -> None:
         for one in racers:
             one.task.cancel()
         for one in racers:
             await asyncio.wait([one.task])
-            await one.attempt.close(lost=True)
+            failure = one.attempt.failure
+            if failure is not None:  # it had failed in the very moment that the other one won
+                search.record(one.attempt, one.deployment, failure)
+            await one.attempt.close(lost=failure is None)
             lost(one.attempt)
             if one.attempt.hedge:
-                self._observer.hedged(request_id, one.deployment.name, won=False)
+                self._observer.hedged(search.terms.request_id, one.deployment.name, won=False)

@@ -215,13 +215,8 @@ class Search:
         self, attempt: Attempt, deployment: Deployment, failure: UpstreamFailure, *, began: bool = False
     ) -> None:
         """What the failure means for the rest of this request. Raises RequestFailure where it is the end."""
-        row = classify.TABLE[failure.kind]
-        self.last = failure
-        self._kinds.add(failure.kind)
-        self._reached += row.reached
-        if len(self.failed) < MOST_RECORDS:
-            self.failed.append(AttemptRecord(deployment.name, failure.kind.value, failure.status, attempt.duration))
-        match row.then:
+        self.record(attempt, deployment, failure)
+        match classify.TABLE[failure.kind].then:
             case Next.CALLER:
                 raise self.failure(Outcome.INVALID)
             case Next.REFUSED:
@@ -238,6 +233,14 @@ class Search:
                 await self._retry(deployment)
             case _:
                 self._leave(deployment, failure, began=began)
+
+    def record(self, attempt: Attempt, deployment: Deployment, failure: UpstreamFailure) -> None:
+        """Counts and lists the failed attempt."""
+        self.last = failure
+        self._kinds.add(failure.kind)
+        self._reached += classify.TABLE[failure.kind].reached
+        if len(self.failed) < MOST_RECORDS:
+            self.failed.append(AttemptRecord(deployment.name, failure.kind.value, failure.status, attempt.duration))
 
     def _refused(self, deployment: Deployment) -> None:
         """On to the next credential; bounded by the pool, whatever the provider says about its times."""

@@ -247,18 +247,6 @@ async def test_one_good_token_among_refused_ones_answers() -> None:
             assert states == [3, 3, 2, 1]
 
 
-async def test_an_outage_opens_the_breaker_and_the_primary_gets_at_most_its_probe() -> None:
-    async with FakeUpstream() as upstream:
-        config = two_providers(upstream, "503", "ok")
-        config["routing"]["breaker"] = {"failures": 2, "probe_interval": 60}
-        async with recovering(upstream, config) as (_, client):
-            for _ in range(6):
-                async for _event in client.chat("hi"):
-                    pass
-            assert len(upstream.of("a")) == 2
-            assert len(upstream.of("b")) == 6
-
-
 async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential() -> None:
     async with (
         FakeUpstream() as upstream,
@@ -273,21 +261,6 @@ async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential
             status = await client.status()
         assert all(one.in_flight == 0 for one in status.providers[0].credentials)
         assert not upstream.of("b")
-
-
-async def test_the_faster_of_two_wins_a_hedge_and_the_loser_is_closed() -> None:
-    async with FakeUpstream() as upstream:
-        config = two_providers(upstream, "held", "ok", hedge={"after": 0.05, "budget": 1})
-        config["routing"]["timeouts"] = {**config["routing"]["timeouts"], "headers": 20, "first_token": 20}
-        async with recovering(upstream, config) as (_, client):
-            stream = client.chat("hi")
-            async for _event in stream:
-                pass
-            assert stream.text == TEXT
-            assert stream.deployment == "b/ok"
-            assert [(one.deployment, one.discarded) for one in stream.usages] == [("a/held", True), ("b/ok", False)]
-            status = await client.status()
-            assert all(one.in_flight == 0 for provider in status.providers for one in provider.credentials)
 
 
 async def test_pictures_move_on_too() -> None:

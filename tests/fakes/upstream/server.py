@@ -20,7 +20,19 @@ from tests.fakes.upstream.wire import FAULTS, Wire
 __all__ = ["TEXT", "USAGE", "Call", "FakeUpstream", "png"]
 # Faults that happen behind so many characters of the text: "cut:90".
 IN_THE_MIDDLE = frozenset(
-    {"cut", "eof", "errorlater", "badchunk", "stall", "slow", "whitespace", "finishmore", "finishcut", "emptyreasons"}
+    {
+        "cut",
+        "eof",
+        "errorlater",
+        "badchunk",
+        "stall",
+        "pauses",
+        "slow",
+        "whitespace",
+        "finishmore",
+        "finishcut",
+        "emptyreasons",
+    }
 )
 
 
@@ -171,13 +183,15 @@ class FakeUpstream:
     async def _stream(
         self, name: str, argument: str, text: str, call: Call, transport: asyncio.Transport
     ) -> AsyncIterator[bytes]:
+        if name in ("headersonly", "held"):
+            await self.hold.wait()
+        if name in ("late", "latefail"):
+            await asyncio.sleep(float(argument))
         match name:
-            case "headersonly" | "held":
-                await self.hold.wait()
             case "empty":
                 yield event(choice("stop")) + b"data: [DONE]\n\n"
                 return
-            case "errorfirst":
+            case "errorfirst" | "latefail":
                 yield event(error("The engine is overloaded", "server_error"))
                 return
             case "filteredlate":
@@ -246,6 +260,8 @@ class FakeUpstream:
             case "finishcut":
                 yield event(choice("stop")) + event(choice(content=rest[: self.step]))
                 call.ended = "cut"
+            case "pauses":
+                await self.hold.wait()
             case "stall":
                 await self.hold.wait()
                 call.ended = "cut"
