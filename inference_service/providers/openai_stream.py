@@ -50,8 +50,12 @@ async def _stream(body: AsyncIterator[bytes], beginning: bytes, reader: ChunkRea
             over = over or asyncio.get_running_loop().time() + AFTER_FINISH
             data = await _rest(body, over)
         if data is None:
-            for event in reader.read([*twins.once(parser.flush()), *twins.rest()]):
-                yield event
+            try:
+                for event in reader.read([*twins.once(parser.flush()), *twins.rest()]):
+                    yield event
+            except UpstreamFailure as failure:
+                if failure.kind is not FailureKind.BAD_RESPONSE:  # half an event is no bad one: it was cut
+                    raise
             return
         for event in reader.read(twins.once(parser.feed(data))):
             yield event

@@ -5,6 +5,7 @@ SDKs and the servers of vLLM, Ollama, llama.cpp, Mistral and DeepInfra.
 """
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from inference_service.providers import errors
 from inference_service.providers.sse import SseEvent
 
 MOST_BROKEN_CHUNKS = 10
+HELD_TEXT = re.compile(rb'"(?:content|text)"\s*:\s*"[^"]')
 MOST_BLANK = 16_384  # characters of nothing but white space in a row
 
 
@@ -187,7 +189,8 @@ class ChunkReader:
         if event.event == "error":
             return errors.in_stream(event.data.decode(errors="replace"), self._signs, began=self.began)
         self._broken += 1
-        if self._broken >= MOST_BROKEN_CHUNKS:
+        # A chunk that cannot be read is passed over; one that held words leaves a hole in the answer.
+        if self._broken >= MOST_BROKEN_CHUNKS or HELD_TEXT.search(event.data):
             return UpstreamFailure(
                 FailureKind.BAD_RESPONSE, "the provider sends chunks that cannot be read", status=200
             )

@@ -51,6 +51,7 @@ AFTER_THE_FIRST_TOKEN = [
     ("gzipcut:90", "stream_cut"),
     ("gzipgarbled:90", "stream_cut"),
     ("badlength:90", "stalled"),
+    ("lostchunk:90", "bad_response"),
     ("finishcut:90", "stream_cut"),
     ("emptyreasons:90", "stream_cut"),
     ("slow:90", "too_slow"),

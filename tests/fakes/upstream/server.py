@@ -20,11 +20,12 @@ from tests.fakes.upstream.wire import FAULTS, Wire
 __all__ = ["TEXT", "USAGE", "Call", "FakeUpstream", "png"]
 # Faults that happen behind so many characters of the text: "cut:90".
 IN_THE_MIDDLE = frozenset(
-    {
+    [
         "cut",
         "eof",
         "errorlater",
         "badchunk",
+        "lostchunk",
         "stall",
         "pauses",
         "slow",
@@ -32,7 +33,7 @@ IN_THE_MIDDLE = frozenset(
         "finishmore",
         "finishcut",
         "emptyreasons",
-    }
+    ]
 )
 
 
@@ -260,6 +261,10 @@ class FakeUpstream:
             case "finishcut":
                 yield event(choice("stop")) + event(choice(content=rest[: self.step]))
                 call.ended = "cut"
+            case "lostchunk":
+                yield event(choice(content=rest[: self.step])).replace(b'"}', b"")
+                call.ended = "cut"
+                yield event(choice(content=rest[self.step :])) + event(choice("stop")) + b"data: [DONE]\n\n"
             case "pauses":
                 await self.hold.wait()
             case "stall":
