@@ -2,7 +2,7 @@
 
 A continuing deployment may say the whole prefix again (Mistral does), repeat the last words, or go straight on.
 The beginning of its text is held back until it is decided which. Only a clear repetition is cut: a few equal
-letters are how words go on, not an echo.
+letters are how words go on, not an echo, and so is what repeats itself within the text.
 """
 
 LONGEST_OVERLAP = 400
@@ -52,10 +52,19 @@ class Splicer:
         text = held.lstrip()
         for length in range(min(len(text), len(self._tail)), SHORTEST_OVERLAP - 1, -1):
             if self._tail.endswith(text[:length]):
-                return text[length:]
+                return text[length:] if is_overlap(self._tail, text[:length]) else held
         if held[:1] == " " and self._prefix[-1:].isspace():
             return held[1:]
         return held
+
+
+def is_overlap(tail: str, said: str) -> bool:
+    """Whether the end of the text, said again, is a repetition by mistake.
+
+    Where the text repeats itself (a table, a refrain), saying the same once more is how it goes on.
+    """
+    period = next(shift for shift in range(1, len(said) + 1) if said.startswith(said[shift:]))
+    return tail.find(said) == len(tail) - len(said) and period > len(said) // 2
 
 
 def looks_whole(text: str) -> bool:

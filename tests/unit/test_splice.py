@@ -56,3 +56,15 @@ def test_only_a_text_that_may_be_whole_needs_no_continuation() -> None:
     assert looks_whole("```python\nx = 1\n```")
     assert not looks_whole("where the ground is we")
     assert not looks_whole("")
+
+
+UNITS = st.sampled_from(["| --- ", "ha ", "0, ", "    return None\n", "<td></td>", "=", "la la li "])
+
+
+@given(UNITS, st.integers(30, 99), st.lists(st.integers(1, 12), max_size=30))
+def test_what_repeats_itself_is_no_overlap(unit: str, share: int, sizes: list[int]) -> None:
+    """A table or a refrain goes on as it began."""
+    whole = f"Here it is: {unit * 20}and that is all."
+    place = len(whole) * share // 100
+    prefix = whole[:place]
+    assert prefix + splice(prefix, cut(whole[place:], sizes)) == whole
