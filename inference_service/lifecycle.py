@@ -1,6 +1,7 @@
 """From start to end of the process: ready line, signals, drain."""
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from inference_service.routing.build import ConfigProblem
 from inference_service.server import Server
 
 log = structlog.get_logger(__name__)
+COLLECT_EVERY = (50_000, 20, 50)  # new objects, and rounds of the younger generations
 
 
 async def serve(config: Config, environ: dict[str, str], path: Path | None) -> None:
@@ -27,6 +29,7 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
     workers.when_alone(environ, ended.set)
     server = Server(config, environ, path)
     await server.start()
+    _settle_memory()
     reloads: set[asyncio.Task[None]] = set()
 
     def on_hangup() -> None:
@@ -43,6 +46,13 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
     log.info("draining", running=len(server.shared.door.live), grace=config.service.grace)
     await server.leave()
     await server.stop(server.config.service.grace)
+
+
+def _settle_memory() -> None:
+    """What stands after the start stays: the collector need not look at it again and again, nor at every short request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_EVERY)
 
 
 async def reload(server: Server) -> None:

@@ -59,7 +59,7 @@ class Server:
         check_exposure(config)
         tokens = caller_tokens(config, self._environ)
         parts = build_parts(config, self._environ)
-        metrics, traces = Metrics(), Traces(config.telemetry)
+        metrics, traces = Metrics(debug=config.telemetry.log_level.lower() == "debug"), Traces(config.telemetry)
         observer = Observers(metrics, traces)
         redis_url = redis_url_of(config, self._environ)
         breaker = config.routing.breaker

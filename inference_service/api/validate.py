@@ -13,13 +13,18 @@ MOST_PIXELS = 40_000_000
 LONGEST_MODEL, LONGEST_TEXT, LONGEST_PROMPT, LONGEST_ID = 200, 1_000_000, 4_000, 128
 MOST_VIOLATIONS = 20
 
+# Asked of every request; the wrappers make a new list each time.
+INTERRUPTIONS = frozenset(chat_pb2.OnInterruption.values())
+SETTINGS = frozenset(common_pb2.UnsupportedSetting.values())
+ROLES = frozenset(chat_pb2.Role.values()) - {chat_pb2.ROLE_UNSPECIFIED}
+
 Violation = tuple[str, str]
 
 
 async def chat(request: chat_pb2.ChatRequest) -> list[Violation]:
     """(dotted path, what is wrong and what is allowed), at most 20."""
     found = [*_common(request), *_messages(request), *_sampling(request.sampling)]
-    if request.on_interruption not in chat_pb2.OnInterruption.values():
+    if request.on_interruption not in INTERRUPTIONS:
         found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
     if not found:
         for number, message in enumerate(request.messages):
@@ -50,7 +55,7 @@ def _common(request: chat_pb2.ChatRequest | image_pb2.ImageRequest) -> Iterator[
         yield "model", f"has {len(request.model)} characters; at most {LONGEST_MODEL} are allowed"
     if request.request_id and not REQUEST_ID.fullmatch(request.request_id):
         yield "request_id", "must be 1 to 64 letters, digits, '-', '_', '.' or ':'"
-    if request.unsupported_setting not in common_pb2.UnsupportedSetting.values():
+    if request.unsupported_setting not in SETTINGS:
         yield "unsupported_setting", "is not one of DROP, REFUSE"
     yield from _caller(request.caller)
 
@@ -68,7 +73,7 @@ def _messages(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
         return
     for number, message in enumerate(request.messages):
         path = f"messages[{number}]"
-        if message.role == chat_pb2.ROLE_UNSPECIFIED or message.role not in chat_pb2.Role.values():
+        if message.role not in ROLES:
             yield f"{path}.role", "is required: SYSTEM, USER or ASSISTANT"
         if not 1 <= len(message.parts) <= 64:
             yield f"{path}.parts", f"has {len(message.parts)} parts; 1 to 64 are allowed"

@@ -6,7 +6,8 @@ bounded by the attempt, which cancels. A cancelled call closes its socket at onc
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ from inference_service.providers.base import Settings
 
 LARGEST_ERROR_BODY = 64 * 1024
 LARGEST_JSON = 96 * 1024 * 1024  # pictures as base64
+TRANSPORT = (TimeoutError, aiohttp.ClientError, OSError, UnicodeError)
 USER_AGENT = "antiphon/0.1"
 
 
@@ -42,8 +44,7 @@ class HttpClient:
             )
         return self._session
 
-    @asynccontextmanager
-    async def request(
+    def request(
         self,
         method: str,
         url: str,
@@ -53,15 +54,15 @@ class HttpClient:
         form: aiohttp.FormData | None = None,
         params: Mapping[str, str] | None = None,
         redirects: bool = False,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One request; the response's status is the caller's to judge. Raises UpstreamFailure."""
+    ) -> "Exchange":
+        """One request; the response's status is the caller's to judge. Entering and leaving raise UpstreamFailure."""
         head = dict(headers or {})
         body: Any = form
         if json is not None:
             head["Content-Type"] = "application/json"
             body = json
-        try:
-            async with self._open().request(
+        return Exchange(
+            self._open().request(
                 method,
                 url,
                 headers=head,
@@ -69,15 +70,33 @@ class HttpClient:
                 params=params,
                 allow_redirects=redirects,
                 proxy=self._settings.proxy,
-            ) as response:
-                yield response
-        except (TimeoutError, aiohttp.ClientError, OSError, UnicodeError) as error:
-            raise transport_failure(error) from error
+            )
+        )
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+class Exchange:
+    """`async with` gives the response; what the transport raises comes out as UpstreamFailure."""
+
+    def __init__(self, request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> None:
+        self._request = request
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        try:
+            return await self._request.__aenter__()
+        except TRANSPORT as error:
+            raise transport_failure(error) from error
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._request.__aexit__(kind, error, trace)
+        if isinstance(error, TRANSPORT):
+            raise transport_failure(error) from error
 
 
 def transport_failure(error: BaseException) -> UpstreamFailure:

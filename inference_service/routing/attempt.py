@@ -212,20 +212,18 @@ class Attempt:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        ending = asyncio.ensure_future(self._end(lost=lost))
         try:
-            await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            # The caller is gone; the lease still has to come back, and it does so beside.
-            ending.add_done_callback(_retrieve)
-            raise
+            closing = getattr(self._events, "aclose", None)
+            if closing is not None:
+                with contextlib.suppress(UpstreamFailure, RuntimeError):  # its failure is known, or it is being closed
+                    await closing()
+        finally:
+            try:
+                await self._store.release(self.lease.ask, self.lease.grant, self._verdict(lost=lost))
+            finally:
+                self._tell(lost=lost)
 
-    async def _end(self, *, lost: bool) -> None:
-        closing = getattr(self._events, "aclose", None)
-        if closing is not None:
-            with contextlib.suppress(UpstreamFailure, RuntimeError):  # its failure is known, or it is being closed
-                await closing()
-        await self._store.release(self.lease.ask, self.lease.grant, self._verdict(lost=lost))
+    def _tell(self, *, lost: bool) -> None:
         failure = (
             self.failure.kind.value if self.failure else None if self._finished else "lost" if lost else "cancelled"
         )
@@ -250,8 +248,3 @@ class Attempt:
         if self._finished:
             return Verdict(Vote.GOOD, good_credential=True)
         return Verdict(good_credential=self.first_token is not None)
-
-
-def _retrieve(done: "asyncio.Future[None]") -> None:
-    if not done.cancelled():
-        done.exception()

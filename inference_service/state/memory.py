@@ -1,6 +1,6 @@
 """Pools and breakers of one process."""
 
-import secrets
+import itertools
 import time
 from collections.abc import Callable
 
@@ -30,6 +30,7 @@ class MemoryStore:
     def __init__(self, breaker: BreakerSpec, clock: Callable[[], float] = time.time) -> None:
         self._breaker_spec = breaker
         self._clock = clock
+        self._leases = itertools.count(1)
         self._pools: dict[str, Pool] = {}
         self._breakers: dict[str, Breaker] = {}
 
@@ -49,7 +50,7 @@ class MemoryStore:
         return self._breakers[deployment]
 
     async def acquire(self, ask: Ask) -> Grant | Denied:
-        now, lease = self._clock(), secrets.token_hex(8)
+        now, lease = self._clock(), f"{next(self._leases):x}"
         breaker = self._breaker(ask.deployment)
         admitted = breaker.admit(lease, now, LEASE_TIME)
         if admitted is not True:

@@ -41,6 +41,7 @@ class SharedStore:
         self._lost = False
         self._rejoining: asyncio.Task[None] | None = None
         self._here: set[str] = set()  # leases taken in memory
+        self._endings: set[asyncio.Task[None]] = set()  # releases under way, whoever waits for them
 
     async def start(self) -> None:
         """Looks whether Redis answers; a Redis that does not is no reason not to start."""
@@ -99,7 +100,10 @@ class SharedStore:
             # The lease in Redis ends by itself; what the call taught is worth keeping.
             await self._memory.release(ask, grant, verdict)
             return
-        await self._try(self._redis.release, ask, grant, verdict)
+        ending = asyncio.ensure_future(self._try(self._redis.release, ask, grant, verdict))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        await asyncio.shield(ending)
 
     async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
         if grant.lease in self._here or self._lost:
@@ -122,4 +126,5 @@ class SharedStore:
     async def close(self) -> None:
         if self._rejoining is not None:
             self._rejoining.cancel()
+        await asyncio.gather(*self._endings)
         await self._redis.close()

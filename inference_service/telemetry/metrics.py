@@ -50,7 +50,10 @@ class Hour(Struct, frozen=True):
 class Metrics:
     """Also the router's observer. A registry of its own: several services may live in one test process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, debug: bool = False) -> None:
+        """`debug`: log the begin of each attempt, too."""
+        self._debug = debug
+        self._children: dict[tuple[object, ...], Histogram] = {}
         self.registry = CollectorRegistry()
         self._requests: deque[RequestEnd] = deque(maxlen=KEPT)
         self._attempts: deque[AttemptSeen] = deque(maxlen=KEPT)
@@ -113,10 +116,11 @@ class Metrics:
     # --- observer of routing -------------------------------------------------------------------
 
     def attempt_started(self, request_id: str, deployment: str, credential: str, number: int) -> None:
-        log.debug("attempt", request_id=request_id, deployment=deployment, credential=credential, attempt=number)
+        if self._debug:
+            log.debug("attempt", request_id=request_id, deployment=deployment, credential=credential, attempt=number)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
-        self.client_operation.labels(end.deployment, end.failure or "").observe(end.duration)
+        self._child(self.client_operation, end.deployment, end.failure or "").observe(end.duration)
         lost = end.failure in ("lost", "cancelled")
         if not lost:
             self._attempts.append(
@@ -156,6 +160,14 @@ class Metrics:
         self.degraded.set(backend == "redis_lost")
         log.warning("state backend changed", backend=backend)
 
+    def _child(self, histogram: Histogram, *labels: str) -> Histogram:
+        """What `labels` gives, which takes a lock and checks its arguments each time."""
+        key = (histogram, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = histogram.labels(*labels)
+        return child
+
     # --- requests ------------------------------------------------------------------------------
 
     def request_ended(
@@ -168,14 +180,14 @@ class Metrics:
         records: list[UsageRecord],
     ) -> None:
         """`failure`: a canonical code in lower case, empty for success. `model` is a known name, never free text."""
-        self.operation.labels(operation, model, failure).observe(duration)
+        self._child(self.operation, operation, model, failure).observe(duration)
         if first_token is not None:
-            self.first_token.labels(operation, model).observe(first_token)
+            self._child(self.first_token, operation, model).observe(first_token)
         tokens = 0
         for record in records:
             tokens += record.usage.completion_tokens
-            self.tokens.labels(record.deployment, "input").observe(record.usage.prompt_tokens)
-            self.tokens.labels(record.deployment, "output").observe(record.usage.completion_tokens)
+            self._child(self.tokens, record.deployment, "input").observe(record.usage.prompt_tokens)
+            self._child(self.tokens, record.deployment, "output").observe(record.usage.completion_tokens)
             if record.discarded:
                 self.discarded.labels(record.deployment).inc(
                     record.usage.prompt_tokens + record.usage.completion_tokens
