@@ -28,6 +28,7 @@ from inference_service.telemetry.observer import Observers
 from inference_service.telemetry.traces import Traces
 from inference_service.usage.budgets import Budgets
 from inference_service.usage.ledger import Ledger
+from inference_service.usage.shared import SharedUsage
 
 log = structlog.get_logger(__name__)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -69,8 +70,9 @@ class Server:
             SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
         )
         router = Router(config, parts, self._store, observer)
-        door = Door(config.service, tokens, Budgets(redis_url, config.state.prefix))
-        self.shared = Shared(router, door, metrics, Ledger(), traces)
+        self._usage = SharedUsage(redis_url, config.state) if redis_url else None
+        door = Door(config.service, tokens, Budgets(self._usage))
+        self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
         if isinstance(self._store, SharedStore):
             await self._store.start()
         await self._listen()
@@ -136,6 +138,7 @@ class Server:
         while True:
             await asyncio.sleep(READY_PERIOD)
             self.shared.metrics.live.set(self.shared.door.working)
+            await asyncio.shield(self.shared.ledger.flush())
             await self._look()
 
     async def reload(self) -> list[str]:
@@ -181,6 +184,9 @@ class Server:
         if self._status is not None:
             await self._status.stop()
         await self.shared.router.close()
+        await self.shared.ledger.flush()
+        if self._usage is not None:
+            await self._usage.close()
         await asyncio.to_thread(self.shared.traces.close)  # it waits for the collector
 
 

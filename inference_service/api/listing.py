@@ -47,11 +47,11 @@ async def get_usage(shared: Shared, context: Context) -> None:
         violations = validate.usage(request)
         if violations:
             await status.refuse_violations(context, violations)
-        oldest = max(shared.ledger.began, time.time() - KEPT_HOURS * HOUR)
+        oldest = max(await shared.ledger.began(), time.time() - KEPT_HOURS * HOUR)
         since = max(oldest, request.since.ToNanoseconds() / 1e9) if request.HasField("since") else oldest
         since -= since % HOUR
         everybody = admission.caller == LOCAL or Scope.OPERATE in admission.config.scopes
-        rows = shared.ledger.rows(
+        rows = await shared.ledger.rows(
             caller=None if everybody else admission.caller,
             tenant=request.caller.tenant_id,
             user=request.caller.user_id,
