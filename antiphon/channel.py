@@ -49,8 +49,15 @@ def client_options() -> Options:
     ]
 
 
-def server_options(*, max_request_bytes: int, longest_stream: float, share_port: bool) -> Options:
-    """`longest_stream` in seconds: an ageing connection waits that long for its streams."""
+def server_options(
+    *,
+    max_request_bytes: int,
+    longest_stream: float,
+    share_port: bool,
+    connection_age: float = 1_800,
+    keepalive: float = 60,
+) -> Options:
+    """Times in seconds. `longest_stream`: an ageing connection waits that long for its streams."""
     return [
         ("grpc.so_reuseport", int(share_port)),  # off: a second server on the port is an error, not a surprise
         ("grpc.max_receive_message_length", max_request_bytes),
@@ -62,8 +69,9 @@ def server_options(*, max_request_bytes: int, longest_stream: float, share_port:
         ("grpc.server.max_pending_requests_hard_limit", 32 * STREAMS_A_CONNECTION),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # else a client's keepalive is "too many pings"
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.keepalive_time_ms", 60_000),  # a caller that vanished is noticed
-        ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.max_connection_age_ms", 30 * 60_000),  # so that new replicas get their share
+        ("grpc.keepalive_time_ms", int(keepalive * 1000)),  # a caller that vanished is noticed
+        ("grpc.keepalive_timeout_ms", int(min(20, keepalive) * 1000)),
+        ("grpc.http2.ping_timeout_ms", int(min(20, keepalive) * 1000)),  # of pings that measure the line; else a minute
+        ("grpc.max_connection_age_ms", int(connection_age * 1000)),  # so that new replicas get their share
         ("grpc.max_connection_age_grace_ms", int(longest_stream * 1000) + 5_000),
     ]

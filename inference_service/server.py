@@ -86,7 +86,11 @@ class Server:
         service = self.config.service
         longest = max(service.chat_deadline, service.image_deadline)
         options = server_options(
-            max_request_bytes=service.max_request_bytes, longest_stream=longest, share_port=service.workers > 1
+            max_request_bytes=service.max_request_bytes,
+            longest_stream=longest,
+            share_port=service.workers > 1,
+            connection_age=service.connection_age,
+            keepalive=service.keepalive,
         )
         self._server = grpc.aio.server(options=options)
         add_inference(self._server, self.shared)

@@ -68,6 +68,10 @@ class Service(Section):
     """Largest request, pictures to look at included."""
     max_streams: int = Field(2_000, ge=1)
     """Requests running at once, over all callers."""
+    connection_age: Annotated[float, Field(ge=1, le=86_400)] = 1_800
+    """After so long a connection is left for a new one, so that new replicas get their share; streams on it finish."""
+    keepalive: Annotated[float, Field(ge=1, le=3_600)] = 60
+    """Silence after which a caller is asked whether it is still there."""
     insecure: bool = False
     """Listen without TLS on an address that is not loopback; said at every start."""
     tls: Tls | None = None

@@ -42,12 +42,15 @@ def grpc_message(message: bytes, *, compressed: bool = False) -> bytes:
 
 
 class RawCaller:
-    """One connection. What the server sends is read and counted, but no window is ever granted."""
+    """One connection. What the server sends is read and counted, but no window is ever granted.
 
-    def __init__(self, target: str, *, window: int = 0) -> None:
+    `window`: bytes of messages a stream may get. `deaf`: pings are not answered, as if the machine were gone.
+    """
+
+    def __init__(self, target: str, *, window: int = 0, deaf: bool = False) -> None:
         host, _, port = target.rpartition(":")
         self._host, self._port, self._window = host, int(port), window
-        self._next = 1
+        self._next, self._deaf = 1, deaf
         self.reset: set[int] = set()  # streams that the server refused by RST_STREAM
         self.ended: set[int] = set()  # streams that the server ended
         self.data = 0  # bytes of messages that came
@@ -138,7 +141,7 @@ class RawCaller:
                     for one in self._stream_credit:
                         self._stream_credit[one] += grown
                 self._writer.write(frame(SETTINGS, ACK, 0))
-            case _ if kind == PING and not flags & ACK:
+            case _ if kind == PING and not flags & ACK and not self._deaf:
                 self._writer.write(frame(PING, ACK, 0, payload))
             case _ if kind == WINDOW_UPDATE:
                 grown = int.from_bytes(payload, "big")
