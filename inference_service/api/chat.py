@@ -1,6 +1,5 @@
 """The Chat RPC: domain events out as protobuf, usage recorded once, at the end."""
 
-import asyncio
 import time
 from contextlib import aclosing
 
@@ -49,4 +48,4 @@ async def _answer(shared: Shared, request: chat_pb2.ChatRequest, context: Contex
         )
         shared.ledger.record(asked.caller, records)
         tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in records)
-        await asyncio.shield(shared.door.budgets.settle(admission.caller, admission.config, tokens))
+        await shared.door.budgets.settle(admission.caller, admission.config, tokens)

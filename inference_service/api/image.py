@@ -1,6 +1,5 @@
 """The Image RPC: pictures leave in chunks, so that no message is large and a slow reader holds back only itself."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -62,7 +61,7 @@ async def _draw(shared: Shared, request: image_pb2.ImageRequest, context: Contex
         )
         shared.ledger.record(asked.caller, records)
         tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in records)
-        await asyncio.shield(shared.door.budgets.settle(admission.caller, admission.config, tokens))
+        await shared.door.budgets.settle(admission.caller, admission.config, tokens)
 
 
 def responses(event: RoutedImageEvent, request_id: str, pictures: int) -> Iterator[image_pb2.ImageResponse]:

@@ -24,6 +24,7 @@ from inference_service.providers.base import Provider
 R = TypeVar("R", ChatRequest, ImageRequest)
 # Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
 MOST_ON_THE_FLY = 1_000
+NOTHING_CHOSEN = Sampling()
 
 
 class Deployment(Struct, frozen=True, eq=False):
@@ -144,10 +145,11 @@ class Plan:
 
 def wanted_settings(request: ChatRequest | ImageRequest) -> frozenset[str]:
     """The dotted fields of the settings that the caller has set."""
+    chosen: dict[str, Any]
     if isinstance(request, ChatRequest):
-        chosen: dict[str, Any] = {
-            f"sampling.{name}": getattr(request.sampling, name) for name in Sampling.__struct_fields__
-        }
+        if request.sampling == NOTHING_CHOSEN:
+            return frozenset()
+        chosen = {f"sampling.{name}": getattr(request.sampling, name) for name in Sampling.__struct_fields__}
     else:
         names = ("negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale")
         chosen = {name: getattr(request, name) for name in names}

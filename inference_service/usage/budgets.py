@@ -1,5 +1,6 @@
 """Rates and budgets of callers: requests by the minute, tokens by the day, streams at once."""
 
+import asyncio
 import time
 from collections import Counter
 
@@ -50,9 +51,12 @@ class Budgets:
             raise BudgetSpent(most if spent.what == "requests" else budget, spent.retry_after)
 
     async def settle(self, name: str, caller: CallerConfig, tokens: int) -> None:
-        """Counts tokens when they are known. What goes over is taken: the answer was given."""
+        """Counts tokens when they are known. What goes over is taken: the answer was given.
+
+        Runs to its end also when whoever waits for it is cancelled.
+        """
         if not caller.tokens_per_day or not tokens:
             return
         self._local.spend(name, tokens, time.monotonic())
         if self._shared is not None:
-            await self._shared.spend(name, tokens)
+            await asyncio.shield(self._shared.spend(name, tokens))

@@ -29,8 +29,12 @@ class Sums:
     discarded_tokens: int = 0
 
     def add(self, other: "Sums") -> None:
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        self.requests += other.requests
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.images += other.images
+        self.estimated_tokens += other.estimated_tokens
+        self.discarded_tokens += other.discarded_tokens
 
 
 def sums_of(records: Iterable[UsageRecord]) -> dict[str, Sums]:
