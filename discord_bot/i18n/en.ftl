@@ -205,6 +205,10 @@ image-modal-seed = Seed
 # Model and persona.
 model-set = { $model } answers in { $scope } from now on.
 model-reset = The default model answers in { $scope } again.
+model-sees = looks at pictures
+model-blind = text only
+model-context = remembers about { $count } tokens
+model-resting = nobody can answer with it at this moment
 model-unknown = There is no model “{ $model }”.
 persona-set = { $persona } it is, in { $scope }.
 persona-reset = The default manner is back in { $scope }.

@@ -200,6 +200,10 @@ image-modal-seed = Зерно
 
 model-set = Теперь отвечает { $model }; где: { $scope }.
 model-reset = Снова отвечает модель по умолчанию; где: { $scope }.
+model-sees = видит картинки
+model-blind = только текст
+model-context = помнит около { $count } токенов
+model-resting = сейчас им никто не может ответить
 model-unknown = Модели «{ $model }» нет.
 persona-set = Персона: { $persona }; где: { $scope }.
 persona-reset = Снова обычная манера; где: { $scope }.

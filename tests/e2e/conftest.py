@@ -42,6 +42,12 @@ class Stage:
             **self.more,
         }
 
+    @property
+    def written(self) -> list[Message]:
+        """All that the bot has written on the server, also what is gone again."""
+        places = [*self.guild.channels.values(), *self.guild.threads]
+        return [one for place in places for one in place.written if one.author is self.discord.bot]
+
     @contextlib.asynccontextmanager
     async def running_bot(self) -> AsyncIterator[Process]:
         async with running("discord_bot", directory=self.folder, environ=self.bot_environment) as bot:

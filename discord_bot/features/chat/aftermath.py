@@ -8,6 +8,7 @@ import structlog
 
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.answer import Answer
+from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.places import PASSING
 from discord_bot.features.chat.question import compose
 from discord_bot.i18n import t
@@ -37,11 +38,11 @@ class Aftermath:
             return
         if self._chat.replace(message):
             return
-        turn = await store.by_message(payload.channel_id, payload.message_id)
+        turn = await self._turn(payload.channel_id, payload.message_id)
         if turn is None or payload.message_id not in turn.question_ids:
             return
         channel: Any = self._bot.get_channel(turn.channel_id) or await self._bot.fetch_channel(turn.channel_id)
-        question = await compose(await self._messages(channel, turn, message), self._chat.me, turn.locale)
+        question = await compose(await self._messages(turn, message), self._chat.me, turn.locale)
         if question.text == turn.question or not question:
             return
         newest = await store.newest(turn.conversation_id)
@@ -56,12 +57,17 @@ class Aftermath:
         if is_last:
             await self._answer_again(turn, message, channel, question.notices)
 
-    async def _messages(self, channel: Any, turn: Turn, changed: discord.Message) -> list[discord.Message]:
+    async def _turn(self, channel_id: int, message_id: int) -> Turn | None:
+        """A question that began a thread stands in the channel above; the thread has the message's id."""
+        store = self._bot.store.conversations
+        return await store.by_message(channel_id, message_id) or await store.by_message(message_id, message_id)
+
+    async def _messages(self, turn: Turn, changed: discord.Message) -> list[discord.Message]:
         """All messages of the question; one that is gone is no part of it any more."""
         found = []
         for number in turn.question_ids:
             try:
-                found.append(changed if number == changed.id else await channel.fetch_message(number))
+                found += [changed] if number == changed.id else await fetch(self._bot, turn.channel_id, [number])
             except discord.HTTPException:
                 log.info("a part of a question is gone")
         return found
@@ -90,7 +96,7 @@ class Aftermath:
         store = self._bot.store.conversations
         for message_id in message_ids:
             self._chat.forget(message_id)
-            turn = await store.by_message(channel_id, message_id)
+            turn = await self._turn(channel_id, message_id)
             if turn is None or turn.state == "deleted":
                 continue
             running = self._chat.answers.get(turn.id)
@@ -103,7 +109,7 @@ class Aftermath:
             turn.state = "deleted"
             await self._chat.save(turn)
             if asked:
-                await self._delete(channel_id, turn.message_ids)
+                await self._delete(turn.channel_id, turn.message_ids)
 
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
         channel = self._bot.get_partial_messageable(channel_id)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import app_commands
 
+from antiphon.events import Model
 from discord_bot.commands import EVERYWHERE, command, words
 from discord_bot.features.choice import SCOPES, Target, choose
 from discord_bot.i18n import t
@@ -12,6 +13,17 @@ from discord_bot.interactions import private
 
 if TYPE_CHECKING:
     from discord_bot.bot import AntiphonBot
+
+
+def preview(model: Model, locale: str) -> str:
+    """What a model can do, in one line."""
+    can = model.capabilities
+    said = [t(locale, "model-sees" if can.vision else "model-blind")]
+    if can.context_tokens:
+        said.append(t(locale, "model-context", count=can.context_tokens))
+    if not model.available:
+        said.append(t(locale, "model-resting"))
+    return " · ".join(said)
 
 
 def model_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
@@ -32,7 +44,8 @@ def model_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, An
         if where is None:
             return
         text = t(locale, "model-set", model=model, scope=where) if model else t(locale, "model-reset", scope=where)
-        await private(interaction, text)
+        known = await bot.catalogue.find(model, "chat") if model else None
+        await private(interaction, f"{text}\n-# {preview(known, locale)}" if known else text)
 
     made = command("model", model)
 
