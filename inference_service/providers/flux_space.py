@@ -1,4 +1,5 @@
-"""FLUX.1-dev and FLUX.1-schnell as Spaces; any Space id with the same app works.
+"""FLUX.1-dev and FLUX.1-schnell as Spaces; any Space with the same app works:
+`options.space`, such as "roxky/FLUX.1-dev".
 
 Source: the Spaces' apps (black-forest-labs), reproduced from their layout and their clients.
 """
@@ -9,7 +10,8 @@ import msgspec
 
 from inference_service.domain import Capabilities
 from inference_service.providers.base import Declaration
-from inference_service.providers.space import IMAGE, Space, host_of
+from inference_service.providers.space import IMAGE, Space
+from inference_service.providers.space_hub import host_of
 
 DEV = msgspec.structs.replace(IMAGE, settings=IMAGE.settings - {"negative_prompt"})
 SCHNELL = msgspec.structs.replace(DEV, settings=DEV.settings - {"guidance_scale"})
@@ -30,9 +32,11 @@ def _declared(kind: str, title: str, can: Capabilities) -> Declaration:
 
 class FluxDev(Space):
     declaration: ClassVar[Declaration] = _declared("flux-dev", "FLUX.1-dev", DEV)
+    space = "black-forest-labs/FLUX.1-dev"
     image_function = "infer"
 
 
 class FluxSchnell(Space):
     declaration: ClassVar[Declaration] = _declared("flux-schnell", "FLUX.1-schnell", SCHNELL)
+    space = "black-forest-labs/FLUX.1-schnell"
     image_function = "infer"

@@ -1,20 +1,23 @@
 """What a Gradio app says about itself: its version of the protocol, its functions, their inputs and outputs.
 
-Source: `GET /config` and `GET {prefix}/info` as Gradio 4.19 to 6 answer them; recorded answers.
+Source: `GET /config` and `GET {prefix}/info` as Gradio 3.50 to 6 answer them; recorded answers.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Notice, NoticeKind
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import errors
 
 STATE = ("state", "browserstate")
+TEXTS = ("textbox", "textarea", "multimodaltextbox", "text")
+SAYING = (*TEXTS, "markdown", "chatbot", "json", "label", "html", "code", "highlightedtext")
+SHOWING = ("image", "gallery", "file", "annotatedimage")
+DIFFERING = ("sse_v2", "sse_v2.1", "sse_v3")  # protocols whose partial outputs are differences
 
 
 class Input(Struct, frozen=True):
@@ -22,31 +25,51 @@ class Input(Struct, frozen=True):
 
     name: str
     kind: str
+    label: str = ""
     default: Any = None
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
+    choices: tuple[Any, ...] = ()
+    turns: str = "messages"  # of a chatbot: "pairs", "messages", or "parts" (messages of parts)
 
 
 class Function(Struct, frozen=True):
+    """`queued` is False where the app has no queue for it, so that it is asked by one direct POST."""
+
     index: int
     name: str
     inputs: tuple[Input, ...]
-    outputs: tuple[str, ...]  # labels, in lower case
+    outputs: tuple[str, ...]  # kinds of component
+    public: bool = True
+    queued: bool = True
+
+    @property
+    def remembers(self) -> bool:
+        """Whether something of the session goes into its answer."""
+        return any(one.kind in STATE for one in self.inputs)
+
+    def has(self, *kinds: str) -> bool:
+        return any(one.kind in kinds for one in self.inputs)
 
 
 class App(Struct, frozen=True):
+    """`functions` by API name. `max_file_size` in bytes, None when the app does not say."""
+
     prefix: str
     version: str
+    protocol: str
     functions: Mapping[str, Function]
+    identity: str = ""  # another one after each restart
+    max_file_size: int | None = None
 
     def find(self, name: str) -> Function:
         """Raises UpstreamFailure(MODEL_NOT_FOUND) when the app has no such function."""
         found = self.functions.get(name.strip("/"))
         if found is None:
-            known = ", ".join(list(self.functions)[:6])
+            known = ", ".join([one.name for one in self.functions.values() if one.public][:6]) or "none with a name"
             raise UpstreamFailure(
-                FailureKind.MODEL_NOT_FOUND, f"the Space has no function {name!r}; it has {known}", status=200
+                FailureKind.MODEL_NOT_FOUND, f"the Space has no function {name[:60]!r}; it has {known}", status=200
             )
         return found
 
@@ -56,86 +79,89 @@ def read_app(config: Any, info: Any) -> App:
     try:
         parts = {part["id"]: part for part in config["components"]}
         parameters = (info or {}).get("named_endpoints") or {}
+        queueing = config.get("enable_queue") is not False
+        major = _major(str(config.get("version", "")))
         functions = {}
         for place, one in enumerate(config["dependencies"]):
             name = one.get("api_name")
             if isinstance(name, str) and name:
                 named = (parameters.get(f"/{name}") or {}).get("parameters") or []
-                functions[name] = _function(one, one.get("id", place), name, parts, named)
-        return App(str(config.get("api_prefix") or ""), str(config.get("version", "")), functions)
-    except (KeyError, TypeError, AttributeError) as error:
+                functions[name] = _function(one, place, parts, named, queueing=queueing, major=major)
+        size = config.get("max_file_size")
+        return App(
+            prefix=str(config.get("api_prefix") or "").rstrip("/"),
+            version=str(config.get("version", "")),
+            protocol=str(config.get("protocol") or "ws"),
+            functions=functions,
+            identity=str(config.get("app_id") or ""),
+            max_file_size=size if isinstance(size, int) else None,
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
 
 
 def _function(
-    one: Mapping[str, Any], index: int, name: str, parts: Mapping[int, Any], parameters: Sequence[Any]
+    one: Mapping[str, Any],
+    place: int,
+    parts: Mapping[int, Any],
+    parameters: Sequence[Any],
+    *,
+    queueing: bool,
+    major: int,
 ) -> Function:
     told = iter(parameters)
-    inputs = []
-    for part_id in one["inputs"]:
-        part = parts[part_id]
-        props, kind = part.get("props") or {}, str(part.get("type", ""))
-        # State is not among the parameters that the app tells.
-        about: Mapping[str, Any] = next(told, {}) if kind not in STATE else {}
-        words = about.get("parameter_name") or props.get("label") or ""
-        default = about.get("parameter_default", props.get("value"))
-        inputs.append(
-            Input(
-                _name(str(words)), kind, default, *(_number(props.get(key)) for key in ("minimum", "maximum", "step"))
-            )
-        )
-    outputs = tuple(str((parts[part_id].get("props") or {}).get("label") or "").lower() for part_id in one["outputs"])
-    return Function(index, name, tuple(inputs), outputs)
+    return Function(
+        index=int(one.get("id", place)),
+        name=str(one["api_name"]),
+        inputs=tuple(_input(parts[part_id], told, major) for part_id in one["inputs"]),
+        outputs=tuple(str(parts[part_id].get("type", "")) for part_id in one["outputs"]),
+        public=one.get("show_api") is not False and one.get("api_visibility", "public") == "public",
+        queued=queueing and one.get("queue") is not False,
+    )
 
 
-def _name(words: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
+    props, kind = part.get("props") or {}, str(part.get("type", ""))
+    # State is not among the parameters that the app tells.
+    about: Mapping[str, Any] = next(told, {}) if kind not in STATE else {}
+    choices = props.get("choices") or ()
+    return Input(
+        name=plain(str(about.get("parameter_name") or props.get("label") or "")),
+        kind=kind,
+        label=plain(str(props.get("label") or about.get("label") or "")),
+        default=about.get("parameter_default", props.get("value")),
+        minimum=_number(props.get("minimum")),
+        maximum=_number(props.get("maximum")),
+        step=_number(props.get("step")),
+        # From Gradio 4 on a choice is a pair of what is shown and what it means.
+        choices=tuple(choice[1] if isinstance(choice, list) and len(choice) == 2 else choice for choice in choices),
+        turns=_turns(props.get("type"), major),
+    )
+
+
+def _major(version: str) -> int:
+    head = version.partition(".")[0]
+    return int(head) if head.isdecimal() else 0
+
+
+def _turns(told: Any, major: int) -> str:
+    """Pairs until Gradio 4, where messages came up as a choice; from 6 on there is nothing else, and they have parts."""
+    if major >= 6:
+        return "parts"
+    return "messages" if told == "messages" else "pairs"
+
+
+def plain(words: str) -> str:
+    """`Seed (Optional)` and `Prompt. (In detail …)` are `seed` and `prompt`."""
+    return re.sub(r"[^a-z0-9]+", "_", re.split(r"\(|\. ", words.lower(), maxsplit=1)[0]).strip("_")
 
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def arguments(function: Function, wanted: Mapping[str, Any]) -> tuple[list[Any], list[Notice], frozenset[str]]:
-    """The function's arguments in their order, notices for changed ones, and which of `wanted` were used.
-
-    What is not wanted keeps the app's default; numbers are brought within a slider's bounds and onto its steps.
-    """
-    values: list[Any] = []
-    notices: list[Notice] = []
-    used: set[str] = set()
-    for one in function.inputs:
-        if one.kind in STATE:
-            values.append(None)
-            continue
-        if one.name not in wanted or wanted[one.name] is None:
-            values.append(one.default)
-            continue
-        used.add(one.name)
-        value = wanted[one.name]
-        fitted = _fitted(one, value)
-        if fitted != value:
-            notices.append(
-                Notice(NoticeKind.CHANGED, one.name, f"The Space does not take {one.name} {value}; {fitted} was used.")
-            )
-        values.append(fitted)
-    return values, notices, frozenset(used)
-
-
-def _fitted(one: Input, value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    number = float(value)
-    if one.step and one.minimum is not None:
-        number = one.minimum + round((number - one.minimum) / one.step) * one.step
-    if one.minimum is not None:
-        number = max(number, one.minimum)
-    if one.maximum is not None:
-        number = min(number, one.maximum)
-    return int(number) if number.is_integer() else number
-
-
 def decode(data: bytes) -> Any:
+    """JSON. Raises UpstreamFailure(BAD_RESPONSE)."""
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,175 +1,206 @@
-"""One call through a Gradio app's queue: join, read the stream, apply the differences, cancel for real.
+"""One call of a Gradio app's function: through the queue in the protocol that the app names, or by a direct POST.
 
-Source: Gradio's server and clients, protocols sse_v1, sse_v2, sse_v2.1 and sse_v3 (Gradio 4.11 to 6); recorded streams.
+| Gradio | protocol | |
+| --- | --- | --- |
+| 3 | ws (not named) | one WebSocket; without a queue: POST /run/… |
+| 4.0 – 4.8 | sse | a stream, and the arguments by POST when it asks for them |
+| 4.11 – 6 | sse_v1 … sse_v3 | POST /queue/join, then the session's stream |
+
+Source: Gradio's server and clients; recorded streams.
 """
 
 import asyncio
 import contextlib
-import re
-import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
+import aiohttp
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Notice, NoticeKind, Progress
-from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import errors
-from inference_service.providers.gradio_app import Function, decode
-from inference_service.providers.gradio_diff import BadDiff, apply_all
-from inference_service.providers.http import HttpClient, chunks, read, read_error
-from inference_service.providers.sse import SseParser
+from inference_service.providers.gradio_app import DIFFERING, Function, decode
+from inference_service.providers.gradio_messages import SIGNS, Made, Output, Reader
+from inference_service.providers.http import HttpClient, chunks, read, read_error, transport_failure
+from inference_service.providers.sse import EventTooLargeError, SseParser
 
-CANCEL_TIME = 2.0
-SIGNS: tuple[errors.Sign, ...] = (
-    errors.Sign(FailureKind.OVERLOADED, r"no gpu (was|is) available|queue is full|queue timeout"),
-    errors.Sign(
-        FailureKind.QUOTA_EXHAUSTED,
-        r"exceeded your .{0,40}quota|gpu limit|runs limit|pending credits",
-        scope=Scope.ACCOUNT,
-    ),
-    errors.Sign(FailureKind.FORBIDDEN, r"illegal duration|larger than the maximum allowed"),
-    errors.Sign(FailureKind.UNAUTHENTICATED, r"not authenticated|expired zerogpu proxy token", (200, 401)),
-)
-WAKE = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})")
+FAREWELL = 2.0  # seconds that telling an app of a cancelled call may take
+LARGEST_MESSAGE = 64 * 1024 * 1024
 
 
-class Output(Struct, frozen=True):
-    """All outputs of the function as they are now; `final` once and last."""
+class Line(Struct, frozen=True):
+    """How one app is reached: `base` with its prefix, headers with the credential."""
 
-    values: tuple[Any, ...]
-    final: bool = False
+    http: HttpClient
+    base: str
+    headers: Mapping[str, str]
+    protocol: str
+
+    async def post(self, path: str, body: Any, largest: int = 65_536) -> Any:
+        """Raises UpstreamFailure."""
+        sent = msgspec.json.encode(body)
+        async with self.http.request("POST", f"{self.base}{path}", headers=self.headers, json=sent) as response:
+            if response.status != 200:
+                raise await refused(response)
+            return decode(await read(response, largest))
+
+
+async def refused(response: aiohttp.ClientResponse) -> UpstreamFailure:
+    return errors.from_response(response.status, response.headers, await read_error(response), SIGNS)
+
+
+class Farewells:
+    """Tells apps that nobody waits any more, without keeping the one waiting who left."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def say(self, line: Line, body: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._post(line, body), name="gradio-cancel")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _post(self, line: Line, body: dict[str, Any]) -> None:
+        # Before 4.29 there was only /reset; both answer 200 whatever they find.
+        path = "/cancel" if line.protocol == "sse_v3" else "/reset"
+        with contextlib.suppress(UpstreamFailure, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await line.post(path, body)
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def call(
-    http: HttpClient, base: str, headers: Mapping[str, str], function: Function, arguments: list[Any]
-) -> AsyncIterator[Output | Progress | Notice]:
-    """Raises UpstreamFailure. Closing the iterator cancels the call in the app."""
-    session = secrets.token_hex(8)
+    line: Line, function: Function, arguments: list[Any], session: str, farewells: Farewells
+) -> AsyncGenerator[Made, None]:
+    """Ends after the final Output. Raises UpstreamFailure. Closing the iterator cancels the call in the app."""
     body = {
         "data": arguments,
         "event_data": None,
         "fn_index": function.index,
-        "trigger_id": None,
         "session_hash": session,
     }
-    async with http.request("POST", f"{base}/queue/join", headers=headers, json=msgspec.json.encode(body)) as response:
-        if response.status != 200:
-            raise errors.from_response(response.status, response.headers, await read_error(response), SIGNS)
-        event_id = str((decode(await read(response, 65_536)) or {}).get("event_id", ""))
+    if not function.queued:
+        talk = _direct(line, function, body)
+    elif line.protocol == "ws":
+        talk = _websocket(line, body)
+    elif line.protocol == "sse":
+        talk = _first_sse(line, body, farewells)
+    else:
+        talk = _joined(line, body, farewells)
+    async with contextlib.aclosing(talk):
+        async for made in talk:
+            yield made
+            if isinstance(made, Output) and made.final:
+                return
+    raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream ended without its end", status=200)
+
+
+async def _joined(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:
+    answer = await line.post("/queue/join", {**body, "trigger_id": None})
+    event_id = answer.get("event_id") if isinstance(answer, dict) else None
+    if not isinstance(event_id, str):
+        raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
+    reader = Reader(event_id, differing=line.protocol in DIFFERING)
     ended = False
     try:
-        head = {**headers, "Accept": "text/event-stream"}
-        async with http.request(
-            "GET", f"{base}/queue/data", headers=head, params={"session_hash": session}
-        ) as response:
-            if response.status != 200:
-                raise errors.from_response(response.status, response.headers, await read_error(response), SIGNS)
-            reader, parser = _Reader(event_id), SseParser()
-            async for data in chunks(response):
-                for event in parser.feed(data):
-                    made = reader.read(decode(event.data))
-                    if made is not None:
-                        ended = isinstance(made, Output) and made.final
-                        yield made
-                    if ended:
-                        return
-        raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream ended without its end", status=200)
-    except UpstreamFailure:
-        ended = True
+        stream = _messages(line, "/queue/data", {"session_hash": body["session_hash"]})
+        async with contextlib.aclosing(stream):
+            async for messages in stream:
+                made = _newest([found for one in messages if (found := reader.read(one)) is not None])
+                ended = bool(made) and isinstance(made[-1], Output) and made[-1].final
+                for one in made:
+                    yield one
+                if ended:
+                    return
+    except UpstreamFailure as failure:
+        ended = failure.kind is not FailureKind.STREAM_CUT
         raise
     finally:
         if not ended:
-            await _cancel(
-                http, base, headers, {"event_id": event_id, "session_hash": session, "fn_index": function.index}
-            )
+            told = {"event_id": event_id, "session_hash": body["session_hash"], "fn_index": body["fn_index"]}
+            farewells.say(line, told)
 
 
-async def _cancel(http: HttpClient, base: str, headers: Mapping[str, str], body: dict[str, Any]) -> None:
-    """Takes the call out of the queue, or ends it at its next step; also while we are being cancelled ourselves."""
+async def _first_sse(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:
+    """Gradio 4.0 to 4.8: the stream comes first and asks for the arguments."""
+    reader, event_id, ended = Reader(differing=False), "", False
+    where = {"fn_index": str(body["fn_index"]), "session_hash": body["session_hash"]}
+    try:
+        stream = _messages(line, "/queue/join", where)
+        async with contextlib.aclosing(stream):
+            async for messages in stream:
+                for message in messages:
+                    if isinstance(message, dict) and message.get("msg") == "send_data":
+                        event_id = str(message.get("event_id") or "")
+                        await line.post("/queue/data", {**body, "event_id": event_id})
+                made = _newest([found for one in messages if (found := reader.read(one)) is not None])
+                ended = bool(made) and isinstance(made[-1], Output) and made[-1].final
+                for one in made:
+                    yield one
+                if ended:
+                    return
+    except UpstreamFailure as failure:
+        ended = failure.kind is not FailureKind.STREAM_CUT
+        raise
+    finally:
+        if event_id and not ended:
+            farewells.say(line, {"event_id": event_id})
 
-    async def post() -> None:
-        with contextlib.suppress(UpstreamFailure, TimeoutError):
-            async with (
-                asyncio.timeout(CANCEL_TIME),
-                http.request("POST", f"{base}/cancel", headers=headers, json=msgspec.json.encode(body)),
-            ):
-                pass
 
-    await asyncio.shield(asyncio.ensure_future(post()))
+async def _websocket(line: Line, body: dict[str, Any]) -> AsyncGenerator[Made, None]:
+    """Gradio 3: closing the socket takes the call out of the queue."""
+    reader = Reader(differing=False)
+    who = {"fn_index": body["fn_index"], "session_hash": body["session_hash"]}
+    async with line.http.websocket(f"{line.base}/queue/join", headers=line.headers, largest=LARGEST_MESSAGE) as socket:
+        async for frame in socket:
+            if frame.type is aiohttp.WSMsgType.ERROR:
+                raise transport_failure(socket.exception() or ConnectionResetError())
+            message = decode(frame.data.encode() if isinstance(frame.data, str) else frame.data)
+            match message.get("msg") if isinstance(message, dict) else None:
+                case "send_hash":
+                    await socket.send_str(msgspec.json.encode(who).decode())
+                case "send_data":
+                    await socket.send_str(msgspec.json.encode(body).decode())
+                case _:
+                    made = reader.read(message)
+                    if made is not None:
+                        yield made
+                    if isinstance(made, Output) and made.final:
+                        return
 
 
-class _Reader:
-    """From messages to what they mean; holds the outputs, to which differences are applied."""
+async def _direct(line: Line, function: Function, body: dict[str, Any]) -> AsyncGenerator[Made, None]:
+    """Without a queue: one POST that blocks until the function has ended."""
+    answer = await line.post(f"/run/{function.name}", body, LARGEST_MESSAGE)
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list):
+        raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
+    yield Output(tuple(data), final=True)
 
-    def __init__(self, event_id: str) -> None:
-        self._event_id = event_id
-        self._values: list[Any] | None = None
 
-    def read(self, message: Any) -> Output | Progress | Notice | None:
-        if not isinstance(message, dict) or (message.get("event_id") or self._event_id) != self._event_id:
-            return None
-        match message.get("msg"):
-            case "estimation":
-                return Progress("queued", queue_position=int(message.get("rank") or 0) + 1, eta=message.get("rank_eta"))
-            case "process_starts":
-                return Progress("generating", eta=message.get("eta"))
-            case "progress":
-                return _bar(message.get("progress_data") or [])
-            case "heartbeat":
-                return Progress("waiting" if self._values is None else "generating")
-            case "log":
-                text = " ".join(re.sub(r"<[^>]{0,300}>", " ", str(message.get("log") or "")).split())[:200]
-                return Notice(NoticeKind.INFO, "", text) if text else None
-            case "process_generating" | "process_streaming" if message.get("success", True):
-                return Output(tuple(self._apply(message)))
-            case "process_completed" | "process_generating":
-                return self._completed(message)
-            case "unexpected_error":
-                raise errors.in_stream({"message": str(message.get("message"))}, SIGNS, began=self._values is not None)
-        return None
-
-    def _apply(self, message: dict[str, Any]) -> list[Any]:
-        data = (message.get("output") or {}).get("data") or []
+async def _messages(line: Line, path: str, params: Mapping[str, str]) -> AsyncGenerator[list[Any], None]:
+    """What one read of the socket brought, decoded; never an empty list."""
+    head = {**line.headers, "Accept": "text/event-stream"}
+    async with line.http.request("GET", f"{line.base}{path}", headers=head, params=params) as response:
+        if response.status != 200:
+            raise await refused(response)
+        parser = SseParser(LARGEST_MESSAGE)
         try:
-            # The first one is whole, later ones are differences, except where the protocol has none.
-            differs = self._values is not None and message["msg"] == "process_generating" and _looks_like_diff(data)
-            self._values = apply_all(self._values or [], data) if differs else list(data)
-        except BadDiff as error:
-            raise errors.failure(FailureKind.STREAM_ERROR, status=200) from error
-        return self._values
-
-    def _completed(self, message: dict[str, Any]) -> Output:
-        output = message.get("output") or {}
-        if message.get("success") and "data" in output:
-            return Output(tuple(output["data"]), final=True)
-        if message.get("success"):
-            raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's call was cancelled", status=200)
-        text = f"{output.get('title') or message.get('title') or ''}: {str(output.get('error') or '').strip(chr(39))}"
-        failed = errors.in_stream({"message": text}, SIGNS, began=False)
-        if failed.kind is FailureKind.QUOTA_EXHAUSTED and (found := WAKE.search(text)):
-            days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-            failed.wake_after = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
-        if failed.kind is FailureKind.STREAM_ERROR:
-            failed = errors.failure(FailureKind.SERVER_ERROR, status=200)
-        raise failed
+            async for data in chunks(response):
+                if messages := [decode(event.data) for event in parser.feed(data)]:
+                    yield messages
+        except EventTooLargeError as error:
+            raise UpstreamFailure(
+                FailureKind.BAD_RESPONSE, "a message of the Space is too large", status=200
+            ) from error
+        if messages := [decode(event.data) for event in parser.flush()]:
+            yield messages
 
 
-def _looks_like_diff(data: list[Any]) -> bool:
-    return all(
-        isinstance(one, list)
-        and all(isinstance(step, list) and len(step) == 3 and isinstance(step[1], list) for step in one)
-        for one in data
-    )
-
-
-def _bar(bars: list[Any]) -> Progress:
-    """The outermost of the nested bars."""
-    if not bars or not isinstance(bars[0], dict):
-        return Progress("generating")
-    bar = bars[0]
-    fraction = bar.get("progress")
-    if fraction is None and bar.get("length"):
-        fraction = (bar.get("index") or 0) / bar["length"]
-    return Progress(str(bar.get("desc") or bar.get("unit") or "generating")[:80], fraction=fraction)
+def _newest(made: Sequence[Made]) -> list[Made]:
+    """Of several states of the outputs that came together only the last one is worth showing."""
+    last = max((place for place, one in enumerate(made) if isinstance(one, Output)), default=-1)
+    return [one for place, one in enumerate(made) if place == last or not isinstance(one, Output)]

@@ -6,7 +6,7 @@ bounded by the attempt, which cancels. A cancelled call closes its socket at onc
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any
 
@@ -72,6 +72,22 @@ class HttpClient:
                 proxy=self._settings.proxy,
             )
         )
+
+    @asynccontextmanager
+    async def websocket(
+        self, url: str, *, headers: Mapping[str, str], largest: int
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket whose messages are at most `largest` bytes. Raises UpstreamFailure."""
+        try:
+            async with self._open().ws_connect(
+                url, headers=headers, proxy=self._settings.proxy, max_msg_size=largest
+            ) as socket:
+                yield socket
+        except aiohttp.WSServerHandshakeError as error:
+            text = "the provider does not open a WebSocket"
+            raise UpstreamFailure(FailureKind.BAD_RESPONSE, text, status=error.status) from error
+        except TRANSPORT as error:
+            raise transport_failure(error) from error
 
     async def close(self) -> None:
         if self._session is not None:

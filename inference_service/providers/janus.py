@@ -1,15 +1,28 @@
-"""Janus-Pro-7B as a Space: looks at a picture, and draws. The demo cannot chat without a picture.
+"""Janus-Pro-7B as a Space: chats, looks at a picture, and draws.
 
-Source: the Space's app (deepseek-ai/Janus-Pro-7B), reproduced; any Space id with the same app works.
+The app fails without a picture, so a plain one stands in where there is none; and it takes one question, so what was
+said before stands in front of it. Source: the Space's app (deepseek-ai/Janus-Pro-7B), reproduced. Any Space with the
+same app works: `options.space`, such as "roxky/Janus-Pro-7B".
 """
 
+import io
 from typing import ClassVar
 
-from inference_service.domain import Capabilities
+from PIL import Image
+
+from inference_service.domain import Capabilities, ImagePart
 from inference_service.providers.base import Declaration
-from inference_service.providers.space import Space, host_of
+from inference_service.providers.space import Space
+from inference_service.providers.space_hub import host_of
 
 SPACE = "deepseek-ai/Janus-Pro-7B"
+SIDE = 384  # pixels: what the model looks at
+
+
+def plain_picture() -> ImagePart:
+    out = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE), "white").save(out, "PNG")
+    return ImagePart("image/png", out.getvalue())
 
 
 class Janus(Space):
@@ -32,5 +45,7 @@ class Janus(Space):
         },
         sources=("the Space's app, reproduced",),
     )
+    space = SPACE
+    blank_picture = plain_picture()
     chat_function = "multimodal_understanding"
     image_function = "generate_image"

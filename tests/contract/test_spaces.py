@@ -1,16 +1,19 @@
-"""Spaces, against real Gradio apps of two major versions in the layout of the Spaces they stand for."""
+"""Spaces, against real Gradio apps of four major versions in the layout of the Spaces they stand for."""
 
 import asyncio
 import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from antiphon import errors, events
+from antiphon.client import InferenceClient
 from tests.fakes.upstream.server import png
 from tests.support.service import serving
 
@@ -19,52 +22,60 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import gradio_envs  # noqa: E402 - the path comes first
 
-pytestmark = pytest.mark.xdist_group("gradio")
+VERSIONS = ("3", "4", "5", "6")
+SERVE = ROOT / "tests" / "fakes" / "gradio_apps" / "serve.py"
 
 
 class Apps:
     """`serve.py` in its own environment; `urls` by the app's name."""
 
-    def __init__(self, urls: dict[str, str]) -> None:
-        self.urls = urls
+    def __init__(self, version: int, urls: dict[str, str]) -> None:
+        self.version, self.urls = version, urls
 
     def config(self, kind: str, app: str, model: str, **options: Any) -> dict[str, Any]:
         return {
             "providers": {"s": {"kind": kind, "base_url": self.urls[app], "models": [model], "options": options}},
             "routes": {"chat": {"deployments": [f"s/{model}"]}, "image": {"deployments": [f"s/{model}"]}},
-            "routing": {"timeouts": {"headers": 30, "first_token": 30}},
+            "routing": {"timeouts": {"headers": 60, "first_token": 60}},
         }
 
+    async def door(self, path: str) -> dict[str, int]:
+        """/release lets waiting functions go on; /counts?started=2 answers when two more have started."""
+        async with aiohttp.ClientSession() as session, session.get(self.urls["door"] + path) as answer:
+            told: dict[str, int] = await answer.json(content_type=None)
+            return told
 
-@pytest.fixture(params=["5", "6"])
-async def apps(request: pytest.FixtureRequest) -> AsyncIterator[Apps]:
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def apps(request: pytest.FixtureRequest) -> Iterator[Apps]:
     python = gradio_envs.prepared(request.param)
     if python is None:
         if os.environ.get("CI"):
             pytest.fail("the gate prepares the environments: tools/gradio_envs.py")
         pytest.skip(f"no environment with Gradio {request.param}: python tools/gradio_envs.py {request.param}")
-    process = await asyncio.create_subprocess_exec(
-        str(python), str(ROOT / "tests" / "fakes" / "gradio_apps" / "serve.py"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdin is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 90)
-    yield Apps(json.loads(line))
-    process.stdin.close()
-    await process.wait()
+    with subprocess.Popen(
+        [str(python), str(SERVE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        yield Apps(int(request.param), json.loads(process.stdout.readline()))
+        process.stdin.close()
 
 
-async def test_a_space_draws_looks_talks_and_says_what_went_wrong(apps: Apps) -> None:
+async def answer(client: InferenceClient, *said: events.Message | str, **more: Any) -> str:
+    turns = [one if isinstance(one, events.Message) else events.Message.user(one) for one in said]
+    stream = client.chat(turns, **more)
+    async for _event in stream:
+        pass
+    return stream.text
+
+
+async def test_a_picture_grows_from_previews_with_size_seed_and_steps(apps: Apps) -> None:
     async with serving(apps.config("flux-dev", "flux-dev", "FLUX.1-dev")) as (_, client):
         stream = client.image("a fox", size=(512, 300), seed=7, steps=3)
         seen = [event async for event in stream]
         assert [(one.width, one.height, one.seed) for one in stream.pictures] == [(512, 288, 7)]
-        assert [one for one in seen if isinstance(one, events.Preview)]
         assert any(isinstance(one, events.Progress) for one in seen)
-        with pytest.raises(errors.QuotaExceeded) as spent:
-            async for _event in client.image("quota please", timeout=20):
-                pass
-        assert spent.value.retry_after == pytest.approx(3 * 3_600 + 25 * 60 + 1, abs=5)
 
     async with serving(apps.config("flux-schnell", "flux-schnell", "FLUX.1-schnell")) as (_, client):
         stream = client.image("a wolf", aspect_ratio=(16, 9), format="jpeg")
@@ -72,18 +83,22 @@ async def test_a_space_draws_looks_talks_and_says_what_went_wrong(apps: Apps) ->
         assert stream.pictures[0].mime == "image/jpeg"
         assert stream.pictures[0].width > stream.pictures[0].height
         assert not [one for one in notices if one.kind == "dropped"]
-        with pytest.raises(errors.Unavailable) as broken:
-            async for _event in client.image("crash now"):
-                pass
-        assert {one.failure for one in broken.value.attempts} == {"server_error"}
 
+
+async def test_janus_looks_at_a_picture_chats_without_one_and_knows_what_was_said(apps: Apps) -> None:
     async with serving(apps.config("janus", "janus", "janus-pro-7b")) as (_, client):
         question = events.Message.user("What colour?", events.Image("image/png", png((40, 30))))
-        answer = client.chat([question], sampling=events.Sampling(seed=3, temperature=0.5))
-        async for _event in answer:
-            pass
-        assert answer.text.startswith("What colour? [40x30 red")
-        assert "seed 3" in answer.text
+        said = await answer(client, question, sampling=events.Sampling(seed=3, temperature=0.5))
+        assert said.startswith("What colour? [40x30 red 40 seed 3")
+        assert said.endswith("temperature 0.5]")
+
+        plain = await answer(client, "How are you?")
+        assert plain.startswith("How are you? [384x384 red 255")
+
+        told = await answer(
+            client, events.Message.system("Be brief."), "Who is it?", events.Message.assistant("A fox."), "Where?"
+        )
+        assert told.startswith("System: Be brief.\n\nUser: Who is it?\n\nAssistant: A fox.\n\nUser: Where? [384x384")
 
     async with serving(apps.config("janus", "janus", "janus-pro-7b-image")) as (_, client):
         stream = client.image("a fox", count=3, seed=1)
@@ -91,24 +106,115 @@ async def test_a_space_draws_looks_talks_and_says_what_went_wrong(apps: Apps) ->
             pass
         assert [(one.width, one.height) for one in stream.pictures] == [(768, 768)] * 3
 
+
+async def test_words_come_as_they_are_said_and_a_session_remembers_the_conversation(apps: Apps) -> None:
     async with serving(apps.config("space", "chat", "talk", chat_function="talk")) as (_, client):
-        stream = client.chat("hello")
-        deltas = [event.text async for event in stream if isinstance(event, events.Delta)]
-        assert stream.text == "turn 1: Привет, мир 🙂 hello"
-        assert len(deltas) > 2
+        await apps.door("/hold")
+        stream = client.chat("hold on")
+        seen = []
+        async for event in stream:
+            seen.append(event)
+            if isinstance(event, events.Delta) and "мир" in stream.text:
+                await apps.door("/release")
+        assert stream.text == "turn 1: Привет, мир 🙂 hold on"
+        assert len([one for one in seen if isinstance(one, events.Delta)]) > 1
+        if apps.version > 3:
+            assert [one.message for one in seen if isinstance(one, events.Notice)] == ["all said"]
+
+        on = await answer(client, "hold on", events.Message.assistant(stream.text), "and then?")
+        assert on == "turn 2: Привет, мир 🙂 and then?"
+        other = await answer(client, "hold on", events.Message.assistant("something else"), "and then?")
+        assert other.startswith("turn 1: Привет, мир 🙂 User: hold on\n\nAssistant: something else")
+
+    function = "converse" if apps.version == 6 else "chat"
+    async with serving(apps.config("space", "interface", function, chat_function=function)) as (_, client):
+        assert await answer(client, "hi") == "hi after 0"
+
+
+async def test_a_chatbot_is_given_what_was_said_before(apps: Apps) -> None:
+    if apps.version == 3:
+        pytest.skip("the stand-in has no chatbot of messages there")
+    async with serving(apps.config("space", "chat", "recite", chat_function="recite")) as (_, client):
+        assert await answer(client, "one") == "You said 1 things"
+        assert await answer(client, "one", events.Message.assistant("You said 1 things"), "two") == "You said 2 things"
+
+
+async def test_what_goes_wrong_in_an_app_has_its_class_and_nothing_of_its_inside(apps: Apps) -> None:
+    async with serving(apps.config("flux-dev", "flux-dev", "FLUX.1-dev")) as (_, client):
+        with pytest.raises(errors.QuotaExceeded) as spent:
+            async for _event in client.image("quota please", timeout=20):
+                pass
+        assert spent.value.retry_after == pytest.approx(3 * 3_600 + 25 * 60 + 1, abs=30)
+    async with serving(apps.config("flux-schnell", "flux-schnell", "FLUX.1-schnell")) as (_, client):
+        with pytest.raises(errors.Unavailable) as broken:
+            async for _event in client.image("crash now"):
+                pass
+        assert {one.failure for one in broken.value.attempts} == {"server_error"}
+        assert "hidden" not in str(broken.value)
+    async with serving(apps.config("space", "chat", "nonsense", chat_function="nonsense")) as (_, client):
+        with pytest.raises(errors.Unavailable) as unknown:
+            await answer(client, "hi")
+        assert {one.failure for one in unknown.value.attempts} == {"model_not_found"}
+
+
+async def test_three_callers_stand_in_line_and_move_up(apps: Apps) -> None:
+    async with serving(apps.config("flux-dev", "flux-dev", "FLUX.1-dev")) as (_, client):
+        await apps.door("/hold")
+        places: dict[str, list[int]] = {"second": [], "third": []}
+        before = (await apps.door("/counts"))["started"]
+        first = asyncio.create_task(_draw(client, "hold this"))
+        await apps.door(f"/counts?started={before + 1}")
+        second = asyncio.create_task(_draw(client, "second", places["second"]))
+        await _until(lambda: bool(places["second"]))
+        third = asyncio.create_task(_draw(client, "third", places["third"]))
+        await _until(lambda: bool(places["third"]))
+        await apps.door("/release")
+        await asyncio.gather(first, second, third)
+        assert places["second"][0] == 1
+        assert places["third"][0] == 2
+        assert places["third"] == sorted(places["third"], reverse=True)
+        assert places["third"][-1] == 1
+
+
+async def _draw(client: InferenceClient, prompt: str, places: list[int] | None = None) -> None:
+    stream = client.image(prompt, steps=1, size=(256, 256))
+    async for event in stream:
+        if isinstance(event, events.Progress) and event.queue_position is not None and places is not None:
+            places.append(event.queue_position)
+    assert stream.pictures
+
+
+async def _until(true: Any) -> None:
+    async with asyncio.timeout(30):
+        while not true():
+            await asyncio.sleep(0)
 
 
 async def test_a_cancelled_drawing_is_cancelled_in_the_app_and_the_next_one_is_not_kept_waiting(apps: Apps) -> None:
     async with serving(apps.config("flux-dev", "flux-dev", "FLUX.1-dev")) as (_, client):
-        held = client.image("hold this", steps=4)
-        async for event in held:
-            if isinstance(event, events.Preview):
-                held.cancel()
-        import aiohttp
-
-        async with aiohttp.ClientSession() as session, session.get(apps.urls["door"] + "/release") as answer:
-            assert (await answer.json(content_type=None))["started"] == 1
-        stream = client.image("a fox", steps=2)
+        await apps.door("/hold")
+        before = await apps.door("/counts")
+        held = client.image("hold this", steps=50, size=(256, 256))
+        held_task = asyncio.create_task(_drain(held))
+        await apps.door(f"/counts?started={before['started'] + 1}")
+        waiting = client.image("never drawn", steps=1, size=(256, 256))
+        places: list[int] = []
+        waiting_task = asyncio.create_task(_drain(waiting, places))
+        await _until(lambda: bool(places))
+        waiting.cancel()
+        held.cancel()
+        await asyncio.gather(held_task, waiting_task)
+        await apps.door("/release")
+        stream = client.image("a fox", steps=2, size=(256, 256))
         async for _event in stream:
             pass
         assert stream.pictures
+        after = await apps.door("/counts")
+        # The one that waited never began; of the one that ran most steps were spared where its app can stop.
+        assert after["started"] == before["started"] + 2
+
+
+async def _drain(stream: Any, places: list[int] | None = None) -> None:
+    async for event in stream:
+        if isinstance(event, events.Progress) and event.queue_position is not None and places is not None:
+            places.append(event.queue_position)

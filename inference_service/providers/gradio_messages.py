@@ -1,0 +1,106 @@
+"""What the messages of a Gradio queue mean: places in line, progress, notes, outputs as they grow, errors.
+
+Source: Gradio's server and clients, 3.50 to 6; the `spaces` library for the texts of ZeroGPU; recorded streams.
+"""
+
+import re
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from inference_service.domain import Notice, NoticeKind, Progress
+from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.providers import errors
+from inference_service.providers.gradio_diff import BadDiff, apply_all
+
+SIGNS: tuple[errors.Sign, ...] = (
+    errors.Sign(FailureKind.OVERLOADED, r"no gpu (was|is) available|queue is full|queue timeout"),
+    errors.Sign(
+        FailureKind.QUOTA_EXHAUSTED,
+        r"exceeded your .{0,40}quota|gpu limit|runs limit|pending credits",
+        scope=Scope.ACCOUNT,
+    ),
+    errors.Sign(FailureKind.FORBIDDEN, r"illegal duration|larger than the maximum allowed"),
+    errors.Sign(FailureKind.UNAUTHENTICATED, r"not authenticated|expired zerogpu proxy token", (200, 401)),
+)
+WAKE = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})")
+
+
+class Output(Struct, frozen=True):
+    """All outputs of the function as they are now; `final` once and last."""
+
+    values: tuple[Any, ...]
+    final: bool = False
+
+
+Made: TypeAlias = Output | Progress | Notice
+
+
+class Reader:
+    """From messages to what they mean. `differing`: partial outputs after the first one are differences."""
+
+    def __init__(self, event_id: str = "", *, differing: bool) -> None:
+        self._event_id, self._differing = event_id, differing
+        self._values: list[Any] | None = None
+
+    def read(self, message: Any) -> Made | None:
+        """None for what is not ours, or of no interest. Raises UpstreamFailure."""
+        if not isinstance(message, dict) or (message.get("event_id") or self._event_id) != self._event_id:
+            return None
+        match message.get("msg"):
+            case "estimation":
+                return Progress("queued", queue_position=int(message.get("rank") or 0) + 1, eta=message.get("rank_eta"))
+            case "process_starts":
+                return Progress("generating", eta=message.get("eta"))
+            case "progress":
+                return bar(message.get("progress_data") or [])
+            case "heartbeat":
+                return Progress("waiting" if self._values is None else "generating")
+            case "log":
+                text = " ".join(re.sub(r"<[^>]{0,300}>", " ", str(message.get("log") or "")).split())[:200]
+                return Notice(NoticeKind.INFO, "", text) if text else None
+            case "process_generating" | "process_streaming" if message.get("success", True):
+                return Output(tuple(self._grown(message)))
+            case "process_completed" | "process_generating":
+                return self._completed(message)
+            case "queue_full":
+                raise errors.in_stream({"message": "queue is full"}, SIGNS, began=False)
+            case "unexpected_error":
+                raise errors.in_stream({"message": str(message.get("message"))}, SIGNS, began=self._values is not None)
+        return None
+
+    def _grown(self, message: dict[str, Any]) -> list[Any]:
+        data = (message.get("output") or {}).get("data") or []
+        try:
+            differs = self._differing and self._values is not None and message["msg"] == "process_generating"
+            self._values = apply_all(self._values or [], data) if differs else list(data)
+        except BadDiff as error:
+            raise errors.failure(FailureKind.STREAM_ERROR, status=200) from error
+        return self._values
+
+    def _completed(self, message: dict[str, Any]) -> Output:
+        output = message.get("output") or {}
+        if message.get("success") and "data" in output:
+            return Output(tuple(output["data"]), final=True)
+        if message.get("success"):
+            raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's call was cancelled", status=200)
+        # Until 4.44 the text stands in quotes.
+        text = f"{output.get('title') or message.get('title') or ''}: {str(output.get('error') or '').strip(chr(39))}"
+        failed = errors.in_stream({"message": text}, SIGNS, began=False)
+        if failed.kind is FailureKind.QUOTA_EXHAUSTED and (found := WAKE.search(text)):
+            days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+            failed.wake_after = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+        if failed.kind is FailureKind.STREAM_ERROR:
+            failed = errors.failure(FailureKind.SERVER_ERROR, status=200)
+        raise failed
+
+
+def bar(bars: list[Any]) -> Progress:
+    """The outermost of nested bars."""
+    if not bars or not isinstance(bars[0], dict):
+        return Progress("generating")
+    outer = bars[0]
+    fraction = outer.get("progress")
+    if fraction is None and outer.get("length"):
+        fraction = (outer.get("index") or 0) / outer["length"]
+    return Progress(str(outer.get("desc") or outer.get("unit") or "generating")[:80], fraction=fraction)
