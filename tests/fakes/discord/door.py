@@ -136,4 +136,5 @@ class Door:
 def too_fast(path: str, wait: float, *, everywhere: bool) -> ApiError:
     """A 429 that the bot has earned; `wait` in seconds, rounded up so that who obeys is never early."""
     extra = {"retry_after": math.ceil(wait * 1000) / 1000, "global": everywhere}
-    return ApiError(429, 0, f"You are being rate limited ({path}).", breach=True, extra=extra)
+    scope = "the bot as a whole" if everywhere else "its bucket"
+    return ApiError(429, 0, f"You are being rate limited ({path}, by {scope}).", breach=True, extra=extra)
