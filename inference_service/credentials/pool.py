@@ -8,7 +8,7 @@ script; the tests hold both against each other.
 import random
 from dataclasses import dataclass, field
 
-from inference_service.credentials.types import CredentialView, Denied, PoolSpec, Remaining, Verdict, Why
+from inference_service.credentials.types import CredentialView, Denied, PoolSpec, Remaining, Rest, Verdict, Why
 from inference_service.failures import Scope
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
@@ -130,11 +130,6 @@ class Pool:
                 if quota.left == 0:
                     self._rest(one, key, quota.resets_at, "rate_limited")
 
-    def renew(self, credential: str, lease: str, now: float) -> None:
-        one = self._credentials.get(credential)
-        if one is not None and lease in one.leases:
-            one.leases[lease] = now + self._lease_time
-
     def release(self, credential: str, model: str, lease: str, verdict: Verdict, now: float) -> None:
         """Ends a lease with what the call taught. An unknown credential (removed meanwhile) is nothing."""
         one = self._credentials.get(credential)
@@ -187,6 +182,15 @@ class Pool:
         one.quotas[key] = Quota(left, now + remaining.resets_after)
         if left == 0:
             self._rest(one, key, now + remaining.resets_after, "rate_limited")
+
+    def rests(self, now: float) -> list[Rest]:
+        """Every rest that is not over."""
+        found = []
+        for one in self._credentials.values():
+            times = one.refused if one.quarantined else 0
+            both = {"": one.rests_until, **one.model_rests}
+            found += [Rest(one.id, model, until, one.reason, times) for model, until in both.items() if until > now]
+        return found
 
     def lift(self) -> None:
         for one in self._credentials.values():

@@ -97,6 +97,16 @@ class CredentialView(Struct, frozen=True):
     model_rests: dict[str, float]
 
 
+class Rest(Struct, frozen=True):
+    """A rest that is not over, to be told to another store. `model` is empty where it holds for all of them."""
+
+    credential: str
+    model: str
+    until: float
+    reason: str
+    refused: int = 0  # times in a row that the credential was refused; above 0: in quarantine
+
+
 class BreakerView(Struct, frozen=True):
     state: str  # closed, open, half_open, benched
     probe_at: float  # 0: closed

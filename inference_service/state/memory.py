@@ -16,6 +16,7 @@ from inference_service.credentials.types import (
     Grant,
     PoolSpec,
     Remaining,
+    Rest,
     Verdict,
     Why,
 )
@@ -68,6 +69,9 @@ class MemoryStore:
 
     async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
         self._pools[ask.pool].report(grant.credential, ask.model, remaining, self._clock())
+
+    def rests(self, pool: str) -> list[Rest]:
+        return self._pools[pool].rests(self._clock())
 
     async def lift(self, pool: str) -> None:
         self._pools[pool].lift()

@@ -6,10 +6,14 @@ Every method raises `redis.RedisError` or `TimeoutError` when Redis cannot answe
 import random
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
 
 from antiphon.config.model import State
 from inference_service.credentials.pool import backoff, not_at_once, quarantine
@@ -22,33 +26,86 @@ from inference_service.credentials.types import (
     Grant,
     PoolSpec,
     Remaining,
+    Rest,
     Verdict,
     Why,
 )
 from inference_service.state import scripts
 
+# Each call holds a connection for less than a millisecond; whoever finds none free waits for one.
+CONNECTIONS = 32
+
 
 class RedisStore:
-    def __init__(self, url: str, settings: State, breaker: BreakerSpec) -> None:
-        self._settings, self._breaker = settings, breaker
-        self._redis: Redis = Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_timeout=settings.timeout,
-            socket_connect_timeout=settings.timeout,
-            health_check_interval=15,
+    """`remembered` gives the rests of a pool that this process knows: a Redis that has restarted is told them."""
+
+    def __init__(
+        self, url: str, settings: State, breaker: BreakerSpec, remembered: Callable[[str], list[Rest]]
+    ) -> None:
+        self._settings, self._breaker, self._remembered = settings, breaker, remembered
+        self._redis: Redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(
+                url,
+                max_connections=CONNECTIONS,
+                timeout=settings.timeout,
+                decode_responses=True,
+                socket_timeout=settings.timeout,
+                socket_connect_timeout=settings.timeout,
+                retry=Retry(NoBackoff(), 0),  # memory is the second try, and it does not keep anybody waiting
+            )
         )
-        self._acquire = self._redis.register_script(scripts.ACQUIRE)
-        self._release = self._redis.register_script(scripts.RELEASE)
-        self._report = self._redis.register_script(scripts.REPORT)
-        self._lift = self._redis.register_script(scripts.LIFT)
+        self._scripts: dict[str, str] = {}  # text → digest, of the Redis that is there now
         self._pools: dict[str, PoolSpec] = {}
+        self._calls: dict[str, tuple[str, str]] = {}  # lease → pool, credential: our calls that are under way
+        self.given_up: dict[str, Ask] = {}  # leases that Redis may have granted when nobody waited for them any more
         # Strikes and refusals as last seen, for the length of the next rest; the truth is in Redis.
         self._strikes: dict[tuple[str, str], int] = {}
         self._refusals: dict[tuple[str, str], int] = {}
 
-    async def ping(self) -> None:
-        await self._redis.ping()
+    async def reconnect(self) -> None:
+        """Drops every connection: what comes next opens a new one."""
+        await self._redis.connection_pool.disconnect()
+
+    async def join(self) -> None:
+        """Tells Redis the rules and what is remembered here."""
+        for text in scripts.ALL:
+            self._scripts[text] = await self._redis.script_load(text)
+        for pool in self._pools:
+            await self._restore(pool)
+
+    async def _run(self, text: str, keys: list[str], arguments: list[Any]) -> Any:
+        """One round trip, but for a Redis that is new."""
+        if text not in self._scripts:
+            await self.join()
+        try:
+            return await self._redis.evalsha(self._scripts[text], len(keys), *keys, *arguments)
+        except NoScriptError:
+            # It has restarted, perhaps empty, between two of our calls.
+            await self.join()
+            return await self._redis.evalsha(self._scripts[text], len(keys), *keys, *arguments)
+
+    async def _restore(self, pool: str) -> None:
+        spec = self._pools[pool]
+        groups = dict(zip(spec.credentials, spec.groups, strict=True))
+        rests = [one for one in self._remembered(pool) if one.credential in groups]
+        arguments: list[Any] = [len(rests)]
+        for one in rests:
+            arguments += [one.credential, groups[one.credential], one.model, one.until, one.reason, one.refused]
+        until = time.time() + self._settings.lease
+        for lease, (where, credential) in self._calls.items():
+            if where == pool and credential in groups:
+                arguments += [credential, groups[credential], lease, until]
+        if len(arguments) > 1:
+            await self._run(scripts.RESTORE, self._keys(pool)[:1], arguments)
+
+    async def renew(self) -> None:
+        """Keeps the leases of calls that are under way; those of a process that is no more end by themselves."""
+        until = time.time() + self._settings.lease
+        held: dict[str, list[str]] = {}
+        for lease, (pool, credential) in self._calls.items():
+            held.setdefault(pool, []).extend((credential, lease))
+        for pool, pairs in held.items():
+            await self._run(scripts.RENEW, self._keys(pool)[:1], [until, *pairs])
 
     def configure(self, pool: PoolSpec) -> None:
         self._pools[pool.name] = pool
@@ -60,24 +117,38 @@ class RedisStore:
     async def acquire(self, ask: Ask) -> Grant | Denied:
         spec, lease = self._pools[ask.pool], secrets.token_hex(8)
         members = [text for pair in zip(spec.credentials, spec.groups, strict=True) for text in pair]
-        answer = await self._acquire(
-            keys=self._keys(ask.pool, ask.deployment),
-            args=[
-                time.time(),
-                lease,
-                self._settings.lease,
-                self._breaker.probe_interval,
-                ask.model,
-                spec.max_concurrent,
-                msgspec.json.encode(sorted(ask.exclude)).decode(),
-                *members,
-            ],
-        )
+        arguments = [
+            time.time(),
+            lease,
+            self._settings.lease,
+            self._breaker.probe_interval,
+            ask.model,
+            spec.max_concurrent,
+            msgspec.json.encode(sorted(ask.exclude)).decode(),
+            *members,
+        ]
+        try:
+            answer = await self._run(scripts.ACQUIRE, self._keys(ask.pool, ask.deployment), arguments)
+        except BaseException:
+            self.given_up[lease] = ask
+            raise
         if answer[0] == "grant":
+            self._calls[lease] = ask.pool, answer[1]
             return Grant(answer[1], lease, answer[2] == "1")
         return Denied(Why(answer[1]), float(answer[2]) if answer[2] else None, answer[3])
 
+    async def settle(self) -> None:
+        """Takes back what `acquire` may have taken when it was given up."""
+        for lease, ask in list(self.given_up.items()):
+            await self._run(scripts.FORGET, self._keys(ask.pool, ask.deployment), [lease])
+            self.given_up.pop(lease, None)
+
+    def ended(self, grant: Grant) -> None:
+        """The call is over, whether Redis can be told or not."""
+        self._calls.pop(grant.lease, None)
+
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
+        self.ended(grant)
         now, key = time.time(), (ask.pool, grant.credential)
         until = 0.0
         if verdict.cooldown is not None or verdict.backoff:
@@ -94,9 +165,10 @@ class RedisStore:
             refused = now + quarantine(times)
         elif verdict.good_credential:
             self._refusals.pop(key, None)
-        strikes = await self._release(
-            keys=self._keys(ask.pool, ask.deployment),
-            args=[
+        strikes = await self._run(
+            scripts.RELEASE,
+            self._keys(ask.pool, ask.deployment),
+            [
                 now,
                 grant.lease,
                 grant.credential,
@@ -117,13 +189,14 @@ class RedisStore:
 
     async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
         now, key = time.time(), ask.model if remaining.per_model else "*"
-        await self._report(
-            keys=self._keys(ask.pool)[:1],
-            args=[now, grant.credential, key, remaining.requests, now + remaining.resets_after],
+        await self._run(
+            scripts.REPORT,
+            self._keys(ask.pool)[:1],
+            [now, grant.credential, key, remaining.requests, now + remaining.resets_after],
         )
 
     async def lift(self, pool: str) -> None:
-        await self._lift(keys=self._keys(pool)[:1])
+        await self._run(scripts.LIFT, self._keys(pool)[:1], [])
 
     async def credentials(self, pool: str) -> list[CredentialView]:
         now = time.time()
@@ -146,7 +219,7 @@ class RedisStore:
         }
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._redis.aclose(close_connection_pool=True)
 
 
 def _view(name: str, stored: dict[str, Any], now: float) -> CredentialView:

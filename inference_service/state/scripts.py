@@ -21,7 +21,7 @@ end
 local function breaker(key)
   return load(redis.call('GET', key)) or {bad={}, probe_at=0, probing='', probing_until=0, benched=false, reason=''}
 end
-local function put_breaker(key, b, now)
+local function put_breaker(key, b)
   if b.probe_at == 0 and #b.bad == 0 and b.probing == '' then redis.call('DEL', key)
   else redis.call('SET', key, cjson.encode(b), 'EX', 172800) end
 end
@@ -91,7 +91,7 @@ end
 put(KEYS[1], best_id, best)
 if probe then
   b.probing, b.probing_until = lease, now + lease_time
-  put_breaker(KEYS[2], b, now)
+  put_breaker(KEYS[2], b)
 end
 return {'grant', best_id, probe and '1' or '0'}
 """
@@ -144,7 +144,7 @@ elseif vote == 'bad' then
     b.probe_at = math.max(b.probe_at, now + tonumber(ARGV[13]))
   end
 end
-put_breaker(KEYS[2], b, now)
+put_breaker(KEYS[2], b)
 return c and tostring(c.strikes) or '0'
 """
 )
@@ -165,6 +165,64 @@ return 1
 """
 )
 
+# What a process remembers, told to a Redis that is new or was away; nothing ends earlier by it.
+# ARGV: number of rests, then id, group, model, until, reason, times refused of each; then id, group, lease, until of each call
+RESTORE = (
+    COMMON
+    + """
+local function at(i) return load(redis.call('HGET', KEYS[1], ARGV[i])) or fresh(ARGV[i + 1]) end
+local last = 1 + 6 * tonumber(ARGV[1])
+for i = 2, last, 6 do
+  local c, refused = at(i), tonumber(ARGV[i + 5])
+  rest(c, ARGV[i + 2], tonumber(ARGV[i + 3]), ARGV[i + 4])
+  if refused > 0 then c.quarantined, c.refused = true, math.max(c.refused, refused) end
+  put(KEYS[1], ARGV[i], c)
+end
+for i = last + 1, #ARGV, 4 do
+  local c = at(i)
+  c.leases[ARGV[i + 2]] = tonumber(ARGV[i + 3])
+  put(KEYS[1], ARGV[i], c)
+end
+return 1
+"""
+)
+
+# Calls that are still running. ARGV: until, then id, lease of each
+RENEW = (
+    COMMON
+    + """
+for i = 2, #ARGV, 2 do
+  local c = load(redis.call('HGET', KEYS[1], ARGV[i]))
+  if c and c.leases[ARGV[i + 1]] then
+    c.leases[ARGV[i + 1]] = tonumber(ARGV[1])
+    put(KEYS[1], ARGV[i], c)
+  end
+end
+return 1
+"""
+)
+
+# A call whose grant nobody has received. ARGV: lease
+FORGET = (
+    COMMON
+    + """
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local c = cjson.decode(all[i + 1])
+  if c.leases[ARGV[1]] then
+    c.leases[ARGV[1]] = nil
+    put(KEYS[1], all[i], c)
+  end
+end
+local b = breaker(KEYS[2])
+if b.probing == ARGV[1] then
+  b.probing = ''
+  put_breaker(KEYS[2], b)
+end
+return 1
+"""
+)
+
 LIFT = (
     COMMON
     + """
@@ -179,3 +237,5 @@ end
 return 1
 """
 )
+
+ALL = (ACQUIRE, RELEASE, REPORT, RESTORE, RENEW, FORGET, LIFT)

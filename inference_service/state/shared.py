@@ -1,10 +1,11 @@
 """State in Redis, with memory behind it: answers go on when Redis is slow, restarting or gone, and it joins again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextvars
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-import structlog
 from redis import RedisError
 
 from antiphon.config.model import State
@@ -23,29 +24,36 @@ from inference_service.credentials.types import (
 from inference_service.state.memory import MemoryStore
 from inference_service.state.redis import RedisStore
 
-log = structlog.get_logger(__name__)
 REJOIN_PERIOD = 1.0
+MOST_OWED = 10_000  # ended calls that Redis has to hear of; the leases of older ones end by themselves
 LOST = (RedisError, TimeoutError, OSError)
 T = TypeVar("T")
 
 
 class SharedStore:
-    """Each lease is returned where it was taken. What memory learnt meanwhile stays there: Redis knows its own."""
+    """Redis decides; memory learns along from every call of this process, so that it can take over at any moment.
+
+    Each lease is returned where it was taken. When Redis is back it is told what it has missed: the rests that are
+    known here, and the calls that have ended. Calls that began meanwhile are counted in this process alone.
+    """
 
     def __init__(
         self, url: str, settings: State, breaker: BreakerSpec, memory: MemoryStore, tell: Callable[[str], None]
     ) -> None:
-        self._redis = RedisStore(url, settings, breaker)
+        self._redis = RedisStore(url, settings, breaker, memory.rests)
         self._memory, self._tell = memory, tell
-        self._timeout = settings.timeout
+        self._timeout, self._renew_period = settings.timeout, settings.lease / 3
         self._lost = False
-        self._rejoining: asyncio.Task[None] | None = None
+        self._context = contextvars.copy_context()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._here: set[str] = set()  # leases taken in memory
+        self._owed: deque[tuple[Ask, Grant, Verdict]] = deque(maxlen=MOST_OWED)
         self._endings: set[asyncio.Task[None]] = set()  # releases under way, whoever waits for them
 
     async def start(self) -> None:
         """Looks whether Redis answers; a Redis that does not is no reason not to start."""
-        await self._try(self._redis.ping)
+        await self._try(self._redis.join)
+        self._spawn(self._keep_leases())
 
     @property
     def backend(self) -> Backend:
@@ -66,25 +74,53 @@ class SharedStore:
             self._lose()
             return None
 
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        # In a context of its own: it is no part of the request that noticed the loss.
+        task = asyncio.get_running_loop().create_task(work, context=self._context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def _lose(self) -> None:
         if not self._lost:
             self._lost = True
             self._tell(str(self.backend))
-            self._rejoining = asyncio.get_running_loop().create_task(self._rejoin())
+            self._spawn(self._rejoin())
 
     async def _rejoin(self) -> None:
         while self._lost:
             await asyncio.sleep(REJOIN_PERIOD)
             try:
-                async with asyncio.timeout(self._timeout):
-                    await self._redis.ping()
+                await self._bounded(self._redis.reconnect())
+                await self._bounded(self._redis.join())
+                while self._owed:
+                    await self._bounded(self._redis.release(*self._owed[0]))
+                    self._owed.popleft()
+                await self._bounded(self._redis.settle())
             except LOST:
                 continue
             self._lost = False
             self._tell(str(self.backend))
+        # Once more, for what was learnt while it was being told.
+        await self._try(self._redis.join)
+
+    async def _bounded(self, work: Awaitable[None]) -> None:
+        async with asyncio.timeout(self._timeout):
+            await work
+
+    async def _settle(self) -> None:
+        await self._try(self._redis.settle)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._renew_period)
+            await self._try(self._redis.renew)
 
     async def acquire(self, ask: Ask) -> Grant | Denied:
-        answer = await self._try(self._redis.acquire, ask)
+        try:
+            answer = await self._try(self._redis.acquire, ask)
+        finally:
+            if self._redis.given_up and not self._lost:
+                self._spawn(self._settle())
         if answer is None:
             answer = await self._memory.acquire(ask)
             if isinstance(answer, Grant):
@@ -92,23 +128,25 @@ class SharedStore:
         return answer
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
+        await self._memory.release(ask, grant, verdict)
         if grant.lease in self._here:
             self._here.discard(grant.lease)
-            await self._memory.release(ask, grant, verdict)
             return
-        if self._lost:
-            # The lease in Redis ends by itself; what the call taught is worth keeping.
-            await self._memory.release(ask, grant, verdict)
-            return
-        ending = asyncio.ensure_future(self._try(self._redis.release, ask, grant, verdict))
+        self._redis.ended(grant)
+        ending = asyncio.ensure_future(self._give_back(ask, grant, verdict))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
         await asyncio.shield(ending)
 
+    async def _give_back(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
+        await self._try(self._redis.release, ask, grant, verdict)
+        if self._lost:
+            # Its rest, if there is one, is remembered in memory; this returns the lease and the breaker's probe.
+            self._owed.append((ask, grant, Verdict(verdict.vote, verdict.reason)))
+
     async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
-        if grant.lease in self._here or self._lost:
-            await self._memory.report(ask, grant, remaining)
-        else:
+        await self._memory.report(ask, grant, remaining)
+        if grant.lease not in self._here:
             await self._try(self._redis.report, ask, grant, remaining)
 
     async def lift(self, pool: str) -> None:
@@ -124,7 +162,8 @@ class SharedStore:
         return await self._memory.breakers(deployments) if found is None else found
 
     async def close(self) -> None:
-        if self._rejoining is not None:
-            self._rejoining.cancel()
         await asyncio.gather(*self._endings)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._redis.close()

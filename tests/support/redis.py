@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.asyncio import Redis
 
 
 class RedisServer:
@@ -33,6 +34,12 @@ class RedisServer:
                 self._process.kill()
             await self._process.communicate()
             self._process = None
+
+    async def calls(self) -> dict[str, int]:
+        """How often each command was called."""
+        async with Redis.from_url(self.url) as client:
+            stats = await client.info("commandstats")
+        return {name.removeprefix("cmdstat_"): int(one["calls"]) for name, one in stats.items()}
 
 
 def free_port() -> int:

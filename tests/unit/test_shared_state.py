@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import shutil
-import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -26,61 +23,37 @@ from inference_service.credentials.types import (
 from inference_service.failures import Scope
 from inference_service.state.memory import MemoryStore
 from inference_service.state.shared import SharedStore
+from tests.support.cable import cable
+from tests.support.redis import RedisServer, redis_server
 
 ASK = Ask("p", "p/m", "m")
 SPEC = PoolSpec("p", ("a", "b"), ("a", "b"))
 
 
-class Redis:
-    """`redis-server` as a child, on a port of its own."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            "redis-server", "--port", str(self.port), "--save", "", "--appendonly", "no", stdout=asyncio.subprocess.PIPE
-        )
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            if b"Ready to accept" in line:
-                return
-
-    async def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            await self._process.communicate()
-
-
 @pytest.fixture
-async def redis() -> AsyncIterator[Redis]:
-    if shutil.which("redis-server") is None and not os.environ.get("CI"):
-        pytest.skip("redis-server is not installed")
-    server = Redis()
-    await server.start()
-    yield server
-    await server.stop()
+async def redis() -> AsyncIterator[RedisServer]:
+    async with redis_server() as server:
+        yield server
 
 
 @contextlib.asynccontextmanager
 async def store(
-    redis: Redis,
+    redis: RedisServer,
     spec: PoolSpec = SPEC,
     lease: float = 60,
     breaker: BreakerSpec | None = None,
     told: list[str] | None = None,
+    url: str = "",
 ) -> AsyncIterator[SharedStore]:
     told = [] if told is None else told
     chosen = breaker or BreakerSpec(failures=2)
-    made = SharedStore(redis.url, State(lease=lease, timeout=1.0), chosen, MemoryStore(chosen), told.append)
+    made = SharedStore(url or redis.url, State(lease=lease, timeout=1.0), chosen, MemoryStore(chosen), told.append)
     made.configure(spec)
     await made.start()
-    yield made
-    await made.close()
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 async def granted(one: SharedStore, ask: Ask = ASK) -> Grant:
@@ -89,7 +62,7 @@ async def granted(one: SharedStore, ask: Ask = ASK) -> Grant:
     return answer
 
 
-async def test_a_token_that_one_process_lets_rest_is_left_alone_by_all(redis: Redis) -> None:
+async def test_a_token_that_one_process_lets_rest_is_left_alone_by_all(redis: RedisServer) -> None:
     async with store(redis) as first, store(redis) as second:
         grant = await granted(first)
         await first.release(ASK, grant, Verdict(cooldown=60, reason="rate_limited"))
@@ -100,22 +73,23 @@ async def test_a_token_that_one_process_lets_rest_is_left_alone_by_all(redis: Re
         assert views[grant.credential].wakes_at > time.time() + 50
 
 
-async def test_calls_in_flight_are_spread_over_processes(redis: Redis) -> None:
+async def test_calls_in_flight_are_spread_over_processes(redis: RedisServer) -> None:
     async with store(redis) as first, store(redis) as second:
         assert {(await granted(one)).credential for one in (first, second)} == {"a", "b"}
 
 
-async def test_a_limit_at_once_holds_across_processes_and_a_crashed_ones_lease_ends(redis: Redis) -> None:
+async def test_a_limit_at_once_holds_across_processes_and_a_crashed_ones_lease_ends(redis: RedisServer) -> None:
     spec = PoolSpec("p", ("a",), ("a",), max_concurrent=1)
     async with store(redis, spec, lease=0.2) as first, store(redis, spec, lease=0.2) as second:
         await granted(first)  # and never returned, as after a crash
         assert await second.acquire(ASK) == Denied(Why.BUSY, None, "busy")
+        await first.close()
         async with asyncio.timeout(5):
             while isinstance(await second.acquire(ASK), Denied):
                 pass
 
 
-async def test_accounts_models_quotas_and_quarantine_are_shared(redis: Redis) -> None:
+async def test_accounts_models_quotas_and_quarantine_are_shared(redis: RedisServer) -> None:
     spec = PoolSpec("p", ("a", "b", "c"), ("g", "g", "c"))
     async with store(redis, spec) as first, store(redis, spec) as second:
         grants = [await granted(first) for _ in range(3)]
@@ -130,7 +104,7 @@ async def test_accounts_models_quotas_and_quarantine_are_shared(redis: Redis) ->
         assert (await granted(second, Ask("p", "p/other", "other"))).credential == "c"
 
 
-async def test_a_refused_token_is_lifted_by_a_reload_of_any_process(redis: Redis) -> None:
+async def test_a_refused_token_is_lifted_by_a_reload_of_any_process(redis: RedisServer) -> None:
     spec = PoolSpec("p", ("a",), ("a",))
     async with store(redis, spec) as first, store(redis, spec) as second:
         await first.release(ASK, await granted(first), Verdict(quarantine=True, reason="unauthenticated"))
@@ -139,7 +113,7 @@ async def test_a_refused_token_is_lifted_by_a_reload_of_any_process(redis: Redis
         assert (await granted(first)).credential == "a"
 
 
-async def test_a_breaker_is_one_for_all_and_lets_one_probe_through(redis: Redis) -> None:
+async def test_a_breaker_is_one_for_all_and_lets_one_probe_through(redis: RedisServer) -> None:
     spec = BreakerSpec(failures=2, probe_interval=0.2)
     async with store(redis, breaker=spec) as first, store(redis, breaker=spec) as second:
         for one in (first, second):
@@ -155,7 +129,7 @@ async def test_a_breaker_is_one_for_all_and_lets_one_probe_through(redis: Redis)
         assert not (await granted(second)).probe
 
 
-async def test_redis_gone_is_carried_on_from_memory_said_and_joined_again(redis: Redis) -> None:
+async def test_redis_gone_is_carried_on_from_memory_said_and_joined_again(redis: RedisServer) -> None:
     told: list[str] = []
     async with store(redis, told=told) as one:
         held = await granted(one)
@@ -170,3 +144,111 @@ async def test_redis_gone_is_carried_on_from_memory_said_and_joined_again(redis:
                 await asyncio.sleep(0)
         await granted(one)
     assert told == ["redis_lost", "redis"]
+
+
+async def test_what_is_learnt_while_redis_is_gone_it_is_told_when_it_is_back(redis: RedisServer) -> None:
+    spec = PoolSpec("p", ("a", "b", "c", "d"), ("a", "b", "c", "d"))
+    told: list[str] = []
+    async with store(redis, spec, told=told) as one:
+        held = [await granted(one) for _ in range(4)]
+        await one.release(ASK, held[0], Verdict(cooldown=60, reason="rate_limited"))
+        await redis.stop()
+        await one.release(ASK, held[1], Verdict(quarantine=True, reason="unauthenticated"))
+        await one.release(ASK, held[2], Verdict(cooldown=60, scope=Scope.CREDENTIAL_MODEL))
+        # What rested before it was lost rests in memory too.
+        assert [(await granted(one)).credential for _ in range(3)] == [held[3].credential] * 3
+        await redis.start()  # empty
+        async with asyncio.timeout(10):
+            while told != ["redis_lost", "redis"]:
+                await asyncio.sleep(0)
+        async with store(redis, spec) as other:
+            assert [(await granted(other)).credential for _ in range(3)] == [held[3].credential] * 3
+            views = {view.id: view for view in await other.credentials("p")}
+            assert views[held[1].credential].quarantined
+            # The call that was under way all the time is counted again, the ended ones are not.
+            assert [views[grant.credential].in_flight for grant in held] == [0, 0, 0, 4]
+
+
+async def test_a_restart_between_two_calls_goes_unnoticed_by_callers_and_no_rest_is_lost(redis: RedisServer) -> None:
+    told: list[str] = []
+    async with store(redis, told=told) as one:
+        grant = await granted(one)
+        await one.release(ASK, grant, Verdict(cooldown=60, reason="rate_limited"))
+        await redis.stop()
+        await redis.start()
+        for _ in range(4):
+            assert (await granted(one)).credential != grant.credential
+        async with asyncio.timeout(10):
+            while one.backend is not Backend.REDIS:
+                await asyncio.sleep(0)
+        assert (await granted(one)).credential != grant.credential
+
+
+async def test_a_call_longer_than_a_lease_stays_counted_while_its_process_lives(redis: RedisServer) -> None:
+    spec = PoolSpec("p", ("a",), ("a",), max_concurrent=1)
+    async with store(redis, spec, lease=0.3) as first, store(redis, spec, lease=0.3) as second:
+        held = await granted(first)
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            assert isinstance(await second.acquire(ASK), Denied)
+            await asyncio.sleep(0.01)
+        await first.release(ASK, held, Verdict(good_credential=True))
+        assert isinstance(await second.acquire(ASK), Grant)
+
+
+async def test_acquire_and_release_are_one_round_trip_and_one_command_each(redis: RedisServer) -> None:
+    async with cable(redis) as wire, store(redis, url=wire.url) as one:
+        await one.release(ASK, await granted(one), Verdict(good_credential=True))
+        before, sent = await redis.calls(), wire.requests
+        for _ in range(25):
+            await one.release(ASK, await granted(one), Verdict(Vote.GOOD, good_credential=True))
+        after = await redis.calls()
+        assert wire.requests - sent == 50
+        assert after["evalsha"] - before["evalsha"] == 50
+        for other in ("eval", "script|load", "ping", "multi", "watch"):
+            assert after.get(other, 0) == before.get(other, 0)
+
+
+async def test_a_burst_does_not_lose_redis(redis: RedisServer) -> None:
+    told: list[str] = []
+    async with store(redis, told=told) as one:
+        grants = await asyncio.gather(*(granted(one) for _ in range(300)))
+        await asyncio.gather(*(one.release(ASK, grant, Verdict(good_credential=True)) for grant in grants))
+        assert told == []
+        assert [view.in_flight for view in await one.credentials("p")] == [0, 0]
+
+
+async def test_a_slow_redis_costs_its_timeout_once_and_is_joined_when_it_is_quick_again(redis: RedisServer) -> None:
+    told: list[str] = []
+    async with cable(redis) as wire, store(redis, url=wire.url, told=told) as one:
+        wire.slow = True
+        grants = await asyncio.gather(*(granted(one) for _ in range(50)))
+        assert told == ["redis_lost"]
+        assert {grant.credential for grant in grants} == {"a", "b"}
+        wire.slow = False
+        async with asyncio.timeout(20):
+            while one.backend is not Backend.REDIS:
+                await asyncio.sleep(0)
+        for grant in grants:
+            await one.release(ASK, grant, Verdict(good_credential=True))
+        assert not any(view.in_flight for view in await one.credentials("p"))
+        assert told == ["redis_lost", "redis"]
+
+
+async def test_a_caller_that_leaves_while_redis_thinks_leaves_nothing_in_flight(redis: RedisServer) -> None:
+    async with cable(redis) as wire, store(redis, url=wire.url) as one, store(redis) as other:
+        await one.release(ASK, await granted(one), Verdict(good_credential=True))
+        wire.slow = True
+        sent = wire.requests
+        leaving = asyncio.create_task(one.acquire(ASK))
+        async with asyncio.timeout(10):
+            while wire.requests == sent:
+                await asyncio.sleep(0)
+            while not any(view.in_flight for view in await other.credentials("p")):
+                pass
+            leaving.cancel()
+            await asyncio.wait([leaving])
+            wire.slow = False
+            while any(view.in_flight for view in await other.credentials("p")):
+                pass
+        assert leaving.cancelled()
