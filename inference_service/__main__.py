@@ -13,8 +13,7 @@ from antiphon.config.load import ConfigError, config_path, load_config
 from antiphon.config.secrets import SecretProblem
 from inference_service import check, workers
 from inference_service.lifecycle import serve
-from inference_service.routing.build import ConfigProblem
-from inference_service.server import StartProblem
+from inference_service.server import StartProblem, named
 
 CANNOT_START = 2
 T = TypeVar("T")
@@ -26,11 +25,12 @@ def main(arguments: list[str]) -> int:
         path = config_path(environ)
         config = load_config(path, environ)
         if arguments[:1] == ["check"]:
-            return run(check.check(config, environ, as_json="--json" in arguments))
+            with named(path):
+                return run(check.check(config, environ, as_json="--json" in arguments))
         if config.service.workers > 1 and not workers.is_worker(environ):
             return workers.supervise(config, environ)
         run(serve(config, environ, path))
-    except (ConfigError, ConfigProblem, SecretProblem, StartProblem) as error:
+    except (ConfigError, SecretProblem, StartProblem) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
     except KeyboardInterrupt:

@@ -12,7 +12,6 @@ from antiphon.config.load import ConfigError
 from antiphon.config.model import Config
 from antiphon.telemetry.logs import set_up_logs
 from inference_service import workers
-from inference_service.routing.build import ConfigProblem
 from inference_service.server import Server
 
 log = structlog.get_logger(__name__)
@@ -20,7 +19,7 @@ COLLECT_EVERY = (50_000, 20, 50)  # new objects, and rounds of the younger gener
 
 
 async def serve(config: Config, environ: dict[str, str], path: Path | None) -> None:
-    """Runs until SIGTERM or SIGINT. Raises StartProblem, ConfigError or ConfigProblem when it cannot start."""
+    """Runs until SIGTERM or SIGINT. Raises StartProblem or ConfigError when it cannot start."""
     set_up_logs(config.telemetry, "inference")
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -59,5 +58,5 @@ async def reload(server: Server) -> None:
     """SIGHUP: a configuration with a mistake changes nothing, and the log says what is wrong."""
     try:
         await server.reload()
-    except (ConfigError, ConfigProblem) as error:
-        log.error("the configuration was not reloaded", problems=[f"{key}: {text}" for key, text in error.problems])  # noqa: TRY400
+    except ConfigError as error:
+        log.error("the configuration was not reloaded", problems=str(error).splitlines())  # noqa: TRY400

@@ -1,8 +1,9 @@
 """The whole service put together: state, router, door, gRPC server, HTTP for operators."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import grpc
@@ -41,8 +42,17 @@ class StartProblem(Exception):  # noqa: N818 - what is wrong, for a person
     """The service cannot start; the text says what to do."""
 
 
+@contextlib.contextmanager
+def named(path: Path | None) -> Iterator[None]:
+    """What cannot work is told with the file that says it. Raises ConfigError instead of ConfigProblem."""
+    try:
+        yield
+    except ConfigProblem as problem:
+        raise ConfigError(str(path) if path else "configuration", problem.problems) from None
+
+
 class Server:
-    """`start`, then `stop`. Raises StartProblem, ConfigError or ConfigProblem from `start`."""
+    """`start`, then `stop`. Raises StartProblem or ConfigError from `start`."""
 
     def __init__(self, config: Config, environ: Mapping[str, str], path: Path | None = None) -> None:
         self.config, self._environ, self._path = config, environ, path
@@ -58,11 +68,12 @@ class Server:
     async def start(self) -> None:
         config = self.config
         check_exposure(config)
-        tokens = caller_tokens(config, self._environ)
-        parts = build_parts(config, self._environ)
+        with named(self._path):
+            tokens = caller_tokens(config, self._environ)
+            parts = build_parts(config, self._environ)
+            redis_url = redis_url_of(config, self._environ)
         metrics, traces = Metrics(debug=config.telemetry.log_level.lower() == "debug"), Traces(config.telemetry)
         observer = Observers(metrics, traces)
-        redis_url = redis_url_of(config, self._environ)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
         memory = MemoryStore(spec)
@@ -146,11 +157,12 @@ class Server:
             await self._look()
 
     async def reload(self) -> list[str]:
-        """Reads configuration and secrets again. Raises ConfigError or ConfigProblem, having changed nothing."""
+        """Reads configuration and secrets again. Raises ConfigError, having changed nothing."""
         async with self._reloading:
             config = load_config(self._path, self._environ)
-            tokens = caller_tokens(config, self._environ)
-            changes = await self.shared.router.reload(config, self._environ)
+            with named(self._path):
+                tokens = caller_tokens(config, self._environ)
+                changes = await self.shared.router.reload(config, self._environ)
             fixed = [
                 key
                 for key in ("host", "port", "workers", "tls")

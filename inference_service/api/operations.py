@@ -11,7 +11,6 @@ from antiphon.v1 import operations_pb2 as pb
 from inference_service.api import convert, status
 from inference_service.api.door import Admission, Context
 from inference_service.api.parts import Shared
-from inference_service.routing.build import ConfigProblem
 from inference_service.routing.snapshot import CredentialSnapshot, DeploymentSnapshot, Snapshot
 
 SHORTEST, LONGEST, USUAL = 0.25, 60.0, 1.0
@@ -61,8 +60,9 @@ async def reload(shared: Shared, context: Context, do_reload: Reload) -> None:
     async def handle(_: pb.ReloadConfigRequest, __: Admission) -> None:
         try:
             changes = await do_reload()
-        except (ConfigError, ConfigProblem) as error:
-            await status.refuse_violations(context, error.problems)
+        except ConfigError as error:
+            told = [(key, f"{text} (in {error.source})") for key, text in error.problems]
+            await status.refuse_violations(context, told)
         await context.write(pb.ReloadConfigResponse(changes=changes))
 
     await shared.door.run(context, pb.ReloadConfigRequest, Scope.OPERATE, 60.0, handle)

@@ -26,7 +26,10 @@ SCARCE = 3
 
 
 class Bounds(Struct, frozen=True):
-    """Seconds. `slowest`: characters per second over `window`, 0: none. Progress of a queue counts as life."""
+    """Seconds. `slowest`: characters per second over `window`, 0: none. Progress of a queue counts as life.
+
+    `hurry`: `total` is what the caller's own deadline leaves, which says nothing about the provider.
+    """
 
     headers: float
     first: float
@@ -34,6 +37,7 @@ class Bounds(Struct, frozen=True):
     total: float
     slowest: float = 0.0
     window: float = 20.0
+    hurry: bool = False
 
 
 class Lease(Struct, frozen=True):
@@ -73,6 +77,7 @@ class Attempt:
         self._waiting: asyncio.Task[Any] | None = None
         self._waiting_since = 0.0
         self._expired: FailureKind | None = None
+        self._blameless = False
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(
             min(bounds.headers, bounds.first, bounds.idle, bounds.total), self._look
         )
@@ -166,18 +171,21 @@ class Attempt:
         bounds = self._bounds
         left = bounds.total - (now - self.started)
         expired = FailureKind.TOO_SLOW if self.first_token is not None else FailureKind.TIMEOUT
+        blameless = bounds.hurry
         if self._waiting is not None:
             since = max(self._last, self._waiting_since)
             allowed = (
                 bounds.idle if self.first_token is not None else bounds.first if self._answered else bounds.headers
             )
             quiet = allowed - (now - since)
+            # Silence for half of what is allowed speaks against the provider, however little time the caller has.
+            blameless = blameless and quiet > allowed / 2
             if quiet < left:
                 left, expired = quiet, FailureKind.STALLED if self.first_token is not None else FailureKind.TIMEOUT
             if self.first_token is not None and self._is_slow(now):
-                left, expired = 0.0, FailureKind.TOO_SLOW
+                left, expired, blameless = 0.0, FailureKind.TOO_SLOW, False
             if left <= 0:
-                self._expired = expired
+                self._expired, self._blameless = expired, blameless
                 self._waiting.cancel()
                 return
         pause = min(
@@ -243,7 +251,7 @@ class Attempt:
         )
 
     def _verdict(self, *, lost: bool) -> Verdict:
-        if self.failure is not None and not lost:
+        if self.failure is not None and not lost and not self._blameless:
             return classify.verdict(self.failure)
         if self._finished:
             return Verdict(Vote.GOOD, good_credential=True)

@@ -129,7 +129,8 @@ class Search:
         self.made += 1
         bounds = self.terms.bounds
         total = max(LEAST_TIME, min(bounds.total, self.left))
-        limited = Bounds(bounds.headers, bounds.first, bounds.idle, total, bounds.slowest, bounds.window)
+        hurry = total < bounds.total
+        limited = Bounds(bounds.headers, bounds.first, bounds.idle, total, bounds.slowest, bounds.window, hurry)
         events = open_(deployment, lease, prefix)
         return Attempt(lease, self.made, events, limited, self._store, self._observer, self.terms.request_id), prefix
 

@@ -56,6 +56,9 @@ class Process:
             await asyncio.gather(*self._readers)
         return code
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     async def kill(self) -> None:
         """As a crash would: no chance to say goodbye."""
         with contextlib.suppress(ProcessLookupError):
