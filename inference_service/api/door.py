@@ -50,7 +50,7 @@ class Tokens:
         return not self._known
 
     def find(self, token: str) -> tuple[str, CallerConfig] | None:
-        given = token.encode()
+        given = token.encode(errors="surrogateescape")  # headers of HTTP may hold any bytes
         found = None
         for name, config, known in self._known:
             if hmac.compare_digest(known, given):

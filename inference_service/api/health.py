@@ -5,17 +5,19 @@ would keep the service from ever ending.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from google.protobuf.message import DecodeError, Message
+from grpc_health.v1 import health_pb2
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 Context = grpc.aio.ServicerContext[Any, Any]
+Asked = TypeVar("Asked", bound=Message)
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class Health:
     def __init__(self, alive: tuple[str, ...], ready: str) -> None:
         """`alive`: names that serve until the end; `ready`: the one that says whether answers can be given."""
         self._states: dict[str, Any] = {**dict.fromkeys(alive, SERVING), ready: NOT_SERVING}
@@ -45,14 +47,14 @@ class Health(health_pb2_grpc.HealthServicer):
         told, self._changed = self._changed, asyncio.Event()
         told.set()
 
-    async def Check(  # noqa: N802 - the contract's name
-        self, request: health_pb2.HealthCheckRequest, context: Context
-    ) -> health_pb2.HealthCheckResponse:
+    async def check(self, data: bytes, context: Context) -> health_pb2.HealthCheckResponse:
+        request = await parsed(health_pb2.HealthCheckRequest, data, context)
         if request.service not in self._states:
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such service")
         return health_pb2.HealthCheckResponse(status=self._states[request.service])
 
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:  # noqa: N802 - the contract's name
+    async def watch(self, data: bytes, context: Context) -> None:
+        request = await parsed(health_pb2.HealthCheckRequest, data, context)
         told = None
         while not self.closed.is_set():
             changed, state = self._changed, self._states.get(request.service, UNKNOWN)
@@ -60,3 +62,12 @@ class Health(health_pb2_grpc.HealthServicer):
                 await context.write(health_pb2.HealthCheckResponse(status=state))
                 told = state
             await changed.wait()
+
+
+async def parsed(kind: type[Asked], data: bytes, context: Context) -> Asked:
+    """gRPC itself would call bytes that are no message an internal error, and log it as one."""
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"what came is no {kind.DESCRIPTOR.full_name}")
+        raise AssertionError("abort has raised") from None  # pragma: no cover

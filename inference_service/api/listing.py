@@ -48,7 +48,7 @@ async def get_usage(shared: Shared, context: Context) -> None:
         if violations:
             await status.refuse_violations(context, violations)
         oldest = max(await shared.ledger.began(), time.time() - KEPT_HOURS * HOUR)
-        since = max(oldest, request.since.ToNanoseconds() / 1e9) if request.HasField("since") else oldest
+        since = max(oldest, request.since.seconds + request.since.nanos / 1e9) if request.HasField("since") else oldest
         since -= since % HOUR
         everybody = admission.caller == LOCAL or Scope.OPERATE in admission.config.scopes
         rows = await shared.ledger.rows(

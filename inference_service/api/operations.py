@@ -44,7 +44,7 @@ async def get_status(shared: Shared, context: Context) -> None:
 
 async def watch_status(shared: Shared, context: Context) -> None:
     async def handle(request: pb.WatchStatusRequest, _: Admission) -> None:
-        seconds = request.interval.ToNanoseconds() / 1e9 if request.HasField("interval") else USUAL
+        seconds = request.interval.seconds + request.interval.nanos / 1e9 if request.HasField("interval") else USUAL
         if not SHORTEST <= seconds <= LONGEST:
             await status.refuse_violations(
                 context, [("interval", f"is {seconds:g} s; {SHORTEST} s to {LONGEST:g} s is allowed")]

@@ -7,13 +7,12 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
-from grpc_reflection.v1alpha import reflection_pb2_grpc as reflection_grpc
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
 from inference_service.api import chat, image, listing, operations
-from inference_service.api.health import Health
+from inference_service.api.health import Health, parsed
 from inference_service.api.parts import Shared
 
 INFERENCE = inference_service_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name
@@ -72,18 +71,22 @@ def _serialise(message: Message) -> bytes:
 
 def add_health(server: grpc.aio.Server) -> Health:
     made = Health(("", OPERATIONS), INFERENCE)
-    health_pb2_grpc.add_HealthServicer_to_server(made, server)
+    handlers: dict[str, Any] = {
+        "Check": grpc.unary_unary_rpc_method_handler(made.check, None, _serialise),
+        "Watch": grpc.unary_stream_rpc_method_handler(made.watch, None, _serialise),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(health.SERVICE_NAME, handlers),))
     return made
 
 
-class _Reflection(reflection_grpc.ServerReflectionServicer):
+class _Reflection:
     """The library's own servicer is synchronous; its answers are what we pass on."""
 
     def __init__(self, closed: asyncio.Event) -> None:
         self._closed = closed
         self._answers = reflection.ReflectionServicer(NAMES)
 
-    async def ServerReflectionInfo(self, _: object, context: Context) -> None:
+    async def info(self, _: object, context: Context) -> None:
         closed = asyncio.ensure_future(self._closed.wait())
         try:
             while True:
@@ -92,7 +95,8 @@ class _Reflection(reflection_grpc.ServerReflectionServicer):
                 if not reading.done() or reading.result() is grpc.aio.EOF:
                     reading.cancel()
                     return
-                for answer in self._answers.ServerReflectionInfo(iter([reading.result()]), context):
+                request = await parsed(reflection_pb2.ServerReflectionRequest, reading.result(), context)
+                for answer in self._answers.ServerReflectionInfo(iter([request]), context):
                     await context.write(answer)
         finally:
             closed.cancel()
@@ -100,13 +104,8 @@ class _Reflection(reflection_grpc.ServerReflectionServicer):
 
 def add_reflection(server: grpc.aio.Server, closed: asyncio.Event) -> None:
     """v1alpha, and v1 by the same servicer: the messages are the same on the wire, the library has only the old name."""
-    servicer = _Reflection(closed)
-    reflection_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler}),)
-    )
+    handler: Any = grpc.stream_stream_rpc_method_handler(_Reflection(closed).info, None, _serialise)
+    for name in (reflection.SERVICE_NAME, REFLECTION_V1):
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}),)
+        )

@@ -12,6 +12,7 @@ LARGEST_IMAGE = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
 LONGEST_MODEL, LONGEST_TEXT, LONGEST_PROMPT, LONGEST_ID = 200, 1_000_000, 4_000, 128
 MOST_VIOLATIONS = 20
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
 
 # Asked of every request; the wrappers make a new list each time.
 INTERRUPTIONS = frozenset(chat_pb2.OnInterruption.values())
@@ -45,7 +46,11 @@ async def image(request: image_pb2.ImageRequest) -> list[Violation]:
 
 def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
     """As `chat`."""
-    return list(_caller(request.caller))
+    found = list(_caller(request.caller))
+    # Beyond these google.protobuf.Timestamp is not valid.
+    if not EARLIEST <= request.since.seconds <= LATEST or not 0 <= request.since.nanos < 1_000_000_000:
+        found.append(("since", "is not a time between the years 1 and 9999"))
+    return found
 
 
 def _common(request: chat_pb2.ChatRequest | image_pb2.ImageRequest) -> Iterator[Violation]:

@@ -2,55 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from opentelemetry.proto.trace.v1 import trace_pb2
 
 from antiphon import errors
 from antiphon.client import InferenceClient
 from antiphon.config.model import Client, Config, Telemetry
 from tests.fakes.inference import ScriptedInference, info, refuse
+from tests.support.collector import Collector, collecting, value
 from tests.support.service import serving
 
 PROMPT = "canary-prompt-0001"
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    def __init__(self) -> None:
-        self.spans: list[tuple[str, trace_pb2.Span]] = []
-        self.raw = b""
-        self.endpoint = ""
-
-    async def Export(self, request: Any, _: Any) -> Any:  # noqa: N802
-        self.raw += request.SerializeToString()
-        for resource in request.resource_spans:
-            (name,) = [one.value.string_value for one in resource.resource.attributes if one.key == "service.name"]
-            self.spans += [(name, span) for scope in resource.scope_spans for span in scope.spans]
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
 @pytest.fixture
 async def collector() -> AsyncIterator[Collector]:
-    made = Collector()
-    server = grpc.aio.server()
-    register: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server  # their stubs have no types
-    register(made, server)
-    made.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    await server.start()
-    yield made
-    await server.stop(None)
+    async with collecting() as made:
+        yield made
 
 
 def traced(target: str, collector: Collector) -> Config:
     return Config(client=Client(target=target), telemetry=Telemetry(otlp_endpoint=collector.endpoint))
-
-
-def value(span: trace_pb2.Span, key: str) -> Any:
-    found = [one.value for one in span.attributes if one.key == key]
-    return (found[0].string_value or found[0].int_value) if found else None
 
 
 async def test_one_trace_goes_from_the_client_to_the_upstream_call_without_a_word_of_text(collector: Collector) -> None:
