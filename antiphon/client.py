@@ -55,11 +55,15 @@ class InferenceClient:
 
     @classmethod
     def from_config(
-        cls, config: Config, environ: Mapping[str, str], connect_timeout: float = connection.CONNECT_TIMEOUT
+        cls,
+        config: Config,
+        environ: Mapping[str, str],
+        connect_timeout: float = connection.CONNECT_TIMEOUT,
+        service: str = "antiphon-client",
     ) -> Self:
-        """As [client] and [telemetry] say. Raises ConfigError or SecretProblem for files that cannot be read."""
+        """As [client] and [telemetry] say; `service` is the name in traces. Raises ConfigError or SecretProblem for files that cannot be read."""
         chosen = connection.from_config(config, environ)
-        return cls(**chosen, connect_timeout=connect_timeout, traces=ClientTraces(config.telemetry))
+        return cls(**chosen, connect_timeout=connect_timeout, traces=ClientTraces(config.telemetry, service))
 
     async def __aenter__(self) -> Self:
         return self

@@ -89,7 +89,7 @@ async def run(config: Config, environ: Mapping[str, str], token: str) -> None:
     if config.bot.metrics_port is not None:
         metrics.serve(config.bot.metrics_port)
     try:
-        async with InferenceClient.from_config(config, environ) as inference:
+        async with InferenceClient.from_config(config, environ, service="antiphon-bot") as inference:
             await _live(config, store, inference, metrics, token, stop)
     finally:
         metrics.close()

@@ -15,6 +15,7 @@ import aiohttp
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures.fetch import PictureFetcher
 from inference_service.providers.base import Settings
+from inference_service.trace_context import trace_parent
 
 LARGEST_ERROR_BODY = 64 * 1024
 LARGEST_JSON = 96 * 1024 * 1024  # pictures as base64
@@ -57,6 +58,8 @@ class HttpClient:
     ) -> "Exchange":
         """One request; the response's status is the caller's to judge. Entering and leaving raise UpstreamFailure."""
         head = dict(headers or {})
+        if parent := trace_parent.get():
+            head["traceparent"] = parent
         body: Any = form
         if json is not None:
             head["Content-Type"] = "application/json"

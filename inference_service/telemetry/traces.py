@@ -5,9 +5,12 @@ Spans follow OpenTelemetry's GenAI conventions and hold names and numbers, never
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from antiphon.config.model import Telemetry
 from antiphon.telemetry.traces import open_provider
 from inference_service.routing.observer import AttemptEnd
+from inference_service.trace_context import trace_parent
 
 if TYPE_CHECKING:
     from inference_service.api.door import Admission
@@ -41,6 +44,7 @@ class Traces:
     def request(self, operation: str, model: str, admission: "Admission") -> RequestSpan:
         if self._tracer is None:
             return RequestSpan(self, admission.request_id, None)
+        from opentelemetry import trace  # noqa: PLC0415
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
         parent = TraceContextTextMapPropagator().extract({"traceparent": admission.trace_parent})
@@ -51,6 +55,11 @@ class Traces:
         }
         span = self._tracer.start_span(f"{operation} {model[:80]}", context=parent, attributes=attributes)
         self.running[admission.request_id] = span
+        carrier: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(carrier, trace.set_span_in_context(span))
+        # For this task and those that it starts: the calls upstream and the lines of the log.
+        trace_parent.set(carrier.get("traceparent", ""))
+        structlog.contextvars.bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
         return RequestSpan(self, admission.request_id, span)
 
     def attempt_ended(self, end: AttemptEnd) -> None:

@@ -49,6 +49,7 @@ class Call:
     ended: str = ""
     said: int = 0  # characters of an answer that were written; each is a token that is paid for
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    trace_parent: str = ""
 
 
 class FakeUpstream:
@@ -108,6 +109,7 @@ class FakeUpstream:
     def _log(self, request: web.Request, body: dict[str, Any]) -> Call:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         call = Call(request.path, str(body.get("model", "")), token, body, asyncio.get_running_loop().time())
+        call.trace_parent = request.headers.get("traceparent", "")
         self.calls.append(call)
         self.arrived.set()
         return call
