@@ -44,11 +44,12 @@ def supervise(config: Config, environ: Mapping[str, str]) -> int:
         held.bind((config.service.host, 0))
         changed["ANTIPHON__SERVICE__PORT"] = str(held.getsockname()[1])
     with held or contextlib.nullcontext():
-        return _Supervisor(changed).run(config.service.workers)
+        return _Supervisor(changed, config.service.status_port).run(config.service.workers)
 
 
 class _Supervisor:
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], status_port: int) -> None:
+        self._status_port = status_port
         self._pipe, self._alive = os.pipe()  # the second end stays open as long as this process lives
         self._environ = {**environ, MARK: str(self._pipe)}
         self._running: dict[int, tuple[int, float]] = {}  # pid → the worker's number, when it started
@@ -78,8 +79,10 @@ class _Supervisor:
         return worst
 
     def _start(self, number: int) -> None:
-        # The status page has one port, so one worker serves it; the ready line comes from the first one, too.
-        mine = {**self._environ, **({} if number == 0 else {"ANTIPHON__SERVICE__STATUS_PAGE": "false"})}
+        # Each has its own metrics: on the port behind that of the one before. The ready line comes from the first.
+        mine = dict(self._environ)
+        if number and self._status_port:
+            mine["ANTIPHON__SERVICE__STATUS_PORT"] = str(self._status_port + number)
         process = subprocess.Popen(
             [sys.executable, "-m", "inference_service"],
             env=mine,

@@ -54,7 +54,7 @@ class Metrics:
         """`debug`: log the begin of each attempt, too."""
         self._debug = debug
         self._children: dict[tuple[object, ...], Histogram] = {}
-        self.registry = CollectorRegistry()
+        registry = self.registry = CollectorRegistry()
         self._requests: deque[RequestEnd] = deque(maxlen=KEPT)
         self._attempts: deque[AttemptSeen] = deque(maxlen=KEPT)
         self._first: dict[str, deque[float]] = {}
@@ -64,54 +64,52 @@ class Metrics:
             "Whole requests",
             (*base, "error_type"),
             buckets=DURATIONS,
-            registry=self.registry,
+            registry=registry,
         )
         self.first_token = Histogram(
             "gen_ai_server_time_to_first_token_seconds",
             "Arrival to first delta",
             base,
             buckets=DURATIONS,
-            registry=self.registry,
+            registry=registry,
         )
         self.client_operation = Histogram(
             "gen_ai_client_operation_duration_seconds",
             "Upstream calls",
             ("deployment", "error_type"),
             buckets=DURATIONS,
-            registry=self.registry,
+            registry=registry,
         )
         self.tokens = Histogram(
             "gen_ai_client_token_usage",
             "Tokens of a request by deployment",
             ("deployment", "gen_ai_token_type"),
             buckets=TOKENS,
-            registry=self.registry,
+            registry=registry,
         )
         self.discarded = Counter(
-            "antiphon_discarded_tokens", "Tokens whose text reached nobody", ("deployment",), registry=self.registry
+            "antiphon_discarded_tokens", "Tokens whose text reached nobody", ("deployment",), registry=registry
         )
         self.handovers = Counter(
             "antiphon_handovers",
             "Answers that moved",
             ("from_deployment", "to_deployment", "reason"),
-            registry=self.registry,
+            registry=registry,
         )
-        self.hedges = Counter("antiphon_hedges", "Second attempts", ("deployment", "won"), registry=self.registry)
+        self.hedges = Counter("antiphon_hedges", "Second attempts", ("deployment", "won"), registry=registry)
         self.waits = Counter(
             "antiphon_wait_seconds",
             "Time requests waited for a credential or a model",
             ("deployment",),
-            registry=self.registry,
+            registry=registry,
         )
-        self.live = Gauge("antiphon_live_requests", "Requests running now", registry=self.registry)
-        self.in_flight = Gauge(
-            "antiphon_pool_in_flight", "Upstream calls running", ("provider",), registry=self.registry
-        )
+        self.live = Gauge("antiphon_live_requests", "Requests running now", registry=registry)
+        self.in_flight = Gauge("antiphon_pool_in_flight", "Upstream calls running", ("provider",), registry=registry)
         self.credentials = Gauge(
-            "antiphon_pool_credentials", "Credentials by state", ("provider", "state"), registry=self.registry
+            "antiphon_pool_credentials", "Credentials by state", ("provider", "state"), registry=registry
         )
-        self.breakers = Gauge("antiphon_breaker_open", "1 while not closed", ("deployment",), registry=self.registry)
-        self.degraded = Gauge("antiphon_state_degraded", "1 while Redis is configured and lost", registry=self.registry)
+        self.breakers = Gauge("antiphon_breaker_open", "1 while not closed", ("deployment",), registry=registry)
+        self.degraded = Gauge("antiphon_state_degraded", "1 while Redis is configured and lost", registry=registry)
 
     # --- observer of routing -------------------------------------------------------------------
 
