@@ -51,8 +51,9 @@ format: $(VENV)/dev.stamp ## format the code and the protos
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w
 
-bench: $(VENV)/dev.stamp ## measure speed; writes docs/performance.md
+bench: $(VENV)/dev.stamp ## measure speed and scale; writes docs/performance.md and docs/capacity.md
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.scale
 
 proto: $(VENV)/dev.stamp ## compile the contract again and check it
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon -e .

@@ -21,7 +21,7 @@ TOKEN = "benchmark-caller-token"
 class Process:
     """A child that is pinned to a core and tells where it listens by its first line."""
 
-    def __init__(self, core: int, *command: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, core: int | str, *command: str, env: dict[str, str] | None = None) -> None:
         self.core, self.command = core, command
         self.env = {**os.environ, **(env or {})}
         self.ready_after = 0.0
@@ -46,8 +46,14 @@ class Process:
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
     def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Of itself and the processes that it has started."""
+        return sum(cpu_seconds(pid) for pid in self.family())
+
+    def family(self) -> list[int]:
+        """Its own id and those of the processes that it has started."""
+        own = self.child.pid
+        children = Path(f"/proc/{own}/task/{own}/children").read_text(encoding="ascii")
+        return [own, *(int(one) for one in children.split())]
 
     async def stop(self) -> None:
         if self.child.returncode is None:
@@ -58,6 +64,11 @@ class Process:
                 self.child.kill()
                 await self.child.wait()
         self.drain.cancel()
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class System(Struct):
@@ -107,7 +118,13 @@ log_level = "warning"
 """
 
 
-async def antiphon(upstream: int, folder: Path, extra: str = "", environment: dict[str, str] | None = None) -> System:
+async def antiphon(
+    upstream: int,
+    folder: Path,
+    extra: str = "",
+    environment: dict[str, str] | None = None,
+    core: int | str = TEST_CORE,
+) -> System:
     """The real service with everything on: caller token, budgets, a pool of six credentials, metrics."""
     handle, name = tempfile.mkstemp(suffix=".toml", dir=folder)
     os.close(handle)
@@ -115,7 +132,7 @@ async def antiphon(upstream: int, folder: Path, extra: str = "", environment: di
     config.write_text(CONFIG.format(upstream=upstream, extra=extra), encoding="utf-8")
     keys = {f"BENCH_KEY{number}": f"bench-key-{number}" for number in range(1, 7)}
     env = {"ANTIPHON_CONFIG": str(config), "BENCH_CALLER_TOKEN": TOKEN, **keys, **(environment or {})}
-    process = Process(TEST_CORE, sys.executable, "-m", "inference_service", env=env)
+    process = Process(core, sys.executable, "-m", "inference_service", env=env)
     target = await process.start("ready: ")
     return System("Antiphon, everything on", "grpc", target, "bench/", TOKEN, process)
 

@@ -45,6 +45,7 @@ async def test_no_secret_and_no_prompt_leaves_the_service(fault: str, capfd: pyt
     shown: list[str] = []
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, fault, "503")
+        config["telemetry"] = {"log_level": "debug"}
         config["service"] = {
             "callers": {"boss": {"token_env": "CALLER", "scopes": ["chat", "image", "operate"]}},
             "status_page": True,
