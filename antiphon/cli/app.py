@@ -211,6 +211,11 @@ def health(target: Target = None) -> None:
 
 def replace_by(module: str, *arguments: str) -> None:
     """This process becomes that one: signals and the terminal are then its own."""
+    from antiphon.cli.parts import missing
+
+    if problem := missing(module):
+        typer.echo(problem, err=True)
+        raise typer.Exit(2)
     command = [sys.executable, "-m", module, *arguments]
     if sys.platform == "win32":
         import subprocess

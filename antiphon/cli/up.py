@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 from antiphon.cli.output import USAGE, complaints
+from antiphon.cli.parts import missing
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.secrets import SecretProblem, find_secret
 
@@ -72,6 +73,10 @@ def up(environ: dict[str, str]) -> int:
     except (ConfigError, SecretProblem) as error:
         complaints.print(str(error), style="red")
         return USAGE
+    for part in ("inference_service", *(["discord_bot"] if token is not None else [])):
+        if problem := missing(part):
+            complaints.print(problem, style="red", markup=False)
+            return USAGE
     children = Children(config.service.grace + KILL_AFTER)
     signal.signal(signal.SIGTERM, _interrupt)
     try:

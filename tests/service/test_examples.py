@@ -57,3 +57,17 @@ async def test_a_command_line_call_finds_everything_by_reflection() -> None:
     assert (code, err) == (0, "")
     assert "Hello there" in out
     assert '"totalChars"' in out
+
+
+async def test_a_stock_client_asks_for_health_by_reflection() -> None:
+    buf = str(Path(sys.executable).parent / "buf")
+    async with serving(DEMO) as (server, _):
+        for service in ("", "antiphon.v1.InferenceService", "antiphon.v1.OperationsService"):
+            address = f"http://{server.target}/grpc.health.v1.Health/Check"
+            question = f'{{"service": "{service}"}}'
+            code, out, err = await run(
+                buf, "curl", "--http2-prior-knowledge", "--protocol", "grpc", "-d", question, address
+            )
+            assert (code, err) == (0, "")
+            assert "SERVING" in out
+            assert "NOT_SERVING" not in out
