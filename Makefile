@@ -68,8 +68,9 @@ audit: $(VENV)/dev.stamp ## look for known weaknesses in the dependencies
 lock: $(BIN)/python ## resolve the dependencies again
 	@for extra in service bot all dev; do \
 	  name=$$extra; [ $$extra = all ] && name=run; \
+	  also=; case $$extra in service | bot) also="--extra telemetry" ;; esac; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --no-emit-package antiphon --extra $$extra pyproject.toml -o requirements/$$name.lock; done
+	    --no-emit-package antiphon --extra $$extra $$also pyproject.toml -o requirements/$$name.lock; done
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
