@@ -23,8 +23,8 @@ SHORTEST = 1.0  # seconds between two edits of one answer
 CALM = 2.5  # for an answer that hardly grows
 FEW = 12  # characters
 TURN = 0.1  # seconds until a writer whose turn it is not yet asks again
-# Requests a second of the whole bot. Discord allows fifty; on the way some of a second move into the next one.
-MOST, SECOND, CROWDED = 42, 1.0, 30
+# Requests a second of the whole bot. Discord allows fifty; on the way a good part of a second may move into the next one.
+MOST, SECOND, CROWDED = 35, 1.0, 24
 
 
 class Urgency(IntEnum):

@@ -24,7 +24,7 @@ STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
 async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> AsyncIterator[ChatEvent]:
     """Everything of one answer. Raises UpstreamFailure, STREAM_CUT where it stops without a finish reason."""
     body = chunks(response)
-    beginning = b"" if response.content_type == "text/event-stream" else await _beginning(body)
+    beginning = await _beginning(body)
     if beginning and not beginning.startswith(STREAM):
         for event in reader.read([await _whole(response, beginning)]):
             yield event

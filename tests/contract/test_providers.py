@@ -41,6 +41,8 @@ class Upstream:
         if isinstance(found, bytes):
             return web.Response(body=found, content_type="image/jpeg")
         status, value, headers = found if isinstance(found, tuple) else (200, found, {})
+        if isinstance(value, bytes):
+            return web.Response(status=status, body=value, headers=headers)
         if isinstance(value, str):
             return web.Response(status=status, text=value, headers=headers, content_type="text/html")
         return web.json_response(value, status=status, headers=headers)
