@@ -263,15 +263,32 @@ async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential
         assert not upstream.of("b")
 
 
-async def test_pictures_move_on_too() -> None:
+@pytest.mark.parametrize(
+    ("fault", "kind", "asked"),
+    [
+        ("svg", "bad_image", 1),
+        ("nothing", "bad_response", 1),
+        ("401", "unauthenticated", 1),
+        ("429:60", "rate_limited", 1),
+        ("500", "server_error", 2),
+        ("503", "unavailable", 1),
+        ("410", "retired", 1),
+        ("errorjson", "overloaded", 1),
+    ],
+)
+async def test_a_failed_picture_moves_on_too(fault: str, kind: str, asked: int) -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "gpt-image-bad", "gpt-image-ok", preset="plain")
-        upstream.behaviour = {"gpt-image-bad": "svg", "gpt-image-ok": "ok"}
+        upstream.behaviour = {"gpt-image-bad": fault, "gpt-image-ok": "ok"}
         async with recovering(upstream, config, works=whole_picture) as (_, client):
             pictures = client.image("a fox", count=2)
             seen = [event async for event in pictures]
             assert [(one.mime, one.width, one.height) for one in pictures.pictures] == [("image/png", 64, 48)] * 2
-            assert [one.reason for one in seen if isinstance(one, events.Handover)] == ["bad_image"]
+            # Told where the first one had begun to answer; before that nobody has seen it.
+            assert {one.reason for one in seen if isinstance(one, events.Handover)} <= {kind}
+            assert pictures.finished is not None
+            assert {one.failure for one in pictures.finished.failed_attempts} == {kind}
+            assert (len(upstream.of("a")), len(upstream.of("b"))) == (asked, 1)
 
 
 async def test_an_empty_continuation_of_a_half_sentence_is_a_failure_and_no_truncated_success() -> None:
