@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from inference_service.providers.base import Declaration  # noqa: E402 - the path comes first
 from inference_service.providers.registry import KINDS  # noqa: E402
+from inference_service.providers.space import Options, Space  # noqa: E402
 
 TARGET = ROOT / "docs" / "providers.md"
 SHORT = {
@@ -41,6 +43,38 @@ def row(kind: str, declaration: Declaration) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+SPACES = """\
+## Spaces
+
+Any Space that is a Gradio app can answer (Gradio 3 to 6). What a function takes is read from the app itself: texts, pictures, seeds, sizes
+and chatbots find their places by name and kind. The presets `janus`, `flux-dev` and `flux-schnell` work with every Space that offers the same
+app; `space` is for any other one.
+
+```toml
+[providers.my-flux]
+kind = "flux-dev"
+options = { space = "roxky/FLUX.1-dev" }
+
+[providers.poet]
+kind = "space"
+models = ["talk"]  # the function's API name
+options = { space = "owner/name", chat_function = "talk" }
+
+[routes.image]
+deployments = ["my-flux/FLUX.1-dev"]
+```
+
+What was said before goes into the app's chatbot where it has one, into a session that remembers it where the app keeps a state, and else in
+front of the question. Janus cannot answer without a picture; where there is none it looks at a plain one. A token in `HF_TOKEN` gives private
+Spaces and the account's own share of ZeroGPU.
+"""
+
+
+def options(kind: str, provider: type[Any]) -> str:
+    names = getattr(provider, "options_type", Options if issubclass(provider, Space) else None)
+    return f"- `{kind}`: {', '.join(f'`{name}`' for name in names.__struct_fields__)}" if names else ""
+
+
 def page() -> str:
     lines = [
         "# Providers",
@@ -55,6 +89,14 @@ def page() -> str:
         *(row(kind, provider.declaration) for kind, provider in KINDS.items()),
         "",
         "A setting that a deployment does not honour is dropped with a notice, or refused if the request says so.",
+        "",
+        *SPACES.splitlines(),
+        "",
+        "## Options",
+        "",
+        "What `[providers.<name>] options` may hold, by kind; each is described where it is declared, in `inference_service/providers`.",
+        "",
+        *filter(None, (options(kind, provider) for kind, provider in KINDS.items())),
         "",
         "## Sources of the wire formats",
         "",
