@@ -9,7 +9,7 @@ from inference_service.providers.sse import SseEvent
 
 ENOUGH = 3  # pairs, each unlike the one before it
 MOST_HELD = 12  # events
-MOST_SINGLE = 3  # events that may come once before the pairs: a role, a filter's notes
+MOST_SINGLE = 1  # events that may come once before the pairs: the role
 END = b"[DONE]"
 
 

@@ -13,9 +13,10 @@ UNITS = (
     "👩‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪", "👍🏽", "🏔️", "e\u0301", "a\u0308\u0323", "क्षि", "각", "ﷺ", "𝔊", "\u200b",
     "word", " ", " ", "\n", "Ёлки", "氷河", "“", "…", "- ", "1.", "\t",
 )  # fmt: skip
-# Each unit with a sign of its own, so that no text repeats itself: what repeats is a question of its own, in test_splice.
+# Each unit with a sign of its own, so that no text repeats itself: what repeats is a question of its own, in test_splice. Each with an end,
+# so that it is whole where nothing but its end was lost.
 TEXTS = st.lists(st.sampled_from(UNITS), min_size=24, max_size=60).map(
-    lambda units: "".join(f"{unit}{chr(0x4E00 + number)}" for number, unit in enumerate(units)).strip()
+    lambda units: "".join(f"{unit}{chr(0x4E00 + number)}" for number, unit in enumerate(units)).strip() + "."
 )
 BREAKS = st.sampled_from(["cut", "eof", "errorlater", "resetchunk", "resetcharacter", "lostchunk", "finishcut"])
 EXACT = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_service.domain import Delta, Finish, FinishReason
@@ -93,6 +93,7 @@ def test_a_doubled_stream_is_read_once(stream: list[SseEvent]) -> None:
 
 
 @given(STREAMS)
+@settings(max_examples=2_000)
 def test_a_stream_that_begins_with_its_role_once_and_repeats_words_is_left_alone(stream: list[SseEvent]) -> None:
     pairs = sum(one == other for one, other in zip(stream[1:7:2], stream[2:7:2], strict=False))
     if pairs < 3:
