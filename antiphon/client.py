@@ -50,7 +50,7 @@ class InferenceClient:
         traces: ClientTraces | None = None,
     ) -> None:
         self.target = target
-        self._traces = traces or ClientTraces(None)
+        self.traces = traces or ClientTraces(None)
         self._connection = connection.Connection(target, token, tls, server_name, connect_timeout)
 
     @classmethod
@@ -76,7 +76,7 @@ class InferenceClient:
     async def close(self) -> None:
         """Ends what still runs."""
         await self._connection.close()
-        await asyncio.to_thread(self._traces.close)
+        await asyncio.to_thread(self.traces.close)
 
     # --- asking --------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class InferenceClient:
             common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
             request_id,
         )
-        span = self._traces.start("chat", model, request.request_id, trace_parent)
+        span = self.traces.start("chat", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ChatStream(
             lambda: self._connection.inference.Chat(request, timeout=timeout, metadata=metadata),
@@ -154,7 +154,7 @@ class InferenceClient:
             caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
             request_id=request_id,
         )
-        span = self._traces.start("image", model, request.request_id, trace_parent)
+        span = self.traces.start("image", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ImageStream(
             lambda: self._connection.inference.Image(request, timeout=timeout, metadata=metadata),

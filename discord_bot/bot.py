@@ -13,6 +13,7 @@ from discord.http import Route
 
 from antiphon.client import InferenceClient
 from antiphon.config.model import Config
+from discord_bot import tracing
 from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
 from discord_bot.commands import FluentTranslator, sync_if_changed
@@ -124,8 +125,12 @@ class AntiphonBot(discord.AutoShardedClient):
             self._locales[interaction.user.id] = locale
             await self.store.settings.set("user", interaction.user.id, "locale", locale)
 
+    async def on_app_command_completion(self, interaction: discord.Interaction[Any], _: object) -> None:
+        tracing.leave(interaction)
+
     async def on_message(self, message: discord.Message) -> None:
-        await self.chat.on_message(message)
+        with tracing.began(self.inference, "message"):
+            await self.chat.on_message(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         await self.aftermath.on_edit(payload)
@@ -159,10 +164,17 @@ class AntiphonBot(discord.AutoShardedClient):
 class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
     """Every failed command is answered; nobody ever reads "the application did not respond"."""
 
+    async def interaction_check(self, interaction: discord.Interaction[AntiphonBot], /) -> bool:
+        if interaction.type is discord.InteractionType.application_command:
+            name = interaction.command.name if interaction.command else ""
+            tracing.enter(interaction, interaction.client.inference, f"command {name}")
+        return True
+
     async def on_error(
         self, interaction: discord.Interaction[AntiphonBot], error: app_commands.AppCommandError, /
     ) -> None:
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        tracing.leave(interaction, type(cause).__name__)
         await explain(interaction, cause, interaction.command.name if interaction.command else "command")
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from discord_bot.access import Asker
 from discord_bot.problems import describe, short_reference, utcnow
+from discord_bot.tracing import began
 
 if TYPE_CHECKING:
     from discord_bot.bot import AntiphonBot
@@ -36,7 +37,8 @@ async def private(interaction: BotInteraction, text: str, **more: Any) -> None:
 async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[None]:
     """Whatever happens inside, the person gets a sentence and the log gets an id to find it by."""
     try:
-        yield
+        with began(interaction.client.inference, where):
+            yield
     except Exception as error:  # noqa: BLE001 - the outermost place; the error is logged and told
         await explain(interaction, error, where)
 

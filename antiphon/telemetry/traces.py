@@ -34,6 +34,20 @@ def open_provider(telemetry: Telemetry, service: str) -> Any:
     return provider
 
 
+class Step:
+    """A piece of the caller's own work. `trace_parent` is for what it asks; empty: not traced here."""
+
+    def __init__(self, span: Any = None, trace_parent: str = "") -> None:
+        self._span, self.trace_parent = span, trace_parent
+
+    def end(self, failure: str = "") -> None:
+        """`failure`: the class of the error, empty when there was none."""
+        if self._span is not None:
+            if failure:
+                self._span.set_attribute("error.type", failure)
+            self._span.end()
+
+
 class CallSpan:
     """One question of a client. `trace_parent` goes with it; empty: not traced here."""
 
@@ -66,10 +80,9 @@ class ClientTraces:
         from opentelemetry import trace  # noqa: PLC0415 - an extra
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
-        propagator = TraceContextTextMapPropagator()
         span = self._provider.get_tracer("antiphon").start_span(
             f"{operation} {model[:LONGEST_NAME]}",
-            context=propagator.extract({"traceparent": trace_parent}),
+            context=TraceContextTextMapPropagator().extract({"traceparent": trace_parent}),
             kind=trace.SpanKind.CLIENT,
             attributes={
                 "gen_ai.operation.name": operation,
@@ -77,9 +90,25 @@ class ClientTraces:
                 "antiphon.request_id": request_id,
             },
         )
+        return CallSpan(span, self._carried(span))
+
+    def step(self, name: str) -> Step:
+        """The root of a trace: what a person did, by a name of ours."""
+        if self._provider is None:
+            return Step()
+        from opentelemetry import trace  # noqa: PLC0415 - an extra
+
+        span = self._provider.get_tracer("antiphon").start_span(name[:LONGEST_NAME], kind=trace.SpanKind.SERVER)
+        return Step(span, self._carried(span))
+
+    @staticmethod
+    def _carried(span: Any) -> str:
+        from opentelemetry import trace  # noqa: PLC0415 - an extra
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
         carrier: dict[str, str] = {}
-        propagator.inject(carrier, trace.set_span_in_context(span))
-        return CallSpan(span, carrier.get("traceparent", ""))
+        TraceContextTextMapPropagator().inject(carrier, trace.set_span_in_context(span))
+        return carrier.get("traceparent", "")
 
     def close(self) -> None:
         """Sends what is left; takes seconds when the collector is gone."""

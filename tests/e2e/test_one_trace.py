@@ -39,9 +39,13 @@ async def test_one_trace_goes_from_the_bot_to_the_provider_and_the_logs_carry_it
         question = min(
             (span for name, span in spans if name == "antiphon-bot"), key=lambda one: one.start_time_unix_nano
         )
+        pressed = next(span for _, span in collector.spans if span.span_id == question.parent_span_id)
+        assert pressed.name == "command chat"
+        assert pressed.start_time_unix_nano <= question.start_time_unix_nano
+        assert pressed.end_time_unix_nano >= question.end_time_unix_nano
         served = next(span for name, span in spans if name == "antiphon" and span.parent_span_id == question.span_id)
         call = next(span for _, span in collector.spans if span.parent_span_id == served.span_id)
-        assert {span.trace_id for span in (question, served, call)} == {question.trace_id}
+        assert {span.trace_id for span in (pressed, question, served, call)} == {question.trace_id}
         assert value(call, "antiphon.deployment") == "a/voice"
         trace_id, request_id = question.trace_id.hex(), value(question, "antiphon.request_id")
         assert value(served, "antiphon.request_id") == request_id

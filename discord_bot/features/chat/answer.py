@@ -21,6 +21,7 @@ from discord_bot.rendering.view import MOST_SEGMENTS, Look, contents, needs_file
 from discord_bot.rendering.writer import Undeliverable, Withdrawn, Writer
 from discord_bot.scope import model_of, persona_of, scope_of
 from discord_bot.store.conversations import Conversation, Turn
+from discord_bot.tracing import origin
 
 if TYPE_CHECKING:
     from discord_bot.bot import AntiphonBot
@@ -137,6 +138,7 @@ class Answer:
             tenant_id=str(self.conversation.guild_id or ""),
             user_id=str(turn.asker_id),
             timeout=bot.config.bot.answer_timeout,
+            trace_parent=origin(),
         )
         problem: Problem | None = None
         try:

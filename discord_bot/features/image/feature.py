@@ -22,6 +22,7 @@ from discord_bot.interactions import BotInteraction, asker_of, private
 from discord_bot.problems import describe, utcnow
 from discord_bot.scope import Scope, scope_of
 from discord_bot.store.pictures import PictureOrder
+from discord_bot.tracing import origin
 
 if TYPE_CHECKING:
     from discord_bot.bot import AntiphonBot
@@ -199,6 +200,7 @@ class Job:
             tenant_id=str(order.guild_id or ""),
             user_id=str(order.owner_id),
             timeout=bot.config.bot.image_timeout,
+            trace_parent=origin(),
         )
 
     def _upload_limit(self) -> int:
