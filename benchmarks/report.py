@@ -36,6 +36,9 @@ def table(case: str, rounds: dict[str, list[Result]]) -> list[str]:
     ]
     floor = statistics.median(number(result, "requests_per_second") for result in rounds[RELAY])
     for system, results in rounds.items():
+        if not results:
+            lines.append(f"| {system} | broke down under this load | – | – | – |")
+            continue
         requests = [number(result, "requests_per_second") for result in results]
         deltas = [number(result, "deltas_per_second") for result in results]
         first = [number(result, "first_token_ms", "p50") for result in results]
