@@ -18,6 +18,7 @@ LARGEST_EVENT = 1024 * 1024  # of text; a longer line is no chat chunk, and nobo
 LARGEST_WHOLE = 4 * 1024 * 1024
 # Seconds for what may follow the finish reason (usage, the end marker) before the answer counts as over.
 AFTER_FINISH = 0.5
+AFTER_DONE = 0.05  # for the end of the body behind the end marker
 STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
@@ -30,7 +31,7 @@ async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> Async
             yield event
     else:
         try:
-            async for event in _stream(body, beginning, reader):
+            async for event in _stream(response, body, beginning, reader):
                 yield event
         except EventTooLargeError as error:
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
@@ -38,7 +39,9 @@ async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> Async
         yield event
 
 
-async def _stream(body: AsyncIterator[bytes], beginning: bytes, reader: ChunkReader) -> AsyncIterator[ChatEvent]:
+async def _stream(
+    response: aiohttp.ClientResponse, body: AsyncIterator[bytes], beginning: bytes, reader: ChunkReader
+) -> AsyncIterator[ChatEvent]:
     parser, twins = SseParser(LARGEST_EVENT), Twins()
     for event in reader.read(twins.once(parser.feed(beginning))):
         yield event
@@ -59,6 +62,9 @@ async def _stream(body: AsyncIterator[bytes], beginning: bytes, reader: ChunkRea
             return
         for event in reader.read(twins.once(parser.feed(data))):
             yield event
+    if not response.content.is_eof():
+        # A body that is not read to its end costs its connection, and the next request a new handshake.
+        await _rest(body, asyncio.get_running_loop().time() + AFTER_DONE)
 
 
 async def _rest(body: AsyncIterator[bytes], over: float) -> bytes | None:

@@ -11,7 +11,7 @@ BOM = b"\xef\xbb\xbf"
 LARGEST_EVENT = 64 * 1024 * 1024
 
 
-class SseEvent(Struct, frozen=True):
+class SseEvent(Struct, frozen=True, gc=False):
     data: bytes
     event: str = ""
 
@@ -52,7 +52,13 @@ class SseParser:
         blocks = b"".join((*self._pieces, data)).split(b"\n\n")
         self._pieces, self._size = [], 0
         self._keep(blocks.pop())
-        return [event for block in blocks if (event := _parse(block)) is not None]
+        events = []
+        for block in blocks:
+            if block[:6] == b"data: " and b"\n" not in block:  # the shape of nearly every event
+                events.append(SseEvent(block[6:]))
+            elif (event := _parse(block)) is not None:
+                events.append(event)
+        return events
 
     def flush(self) -> list[SseEvent]:
         """The body has ended: an event that lacks its blank line counts."""
@@ -78,8 +84,6 @@ class SseParser:
 
 
 def _parse(block: bytes) -> SseEvent | None:
-    if block.startswith(b"data:") and b"\n" not in block:  # the shape of nearly every event
-        return SseEvent(block[6:] if block[5:6] == b" " else block[5:])
     event = ""
     data: list[bytes] = []
     for line in block.split(b"\n"):

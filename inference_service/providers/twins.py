@@ -28,7 +28,12 @@ class Twins:
     def once(self, events: list[SseEvent]) -> list[SseEvent]:
         if self._decided and not self._doubled:
             return events
-        return [passed for event in events for passed in self._next(event)]
+        passed: list[SseEvent] = []
+        for place, event in enumerate(events):
+            passed += self._next(event)
+            if self._decided and not self._doubled:
+                return [*passed, *events[place + 1 :]]
+        return passed
 
     def rest(self) -> list[SseEvent]:
         """The stream has ended."""
@@ -36,8 +41,6 @@ class Twins:
         return held
 
     def _next(self, event: SseEvent) -> list[SseEvent]:
-        if self._decided and not self._doubled:
-            return [event]
         again, alone = self._open and event == self._before, self._open and event != self._before
         self._before, self._open = event, not again
         if self._doubled:
