@@ -86,10 +86,8 @@ async def call(
         talk = _direct(line, function, body)
     elif line.protocol == "ws":
         talk = _websocket(line, body)
-    elif line.protocol == "sse":
-        talk = _first_sse(line, body, farewells)
     else:
-        talk = _joined(line, body, farewells)
+        talk = _streamed(line, body, farewells)
     async with contextlib.aclosing(talk):
         async for made in talk:
             yield made
@@ -98,38 +96,17 @@ async def call(
     raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream ended without its end", status=200)
 
 
-async def _joined(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:
-    answer = await line.post("/queue/join", {**body, "trigger_id": None})
-    event_id = answer.get("event_id") if isinstance(answer, dict) else None
-    if not isinstance(event_id, str):
-        raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
+async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:
+    """A call is joined and its session's stream read; until 4.8 the stream comes first and asks for the arguments."""
+    first, event_id, ended = line.protocol == "sse", "", False
+    where = {"session_hash": body["session_hash"]}
+    if first:
+        where["fn_index"] = str(body["fn_index"])
+    else:
+        event_id = await _join(line, body)
     reader = Reader(event_id, differing=line.protocol in DIFFERING)
-    ended = False
     try:
-        stream = _messages(line, "/queue/data", {"session_hash": body["session_hash"]})
-        async with contextlib.aclosing(stream):
-            async for messages in stream:
-                made = _newest([found for one in messages if (found := reader.read(one)) is not None])
-                ended = bool(made) and isinstance(made[-1], Output) and made[-1].final
-                for one in made:
-                    yield one
-                if ended:
-                    return
-    except UpstreamFailure as failure:
-        ended = failure.kind is not FailureKind.STREAM_CUT
-        raise
-    finally:
-        if not ended:
-            told = {"event_id": event_id, "session_hash": body["session_hash"], "fn_index": body["fn_index"]}
-            farewells.say(line, told)
-
-
-async def _first_sse(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:
-    """Gradio 4.0 to 4.8: the stream comes first and asks for the arguments."""
-    reader, event_id, ended = Reader(differing=False), "", False
-    where = {"fn_index": str(body["fn_index"]), "session_hash": body["session_hash"]}
-    try:
-        stream = _messages(line, "/queue/join", where)
+        stream = _messages(line, "/queue/join" if first else "/queue/data", where)
         async with contextlib.aclosing(stream):
             async for messages in stream:
                 for message in messages:
@@ -147,7 +124,17 @@ async def _first_sse(line: Line, body: dict[str, Any], farewells: Farewells) -> 
         raise
     finally:
         if event_id and not ended:
-            farewells.say(line, {"event_id": event_id})
+            told = {"event_id": event_id, "session_hash": body["session_hash"], "fn_index": body["fn_index"]}
+            farewells.say(line, told)
+
+
+async def _join(line: Line, body: dict[str, Any]) -> str:
+    """The call's id."""
+    answer = await line.post("/queue/join", {**body, "trigger_id": None})
+    event_id = answer.get("event_id") if isinstance(answer, dict) else None
+    if not isinstance(event_id, str):
+        raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
+    return event_id
 
 
 async def _websocket(line: Line, body: dict[str, Any]) -> AsyncGenerator[Made, None]:

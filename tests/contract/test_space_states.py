@@ -217,4 +217,4 @@ async def test_a_call_of_those_versions_is_taken_back_when_nobody_waits_any_more
                 stream.cancel()
         async with asyncio.timeout(10):
             await release.wait()
-        assert stand.reset == [{"event_id": "EV"}]
+        assert [told["event_id"] for told in stand.reset] == ["EV"]

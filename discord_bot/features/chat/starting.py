@@ -40,10 +40,12 @@ async def start(chat: "ChatFeature", interaction: BotInteraction, asked: Asked) 
     if denied:
         await private(interaction, denied)
         return
-    here = None if asked.hidden else await _conversation_here(chat, interaction, asked)
+    # Installed by a person alone, the bot sees nothing of the place: what it may do there is to answer.
+    at_home = interaction.guild_id is None or interaction.is_guild_integration()
+    here = await _conversation_here(chat, interaction, asked) if at_home and not asked.hidden else None
     if here is not None:
         await go_on(chat, interaction, here, asked)
-    elif asked.hidden or not isinstance(interaction.channel, discord.TextChannel):
+    elif asked.hidden or not at_home or not isinstance(interaction.channel, discord.TextChannel):
         await interaction.response.defer(ephemeral=asked.hidden, thinking=True)
         question = await typed(asked.prompt, asked.attachments, locale)
         await answer_interaction(

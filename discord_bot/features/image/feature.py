@@ -204,8 +204,7 @@ class Job:
         )
 
     def _upload_limit(self) -> int:
-        guild = self._interaction.guild
-        return guild.filesize_limit if guild is not None else 10 * 1024 * 1024
+        return self._interaction.filesize_limit
 
     def cancel(self, state: str = "cancelled") -> bool:
         if self._ended_as or self.done.is_set():
