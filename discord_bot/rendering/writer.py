@@ -83,6 +83,7 @@ class Writer:
         self.problem: Exception | None = None
         self.on_messages: Callable[[list[int]], None] = lambda _: None
         self.on_first_text: Callable[[], None] = lambda: None
+        self.on_removal: Callable[[int], None] = lambda _: None
         self._text_seen = False
 
     def _known(self, ids: list[int]) -> list[Slot]:
@@ -208,9 +209,12 @@ class Writer:
         for place, text in enumerate(wanted):
             last = place == len(wanted) - 1
             await self._put(place, text, view if last else None, must=final or not last)
-        for extra in self._slots[len(wanted) :]:
-            await _remove(extra.message)
-        del self._slots[len(wanted) :]
+        superfluous = self._slots[len(wanted) :]
+        if superfluous:
+            del self._slots[len(wanted) :]
+            self.on_messages(self.message_ids)
+        for extra in superfluous:
+            await self._remove(extra.message)
         self._pace.seen(self._number, self._loop.time())
         if self._look.text and not self._text_seen:
             self._text_seen = True
@@ -250,7 +254,15 @@ class Writer:
         self._pace.seen(self._number, self._loop.time())
         self.on_messages(self.message_ids)
         for one in former:
-            await _remove(one.message)
+            await self._remove(one.message)
+
+    async def _remove(self, message: Any) -> None:
+        """A message that is no longer needed. One that cannot be deleted stays; the answer is whole without."""
+        self.on_removal(message.id)
+        try:
+            await message.delete()
+        except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError) as error:
+            log.info("a superfluous message stays", error=type(error).__name__)
 
     async def _send(self, place: int, text: str, view: discord.ui.View | None) -> Any:
         nonce = hashlib.sha256(f"{self._key}:{place}:{self._sends}".encode()).hexdigest()[:24]
@@ -307,14 +319,6 @@ async def _edit(message: Any, text: str, view: discord.ui.View | None) -> Any:
     # A message that is only known by its id cannot be told to show no previews; it was told when it was sent.
     more = {"suppress": True} if isinstance(message, discord.Message) else {}
     return await message.edit(content=text, view=view, **more)
-
-
-async def _remove(message: Any) -> None:
-    """A message that is no longer needed. One that cannot be deleted stays; the answer is whole without."""
-    try:
-        await message.delete()
-    except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError) as error:
-        log.info("a superfluous message stays", error=type(error).__name__)
 
 
 def _file(whole: str, note: str) -> discord.File:

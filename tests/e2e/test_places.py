@@ -118,7 +118,7 @@ async def test_what_no_longer_fits_the_model_is_said(stage: Stage) -> None:
 
 
 async def test_waiting_for_a_free_token_is_shown_with_its_time(stage: Stage) -> None:
-    stage.upstream.behaviour["voice"] = "429:3"
+    stage.upstream.behaviour["voice"] = "429:7"
     async with stage.running_bot():
         direct = stage.maria.direct()
         await stage.maria.say(direct, "hello")

@@ -94,7 +94,7 @@ class Aftermath:
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
         """A deleted question takes its answer along; a deleted answer ends it."""
         store = self._bot.store.conversations
-        for message_id in message_ids:
+        for message_id in message_ids - self._chat.removals:
             self._chat.forget(message_id)
             turn = await self._turn(channel_id, message_id)
             if turn is None or turn.state == "deleted":
@@ -110,6 +110,7 @@ class Aftermath:
             await self._chat.save(turn)
             if asked:
                 await self._delete(turn.channel_id, turn.message_ids)
+        self._chat.removals -= message_ids
 
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
         channel = self._bot.get_partial_messageable(channel_id)

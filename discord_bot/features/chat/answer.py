@@ -68,6 +68,7 @@ class Answer:
             known=known,
         )
         self._writer.on_messages = self._remember
+        self._writer.on_removal = bot.chat.removals.add
         self._writer.on_first_text = lambda: bot.metrics.first_text.observe(time.monotonic() - self._began)
         self._reply_to = reply_to
         self._stopped = ""  # the sentence that says by whom

@@ -37,6 +37,7 @@ class ChatFeature:
     def __init__(self, bot: "AntiphonBot") -> None:
         self.bot = bot
         self.answers: dict[int, Answer] = {}  # running ones, by turn
+        self.removals: set[int] = set()  # messages that the bot itself takes away
         self.closing = False
         self._desks: dict[int, Desk] = {}
         self._lines = WeakValueDictionary[int, asyncio.Lock]()
