@@ -135,6 +135,7 @@ class ChunkReader:
                 failure = self._choice(choice, text, reasoning)
             if failure:
                 break
+        del chunks  # nothing of them is needed while somebody waits
         yield from self._events("".join(text), "".join(reasoning))
         if usage is not None:
             yield usage
