@@ -35,6 +35,8 @@ GENERAL: tuple[Sign, ...] = (
     Sign(K.QUOTA_EXHAUSTED, r"insufficient_quota|exceeded your current quota|included credits|depleted|billing_hard_limit"
          r"|credit balance|insufficient (credits|balance|funds)", scope=Scope.ACCOUNT),
     Sign(K.OVERLOADED, r"capacity exceeded|model (is )?(too |currently )?busy|overloaded|no capacity|queue is full", (429, 500, 502, 503, 529)),
+    # More tokens than the account has in a whole minute: no wait makes room for it.
+    Sign(K.CONTEXT_TOO_LONG, r"request too large for .{0,120}tokens per min", (429,)),
     Sign(K.QUOTA_EXHAUSTED, r"per[ _-]?day|daily|per 86400 ?s|byday|per[ _-]?month|monthly", (429,)),
     Sign(K.LOADING, r"(model|weights).{0,80}(is |being |currently )loading|loading model|estimated_time", (500, 503, 504)),
     Sign(K.PREFILL_REFUSED, r"prefill|prefix.{0,40}(not|unsupported|invalid)|expected last role|continue_final_message"
@@ -77,6 +79,7 @@ WORDS: Mapping[FailureKind, str] = {
 _CODE = re.compile(r"[A-Za-z_][\w.\[\]-]{0,59}")
 _HTML = re.compile(r"^\s*<(!doctype|html|head|body)", re.IGNORECASE)
 _TAGS = re.compile(r"<[^>]{0,300}>")
+_AGAIN = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:ms|[hms]) ?)+)")
 _LIFETIME = re.compile(r"wait (\d+(?:\.\d+)?) ?(seconds|s\b|minutes|hours)")
 _UNITS = {"seconds": 1, "s": 1, "minutes": 60, "hours": 3_600}
 
@@ -200,6 +203,8 @@ def _estimate(parsed: Any, text: str) -> float | None:
         return max(0.0, min(float(parsed["estimated_time"]), limits.LONGEST))
     if told := _LIFETIME.search(text):
         return min(float(told[1]) * _UNITS[told[2]], limits.LONGEST)
+    if told := _AGAIN.search(text):
+        return limits.moment(told[1].replace(" ", ""), {}, 0.0)
     return None
 
 

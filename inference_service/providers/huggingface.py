@@ -130,6 +130,8 @@ class HuggingFace(OpenAI):
     signs: ClassVar[tuple[errors.Sign, ...]] = (
         errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"monthly included credits|depleted", (402, 429), Scope.ACCOUNT),
         errors.Sign(FailureKind.MODEL_NOT_FOUND, r"model_not_supported|not supported by any provider", (400,)),
+        # About whoever serves the model behind the router, not about the token.
+        errors.Sign(FailureKind.MODEL_NOT_FOUND, r"requested provider .{0,60}not available", (403,)),
         errors.Sign(FailureKind.UNAUTHENTICATED, r"invalid (credentials|username)", (401,)),
     )
 
