@@ -22,6 +22,7 @@ KEPT = 1
 SHORTEST = 1.0  # seconds between two edits of one answer
 CALM = 2.5  # for an answer that hardly grows
 FEW = 12  # characters
+LATE = 0.5  # seconds by which answers about one and the same window may differ
 TURN = 0.1  # seconds until a writer whose turn it is not yet asks again
 # Requests a second of the whole bot. Discord allows fifty; on the way a good part of a second may move into the next one.
 MOST, SECOND, CROWDED = 35, 1.0, 24
@@ -43,18 +44,29 @@ class Bucket:
     window: float = WINDOW
     remaining: int = LIMIT
     resets_at: float = float("-inf")
+    flying: int = 0  # edits that Discord has not answered yet
+    told: bool = False  # whether Discord has said anything of it
 
     def free(self, now: float) -> int:
-        return self.limit if now >= self.resets_at else self.remaining
+        # What is under way when a window ends arrives in the next one.
+        return self.limit - self.flying if now >= self.resets_at else self.remaining
 
     def take(self, now: float) -> None:
         """One edit goes out."""
         if now >= self.resets_at:
-            self.remaining, self.resets_at = self.limit, now + self.window
+            self.remaining, self.resets_at = self.limit - self.flying, now + self.window
         self.remaining -= 1
+        self.flying += 1
+
+    def land(self) -> None:
+        """It was answered, or given up."""
+        self.flying = max(0, self.flying - 1)
 
     def observe(self, now: float, limit: int, remaining: int, reset_after: float) -> None:
         """What Discord answered: edits in a window, those left of it, seconds until the next one."""
+        if self.told and limit == self.limit and now + reset_after < self.resets_at - LATE:
+            return  # of a window that is over: the answer was long on its way
+        self.told = True
         # Edits under way are counted here and not yet there; in one window the lower number is the true one.
         same = now < self.resets_at and limit == self.limit
         self.remaining = min(remaining, self.remaining) if same else remaining
@@ -92,6 +104,16 @@ class ChannelPace:
             return max(TURN, self.bucket.resets_at - now)
         turns = sorted(self._wanting, key=lambda one: (self._wanting[one], self._last[one], one))
         return 0.0 if turns.index(writer) < free else TURN
+
+    def wait_for_last(self, now: float) -> float:
+        """Seconds until an edit that must land may go out; 0: now."""
+        if self.bucket.free(now) > 0:
+            return 0.0
+        return max(TURN, self.bucket.resets_at - now)
+
+    def landed(self) -> None:
+        """An edit was answered by Discord, or given up."""
+        self.bucket.land()
 
     def edited(self, writer: int, now: float) -> None:
         """An edit goes out, of whatever urgency."""

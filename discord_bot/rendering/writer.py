@@ -231,14 +231,27 @@ class Writer:
             try:
                 # Nothing is known of a request that fails: the next one writes in any case.
                 slot.mark, slot.verified = "", False
+                if must:
+                    await self._room()
                 self._pace.edited(self._number, self._loop.time())
-                edited = await self._request(lambda: _edit(message, text, view), must=must)
+                try:
+                    edited = await self._request(lambda: _edit(message, text, view), must=must)
+                finally:
+                    self._pace.landed()
                 if edited is not None:
                     slot.mark, slot.verified = mark, self._holds(edited, text)
                 return
             except _Stale:
                 log.info("a message takes no more edits; a new one takes its place", key=self._key)
         await self._send_anew(place, text, view, mark)
+
+    async def _room(self) -> None:
+        """Until the channel's bucket takes an edit: the library's own count errs where answers of Discord come late."""
+        while True:
+            wait = self._pace.wait_for_last(self._loop.time())
+            if wait <= 0:
+                return
+            await asyncio.sleep(wait)
 
     async def _send_anew(self, place: int, text: str, view: discord.ui.View | None, mark: str) -> None:
         try:

@@ -15,6 +15,7 @@ from discord_bot.rendering.pacing import (
     SECOND,
     SHORTEST,
     WINDOW,
+    Bucket,
     Paces,
     Throughput,
     Urgency,
@@ -128,11 +129,13 @@ def test_many_answers_never_overdraw_the_bucket_and_all_get_their_share(
     _, remaining, reset_after = window.take(1000.0)
     pace.bucket.take(1000.0)
     paces.observe(CHANNEL, 1000.0, rule.limit, remaining, reset_after)
+    pace.landed()
     now, refused = 1000.0, 0
     while now < 1030.0:
         now += 0.05
         for at, left, reset in [one for one in headers if one[0] <= now]:
             paces.observe(CHANNEL, now, rule.limit, left, reset - now)
+            pace.landed()
             headers.remove((at, left, reset))
         for writer in chance.sample(writers, count):
             if pace.wait(writer, now, Urgency.INTERIM, 50) == 0:
@@ -169,3 +172,23 @@ def test_nobody_waits_while_there_is_room() -> None:
     assert everything.crowded(1.0)
     assert everything.take(1.0) == SECOND
     assert not everything.crowded(5.0)
+
+
+def test_an_answer_about_a_window_that_is_over_changes_nothing() -> None:
+    """It may come late, and would promise edits that the present window does not have."""
+    bucket = Bucket()
+    bucket.take(0.0)
+    bucket.observe(0.1, LIMIT, LIMIT - 1, WINDOW)
+    bucket.land()
+    bucket.take(6.0)
+    bucket.observe(6.1, LIMIT, 0, 0.05)
+    assert bucket.free(6.3) == LIMIT - 1
+    assert bucket.resets_at == 6.0 + WINDOW
+
+
+def test_an_edit_under_way_when_a_window_ends_counts_in_the_next() -> None:
+    bucket = Bucket()
+    bucket.take(0.0)
+    assert bucket.free(5.5) == LIMIT - 1
+    bucket.land()
+    assert bucket.free(5.5) == LIMIT
