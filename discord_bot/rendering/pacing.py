@@ -165,27 +165,35 @@ class Throughput:
 
 
 class Paces:
-    """By channel; a channel in which nobody writes is forgotten. `everything` is the bot as a whole."""
+    """By channel. One in which nobody writes is forgotten when its window is over: the next answer finds it as it is.
+
+    `everything` is the bot as a whole.
+    """
 
     def __init__(self) -> None:
         self._channels: dict[int, ChannelPace] = {}
+        self._idle: dict[int, float] = {}  # channels in which nobody writes, and until when they are kept
         self._next = 0
         self.everything = Throughput()
 
     def __len__(self) -> int:
-        return len(self._channels)
+        """Channels in which somebody writes."""
+        return len(self._channels) - len(self._idle)
 
     def join(self, channel: int) -> tuple[ChannelPace, int]:
         """The pace of a channel, and the writer's number in it."""
         self._next += 1
+        self._idle.pop(channel, None)
         pace = self._channels.setdefault(channel, ChannelPace())
         pace.join(self._next)
         return pace, self._next
 
-    def leave(self, channel: int, writer: int) -> None:
+    def leave(self, channel: int, writer: int, now: float) -> None:
         pace = self._channels.get(channel)
         if pace is not None and pace.leave(writer):
-            del self._channels[channel]
+            self._idle[channel] = now + pace.bucket.window
+        for idle in [one for one, until in self._idle.items() if until < now]:
+            del self._idle[idle], self._channels[idle]
 
     def observe(self, channel: int, now: float, limit: int, remaining: int, reset_after: float) -> None:
         """Headers of an edit in a channel, by whomever it was made."""

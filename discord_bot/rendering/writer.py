@@ -134,7 +134,7 @@ class Writer:
             if whole and needs_file(look):
                 await self._attach(whole, file_note)
         finally:
-            self._paces.leave(self._channel_id, self._number)
+            self._paces.leave(self._channel_id, self._number, self._loop.time())
 
     async def leave(self) -> None:
         """No last look: the answer is to be written over, or its place is gone."""
@@ -146,7 +146,7 @@ class Writer:
                 self._typing.cancel()
                 await asyncio.wait([self._task, self._typing])
         finally:
-            self._paces.leave(self._channel_id, self._number)
+            self._paces.leave(self._channel_id, self._number, self._loop.time())
 
     # --- showing while it grows ----------------------------------------------------------------
 

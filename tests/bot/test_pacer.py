@@ -99,11 +99,11 @@ def test_a_first_text_comes_before_interim_edits_and_those_in_order_of_waiting()
 def test_a_channel_in_which_nobody_writes_is_forgotten() -> None:
     paces = Paces()
     writers = [paces.join(channel)[1] for channel in (1, 1, 2)]
-    paces.leave(1, writers[0])
+    paces.leave(1, writers[0], 1000.0)
     assert len(paces) == 2
-    paces.leave(1, writers[1])
-    paces.leave(2, writers[2])
-    paces.leave(2, writers[2])
+    paces.leave(1, writers[1], 1000.0)
+    paces.leave(2, writers[2], 1000.0)
+    paces.leave(2, writers[2], 1000.0)
     assert len(paces) == 0
     paces.observe(1, 0.0, 5, 4, 5.0)
     assert len(paces) == 0
@@ -123,7 +123,7 @@ def test_many_answers_never_overdraw_the_bucket_and_all_get_their_share(
     paces, chance = Paces(), random.Random(seed)
     pace = paces.join(CHANNEL)[0]
     writers = [paces.join(CHANNEL)[1] for _ in range(count)]
-    paces.leave(CHANNEL, 1)
+    paces.leave(CHANNEL, 1, 1000.0)
     window, edits, headers = Window(rule), Counter[int](), list[tuple[float, int, float]]()
     # The library sends one request alone until it knows the bucket; so does this.
     _, remaining, reset_after = window.take(1000.0)
