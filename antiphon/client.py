@@ -108,9 +108,10 @@ class InferenceClient:
         span = self.traces.start("chat", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ChatStream(
-            lambda: self._connection.inference.Chat(request, timeout=timeout, metadata=metadata),
-            lambda: self._connection.ready(timeout),
+            lambda left: self._connection.inference.Chat(request, timeout=left, metadata=metadata),
+            self._connection,
             request.request_id,
+            timeout,
             span,
         )
 
@@ -157,9 +158,10 @@ class InferenceClient:
         span = self.traces.start("image", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ImageStream(
-            lambda: self._connection.inference.Image(request, timeout=timeout, metadata=metadata),
-            lambda: self._connection.ready(timeout),
+            lambda left: self._connection.inference.Image(request, timeout=left, metadata=metadata),
+            self._connection,
             request.request_id,
+            timeout,
             span,
         )
 

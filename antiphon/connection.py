@@ -44,14 +44,14 @@ class Connection:
     def __init__(
         self,
         target: str,
-        token: str | None,
-        tls: grpc.ChannelCredentials | None,
-        server_name: str | None,
-        connect_timeout: float,
+        token: str | None = None,
+        tls: grpc.ChannelCredentials | None = None,
+        server_name: str | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         self.target = target
         self._token, self._tls, self._server_name = token, tls, server_name
-        self._connect_timeout = connect_timeout
+        self.connect_timeout = connect_timeout
         self._channel: grpc.aio.Channel | None = None
         self._inference: Any = None
         self._operations: Any = None
@@ -95,7 +95,7 @@ class Connection:
     async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - also of the call behind it
         """Waits a little for a service that is starting. Raises ConnectionLost when it does not come."""
         channel = self.channel()
-        longest = self._connect_timeout if timeout is None else min(timeout, self._connect_timeout)
+        longest = self.connect_timeout if timeout is None else min(timeout, self.connect_timeout)
         until = time.monotonic() + longest
         while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
             if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and _first(HOPELESS, said := await self._failure()):

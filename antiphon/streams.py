@@ -7,19 +7,28 @@ from typing import Any
 import grpc
 
 from antiphon import errors, events, wire
+from antiphon.connection import Connection
 from antiphon.telemetry.traces import CallSpan
 from antiphon.v1 import chat_pb2, image_pb2
 
+ASK_AGAIN = 0.25
+"""Seconds between two questions to a service that is being exchanged; gRPC's own retries lie between them."""
 UNTRACED = CallSpan(None, "")
 
 
 class _Stream:
-    """One call. Starts when it is iterated; `cancel` ends it at once, also upstream."""
+    """One call: `start` with the seconds that are left of `timeout`. Starts when it is iterated; `cancel` ends it at
+    once, also upstream."""
 
     def __init__(
-        self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str, span: CallSpan = UNTRACED
+        self,
+        start: Callable[[float | None], Any],
+        connection: Connection,
+        request_id: str,
+        timeout: float | None = None,
+        span: CallSpan = UNTRACED,
     ) -> None:
-        self._start, self._connect, self._span = start, connect, span
+        self._start, self._connection, self._timeout, self._span = start, connection, timeout, span
         self._call: Any = None
         self._cancelled = asyncio.Event()
         self.request_id = request_id
@@ -47,15 +56,33 @@ class _Stream:
     def _so_far(self) -> str:
         return ""
 
+    async def _asked(self) -> AsyncIterator[Any]:
+        """What the service says. While nobody has said a word nothing is lost by asking again: the service, or the one
+        replica that was left of it, is being exchanged for another."""
+        now = asyncio.get_running_loop().time
+        begun, said = now(), False
+        while True:
+            left = None if self._timeout is None else self._timeout - (now() - begun)
+            await self._connection.ready(left)
+            self._call = self._start(left)
+            try:
+                async for response in self._call:
+                    said = True
+                    yield response
+                return
+            except grpc.aio.AioRpcError as failed:
+                late = now() - begun + ASK_AGAIN > self._connection.connect_timeout
+                if said or late or self._cancelled.is_set() or not wire.unheard(failed):
+                    raise
+            await asyncio.sleep(ASK_AGAIN)
+
     async def _responses(self) -> AsyncIterator[Any]:
         """Raises AntiphonError."""
         if self._cancelled.is_set():
             return
         failure = "abandoned"
         try:
-            await self._connect()
-            self._call = self._start()
-            async for response in self._call:
+            async for response in self._asked():
                 yield response
             failure = ""
         except errors.AntiphonError as lost:
@@ -82,9 +109,14 @@ class ChatStream(_Stream):
     """Iterate once. `text` is the answer so far, `reasoning` apart from it; `finished` is set at the end."""
 
     def __init__(
-        self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str, span: CallSpan = UNTRACED
+        self,
+        start: Callable[[float | None], Any],
+        connection: Connection,
+        request_id: str,
+        timeout: float | None = None,
+        span: CallSpan = UNTRACED,
     ) -> None:
-        super().__init__(start, connect, request_id, span)
+        super().__init__(start, connection, request_id, timeout, span)
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
         self.finished: events.Finished | None = None
@@ -151,9 +183,14 @@ class ImageStream(_Stream):
     """Iterate once. `pictures` holds those that have arrived whole."""
 
     def __init__(
-        self, start: Callable[[], Any], connect: Callable[[], Any], request_id: str, span: CallSpan = UNTRACED
+        self,
+        start: Callable[[float | None], Any],
+        connection: Connection,
+        request_id: str,
+        timeout: float | None = None,
+        span: CallSpan = UNTRACED,
     ) -> None:
-        super().__init__(start, connect, request_id, span)
+        super().__init__(start, connection, request_id, timeout, span)
         self.pictures: list[events.Picture] = []
         self.finished: events.ImageFinished | None = None
         self._header: image_pb2.ImageHeader | None = None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from antiphon import errors, events
 from antiphon.client import InferenceClient
+from antiphon.connection import Connection
 from antiphon.streams import ChatStream
 from antiphon.v1 import chat_pb2, common_pb2, models_pb2, usage_pb2
 from tests.fakes import inference as fake_inference
@@ -130,7 +131,7 @@ pieces = st.lists(st.one_of(st.text(max_size=8), st.integers(0, 12)), max_size=2
 @settings(max_examples=80, deadline=None)
 def test_every_mixture_of_deltas_and_handovers_is_kept_by_the_one_rule(steps: list[str | int]) -> None:
     """Against the rule said with one string, no socket between."""
-    stream = ChatStream(lambda: None, lambda: None, "r")
+    stream = ChatStream(lambda _: None, Connection("nowhere:1"), "r")
     expected = ""
     for step in steps:
         if isinstance(step, str):
@@ -364,6 +365,46 @@ async def test_a_service_killed_within_an_answer_interrupts_it(
     with pytest.raises(errors.Interrupted) as caught:
         await listen()
     assert caught.value.text == "It was "
+
+
+@pytest.mark.parametrize("details", [(), (info("DRAINING"),)])
+async def test_a_service_that_is_being_exchanged_is_asked_again_until_the_new_one_answers(
+    fake: ScriptedInference, client: InferenceClient, details: tuple[error_details_pb2.ErrorInfo, ...]
+) -> None:
+    """More often than gRPC itself tries: a replica that comes back is not known to a client for seconds."""
+    refused, answered = refuse(STATUS.UNAVAILABLE, "Socket closed", *details), answer("Here ", "again.")
+
+    def script(request: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:
+        return (refused if len(fake.chats) <= 5 else answered)(request)
+
+    fake.on_chat(script)
+    stream = client.chat("?")
+    await collect(stream)
+    assert stream.text == "Here again."
+    assert len({asked.request_id for asked in fake.chats}) == 1
+
+
+async def test_a_service_that_stays_away_is_said_and_the_callers_own_timeout_holds_meanwhile(
+    fake: ScriptedInference, client: InferenceClient
+) -> None:
+    fake.on_chat(refuse(STATUS.UNAVAILABLE, "Socket closed"))
+    with pytest.raises(errors.ConnectionLost):
+        await collect(client.chat("?"))
+    with pytest.raises((errors.DeadlineExceeded, errors.ConnectionLost)):
+        await collect(client.chat("?", timeout=0.3))
+
+
+async def test_an_answer_that_has_begun_is_not_asked_for_again(
+    fake: ScriptedInference, client: InferenceClient
+) -> None:
+    async def cut(_: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:
+        yield started()
+        raise fake_inference.Refusal(STATUS.UNAVAILABLE, "Socket closed")
+
+    fake.on_chat(cut)
+    with pytest.raises(errors.ConnectionLost):
+        await collect(client.chat("?"))
+    assert len(fake.chats) == 1
 
 
 async def test_a_name_that_does_not_exist_is_said() -> None:
