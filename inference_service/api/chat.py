@@ -1,7 +1,6 @@
 """The Chat RPC: domain events out as protobuf, usage recorded once, at the end."""
 
 import time
-from contextlib import aclosing
 
 from antiphon.config.model import Scope
 from antiphon.v1 import chat_pb2
@@ -29,7 +28,7 @@ async def _answer(shared: Shared, request: chat_pb2.ChatRequest, context: Contex
     began, first_token, failure = time.monotonic(), None, "cancelled"
     span = shared.traces.request("chat", asked.model, admission)
     try:
-        async with aclosing(shared.router.chat(asked, admission.deadline)) as events:
+        async with shared.router.chat(asked, admission.deadline) as events:
             async for event in events:
                 if isinstance(event, UsageRecord):
                     records.append(event)

@@ -53,6 +53,7 @@ FORMATS = {
 TASKS = {Task.CHAT: models_pb2.TASK_CHAT, Task.IMAGE: models_pb2.TASK_IMAGE}
 REFUSE = common_pb2.UNSUPPORTED_SETTING_REFUSE
 LONGEST_STAGE = 80
+NOTHING_CHOSEN = domain.Sampling()
 
 
 def caller_of(name: str, given: common_pb2.Caller) -> Caller:
@@ -60,21 +61,24 @@ def caller_of(name: str, given: common_pb2.Caller) -> Caller:
 
 
 def chat_request(given: chat_pb2.ChatRequest, request_id: str, caller: str) -> domain.ChatRequest:
-    chosen = given.sampling
     return domain.ChatRequest(
         request_id=request_id,
         model=given.model,
         messages=tuple(Message(ROLES[one.role], tuple(_part(part) for part in one.parts)) for one in given.messages),
-        sampling=domain.Sampling(
-            temperature=chosen.temperature if chosen.HasField("temperature") else None,
-            top_p=chosen.top_p if chosen.HasField("top_p") else None,
-            max_tokens=chosen.max_tokens if chosen.HasField("max_tokens") else None,
-            stop=tuple(chosen.stop),
-            seed=chosen.seed if chosen.HasField("seed") else None,
-        ),
+        sampling=_sampling(given.sampling) if given.HasField("sampling") else NOTHING_CHOSEN,
         on_interruption=INTERRUPTIONS.get(given.on_interruption),
         strict=given.unsupported_setting == REFUSE,
         caller=caller_of(caller, given.caller),
+    )
+
+
+def _sampling(chosen: chat_pb2.Sampling) -> domain.Sampling:
+    return domain.Sampling(
+        temperature=chosen.temperature if chosen.HasField("temperature") else None,
+        top_p=chosen.top_p if chosen.HasField("top_p") else None,
+        max_tokens=chosen.max_tokens if chosen.HasField("max_tokens") else None,
+        stop=tuple(chosen.stop),
+        seed=chosen.seed if chosen.HasField("seed") else None,
     )
 
 
@@ -181,16 +185,14 @@ def attempts(failed: tuple[domain.AttemptRecord, ...]) -> list[common_pb2.Attemp
 
 
 def chat_finished(event: Finished) -> chat_pb2.ChatFinished:
-    made = chat_pb2.ChatFinished(
+    return chat_pb2.ChatFinished(
         reason=FINISHES[event.reason],
         total_chars=event.total_chars,
         attempts=event.attempts,
         failed_attempts=attempts(event.failed),
         deployment=event.deployment,
+        time_to_first_token=None if event.first_token is None else duration(event.first_token),
     )
-    if event.first_token is not None:
-        made.time_to_first_token.CopyFrom(duration(event.first_token))
-    return made
 
 
 def image_finished(event: Finished, images: int) -> image_pb2.ImageFinished:
@@ -234,9 +236,8 @@ def capabilities(can: domain.Capabilities) -> models_pb2.Capabilities:
 
 
 def duration(seconds: float) -> Duration:
-    made = Duration()
-    made.FromNanoseconds(int(max(0.0, seconds) * 1e9))
-    return made
+    whole, part = divmod(int(max(0.0, seconds) * 1e9), 1_000_000_000)
+    return Duration(seconds=whole, nanos=part)
 
 
 def timestamp(epoch: float) -> Timestamp:

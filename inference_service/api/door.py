@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import re
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -87,7 +87,7 @@ class Door:
         remaining = context.time_remaining()
         allowed = longest if remaining is None else min(remaining, longest)
         deadline = asyncio.get_running_loop().time() + allowed
-        request_id = uuid.uuid4().hex
+        request_id = secrets.token_hex(16)
         await self._make_room(context, name, config, request_id, counted=counted)
         self.live[request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
         self.working += counted

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import aclosing
 
 from antiphon.config.model import Scope
 from antiphon.v1 import image_pb2
@@ -42,7 +41,7 @@ async def _draw(shared: Shared, request: image_pb2.ImageRequest, context: Contex
     began, failure, pictures = time.monotonic(), "cancelled", 0
     span = shared.traces.request("image", asked.model, admission)
     try:
-        async with aclosing(shared.router.image(asked, admission.deadline)) as events:
+        async with shared.router.image(asked, admission.deadline) as events:
             async for event in events:
                 pictures += isinstance(event, CheckedPicture)
                 if isinstance(event, UsageRecord):

@@ -24,14 +24,15 @@ Violation = tuple[str, str]
 
 async def chat(request: chat_pb2.ChatRequest) -> list[Violation]:
     """(dotted path, what is wrong and what is allowed), at most 20."""
-    found = [*_common(request), *_messages(request), *_sampling(request.sampling)]
+    pictures: list[tuple[str, chat_pb2.InlineImage]] = []
+    found = [*_common(request), *_messages(request, pictures)]
+    if request.HasField("sampling"):
+        found += _sampling(request.sampling)
     if request.on_interruption not in INTERRUPTIONS:
         found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
     if not found:
-        for number, message in enumerate(request.messages):
-            for place, part in enumerate(message.parts):
-                if part.WhichOneof("content") == "image":
-                    found += await _pixels(f"messages[{number}].parts[{place}].image", part.image)
+        for path, picture in pictures:
+            found += await _pixels(path, picture)
     return found[:MOST_VIOLATIONS]
 
 
@@ -71,7 +72,8 @@ def _caller(caller: common_pb2.Caller) -> Iterator[Violation]:
             yield f"caller.{name}", f"has {len(getattr(caller, name))} characters; at most {LONGEST_ID} are allowed"
 
 
-def _messages(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
+def _messages(request: chat_pb2.ChatRequest, pictures: list[tuple[str, chat_pb2.InlineImage]]) -> Iterator[Violation]:
+    """Puts every picture with its path into `pictures`."""
     count = len(request.messages)
     if not 1 <= count <= 1_000:
         yield "messages", f"has {count} messages; 1 to 1,000 are allowed"
@@ -84,6 +86,8 @@ def _messages(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
             yield f"{path}.parts", f"has {len(message.parts)} parts; 1 to 64 are allowed"
             continue
         for place, part in enumerate(message.parts):
+            if part.WhichOneof("content") == "image":
+                pictures.append((f"{path}.parts[{place}].image", part.image))
             yield from _part(f"{path}.parts[{place}]", part, message.role)
     if request.messages[-1].role != chat_pb2.ROLE_USER:
         yield f"messages[{count - 1}].role", "the last message must be of the role USER"

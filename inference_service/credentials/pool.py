@@ -54,17 +54,18 @@ class Credential:
     calls: int = 0
 
     def wakes_at(self, model: str) -> float:
-        return max(self.rests_until, self.model_rests.get(model, 0.0))
+        return max(self.rests_until, self.model_rests.get(model, 0.0)) if self.model_rests else self.rests_until
 
     def quota_left(self, model: str, now: float) -> int:
+        if not self.quotas:
+            return UNKNOWN
         known = [q.left for key in ("", model) if (q := self.quotas.get(key)) is not None and q.resets_at > now]
         return min(known, default=UNKNOWN)
 
     def expire(self, now: float) -> None:
         """Leases of crashed holders end by themselves."""
-        if self.leases:
-            for lease in [lease for lease, until in self.leases.items() if until <= now]:
-                del self.leases[lease]
+        for lease in [lease for lease, until in self.leases.items() if until <= now]:
+            del self.leases[lease]
 
 
 class Pool:
@@ -95,7 +96,8 @@ class Pool:
         for one in self._credentials.values():
             if one.id in exclude:
                 continue
-            one.expire(now)
+            if one.leases:
+                one.expire(now)
             wakes = one.wakes_at(model)
             if wakes > now:
                 reason = reason or one.reason

@@ -146,9 +146,14 @@ def transport_failure(error: BaseException) -> UpstreamFailure:
 
 async def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The body as it arrives. Never by line: a line may be megabytes long. Raises UpstreamFailure."""
+    while data := await next_chunk(response):
+        yield data
+
+
+async def next_chunk(response: aiohttp.ClientResponse) -> bytes:
+    """What has arrived of the body, or arrives next; empty at its end. Raises UpstreamFailure."""
     try:
-        async for data in response.content.iter_any():
-            yield data
+        return await response.content.readany()
     except (aiohttp.ClientError, OSError) as error:
         raise UpstreamFailure(
             FailureKind.STREAM_CUT,

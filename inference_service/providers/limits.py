@@ -137,8 +137,10 @@ def _scaled(text: str | None, factor: float) -> float | None:
 
 
 def _count(text: str | None) -> int | None:
+    if not text:
+        return None
     try:
-        number = int(float(text or ""))
+        number = int(float(text))
     except (ValueError, OverflowError):
         return None
     return number if number >= 0 else None

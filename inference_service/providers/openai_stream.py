@@ -1,7 +1,7 @@
 """The body of a chat answer, read into events: streams, wrong labels, whole JSON answers, and ends that never come."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from inference_service.domain import ChatEvent
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import errors
-from inference_service.providers.http import chunks, read
+from inference_service.providers.http import next_chunk, read
 from inference_service.providers.openai_wire import ChunkReader
 from inference_service.providers.sse import BOM, EventTooLargeError, SseEvent, SseParser
 from inference_service.providers.twins import Twins
@@ -23,63 +23,62 @@ STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> AsyncIterator[ChatEvent]:
-    """Everything of one answer. Raises UpstreamFailure, STREAM_CUT where it stops without a finish reason."""
-    body = chunks(response)
-    beginning = await _beginning(body)
-    if beginning and not beginning.startswith(STREAM):
-        for event in reader.read([await _whole(response, beginning)]):
-            yield event
-    else:
-        try:
-            async for event in _stream(response, body, beginning, reader):
+    """Everything of one answer. Raises UpstreamFailure, STREAM_CUT where it stops without a finish reason.
+
+    One generator on purpose: every layer between the socket and the caller is paid for by every delta.
+    """
+    data = await _beginning(response)
+    parser, twins = SseParser(LARGEST_EVENT), Twins()
+    over: float | None = None  # loop time
+    try:
+        if data and not data.startswith(STREAM):
+            for event in reader.read([await _whole(response, data)]):
                 yield event
-        except EventTooLargeError as error:
-            raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
+        else:
+            while data:
+                for event in reader.read(twins.once(parser.feed(data))):
+                    yield event
+                if reader.done:
+                    break
+                if reader.finish is None:
+                    over, data = None, await next_chunk(response)
+                else:
+                    over = over or asyncio.get_running_loop().time() + AFTER_FINISH
+                    data = await _rest(response, over)
+            else:
+                for event in _last(reader, [*twins.once(parser.flush()), *twins.rest()]):
+                    yield event
+    except EventTooLargeError as error:
+        raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
+    if reader.done and not response.content.is_eof():
+        # A body that is not read to its end costs its connection, and the next request a new handshake.
+        await _rest(response, asyncio.get_running_loop().time() + AFTER_DONE)
     for event in reader.end():
         yield event
 
 
-async def _stream(
-    response: aiohttp.ClientResponse, body: AsyncIterator[bytes], beginning: bytes, reader: ChunkReader
-) -> AsyncIterator[ChatEvent]:
-    parser, twins = SseParser(LARGEST_EVENT), Twins()
-    for event in reader.read(twins.once(parser.feed(beginning))):
-        yield event
-    over: float | None = None  # loop time
-    while not reader.done:
-        if reader.finish is None:
-            over, data = None, await anext(body, None)
-        else:
-            over = over or asyncio.get_running_loop().time() + AFTER_FINISH
-            data = await _rest(body, over)
-        if data is None:
-            try:
-                for event in reader.read([*twins.once(parser.flush()), *twins.rest()]):
-                    yield event
-            except UpstreamFailure as failure:
-                if failure.kind is not FailureKind.BAD_RESPONSE:  # half an event is no bad one: it was cut
-                    raise
-            return
-        for event in reader.read(twins.once(parser.feed(data))):
-            yield event
-    if not response.content.is_eof():
-        # A body that is not read to its end costs its connection, and the next request a new handshake.
-        await _rest(body, asyncio.get_running_loop().time() + AFTER_DONE)
+def _last(reader: ChunkReader, held: list[SseEvent]) -> Iterator[ChatEvent]:
+    """The body is over."""
+    try:
+        yield from reader.read(held)
+    except UpstreamFailure as failure:
+        if failure.kind is not FailureKind.BAD_RESPONSE:  # half an event is no bad one: it was cut
+            raise
 
 
-async def _rest(body: AsyncIterator[bytes], over: float) -> bytes | None:
+async def _rest(response: aiohttp.ClientResponse, over: float) -> bytes:
     """What follows the finish reason: the answer is whole, so neither silence nor a cut is of matter any more."""
     try:
         async with asyncio.timeout_at(over):
-            return await anext(body, None)
+            return await next_chunk(response)
     except (TimeoutError, UpstreamFailure):
-        return None
+        return b""
 
 
-async def _beginning(body: AsyncIterator[bytes]) -> bytes:
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     """Until it can be seen what it is: labels may be wrong."""
     seen = b""
-    async for data in body:
+    while data := await next_chunk(response):
         seen = (seen + data).removeprefix(BOM).lstrip()
         if len(seen) >= len(b"retry:"):
             break

@@ -108,17 +108,24 @@ class ChunkReader:
         usage: Usage | None = None
         failure: UpstreamFailure | None = None
         chunks = _together(events)
+        decoded = len(chunks)
         for place, event in enumerate(events):
-            if event.data.startswith(b"[DONE]"):
+            if place < decoded:
+                chunk = chunks[place]
+            elif event.data.startswith(b"[DONE]"):
                 self.done = True
                 self.finish = self.finish or self._early
                 break
-            try:
-                chunk = chunks[place] if chunks else _decoder.decode(event.data)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                failure = self._malformed(event)
-                if failure:
-                    break
+            else:
+                try:
+                    chunk = _decoder.decode(event.data)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    failure = self._malformed(event)
+                    if failure:
+                        break
+                    continue
+            if self.finish is None and not event.event and (said := _plain(chunk)) is not None:
+                text.append(said)
                 continue
             if chunk.error or event.event == "error" or chunk.object == "error":
                 error = chunk.error or {"message": chunk.message}
@@ -128,9 +135,6 @@ class ChunkReader:
                 usage = _usage(chunk.usage)
             for choice in chunk.choices or ():
                 if choice.index:  # we ask for one answer; others are not ours
-                    continue
-                if self.finish is None and choice.finish_reason is None and (said := _plain(choice.delta)) is not None:
-                    text.append(said)
                     continue
                 failure = self._choice(choice, text, reasoning)
             if failure:
@@ -204,21 +208,27 @@ class ChunkReader:
         return None
 
 
-def _together(events: Sequence[SseEvent]) -> list[Chunk] | None:
-    """All chunks of one read, decoded in one go, which is much cheaper; None where one of them has to be looked at."""
+def _together(events: Sequence[SseEvent]) -> list[Chunk]:
+    """All chunks of one read, decoded in one go, which is much cheaper; none where one of them has to be looked at."""
     body = events[:-1] if events and events[-1].data == b"[DONE]" else events
     if len(body) < FEW:
-        return None
+        return []
     try:
         chunks = _all.decode(b"[" + b",".join([event.data for event in body]) + b"]")
     except (msgspec.DecodeError, UnicodeDecodeError):
+        return []
+    return chunks if len(chunks) == len(body) else []
+
+
+def _plain(chunk: Chunk) -> str | None:
+    """The words of a chunk that holds nothing else, as nearly every one does."""
+    if chunk.usage is not None or chunk.error is not None or not chunk.choices or len(chunk.choices) > 1:
         return None
-    return chunks if len(chunks) == len(body) else None
-
-
-def _plain(delta: ChunkDelta | None) -> str | None:
-    """The words of a chunk that holds nothing else."""
-    if delta is None or delta.reasoning_content or delta.reasoning or delta.refusal:
+    (choice,) = chunk.choices
+    delta = choice.delta
+    if choice.index or choice.finish_reason is not None or delta is None:
+        return None
+    if delta.reasoning_content or delta.reasoning or delta.refusal:
         return None
     return delta.content if isinstance(delta.content, str) else None
 

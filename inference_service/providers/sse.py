@@ -41,24 +41,21 @@ class SseParser:
                 return []
             self._start = None
             data = data.removeprefix(BOM)
-        if self._after_cr or b"\r" in data:
+        if self._after_cr or data.find(b"\r") >= 0:  # "in" would first try it as a number, and raise an error inside
             data = self._normalise(data)
         if not data:
             return []
         ends_before = self._pieces and self._pieces[-1].endswith(b"\n") and data.startswith(b"\n")
-        if not ends_before and b"\n\n" not in data:
+        if not ends_before and data.find(b"\n\n") < 0:
             self._keep(data)
             return []
-        blocks = b"".join((*self._pieces, data)).split(b"\n\n")
+        whole = b"".join((*self._pieces, data))
         self._pieces, self._size = [], 0
+        if (plain := _plain(whole)) is not None:
+            return plain
+        blocks = whole.split(b"\n\n")
         self._keep(blocks.pop())
-        events = []
-        for block in blocks:
-            if block[:6] == b"data: " and b"\n" not in block:  # the shape of nearly every event
-                events.append(SseEvent(block[6:]))
-            elif (event := _parse(block)) is not None:
-                events.append(event)
-        return events
+        return [event for block in blocks if (event := _parse(block)) is not None]
 
     def flush(self) -> list[SseEvent]:
         """The body has ended: an event that lacks its blank line counts."""
@@ -81,6 +78,14 @@ class SseParser:
             self._size += len(rest)
             if self._size > self._largest:
                 raise EventTooLargeError(f"an event is larger than {self._largest} bytes")
+
+
+def _plain(whole: bytes) -> list[SseEvent] | None:
+    """Events of one `data: ` line each and nothing else, the shape of nearly every read; None where it is another."""
+    if whole[:6] != b"data: " or whole[-2:] != b"\n\n":
+        return None
+    lines = whole[6:-2].split(b"\n\ndata: ")
+    return [SseEvent(line) for line in lines] if whole.count(b"\n") == 2 * len(lines) else None
 
 
 def _parse(block: bytes) -> SseEvent | None:

@@ -125,7 +125,9 @@ class Attempt:
         self._waiting_since = self._loop.time()
         self._waiting = asyncio.current_task()
         try:
-            event = await anext(self._events, None)
+            event = await self._events.__anext__()
+        except StopAsyncIteration:
+            event = None
         except asyncio.CancelledError:
             if self._expired is None or self._waiting is None or self._waiting.uncancel() > 0:
                 raise

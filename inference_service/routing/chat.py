@@ -35,12 +35,14 @@ from inference_service.routing.plan import Deployment, Route, without_unsupporte
 from inference_service.routing.search import Found, Pause, Search
 from inference_service.routing.splice import SHORTEST_PREFIX, Splicer
 from inference_service.routing.tokens import estimate, estimate_prompt
+from inference_service.routing.written import Written
 
 CONTINUE_WORDS = (
     "Your answer was cut off. Continue it exactly where it stopped, in the same language and form. "
     "Do not repeat anything and do not comment on this."
 )
 MOST_FAILED = 16
+SAMPLE = 400  # characters that tell in which script an answer is written
 
 
 class Part(Struct):
@@ -67,8 +69,7 @@ class ChatRun:
         self._mode = request.on_interruption or route.on_interruption
         self._loop = asyncio.get_running_loop()
         self._arrived = self._loop.time()
-        self._pieces: list[str] = []
-        self._length = 0
+        self._written = Written()
         self._first_token: float | None = None
         self._parts: list[Part] = []
         self._current: str | None = None  # the deployment that the caller knows as answering
@@ -123,7 +124,7 @@ class ChatRun:
         if self._current is None:
             first.append(Started(name, number))
         elif self._why or name != self._current:
-            keep = self._length if found.prefix else 0
+            keep = self._written.length if found.prefix else 0
             if not keep:
                 self._restart(found.attempt)
             reason = self._why or FailureKind.RATE_LIMITED.value
@@ -133,8 +134,7 @@ class ChatRun:
         return [*first, *without_unsupported(self._request, found.deployment.capabilities)[1]]
 
     def _restart(self, winner: Attempt) -> None:
-        self._pieces.clear()
-        self._length = 0
+        self._written.clear()
         for part in self._parts:
             part.discarded = part.attempt is not winner
 
@@ -151,15 +151,14 @@ class ChatRun:
     def _deliver(self, text: str) -> Delta:
         if self._first_token is None:
             self._first_token = self._loop.time() - self._arrived
-        self._pieces.append(text)
-        self._length += len(text)
+        self._written.add(text)
         return Delta(text)
 
     async def _interrupted(self, found: Found, failure: UpstreamFailure) -> None:
         """The answer fell silent after it began. Returns when it may go on. Raises RequestFailure."""
-        await self._search.note(found.attempt, found.deployment, failure, began=self._length > 0)
+        await self._search.note(found.attempt, found.deployment, failure, began=self._written.length > 0)
         self._why = failure.kind.value
-        if self._mode is OnInterruption.FAIL and self._length:
+        if self._mode is OnInterruption.FAIL and self._written.length:
             raise RequestFailure(
                 Outcome.UNAVAILABLE,
                 f"the answer was interrupted: {failure.message}",
@@ -189,12 +188,12 @@ class ChatRun:
 
         Never inside reasoning: then no text was delivered yet, and nothing is lost by starting again.
         """
-        if self._mode is not OnInterruption.CONTINUE or self._length < SHORTEST_PREFIX:
+        if self._mode is not OnInterruption.CONTINUE or self._written.length < SHORTEST_PREFIX:
             return ""
         if deployment.name in self._search.no_prefill:
             return ""
         willing = deployment.capabilities.prefill or deployment.name in self._route.continue_by_instruction
-        return "".join(self._pieces) if willing else ""
+        return self._written.text() if willing else ""
 
     @staticmethod
     def _cut(attempt: Attempt) -> UpstreamFailure:
@@ -225,7 +224,9 @@ class ChatRun:
                 continue
             estimated = usage is None
             if usage is None:
-                usage = Usage(estimate_prompt(self._request), estimate(attempt.characters, "".join(self._pieces[:20])))
+                usage = Usage(
+                    estimate_prompt(self._request), estimate(attempt.characters, self._written.text()[:SAMPLE])
+                )
             records.append(UsageRecord(attempt.deployment, usage, estimated, part.discarded))
         return records
 
@@ -236,7 +237,9 @@ class ChatRun:
     def _finished(self, finish: Finish, found: Found) -> Finished:
         reason = finish.reason if isinstance(finish.reason, FinishReason) else FinishReason.OTHER
         failed = tuple(self._search.failed[:MOST_FAILED])
-        return Finished(reason, found.deployment.name, self._length, self._first_token, self._search.made, failed)
+        return Finished(
+            reason, found.deployment.name, self._written.length, self._first_token, self._search.made, failed
+        )
 
 
 class Secrets:

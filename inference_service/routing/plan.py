@@ -169,13 +169,14 @@ def strictly(able: list[Deployment], wanted: frozenset[str]) -> list[Deployment]
 
 def without_unsupported(request: R, can: Capabilities) -> tuple[R, list[Notice]]:
     """The request without what this deployment does not honour, and a notice for each."""
-    dropped = sorted(wanted_settings(request) - can.settings)
+    wanted = wanted_settings(request)
+    if wanted <= can.settings:
+        return request, []
+    dropped = sorted(wanted - can.settings)
     notices = [
         Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
         for field in dropped
     ]
-    if not dropped:
-        return request, notices
     empty: dict[str, Any] = {"negative_prompt": "", "stop": ()}
     if isinstance(request, ChatRequest):
         fields = {name: empty.get(name) for field in dropped for name in (field.partition(".")[2],)}

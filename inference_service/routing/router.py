@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Self
 
 import msgspec
@@ -83,8 +83,9 @@ class Router:
 
     # --- requests ----------------------------------------------------------------------------
 
-    async def chat(self, request: ChatRequest, deadline: float) -> AsyncGenerator[RoutedChatEvent, None]:
-        """Answers. `deadline` in loop time. Raises RequestFailure."""
+    @asynccontextmanager
+    async def chat(self, request: ChatRequest, deadline: float) -> AsyncIterator[AsyncIterator[RoutedChatEvent]]:
+        """The events of an answer, while the block runs. `deadline` in loop time. Raises RequestFailure."""
         with self._now as generation:
             route, able = generation.parts.plan.chat(request)
             search = self._search(
@@ -95,14 +96,14 @@ class Router:
             )
             try:
                 async with aclosing(run.events()) as events:
-                    async for event in events:
-                        yield event
+                    yield events
             except RequestFailure as failure:
                 failure.usage = tuple(run.usage_so_far())
                 raise
 
-    async def image(self, request: ImageRequest, deadline: float) -> AsyncGenerator[RoutedImageEvent, None]:
-        """Draws. `deadline` in loop time; pictures are checked already. Raises RequestFailure."""
+    @asynccontextmanager
+    async def image(self, request: ImageRequest, deadline: float) -> AsyncIterator[AsyncIterator[RoutedImageEvent]]:
+        """As `chat`; pictures are checked already."""
         with self._now as generation:
             route, able = generation.parts.plan.image(request)
             bounds, wait = image_bounds(route.image_timeouts), route.image_timeouts.short_wait
@@ -110,8 +111,7 @@ class Router:
             run = ImageRun(request, search, generation.secrets, self._recorder, generation.config.images)
             try:
                 async with aclosing(run.events()) as events:
-                    async for event in events:
-                        yield event
+                    yield events
             except RequestFailure as failure:
                 failure.usage = tuple(run.usage_so_far())
                 raise

@@ -29,6 +29,7 @@ LEAST_TIME = 0.02  # seconds before the deadline from which a new call is pointl
 AGAIN = frozenset(
     {FailureKind.STREAM_CUT, FailureKind.STREAM_ERROR, FailureKind.SERVER_ERROR, FailureKind.CONNECTION_RESET}
 )
+CONTENT = (Delta, Reasoning, Picture, Preview, Finish)
 CREDENTIALS_FAULT = frozenset(
     {FailureKind.RATE_LIMITED, FailureKind.QUOTA_EXHAUSTED, FailureKind.UNAUTHENTICATED, FailureKind.FORBIDDEN}
 )
@@ -155,9 +156,7 @@ class Search:
                     )
                 raise attempt.failure
             seen.append(event)
-            if isinstance(event, Delta | Reasoning | Picture | Preview | Finish) or (
-                eager and isinstance(event, Progress)
-            ):
+            if isinstance(event, CONTENT) or (eager and isinstance(event, Progress)):
                 attempt.push_back(seen)
                 return
 
