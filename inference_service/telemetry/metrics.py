@@ -8,11 +8,12 @@ from collections import deque
 
 import structlog
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from inference_service.domain import UsageRecord
 from inference_service.routing.observer import AttemptEnd
 from inference_service.routing.snapshot import Snapshot
+from inference_service.telemetry.distribution import Distribution
 
 log = structlog.get_logger(__name__)
 # The buckets that the GenAI conventions advise.
@@ -53,39 +54,30 @@ class Metrics:
     def __init__(self, *, debug: bool = False) -> None:
         """`debug`: log the begin of each attempt, too."""
         self._debug = debug
-        self._children: dict[tuple[object, ...], Histogram] = {}
         registry = self.registry = CollectorRegistry()
         self._requests: deque[RequestEnd] = deque(maxlen=KEPT)
         self._attempts: deque[AttemptSeen] = deque(maxlen=KEPT)
         self._first: dict[str, deque[float]] = {}
         base = ("gen_ai_operation_name", "gen_ai_request_model")
-        self.operation = Histogram(
-            "gen_ai_server_request_duration_seconds",
-            "Whole requests",
-            (*base, "error_type"),
-            buckets=DURATIONS,
-            registry=registry,
+        self.operation = Distribution(
+            "gen_ai_server_request_duration_seconds", "Whole requests", (*base, "error_type"), DURATIONS, registry
         )
-        self.first_token = Histogram(
-            "gen_ai_server_time_to_first_token_seconds",
-            "Arrival to first delta",
-            base,
-            buckets=DURATIONS,
-            registry=registry,
+        self.first_token = Distribution(
+            "gen_ai_server_time_to_first_token_seconds", "Arrival to first delta", base, DURATIONS, registry
         )
-        self.client_operation = Histogram(
+        self.client_operation = Distribution(
             "gen_ai_client_operation_duration_seconds",
             "Upstream calls",
             ("deployment", "error_type"),
-            buckets=DURATIONS,
-            registry=registry,
+            DURATIONS,
+            registry,
         )
-        self.tokens = Histogram(
+        self.tokens = Distribution(
             "gen_ai_client_token_usage",
             "Tokens of a request by deployment",
             ("deployment", "gen_ai_token_type"),
-            buckets=TOKENS,
-            registry=registry,
+            TOKENS,
+            registry,
         )
         self.discarded = Counter(
             "antiphon_discarded_tokens", "Tokens whose text reached nobody", ("deployment",), registry=registry
@@ -118,7 +110,7 @@ class Metrics:
             log.debug("attempt", request_id=request_id, deployment=deployment, credential=credential, attempt=number)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
-        self._child(self.client_operation, end.deployment, end.failure or "").observe(end.duration)
+        self.client_operation.observe(end.duration, end.deployment, end.failure or "")
         lost = end.failure in ("lost", "cancelled")
         if not lost:
             self._attempts.append(
@@ -158,14 +150,6 @@ class Metrics:
         self.degraded.set(backend == "redis_lost")
         log.warning("state backend changed", backend=backend)
 
-    def _child(self, histogram: Histogram, *labels: str) -> Histogram:
-        """What `labels` gives, which takes a lock and checks its arguments each time."""
-        key = (histogram, *labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = histogram.labels(*labels)
-        return child
-
     # --- requests ------------------------------------------------------------------------------
 
     def request_ended(
@@ -178,14 +162,14 @@ class Metrics:
         records: list[UsageRecord],
     ) -> None:
         """`failure`: a canonical code in lower case, empty for success. `model` is a known name, never free text."""
-        self._child(self.operation, operation, model, failure).observe(duration)
+        self.operation.observe(duration, operation, model, failure)
         if first_token is not None:
-            self._child(self.first_token, operation, model).observe(first_token)
+            self.first_token.observe(first_token, operation, model)
         tokens = 0
         for record in records:
             tokens += record.usage.completion_tokens
-            self._child(self.tokens, record.deployment, "input").observe(record.usage.prompt_tokens)
-            self._child(self.tokens, record.deployment, "output").observe(record.usage.completion_tokens)
+            self.tokens.observe(record.usage.prompt_tokens, record.deployment, "input")
+            self.tokens.observe(record.usage.completion_tokens, record.deployment, "output")
             if record.discarded:
                 self.discarded.labels(record.deployment).inc(
                     record.usage.prompt_tokens + record.usage.completion_tokens
