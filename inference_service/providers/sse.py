@@ -85,7 +85,7 @@ def _plain(whole: bytes) -> list[SseEvent] | None:
     if whole[:6] != b"data: " or whole[-2:] != b"\n\n":
         return None
     lines = whole[6:-2].split(b"\n\ndata: ")
-    return [SseEvent(line) for line in lines] if whole.count(b"\n") == 2 * len(lines) else None
+    return None if b"".join(lines).find(b"\n") >= 0 else [SseEvent(line) for line in lines]
 
 
 def _parse(block: bytes) -> SseEvent | None:
