@@ -7,7 +7,7 @@ SDKs and the servers of vLLM, Ollama, llama.cpp, Mistral and DeepInfra.
 import base64
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +31,8 @@ from inference_service.providers.sse import SseEvent
 MOST_BROKEN_CHUNKS = 10
 HELD_TEXT = re.compile(rb'"(?:content|text)"\s*:\s*"[^"]')
 FEW = 3  # chunks that are not worth decoding together
+DONE = SseEvent(b"[DONE]")
+ENDING = 3  # the events that end an answer: why, usage, the mark
 MOST_BLANK = 16_384  # characters of nothing but white space in a row
 
 
@@ -52,6 +54,27 @@ class Choice(Struct, gc=False):
     delta: ChunkDelta | None = None
     message: ChunkDelta | None = None  # servers that ignore "stream": true
     finish_reason: str | None = None
+
+
+class PlainDelta(Struct, gc=False):
+    """Words and nothing else, as nearly every chunk has them: whatever else is there must be null."""
+
+    content: str
+    reasoning_content: None = None
+    reasoning: None = None
+    refusal: None = None
+
+
+class PlainChoice(Struct, gc=False):
+    delta: PlainDelta
+    index: Literal[0] = 0
+    finish_reason: None = None
+
+
+class PlainChunk(Struct, gc=False):
+    choices: tuple[PlainChoice]
+    usage: None = None
+    error: None = None
 
 
 class CompletionDetails(Struct):
@@ -81,7 +104,7 @@ FINISH = {
 # These "reasons" say that the upstream gave up: the answer is not whole.
 BROKEN_FINISH = frozenset({"error", "abort", "cancelled"})
 _decoder = msgspec.json.Decoder(Chunk)
-_all = msgspec.json.Decoder(list[Chunk])
+_plain = msgspec.json.Decoder(list[PlainChunk])
 
 
 class ChunkReader:
@@ -107,25 +130,19 @@ class ChunkReader:
         reasoning: list[str] = []
         usage: Usage | None = None
         failure: UpstreamFailure | None = None
-        chunks = _together(events)
-        decoded = len(chunks)
-        for place, event in enumerate(events):
-            if place < decoded:
-                chunk = chunks[place]
-            elif event.data.startswith(b"[DONE]"):
+        if self.finish is None:
+            text += _words(events)
+        for event in events[len(text) :]:
+            if event.data.startswith(b"[DONE]"):
                 self.done = True
                 self.finish = self.finish or self._early
                 break
-            else:
-                try:
-                    chunk = _decoder.decode(event.data)
-                except (msgspec.DecodeError, UnicodeDecodeError):
-                    failure = self._malformed(event)
-                    if failure:
-                        break
-                    continue
-            if self.finish is None and not event.event and (said := _plain(chunk)) is not None:
-                text.append(said)
+            try:
+                chunk = _decoder.decode(event.data)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                failure = self._malformed(event)
+                if failure:
+                    break
                 continue
             if chunk.error or event.event == "error" or chunk.object == "error":
                 error = chunk.error or {"message": chunk.message}
@@ -139,7 +156,6 @@ class ChunkReader:
                 failure = self._choice(choice, text, reasoning)
             if failure:
                 break
-        del chunks  # nothing of them is needed while somebody waits
         yield from self._events("".join(text), "".join(reasoning))
         if usage is not None:
             yield usage
@@ -208,29 +224,19 @@ class ChunkReader:
         return None
 
 
-def _together(events: Sequence[SseEvent]) -> list[Chunk]:
-    """All chunks of one read, decoded in one go, which is much cheaper; none where one of them has to be looked at."""
-    body = events[:-1] if events and events[-1].data == b"[DONE]" else events
-    if len(body) < FEW:
+def _words(events: Sequence[SseEvent]) -> list[str]:
+    """The words of the events with which a read begins, decoded in one go, which is much cheaper; none where one of
+    them holds anything else and has to be looked at."""
+    plain = events[:-ENDING] if events[-1:] == [DONE] else events
+    if len(plain) < FEW:
         return []
     try:
-        chunks = _all.decode(b"[" + b",".join([event.data for event in body]) + b"]")
+        chunks = _plain.decode(b"[" + b",".join([event.data for event in plain]) + b"]")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return []
-    return chunks if len(chunks) == len(body) else []
-
-
-def _plain(chunk: Chunk) -> str | None:
-    """The words of a chunk that holds nothing else, as nearly every one does."""
-    if chunk.usage is not None or chunk.error is not None or not chunk.choices or len(chunk.choices) > 1:
-        return None
-    (choice,) = chunk.choices
-    delta = choice.delta
-    if choice.index or choice.finish_reason is not None or delta is None:
-        return None
-    if delta.reasoning_content or delta.reasoning or delta.refusal:
-        return None
-    return delta.content if isinstance(delta.content, str) else None
+    if len(chunks) != len(plain):
+        return []
+    return [chunk.choices[0].delta.content for chunk in chunks]
 
 
 class ThinkSplitter:
