@@ -89,7 +89,8 @@ class Pool:
 
     def pick(self, model: str, lease: str, exclude: frozenset[str], now: float) -> str | Denied:
         """The credential for the next call, now on `lease`; or why there is none and for how long."""
-        usable: list[Credential] = []
+        best: Credential | None = None
+        least: tuple[bool, int, int, float] | None = None
         waits: list[float] = []
         busy = False
         reason = ""
@@ -108,13 +109,11 @@ class Pool:
             elif self.spec.max_concurrent and len(one.leases) >= self.spec.max_concurrent:
                 busy = True
             else:
-                usable.append(one)
-        if usable:
-            # A probe that is due goes first: it costs one refusal at worst, and else nobody would ever find out.
-            best = min(
-                usable,
-                key=lambda one: (not one.quarantined, len(one.leases), -one.quota_left(model, now), one.last_used),
-            )
+                # A probe that is due goes first: it costs one refusal at worst, and else nobody would ever find out.
+                rank = (not one.quarantined, len(one.leases), -one.quota_left(model, now), one.last_used)
+                if least is None or rank < least:
+                    best, least = one, rank
+        if best is not None:
             self._take(best, model, lease, now)
             return best.id
         if busy:

@@ -122,7 +122,7 @@ class Attempt:
         self._pushed.extend(events)
 
     async def _await_next(self) -> Any:
-        self._waiting_since = self._loop.time()
+        since = self._waiting_since = self._loop.time()
         self._waiting = asyncio.current_task()
         try:
             event = await self._events.__anext__()
@@ -140,12 +140,10 @@ class Attempt:
             raise self._fail(UpstreamFailure(FailureKind.BAD_RESPONSE, words)) from error
         finally:
             self._waiting = None
-        now = self._loop.time()
-        self._spent_waiting += now - self._waiting_since
-        self._last = now
+        self._last = now = self._loop.time()
+        self._spent_waiting += now - since
         self._answered = True
-        if self._expired is not None:  # the watch fired as the event arrived: the event wins
-            self._expired = None
+        self._expired = None  # where the watch fired as the event arrived, the event wins
         return event
 
     def _fail(self, failure: UpstreamFailure) -> UpstreamFailure:
