@@ -72,6 +72,7 @@ class ChatRun:
         self._written = Written()
         self._first_token: float | None = None
         self._parts: list[Part] = []
+        self._notices: dict[str, list[Notice]] = {}  # deployment → what it does not honour of the request
         self._current: str | None = None  # the deployment that the caller knows as answering
         self._why = ""  # the failure that makes the next one a handover
 
@@ -131,7 +132,7 @@ class ChatRun:
             first.append(Handover(self._current, name, reason, keep, number))
             self._observer.handed_over(self._request.request_id, self._current, name, reason, keep)
         self._current, self._why = name, ""
-        return [*first, *without_unsupported(self._request, found.deployment.capabilities)[1]]
+        return [*first, *self._notices[name]]
 
     def _restart(self, winner: Attempt) -> None:
         self._written.clear()
@@ -176,8 +177,9 @@ class ChatRun:
     # --- the upstream call --------------------------------------------------------------------
 
     def _open(self, deployment: Deployment, lease: Lease, prefix: str) -> AsyncIterator[Any]:
-        request, _ = without_unsupported(self._request, deployment.capabilities)
-        if prefix and not deployment.capabilities.prefill:
+        can = deployment.capabilities
+        request, self._notices[deployment.name] = without_unsupported(self._request, can)
+        if prefix and not can.prefill:
             turns = (Message(Role.ASSISTANT, (TextPart(prefix),)), Message(Role.USER, (TextPart(CONTINUE_WORDS),)))
             request = msgspec.structs.replace(request, messages=(*request.messages, *turns))
             prefix = ""

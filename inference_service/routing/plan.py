@@ -66,13 +66,24 @@ class Plan:
         self.routes = list(routes)
         self._timeouts, self._image_timeouts = timeouts, image_timeouts
         self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
+        self._singles: dict[str, Route] = {}  # of models that no route names, as long as the deployments are these
+        self._singles_of = 0
         self._on_the_fly = 0
 
     def route(self, model: str) -> Route:
         """The route that a request's `model` names. Raises RequestFailure(UNKNOWN_MODEL) with the nearest names."""
-        found = self._by_name.get(model)
-        if found is not None:
-            return found
+        if self._singles_of != len(self.deployments):  # a list has taught new ones
+            self._singles, self._singles_of = {}, len(self.deployments)
+        found = self._by_name.get(model) or self._singles.get(model)
+        if found is None:
+            found = self._singles[model] = self._find(model)
+        return found
+
+    def knows(self, model: str) -> bool:
+        """Whether a configuration or a list has named this model."""
+        return model in self._by_name or model in self.deployments
+
+    def _find(self, model: str) -> Route:
         same = tuple(
             name for name, one in self.deployments.items() if model in (one.model, one.model.rpartition("/")[2])
         )

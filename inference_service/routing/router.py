@@ -139,8 +139,7 @@ class Router:
 
     def knows(self, model: str) -> bool:
         """Whether a configuration or a list has named this model."""
-        plan = self._now.parts.plan
-        return model in plan.deployments or any(model == route.model or model in route.aliases for route in plan.routes)
+        return self._now.parts.plan.knows(model)
 
     # --- configuration -------------------------------------------------------------------------
 
