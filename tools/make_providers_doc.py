@@ -29,12 +29,16 @@ def row(kind: str, declaration: Declaration) -> str:
     settings = sorted(set().union(*(one.settings for one in able)))
     for long, short in SHORT.items():
         settings = [name.replace(long, short) for name in settings]
+    settings = sorted(set(settings))
     credentials = ", ".join(f"`{name}`" for name in declaration.credentials) or "none"
     models = ", ".join(f"`{name}`" for name in declaration.default_models) or "those you name"
     cells = [
         f"`{kind}`",
         declaration.title,
-        *(yes(any(getattr(one, what) for one in able)) for what in ("chat", "vision", "image", "prefill")),
+        *(
+            yes(any(getattr(one, what) for one in able))
+            for what in ("chat", "vision", "image", "input_image", "prefill")
+        ),
         yes(declaration.discovers),
         ", ".join(settings) or "–",
         credentials,
@@ -84,8 +88,8 @@ def page() -> str:
         "Any number of credentials makes a pool: `NAME`, `NAME1`, `NAME2`, … or `NAME_FILE`. `[providers.<name>]` in `antiphon.toml`",
         "changes base URL, models, headers, proxy and options; `kind` lets one kind be configured several times.",
         "",
-        "| kind | provider | chat | vision | pictures | continues (prefill) | lists its models | settings it honours | credentials | models by default |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| kind | provider | chat | vision | pictures | from a picture | continues (prefill) | lists its models | settings it honours | credentials | models by default |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         *(row(kind, provider.declaration) for kind, provider in KINDS.items()),
         "",
         "A setting that a deployment does not honour is dropped with a notice, or refused if the request says so.",

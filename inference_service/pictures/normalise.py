@@ -10,7 +10,7 @@ import warnings
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from antiphon.config.model import Images
-from inference_service.domain import CheckedPicture, ImageFormat, ImageRequest, Notice, NoticeKind, Picture
+from inference_service.domain import CheckedPicture, ImageFormat, ImagePart, ImageRequest, Notice, NoticeKind, Picture
 from inference_service.failures import FailureKind, UpstreamFailure
 
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -49,6 +49,20 @@ async def dimensions(data: bytes) -> tuple[int, int] | None:
             return None
 
     return await asyncio.to_thread(look)
+
+
+async def without_gif(picture: ImagePart) -> ImagePart:
+    """A GIF's first frame as PNG, for models that take no GIF; others as they are. Of checked pictures only."""
+    if picture.mime != "image/gif":
+        return picture
+    return ImagePart("image/png", await asyncio.to_thread(_as_png, picture.data))
+
+
+def _as_png(data: bytes) -> bytes:
+    made = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as image:
+        image.convert("RGBA").save(made, "PNG")
+    return made.getvalue()
 
 
 def _bad(reason: str) -> UpstreamFailure:

@@ -21,10 +21,12 @@ from inference_service.providers.http import HttpClient, read, read_error
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
 PICTURES = Capabilities(
     image=True,
+    input_image=True,
     settings=frozenset({"size", "aspect_ratio"}),
     sizes=((1024, 1024), (1536, 1024), (1024, 1536)),
     max_count=4,
 )
+WITHOUT_INPUT = msgspec.structs.replace(PICTURES, input_image=False)
 NAMES = {
     "sampling.temperature": "temperature", "sampling.top_p": "top_p", "sampling.max_tokens": "max_tokens",
     "sampling.stop": "stop", "sampling.seed": "seed",
@@ -95,9 +97,9 @@ class OpenAI:
             "gpt-image-1": PICTURES,
             "gpt-image-1-mini": PICTURES,
             "dall-e-3": msgspec.structs.replace(
-                PICTURES, sizes=((1024, 1024), (1792, 1024), (1024, 1792)), max_count=1
+                WITHOUT_INPUT, sizes=((1024, 1024), (1792, 1024), (1024, 1792)), max_count=1
             ),
-            "dall-e-2": msgspec.structs.replace(PICTURES, sizes=((256, 256), (512, 512), (1024, 1024))),
+            "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
             "*": CHAT,
         },
         sources=("OpenAI API reference", "OpenRouter, Groq, Ollama, vLLM and llama.cpp documents"),
@@ -175,7 +177,8 @@ class OpenAI:
 
     async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
         body = openai_images.body(call, getattr(self.options, "partial_images", 0))
-        url = f"{self.settings.base_url}/images/generations"
+        what = "generations" if call.request.input_image is None else "edits"
+        url = f"{self.settings.base_url}/images/{what}"
         async for event in openai_images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
             yield event
 

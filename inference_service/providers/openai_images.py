@@ -1,4 +1,4 @@
-"""Pictures over the OpenAI images API, and one reader for every documented shape of a picture result.
+"""Pictures over the OpenAI images API, from words or from another picture, and one reader for every documented shape of a picture result.
 
 Sources: OpenAI API reference (images, streaming); DeepInfra, Hugging Face, Together, nscale, fal and
 Replicate documents for the shapes. A picture may be base64, a data URI or a URL; it is checked later.
@@ -10,11 +10,13 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
+import aiohttp
 import msgspec
 from msgspec import Struct
 
 from inference_service.domain import Finish, FinishReason, ImageEvent, Picture, Preview, Progress, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.pictures.normalise import without_gif
 from inference_service.providers import errors
 from inference_service.providers.base import ImageCall, LimitReport
 from inference_service.providers.http import HttpClient, chunks, read, read_error
@@ -43,12 +45,25 @@ def body(call: ImageCall, partial_images: int) -> dict[str, Any]:
     return chosen
 
 
+async def _sent(wanted: dict[str, Any], call: ImageCall) -> dict[str, Any]:
+    """JSON, or a form where a picture goes along."""
+    if call.request.input_image is None:
+        return {"json": msgspec.json.encode(wanted)}
+    given = await without_gif(call.request.input_image)
+    form = aiohttp.FormData()
+    for name, value in wanted.items():
+        form.add_field(name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
+    name = f"input.{given.mime.partition('/')[2]}"  # the server tells the format by the name's end
+    form.add_field("image", given.data, filename=name, content_type=given.mime)
+    return {"form": form}
+
+
 async def draw(
     http: HttpClient, url: str, headers: Mapping[str, str], wanted: dict[str, Any], call: ImageCall, refusal: Refusal
 ) -> AsyncIterator[ImageEvent | LimitReport]:
     """One call that answers with pictures in any of the shapes. Raises UpstreamFailure."""
     yield Progress("generating")
-    async with http.request("POST", url, headers=headers, json=msgspec.json.encode(wanted)) as response:
+    async with http.request("POST", url, headers=headers, **await _sent(wanted, call)) as response:
         if response.status not in (200, 201):
             raise refusal(response.status, response.headers, await read_error(response))
         if response.content_type == "text/event-stream":

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from PIL import Image
 
 from antiphon import errors, events
 from tests.fakes.upstream.server import png
@@ -28,8 +30,15 @@ class Upstream:
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        text = await request.text()
-        body = json.loads(text) if text else None
+        if request.content_type == "multipart/form-data":
+            # A file is its name, its type and its bytes.
+            body: Any = {
+                name: value if isinstance(value, str) else (value.filename, value.content_type, value.file.read())
+                for name, value in (await request.post()).items()
+            }
+        else:
+            text = await request.text()
+            body = json.loads(text) if text else None
         self.seen.append((request.method, request.path, dict(request.headers), body))
         found = self.answers.get(request.path)
         if found is None:
@@ -321,6 +330,46 @@ async def test_openai_shows_partial_images_as_previews(upstream: Upstream) -> No
     stream = await drawing(config("openai", f"{upstream.url}/v1", "gpt-image-1"))
     assert len([one for one in stream.seen if isinstance(one, events.Preview)]) == 1
     assert (stream.pictures[0].width, stream.usage.completion_tokens) == (64, 9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"), ("GIF", "image/png")]
+)
+async def test_openai_starts_from_a_given_picture_and_streams_what_becomes_of_it(
+    upstream: Upstream, kind: str, sent: str
+) -> None:
+    given = io.BytesIO()
+    Image.new("RGB", (48, 32), "red").save(given, kind)
+    whole, part = (base64.b64encode(png(size)).decode() for size in ((64, 64), (32, 32)))
+    upstream.answers["/v1/images/edits"] = [
+        {"type": "image_edit.partial_image", "b64_json": part, "partial_image_index": 0},
+        {"type": "image_edit.completed", "b64_json": whole, "usage": {"input_tokens": 5, "output_tokens": 9}},
+    ]
+    picture = events.Image(f"image/{kind.lower()}", given.getvalue())
+    stream = await drawing(config("openai", f"{upstream.url}/v1", "gpt-image-1"), input_image=picture)
+    assert [type(one) for one in stream.seen if isinstance(one, events.Preview | events.Picture)] == [
+        events.Preview,
+        events.Picture,
+    ]
+    form = upstream.body("/v1/images/edits")
+    assert {name: form[name] for name in ("model", "prompt", "n", "stream", "partial_images")} == {
+        "model": "gpt-image-1",
+        "prompt": "a fox",
+        "n": "1",
+        "stream": "true",
+        "partial_images": "2",
+    }
+    name, mime, data = form["image"]
+    assert (name, mime) == (f"input.{sent.partition('/')[2]}", sent)
+    assert Image.open(io.BytesIO(data)).size == (48, 32)
+
+
+async def test_a_model_that_only_draws_from_words_is_not_asked_to_start_from_a_picture(upstream: Upstream) -> None:
+    with pytest.raises(errors.Unsupported, match="starts from a picture"):
+        await drawing(
+            config("openai", f"{upstream.url}/v1", "dall-e-3"), input_image=events.Image("image/png", png((32, 32)))
+        )
+    assert upstream.seen == []
 
 
 @pytest.mark.parametrize(
