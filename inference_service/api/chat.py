@@ -30,9 +30,9 @@ async def _answer(shared: Shared, request: chat_pb2.ChatRequest, context: Contex
     try:
         async with shared.router.chat(asked, admission.deadline) as events:
             async for event in events:
-                if isinstance(event, UsageRecord):
+                if type(event) is UsageRecord:
                     records.append(event)
-                elif isinstance(event, Finished):
+                elif type(event) is Finished:
                     first_token = event.first_token
                 await context.write(convert.chat_response(event, admission.request_id))
         failure = ""

@@ -1,5 +1,8 @@
 """Between protobuf and the values of the domain. Requests are checked before they come here."""
 
+from collections.abc import Callable
+from typing import Any
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -115,23 +118,9 @@ def image_request(given: image_pb2.ImageRequest, request_id: str, caller: str) -
 
 
 def chat_response(event: domain.RoutedChatEvent, request_id: str) -> chat_pb2.ChatResponse:
-    match event:
-        case Delta():  # the hot one first
-            return chat_pb2.ChatResponse(delta=event.text)
-        case Reasoning():
-            return chat_pb2.ChatResponse(reasoning=event.text)
-        case Started():
-            return chat_pb2.ChatResponse(started=started(event, request_id))
-        case Progress():
-            return chat_pb2.ChatResponse(progress=progress(event))
-        case Notice():
-            return chat_pb2.ChatResponse(notice=notice(event))
-        case Handover():
-            return chat_pb2.ChatResponse(handover=handover(event))
-        case UsageRecord():
-            return chat_pb2.ChatResponse(usage=usage(event))
-        case Finished():
-            return chat_pb2.ChatResponse(finished=chat_finished(event))
+    if type(event) is Started:
+        return chat_pb2.ChatResponse(started=started(event, request_id))
+    return CHAT_RESPONSES[type(event)](event)
 
 
 def started(event: Started, request_id: str) -> common_pb2.Started:
@@ -193,6 +182,18 @@ def chat_finished(event: Finished) -> chat_pb2.ChatFinished:
         deployment=event.deployment,
         time_to_first_token=None if event.first_token is None else duration(event.first_token),
     )
+
+
+# By type: for each class of ours that an event is not of, a pattern would call a method.
+CHAT_RESPONSES: dict[type[Any], Callable[[Any], chat_pb2.ChatResponse]] = {
+    Delta: lambda event: chat_pb2.ChatResponse(delta=event.text),
+    Reasoning: lambda event: chat_pb2.ChatResponse(reasoning=event.text),
+    Progress: lambda event: chat_pb2.ChatResponse(progress=progress(event)),
+    Notice: lambda event: chat_pb2.ChatResponse(notice=notice(event)),
+    Handover: lambda event: chat_pb2.ChatResponse(handover=handover(event)),
+    UsageRecord: lambda event: chat_pb2.ChatResponse(usage=usage(event)),
+    Finished: lambda event: chat_pb2.ChatResponse(finished=chat_finished(event)),
+}
 
 
 def image_finished(event: Finished, images: int) -> image_pb2.ImageFinished:

@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from inference_service.credentials.types import Ask, Grant, Remaining, StateStore, Verdict, Vote
-from inference_service.domain import Delta, Finish, Picture, Preview, Progress, Reasoning, Usage
+from inference_service.domain import Delta, Finish, Picture, Reasoning, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.base import LimitReport
 from inference_service.routing import classify
@@ -97,24 +97,21 @@ class Attempt:
             return self._pushed.popleft()
         while True:
             event = await self._await_next()
-            match event:
-                case Delta():
-                    self._progress(len(event.text))
-                case Reasoning():
-                    self._progress(len(event.text))
-                case Usage():
-                    self.usage = event
-                    continue
-                case LimitReport():
-                    await self._learn(event)
-                    continue
-                case Progress() | Preview() | Picture():
-                    if isinstance(event, Picture) and self.first_token is None:
-                        self.first_token = self.duration
-                case Finish() | None:
-                    self._finished = True
-                case _:
-                    pass
+            # By type, not by pattern: for each class of ours that an event is not of, Python would call a method.
+            kind = type(event)
+            if kind is Delta or kind is Reasoning:
+                self._progress(len(event.text))
+            elif kind is Usage:
+                self.usage = event
+                continue
+            elif kind is LimitReport:
+                await self._learn(event)
+                continue
+            elif kind is Picture:
+                if self.first_token is None:
+                    self.first_token = self.duration
+            elif kind is Finish or event is None:
+                self._finished = True
             return event
 
     def push_back(self, events: list[Any]) -> None:

@@ -42,6 +42,7 @@ CONTINUE_WORDS = (
     "Do not repeat anything and do not comment on this."
 )
 MOST_FAILED = 16
+PASSED_ON = frozenset({Reasoning, Progress, Notice})
 SAMPLE = 400  # characters that tell in which script an answer is written
 
 
@@ -89,7 +90,7 @@ class ChatRun:
             try:
                 for first in self._begin(found):
                     yield first
-                while not isinstance(event := await found.attempt.next(), Finish):
+                while type(event := await found.attempt.next()) is not Finish:
                     if event is None:
                         raise self._cut(found.attempt)
                     if (out := self._pass(event, splicer)) is not None:
@@ -140,14 +141,12 @@ class ChatRun:
             part.discarded = part.attempt is not winner
 
     def _pass(self, event: Any, splicer: Splicer) -> RoutedChatEvent | None:
-        match event:
-            case Delta():
-                text = splicer.feed(event.text)
-                return self._deliver(text) if text else None
-            case Reasoning() | Progress() | Notice():
-                return event
-            case _:
-                return None
+        kind = type(event)
+        if kind is Delta:
+            text = splicer.feed(event.text)
+            return self._deliver(text) if text else None
+        passed: RoutedChatEvent | None = event if kind in PASSED_ON else None
+        return passed
 
     def _deliver(self, text: str) -> Delta:
         if self._first_token is None:

@@ -29,7 +29,7 @@ LEAST_TIME = 0.02  # seconds before the deadline from which a new call is pointl
 AGAIN = frozenset(
     {FailureKind.STREAM_CUT, FailureKind.STREAM_ERROR, FailureKind.SERVER_ERROR, FailureKind.CONNECTION_RESET}
 )
-CONTENT = (Delta, Reasoning, Picture, Preview, Finish)
+CONTENT = frozenset({Delta, Reasoning, Picture, Preview, Finish})
 CREDENTIALS_FAULT = frozenset(
     {FailureKind.RATE_LIMITED, FailureKind.QUOTA_EXHAUSTED, FailureKind.UNAUTHENTICATED, FailureKind.FORBIDDEN}
 )
@@ -144,9 +144,10 @@ class Search:
         seen: list[Any] = []
         while True:
             event = await attempt.next()
-            empty = isinstance(event, Finish) and event.reason is not FinishReason.LENGTH and not continues
+            kind = type(event)
+            empty = kind is Finish and event.reason is not FinishReason.LENGTH and not continues
             if event is None or empty:
-                if isinstance(event, Finish) and event.reason is FinishReason.CONTENT_FILTER:
+                if kind is Finish and event.reason is FinishReason.CONTENT_FILTER:
                     attempt.failure = UpstreamFailure(
                         FailureKind.CONTENT_REFUSED, "the provider's filter kept the answer back"
                     )
@@ -156,7 +157,7 @@ class Search:
                     )
                 raise attempt.failure
             seen.append(event)
-            if isinstance(event, CONTENT) or (eager and isinstance(event, Progress)):
+            if kind in CONTENT or (eager and kind is Progress):
                 attempt.push_back(seen)
                 return
 
