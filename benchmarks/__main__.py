@@ -6,16 +6,17 @@ python -m benchmarks quick  three short rounds, prints only
 
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 import uvloop
 
-from benchmarks import report, systems
+from benchmarks import instructions, report, systems
 from benchmarks.systems import LOAD_CORE, Process, System
 
-ROUNDS, SECONDS = 5, 5.0
+ROUNDS, SECONDS = 9, 2.5
 
 
 async def load(system: System, model: str, concurrency: int, seconds: float) -> dict[str, object]:
@@ -72,27 +73,37 @@ async def slow_streams(system: System, count: int) -> dict[str, float]:
 
 async def main(quick: bool) -> None:
     rounds, seconds = (3, 2.0) if quick else (ROUNDS, SECONDS)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        upstream, port = await systems.start_upstream()
-        running = [systems.direct(port), await systems.relay(port), await systems.antiphon(port, folder)]
-        if proxy := await systems.litellm(port, folder):
-            running.append(proxy)
-        try:
-            process = running[2].process
-            assert process
-            idle = {"cold_start_s": process.ready_after, "idle_mib": process.memory() / 2**20}
-            series = await compare(running, rounds, seconds)
-            slow = {system.name: await slow_streams(system, 200 if quick else 1000) for system in running[1:3]}
-        finally:
-            for system in running:
-                if system.process:
-                    await system.process.stop()
-            await upstream.stop()
-    text = report.render(series, slow, idle)
+    upstream, port = await systems.start_upstream()
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            series, slow, idle = await measure(port, Path(name), rounds, seconds, 200 if quick else 1000)
+        counted = None if quick or shutil.which("valgrind") is None else await instructions.measure(port)
+    finally:
+        await upstream.stop()
+    text = report.render(series, slow, idle, counted)
     sys.stdout.write(text)
     if not quick:
         (Path(__file__).parent.parent / "docs" / "performance.md").write_text(text, encoding="utf-8")
+
+
+async def measure(
+    port: int, folder: Path, rounds: int, seconds: float, streams: int
+) -> tuple[report.Series, dict[str, dict[str, float]], dict[str, float]]:
+    """Streams in turn, slow streams, and what it costs to start and to do nothing."""
+    running = [systems.direct(port), await systems.relay(port), await systems.antiphon(port, folder)]
+    if proxy := await systems.litellm(port, folder):
+        running.append(proxy)
+    try:
+        process = running[2].process
+        assert process
+        idle = {"cold_start_s": process.ready_after, "idle_mib": process.memory() / 2**20}
+        series = await compare(running, rounds, seconds)
+        slow = {system.name: await slow_streams(system, streams) for system in running[1:3]}
+    finally:
+        for system in running:
+            if system.process:
+                await system.process.stop()
+    return series, slow, idle
 
 
 if __name__ == "__main__":

@@ -55,11 +55,11 @@ class Process:
         children = Path(f"/proc/{own}/task/{own}/children").read_text(encoding="ascii")
         return [own, *(int(one) for one in children.split())]
 
-    async def stop(self) -> None:
+    async def stop(self, patience: float = 10) -> None:
         if self.child.returncode is None:
             self.child.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(self.child.wait(), 10)
+                await asyncio.wait_for(self.child.wait(), patience)
             except TimeoutError:
                 self.child.kill()
                 await self.child.wait()
@@ -91,8 +91,10 @@ def direct(upstream: int) -> System:
     return System("upstream called directly", "http", f"http://127.0.0.1:{upstream}/v1/chat/completions")
 
 
-async def relay(upstream: int) -> System:
-    process = Process(TEST_CORE, sys.executable, "-m", "benchmarks.relay", str(upstream))
+async def relay(upstream: int, under: tuple[str, ...] = ()) -> System:
+    """`under`: a command that runs it, such as a profiler."""
+    core = "0-1" if under else TEST_CORE
+    process = Process(core, *under, sys.executable, "-m", "benchmarks.relay", str(upstream))
     port = await process.start()
     return System("bare grpc.aio relay", "grpc", f"127.0.0.1:{port}", process=process)
 
@@ -124,15 +126,17 @@ async def antiphon(
     extra: str = "",
     environment: dict[str, str] | None = None,
     core: int | str = TEST_CORE,
+    under: tuple[str, ...] = (),
 ) -> System:
     """The real service with everything on: caller token, budgets, a pool of six credentials, metrics."""
+    core = "0-1" if under else core
     handle, name = tempfile.mkstemp(suffix=".toml", dir=folder)
     os.close(handle)
     config = Path(name)
     config.write_text(CONFIG.format(upstream=upstream, extra=extra), encoding="utf-8")
     keys = {f"BENCH_KEY{number}": f"bench-key-{number}" for number in range(1, 7)}
     env = {"ANTIPHON_CONFIG": str(config), "BENCH_CALLER_TOKEN": TOKEN, **keys, **(environment or {})}
-    process = Process(core, sys.executable, "-m", "inference_service", env=env)
+    process = Process(core, *under, sys.executable, "-m", "inference_service", env=env)
     target = await process.start("ready: ")
     return System("Antiphon, everything on", "grpc", target, "bench/", TOKEN, process)
 
