@@ -24,8 +24,8 @@ CALM = 2.5  # for an answer that hardly grows
 FEW = 12  # characters
 LATE = 0.5  # seconds by which answers about one and the same window may differ
 TURN = 0.1  # seconds until a writer whose turn it is not yet asks again
-# Requests a second of the whole bot. Discord allows fifty; on the way a good part of a second may move into the next one.
-MOST, SECOND, CROWDED = 35, 1.0, 24
+# Requests a second of the whole bot. Discord allows fifty; most of a second may move into the next one on the way.
+MOST, SECOND, CROWDED = 28, 1.0, 20
 
 
 class Urgency(IntEnum):
