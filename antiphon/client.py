@@ -10,6 +10,7 @@ Errors are those of `antiphon.errors`. A client is bound to one event loop; it s
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -20,7 +21,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon import connection, events, wire
 from antiphon.config.model import Config
-from antiphon.streams import ChatStream, ImageStream
+from antiphon.streams import ChatStream, ImageStream, Question
 from antiphon.telemetry.traces import ClientTraces
 from antiphon.v1 import (
     common_pb2,
@@ -108,11 +109,13 @@ class InferenceClient:
         span = self.traces.start("chat", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ChatStream(
-            lambda left: self._connection.inference.Chat(request, timeout=left, metadata=metadata),
-            self._connection,
-            request.request_id,
-            timeout,
-            span,
+            Question(
+                lambda left: self._connection.inference.Chat(request, timeout=left, metadata=metadata),
+                self._connection,
+                request.request_id,
+                timeout,
+                span,
+            )
         )
 
     def image(
@@ -158,11 +161,13 @@ class InferenceClient:
         span = self.traces.start("image", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ImageStream(
-            lambda left: self._connection.inference.Image(request, timeout=left, metadata=metadata),
-            self._connection,
-            request.request_id,
-            timeout,
-            span,
+            Question(
+                lambda left: self._connection.inference.Image(request, timeout=left, metadata=metadata),
+                self._connection,
+                request.request_id,
+                timeout,
+                span,
+            )
         )
 
     # --- looking ---------------------------------------------------------------------------------
@@ -224,8 +229,11 @@ class InferenceClient:
         return await self._connection.healthy(service, timeout)
 
     async def _ask(self, method: Any, request: Any) -> Any:
-        try:
-            await self._connection.ready()
-            return await method(request, timeout=ASK_TIMEOUT, metadata=self._connection.metadata())
-        except grpc.aio.AioRpcError as failed:
-            raise wire.error_of(failed) from None
+        begun = time.monotonic()
+        while True:
+            try:
+                await self._connection.ready()
+                return await method(request, timeout=ASK_TIMEOUT, metadata=self._connection.metadata())
+            except grpc.aio.AioRpcError as failed:
+                if not await self._connection.again(failed, begun):
+                    raise wire.error_of(failed) from None

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from antiphon import errors
+from antiphon import errors, wire
 from antiphon.channel import client_options
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Client, Config
@@ -17,6 +17,8 @@ from antiphon.v1 import inference_service_pb2_grpc, operations_service_pb2_grpc
 
 CONNECT_TIMEOUT = 5.0
 """Seconds in which a service that is down or restarting may come back."""
+ASK_AGAIN = 0.25
+"""Seconds between two questions to a service that is being exchanged; gRPC's own retries lie between them."""
 RETRY_AFTER = 5.0
 HEALTH = "/grpc.health.v1.Health/Check"
 SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}, so that no health package is needed
@@ -51,7 +53,7 @@ class Connection:
     ) -> None:
         self.target = target
         self._token, self._tls, self._server_name = token, tls, server_name
-        self.connect_timeout = connect_timeout
+        self._connect_timeout = connect_timeout
         self._channel: grpc.aio.Channel | None = None
         self._inference: Any = None
         self._operations: Any = None
@@ -95,7 +97,7 @@ class Connection:
     async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - also of the call behind it
         """Waits a little for a service that is starting. Raises ConnectionLost when it does not come."""
         channel = self.channel()
-        longest = self.connect_timeout if timeout is None else min(timeout, self.connect_timeout)
+        longest = self._connect_timeout if timeout is None else min(timeout, self._connect_timeout)
         until = time.monotonic() + longest
         while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
             if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and _first(HOPELESS, said := await self._failure()):
@@ -105,6 +107,15 @@ class Connection:
                     await channel.wait_for_state_change(state)
             except TimeoutError:
                 raise self._lost(await self._failure()) from None
+
+    async def again(self, failed: grpc.aio.AioRpcError, begun: float) -> bool:
+        """Whether to ask again what nobody has answered: the service, or the one replica that was left of it, is being
+        exchanged for another. Waits a moment before it says yes. `begun`: when it was first asked, by time.monotonic()."""
+        late = time.monotonic() - begun + ASK_AGAIN > self._connect_timeout
+        if late or not wire.nobody_answered(failed):
+            return False
+        await asyncio.sleep(ASK_AGAIN)
+        return True
 
     async def healthy(self, service: str, timeout: float) -> bool:  # noqa: ASYNC109 - of the call
         try:

@@ -1,7 +1,9 @@
 """The two streams: protobuf in, plain events out, the answer kept whole by the one rule of the contract."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -11,27 +13,28 @@ from antiphon.connection import Connection
 from antiphon.telemetry.traces import CallSpan
 from antiphon.v1 import chat_pb2, image_pb2
 
-ASK_AGAIN = 0.25
-"""Seconds between two questions to a service that is being exchanged; gRPC's own retries lie between them."""
 UNTRACED = CallSpan(None, "")
 
 
-class _Stream:
-    """One call: `start` with the seconds that are left of `timeout`. Starts when it is iterated; `cancel` ends it at
-    once, also upstream."""
+@dataclass(frozen=True)
+class Question:
+    """What a stream asks: `start` makes the call, given the seconds that are left of `timeout` (None: no bound)."""
 
-    def __init__(
-        self,
-        start: Callable[[float | None], Any],
-        connection: Connection,
-        request_id: str,
-        timeout: float | None = None,
-        span: CallSpan = UNTRACED,
-    ) -> None:
-        self._start, self._connection, self._timeout, self._span = start, connection, timeout, span
-        self._call: Any = None
+    start: Callable[[float | None], Any]
+    connection: Connection
+    request_id: str
+    timeout: float | None = None
+    span: CallSpan = UNTRACED
+
+
+class _Stream:
+    """One question. Starts when it is iterated; `cancel` ends it at once, also upstream."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._doing: Any = None  # what is waited for: the connection, or the call
         self._cancelled = asyncio.Event()
-        self.request_id = request_id
+        self.request_id = question.request_id
         self.deployment = ""
         self.usages: list[events.Usage] = []
 
@@ -50,31 +53,34 @@ class _Stream:
     def cancel(self) -> None:
         """The iteration ends without an error; what arrived stays."""
         self._cancelled.set()
-        if self._call is not None:
-            self._call.cancel()
+        if self._doing is not None:
+            self._doing.cancel()
 
     def _so_far(self) -> str:
         return ""
 
     async def _asked(self) -> AsyncIterator[Any]:
-        """What the service says. While nobody has said a word nothing is lost by asking again: the service, or the one
-        replica that was left of it, is being exchanged for another."""
-        now = asyncio.get_running_loop().time
-        begun, said = now(), False
+        """What the service says. While nobody has said a word nothing is lost by asking again."""
+        question, connection = self._question, self._question.connection
+        begun, said = time.monotonic(), False
         while True:
-            left = None if self._timeout is None else self._timeout - (now() - begun)
-            await self._connection.ready(left)
-            self._call = self._start(left)
+            left = None if question.timeout is None else question.timeout - (time.monotonic() - begun)
+            self._doing = asyncio.ensure_future(connection.ready(left))
+            await self._doing
+            if self._cancelled.is_set():
+                return
+            self._doing = question.start(left)
             try:
-                async for response in self._call:
+                async for response in self._doing:
                     said = True
                     yield response
                 return
             except grpc.aio.AioRpcError as failed:
-                late = now() - begun + ASK_AGAIN > self._connection.connect_timeout
-                if said or late or self._cancelled.is_set() or not wire.unheard(failed):
+                if said or self._cancelled.is_set():
                     raise
-            await asyncio.sleep(ASK_AGAIN)
+                self._doing = asyncio.ensure_future(connection.again(failed, begun))
+                if not await self._doing:
+                    raise
 
     async def _responses(self) -> AsyncIterator[Any]:
         """Raises AntiphonError."""
@@ -100,23 +106,16 @@ class _Stream:
                 return
             raise
         finally:
-            if self._call is not None and not self._call.done():
-                self._call.cancel()
-            self._span.end(failure, self.usage.prompt_tokens, self.usage.completion_tokens)
+            if self._doing is not None and not self._doing.done():
+                self._doing.cancel()
+            self._question.span.end(failure, self.usage.prompt_tokens, self.usage.completion_tokens)
 
 
 class ChatStream(_Stream):
     """Iterate once. `text` is the answer so far, `reasoning` apart from it; `finished` is set at the end."""
 
-    def __init__(
-        self,
-        start: Callable[[float | None], Any],
-        connection: Connection,
-        request_id: str,
-        timeout: float | None = None,
-        span: CallSpan = UNTRACED,
-    ) -> None:
-        super().__init__(start, connection, request_id, timeout, span)
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
         self.finished: events.Finished | None = None
@@ -182,15 +181,8 @@ class ChatStream(_Stream):
 class ImageStream(_Stream):
     """Iterate once. `pictures` holds those that have arrived whole."""
 
-    def __init__(
-        self,
-        start: Callable[[float | None], Any],
-        connection: Connection,
-        request_id: str,
-        timeout: float | None = None,
-        span: CallSpan = UNTRACED,
-    ) -> None:
-        super().__init__(start, connection, request_id, timeout, span)
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
         self.pictures: list[events.Picture] = []
         self.finished: events.ImageFinished | None = None
         self._header: image_pb2.ImageHeader | None = None

@@ -238,12 +238,9 @@ def error_of(failed: grpc.aio.AioRpcError, text: str = "", request_id: str = "")
     return made
 
 
-def unheard(failed: grpc.aio.AioRpcError) -> bool:
-    """Whether no service had the question: there was no connection, or the one at its other end is leaving."""
-    if failed.code() != grpc.StatusCode.UNAVAILABLE:
-        return False
-    reason = error_of(failed).reason
-    return reason in ("", "DRAINING")
+def nobody_answered(failed: grpc.aio.AioRpcError) -> bool:
+    """Whether there was no connection, or it broke, or a service that is leaving was at its other end."""
+    return failed.code() == grpc.StatusCode.UNAVAILABLE and error_of(failed).reason in ("", "DRAINING")
 
 
 def _unpack(

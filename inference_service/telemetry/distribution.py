@@ -12,18 +12,18 @@ from prometheus_client.utils import floatToGoString
 
 
 class Distribution:
-    """By labels: how many values fell below each bound, and their sum."""
+    """How many values fell below each of the ascending bounds, and their sum; each combination of labels for itself."""
 
     def __init__(
         self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float], registry: CollectorRegistry
     ) -> None:
         self._name, self._text, self._labels, self._bounds = name, text, labels, bounds
-        self._seen: dict[
-            tuple[str, ...], list[float]
-        ] = {}  # counts by bucket, the last one without bound, then the sum
+        # By labels: counts by bucket, of which the last has no bound, and then the sum.
+        self._seen: dict[tuple[str, ...], list[float]] = {}
         registry.register(self)
 
     def observe(self, value: float, *labels: str) -> None:
+        """`value` in the unit that the name ends with; `labels` in the order of their names. Never fails a request."""
         seen = self._seen.get(labels)
         if seen is None:
             seen = self._seen[labels] = [0] * (len(self._bounds) + 2)

@@ -57,7 +57,6 @@ class Metrics:
         registry = self.registry = CollectorRegistry()
         self._requests: deque[RequestEnd] = deque(maxlen=KEPT)
         self._attempts: deque[AttemptSeen] = deque(maxlen=KEPT)
-        self._first: dict[str, deque[float]] = {}
         base = ("gen_ai_operation_name", "gen_ai_request_model")
         self.operation = Distribution(
             "gen_ai_server_request_duration_seconds", "Whole requests", (*base, "error_type"), DURATIONS, registry

@@ -5,9 +5,9 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.contract.test_providers import TOKEN, config
 from tests.contract.test_space_states import listening
 from tests.contract.test_stream_shapes import stream
+from tests.contract.upstream import TOKEN, config
 from tests.support.service import serving
 
 

@@ -13,10 +13,8 @@ import pytest
 from antiphon import errors
 from antiphon.client import InferenceClient
 from antiphon.v1 import operations_pb2
-from tests.contract.test_providers import TOKEN, Upstream, config, upstream
+from tests.contract.upstream import TOKEN, Upstream, config
 from tests.support.service import serving
-
-__all__ = ["upstream"]
 
 READY, COOLDOWN, QUARANTINE = "ready", "cooldown", "quarantine"
 PAGE = "<!DOCTYPE html><html><body>Bad gateway</body></html>"

@@ -2,123 +2,15 @@
 
 import asyncio
 import base64
-import io
 import json
 import time
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from aiohttp import web
-from PIL import Image
 
 from antiphon import errors, events
-from tests.fakes.upstream.server import png
-from tests.support.service import QUICK, serving
-
-PNG = png()
-TOKEN = "a-token-of-some-length-01"
-Answer = Callable[[web.Request, Any], web.StreamResponse]
-
-
-class Upstream:
-    """Answers by path; every request is kept as (method, path, headers, body)."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Any] = {}
-        self.seen: list[tuple[str, str, dict[str, str], Any]] = []
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        if request.content_type == "multipart/form-data":
-            # A file is its name, its type and its bytes.
-            body: Any = {
-                name: value if isinstance(value, str) else (value.filename, value.content_type, value.file.read())
-                for name, value in (await request.post()).items()
-            }
-        else:
-            text = await request.text()
-            body = json.loads(text) if text else None
-        self.seen.append((request.method, request.path, dict(request.headers), body))
-        found = self.answers.get(request.path)
-        if found is None:
-            return web.json_response({"error": "Not Found"}, status=404)
-        if callable(found):
-            found = found(body)
-        if isinstance(found, list):
-            return await self._stream(request, found)
-        if isinstance(found, bytes):
-            return web.Response(body=found, content_type="image/jpeg")
-        status, value, headers = found if isinstance(found, tuple) else (200, found, {})
-        if isinstance(value, bytes):
-            return web.Response(status=status, body=value, headers=headers)
-        if isinstance(value, str):
-            return web.Response(status=status, text=value, headers=headers, content_type="text/html")
-        return web.json_response(value, status=status, headers=headers)
-
-    async def _stream(self, request: web.Request, chunks: list[Any]) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for chunk in chunks:
-            data = (
-                chunk
-                if isinstance(chunk, bytes)
-                else b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
-            )
-            for at in range(0, len(data), 7):  # cuts fall inside characters and line ends
-                await response.write(data[at : at + 7])
-                await asyncio.sleep(0)
-        return response
-
-    def body(self, path: str) -> Any:
-        return next(body for _, seen, _, body in reversed(self.seen) if seen == path)
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[Upstream]:
-    made = Upstream()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", made.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
-
-
-def config(kind: str, base_url: str, model: str, **options: Any) -> dict[str, Any]:
-    return {
-        "providers": {
-            kind: {"base_url": base_url, "models": [model], "credentials_env": ["TOKEN"], "options": options}
-        },
-        "routes": {"chat": {"deployments": [f"{kind}/{model}"]}, "image": {"deployments": [f"{kind}/{model}"]}},
-        "routing": {"timeouts": QUICK},
-        "images": {"allow_private_addresses": True},
-    }
-
-
-async def answer(settings: dict[str, Any], *messages: events.Message, **more: Any) -> Any:
-    async with serving(settings, {"TOKEN": TOKEN}) as (_, client):
-        stream = client.chat(list(messages) or [events.Message.user("Привет")], **more)
-        stream.seen = [event async for event in stream]  # type: ignore[attr-defined]
-        return stream
-
-
-async def drawing(settings: dict[str, Any], prompt: str = "a fox", **more: Any) -> Any:
-    async with serving(settings, {"TOKEN": TOKEN}) as (_, client):
-        stream = client.image(prompt, **more)
-        stream.seen = [event async for event in stream]  # type: ignore[attr-defined]
-        return stream
-
-
-def delta(content: Any, finish: str | None = None, **more: Any) -> dict[str, Any]:
-    return {
-        "object": "chat.completion.chunk",
-        "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": finish}],
-        **more,
-    }
+from tests.contract.upstream import PNG, TOKEN, Upstream, answer, config, delta, drawing
+from tests.support.service import serving
 
 
 async def test_mistral_streams_strings_and_chunks_with_its_own_names(upstream: Upstream) -> None:
@@ -316,89 +208,6 @@ async def test_hugging_faces_refusals_have_their_class(
     with pytest.raises(errors.AntiphonError) as caught:
         await drawing(settings, timeout=5)
     assert caught.value.attempts[0].failure == failure
-
-
-async def test_openai_shows_partial_images_as_previews(upstream: Upstream) -> None:
-    whole, part = (base64.b64encode(png(size)).decode() for size in ((64, 64), (32, 32)))
-    upstream.answers["/v1/images/generations"] = [
-        b"event: image_generation.partial_image\n"
-        b"data: "
-        + json.dumps({"type": "image_generation.partial_image", "b64_json": part, "partial_image_index": 0}).encode()
-        + b"\n\n",
-        {"type": "image_generation.completed", "b64_json": whole, "usage": {"input_tokens": 5, "output_tokens": 9}},
-    ]
-    stream = await drawing(config("openai", f"{upstream.url}/v1", "gpt-image-1"))
-    assert len([one for one in stream.seen if isinstance(one, events.Preview)]) == 1
-    assert (stream.pictures[0].width, stream.usage.completion_tokens) == (64, 9)
-
-
-@pytest.mark.parametrize(
-    ("kind", "sent"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"), ("GIF", "image/png")]
-)
-async def test_openai_starts_from_a_given_picture_and_streams_what_becomes_of_it(
-    upstream: Upstream, kind: str, sent: str
-) -> None:
-    given = io.BytesIO()
-    Image.new("RGB", (48, 32), "red").save(given, kind)
-    whole, part = (base64.b64encode(png(size)).decode() for size in ((64, 64), (32, 32)))
-    upstream.answers["/v1/images/edits"] = [
-        {"type": "image_edit.partial_image", "b64_json": part, "partial_image_index": 0},
-        {"type": "image_edit.completed", "b64_json": whole, "usage": {"input_tokens": 5, "output_tokens": 9}},
-    ]
-    picture = events.Image(f"image/{kind.lower()}", given.getvalue())
-    stream = await drawing(config("openai", f"{upstream.url}/v1", "gpt-image-1"), input_image=picture)
-    assert [type(one) for one in stream.seen if isinstance(one, events.Preview | events.Picture)] == [
-        events.Preview,
-        events.Picture,
-    ]
-    form = upstream.body("/v1/images/edits")
-    assert {name: form[name] for name in ("model", "prompt", "n", "stream", "partial_images")} == {
-        "model": "gpt-image-1",
-        "prompt": "a fox",
-        "n": "1",
-        "stream": "true",
-        "partial_images": "2",
-    }
-    name, mime, data = form["image"]
-    assert (name, mime) == (f"input.{sent.partition('/')[2]}", sent)
-    assert Image.open(io.BytesIO(data)).size == (48, 32)
-
-
-async def test_a_model_that_only_draws_from_words_is_not_asked_to_start_from_a_picture(upstream: Upstream) -> None:
-    with pytest.raises(errors.Unsupported, match="starts from a picture"):
-        await drawing(
-            config("openai", f"{upstream.url}/v1", "dall-e-3"), input_image=events.Image("image/png", png((32, 32)))
-        )
-    assert upstream.seen == []
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://169.254.169.254/x.png",
-        "https://localhost/x.png",
-        "http://example.com/x.png",
-        "https://[::1]/x.png",
-        "https://user@example.com/x.png",
-        "file:///etc/passwd",
-    ],
-)
-async def test_a_picture_from_a_private_or_plain_address_is_not_fetched(upstream: Upstream, url: str) -> None:
-    settings = config("openai", f"{upstream.url}/v1", "dall-e-3")
-    settings["images"] = {}
-    upstream.answers["/v1/images/generations"] = {"data": [{"url": url}]}
-    with pytest.raises(errors.Unavailable) as caught:
-        await drawing(settings)
-    assert caught.value.attempts[0].failure in ("bad_image", "bad_response")
-
-
-async def test_a_bomb_of_pixels_and_an_svg_named_png_are_refused(upstream: Upstream) -> None:
-    header = PNG[:16] + (20_000).to_bytes(4) + (10_000).to_bytes(4) + PNG[24:]
-    for data in (header, b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
-        upstream.answers["/v1/images/generations"] = {"data": [{"b64_json": base64.b64encode(data).decode()}]}
-        with pytest.raises(errors.Unavailable) as caught:
-            await drawing(config("openai", f"{upstream.url}/v1", "dall-e-3"))
-        assert caught.value.attempts[0].failure == "bad_image"
 
 
 async def test_azure_has_its_own_header(upstream: Upstream) -> None:

@@ -7,10 +7,8 @@ import pytest
 
 from antiphon import errors
 from tests.contract.test_error_rows import MODELS, Everywhere
-from tests.contract.test_providers import TOKEN, Upstream, config, delta, upstream
+from tests.contract.upstream import TOKEN, Upstream, config, delta
 from tests.support.service import serving
-
-__all__ = ["upstream"]
 
 SAID = ["Ёлки ", "стоят 🏔️", " тихо.\n"]
 END = {

@@ -19,6 +19,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from antiphon.events import ChatEvent
+from antiphon.streams import ChatStream
 from antiphon.v1 import (
     chat_pb2,
     common_pb2,
@@ -271,3 +273,8 @@ async def _abort(context: Any, refusal: Refusal) -> None:
     status = status_pb2.Status(code=getattr(code_pb2, refusal.code.name), message=refusal.message, details=packed)
     trailing = (("antiphon-request-id", "r-1"), ("grpc-status-details-bin", status.SerializeToString()))
     await context.abort(refusal.code, refusal.message, trailing if packed else ())
+
+
+async def collect(stream: ChatStream) -> list[ChatEvent]:
+    """Every event of an answer, as a caller sees them."""
+    return [event async for event in stream]

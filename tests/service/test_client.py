@@ -1,7 +1,6 @@
 """The client against a scripted service on a real socket."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 
 import grpc
@@ -13,13 +12,14 @@ from hypothesis import strategies as st
 from antiphon import errors, events
 from antiphon.client import InferenceClient
 from antiphon.connection import Connection
-from antiphon.streams import ChatStream
+from antiphon.streams import ChatStream, Question
 from antiphon.v1 import chat_pb2, common_pb2, models_pb2, usage_pb2
 from tests.fakes import inference as fake_inference
 from tests.fakes.inference import (
     ScriptedInference,
     answer,
     chat_of,
+    collect,
     delta,
     finished,
     handover,
@@ -31,22 +31,6 @@ from tests.fakes.inference import (
     tried,
     used,
 )
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[ScriptedInference]:
-    async with ScriptedInference() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-async def client(fake: ScriptedInference) -> AsyncIterator[InferenceClient]:
-    async with InferenceClient(fake.target, connect_timeout=2.0) as made:
-        yield made
-
-
-async def collect(stream: ChatStream) -> list[events.ChatEvent]:
-    return [event async for event in stream]
 
 
 async def test_an_answer_arrives_as_events_and_is_kept_whole(fake: ScriptedInference, client: InferenceClient) -> None:
@@ -131,7 +115,7 @@ pieces = st.lists(st.one_of(st.text(max_size=8), st.integers(0, 12)), max_size=2
 @settings(max_examples=80, deadline=None)
 def test_every_mixture_of_deltas_and_handovers_is_kept_by_the_one_rule(steps: list[str | int]) -> None:
     """Against the rule said with one string, no socket between."""
-    stream = ChatStream(lambda _: None, Connection("nowhere:1"), "r")
+    stream = ChatStream(Question(lambda _: None, Connection("nowhere:1"), "r"))
     expected = ""
     for step in steps:
         if isinstance(step, str):
@@ -327,101 +311,6 @@ async def test_the_callers_timeout_ends_a_silent_answer(fake: ScriptedInference,
     fake.on_chat(silent)
     with pytest.raises(errors.DeadlineExceeded):
         await collect(client.chat("?", timeout=0.3))
-
-
-async def test_a_service_that_is_not_there_is_said_and_found_again_when_it_returns(fake: ScriptedInference) -> None:
-    async with InferenceClient(fake.target, connect_timeout=0.3) as client:
-        assert await client.ready()
-        await fake.stop()
-        assert not await client.ready()
-        with pytest.raises(errors.ConnectionLost, match=r"cannot be reached: nothing listens there") as caught:
-            await collect(client.chat("?"))
-        assert caught.value.retry_after
-        await fake.start()
-    async with InferenceClient(fake.target) as client:
-        await collect(client.chat("?"))
-        await fake.stop()
-        await fake.start()
-        stream = client.chat("Again, on the same client")
-        await collect(stream)
-        assert stream.text == "Hello."
-
-
-async def test_a_service_killed_within_an_answer_interrupts_it(
-    fake: ScriptedInference, client: InferenceClient
-) -> None:
-    async def endless(_: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:
-        yield started()
-        yield delta("It was ")
-        await asyncio.Event().wait()
-
-    fake.on_chat(endless)
-
-    async def listen() -> None:
-        async for event in client.chat("?"):
-            if isinstance(event, events.Delta):
-                await fake.stop()
-
-    with pytest.raises(errors.Interrupted) as caught:
-        await listen()
-    assert caught.value.text == "It was "
-
-
-@pytest.mark.parametrize("details", [(), (info("DRAINING"),)])
-async def test_a_service_that_is_being_exchanged_is_asked_again_until_the_new_one_answers(
-    fake: ScriptedInference, client: InferenceClient, details: tuple[error_details_pb2.ErrorInfo, ...]
-) -> None:
-    """More often than gRPC itself tries: a replica that comes back is not known to a client for seconds."""
-    refused, answered = refuse(STATUS.UNAVAILABLE, "Socket closed", *details), answer("Here ", "again.")
-
-    def script(request: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:
-        return (refused if len(fake.chats) <= 5 else answered)(request)
-
-    fake.on_chat(script)
-    stream = client.chat("?")
-    await collect(stream)
-    assert stream.text == "Here again."
-    assert len({asked.request_id for asked in fake.chats}) == 1
-
-
-async def test_a_service_that_stays_away_is_said_and_the_callers_own_timeout_holds_meanwhile(
-    fake: ScriptedInference, client: InferenceClient
-) -> None:
-    fake.on_chat(refuse(STATUS.UNAVAILABLE, "Socket closed"))
-    with pytest.raises(errors.ConnectionLost):
-        await collect(client.chat("?"))
-    with pytest.raises((errors.DeadlineExceeded, errors.ConnectionLost)):
-        await collect(client.chat("?", timeout=0.3))
-
-
-async def test_an_answer_that_has_begun_is_not_asked_for_again(
-    fake: ScriptedInference, client: InferenceClient
-) -> None:
-    async def cut(_: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:
-        yield started()
-        raise fake_inference.Refusal(STATUS.UNAVAILABLE, "Socket closed")
-
-    fake.on_chat(cut)
-    with pytest.raises(errors.ConnectionLost):
-        await collect(client.chat("?"))
-    assert len(fake.chats) == 1
-
-
-async def test_a_name_that_does_not_exist_is_said() -> None:
-    async with InferenceClient("antiphon.invalid:1", connect_timeout=0.5) as client:
-        with pytest.raises(errors.ConnectionLost, match=r"antiphon\.invalid"):
-            await client.models()
-
-
-async def test_something_else_on_the_port_is_no_service() -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    try:
-        target = f"127.0.0.1:{listener.getsockname()[1]}"
-        async with InferenceClient(target, connect_timeout=0.3) as client:
-            with pytest.raises(errors.ConnectionLost):
-                await client.models()
-    finally:
-        listener.close()
 
 
 async def test_the_token_and_the_trace_travel_with_the_question(fake: ScriptedInference) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -98,6 +98,37 @@ def test_a_stream_that_begins_with_its_role_once_and_repeats_words_is_left_alone
     pairs = sum(one == other for one, other in zip(stream[1:7:2], stream[2:7:2], strict=False))
     if pairs < 3:
         assert once(stream) == stream
+
+
+@given(STREAMS, st.booleans(), st.lists(st.integers(1, 40), min_size=1))
+@settings(max_examples=2_000)
+def test_however_the_events_fall_into_reads_the_same_is_passed_on(
+    stream: list[SseEvent], twice: bool, sizes: list[int]
+) -> None:
+    sent = doubled(stream) if twice else stream
+    twins, rest, passed = Twins(), iter(sent), []
+    for size in cycle(sizes):
+        group = list(islice(rest, size))
+        if not group:
+            break
+        passed += twins.once(group)
+    assert passed + twins.rest() == once(sent)
+
+
+@given(STREAMS, st.lists(st.integers(1, 40), min_size=1))
+def test_however_the_events_fall_into_reads_the_answer_is_the_same(stream: list[SseEvent], sizes: list[int]) -> None:
+    reader, rest, seen = ChunkReader(), iter(stream), []
+    for size in cycle(sizes):
+        group = list(islice(rest, size))
+        if not group:
+            break
+        seen += reader.read(group)
+    try:
+        seen += reader.end()
+        said = "".join(one.text for one in seen if isinstance(one, Delta))
+        assert (said, seen[-1].reason) == read(stream)
+    except UpstreamFailure as failure:
+        assert broken(stream) is failure.kind
 
 
 def test_only_the_texts_may_be_doubled() -> None:
