@@ -32,53 +32,53 @@ class AntiphonError(Exception):
         self.reason = reason
 
 
-class InvalidRequest(AntiphonError):  # noqa: N818 - names of outcomes read better
+class InvalidRequest(AntiphonError):
     """The request is wrong: `violations` are (dotted field, what is wrong and what is allowed)."""
 
     violations: Sequence[tuple[str, str]] = ()
 
 
-class ContentRefused(AntiphonError):  # noqa: N818
+class ContentRefused(AntiphonError):
     """The provider refuses the content; asking again changes nothing."""
 
 
-class UnknownModel(AntiphonError):  # noqa: N818
+class UnknownModel(AntiphonError):
     """There is no such model; the message names the nearest."""
 
 
-class Unsupported(AntiphonError):  # noqa: N818
+class Unsupported(AntiphonError):
     """Nothing configured can do what was asked."""
 
 
-class QuotaExceeded(AntiphonError):  # noqa: N818
+class QuotaExceeded(AntiphonError):
     """Every credential rests, or the caller's own limit is reached; `retry_after` tells how long."""
 
 
-class Unavailable(AntiphonError):  # noqa: N818
+class Unavailable(AntiphonError):
     """No deployment could answer; `attempts` tells what was tried."""
 
 
-class Interrupted(AntiphonError):  # noqa: N818
+class Interrupted(AntiphonError):
     """The answer broke off and nobody could finish it; `text` is what arrived."""
 
     text: str = ""
 
 
-class ConnectionLost(AntiphonError):  # noqa: N818
+class ConnectionLost(AntiphonError):
     """The service cannot be reached, or the connection to it broke."""
 
 
-class DeadlineExceeded(AntiphonError):  # noqa: N818
+class DeadlineExceeded(AntiphonError):
     """The answer was not whole in time."""
 
 
-class Unauthenticated(AntiphonError):  # noqa: N818
+class Unauthenticated(AntiphonError):
     """The service wants a token, or another one."""
 
 
-class PermissionDenied(AntiphonError):  # noqa: N818
+class PermissionDenied(AntiphonError):
     """The token may not do this."""
 
 
-class AnswerIncomplete(AntiphonError):  # noqa: N818
+class AnswerIncomplete(AntiphonError):
     """The text does not have the length that the service counted: something was lost on the way."""

@@ -32,7 +32,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 
 
-class StartProblem(Exception):  # noqa: N818 - what is wrong, for a person
+class StartProblem(Exception):
     """The process cannot run; its text is for the person who started it."""
 
 

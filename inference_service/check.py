@@ -12,7 +12,7 @@ from rich.table import Table
 
 from antiphon.config.model import Config
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.base import Provider
+from inference_service.providers.seam import Provider
 from inference_service.routing.build import build_parts
 from inference_service.server import caller_tokens, check_exposure, redis_url_of
 

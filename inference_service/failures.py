@@ -2,13 +2,14 @@
 
 Adapters raise `UpstreamFailure`, the router looks its kind up in `routing/classify.py`;
 a request that cannot be answered leaves the router as `RequestFailure`, which the API
-turns into a gRPC status. Messages are written by us: never a credential, never an
+turns into a gRPC status. Messages are our own words: never a credential, never an
 upstream's body verbatim.
 """
 
 from enum import StrEnum
 
 from inference_service.domain import AttemptRecord, UsageRecord
+from inference_service.quotas import LimitFact
 
 
 class FailureKind(StrEnum):
@@ -18,7 +19,8 @@ class FailureKind(StrEnum):
     RATE_LIMITED = "rate_limited"  # 429 for this credential; wake_after if told
     QUOTA_EXHAUSTED = "quota_exhausted"  # day or month is used up, 402
     UNAUTHENTICATED = "unauthenticated"  # 401
-    FORBIDDEN = "forbidden"  # 403
+    FORBIDDEN = "forbidden"  # a 403 that names neither the key nor a model
+    MODEL_FORBIDDEN = "model_forbidden"  # this credential may not use this model; others may
     # the deployment's
     MODEL_NOT_FOUND = "model_not_found"  # 404 for a model
     RETIRED = "retired"  # 410, or a known retirement answer
@@ -30,6 +32,8 @@ class FailureKind(StrEnum):
     LOADING = "loading"  # the model is being loaded; wake_after is the estimate
     TIMEOUT = "timeout"  # no headers or no first token in time
     BAD_RESPONSE = "bad_response"  # HTML, wrong content type, not what the API documents
+    BLOCKED = "blocked"  # a region rule or a firewall page: the provider cannot be used from here
+    REFUSED = "refused"  # a refusal that names nothing we know: nobody's fault until it repeats
     # of a stream that began
     STREAM_CUT = "stream_cut"
     STALLED = "stalled"  # idle too long
@@ -37,7 +41,8 @@ class FailureKind(StrEnum):
     STREAM_ERROR = "stream_error"  # an error event inside the stream
     # the request's
     CONTEXT_TOO_LONG = "context_too_long"
-    BAD_REQUEST = "bad_request"  # 400, 422
+    BAD_REQUEST = "bad_request"  # the provider says that the request itself is invalid
+    FIELD_REFUSED = "field_refused"  # names an optional field of the request; may be asked again without it
     CONTENT_REFUSED = "content_refused"
     PREFILL_REFUSED = "prefill_refused"  # the deployment takes no half-finished answer after all
     UNSUPPORTED = "unsupported"  # the deployment cannot do what was asked
@@ -45,20 +50,24 @@ class FailureKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a limit speaks about, by the provider's own evidence."""
+    """What a refusal or a limit speaks about, by the provider's own evidence. The smallest that fits."""
 
-    CREDENTIAL = "credential"
     CREDENTIAL_MODEL = "credential_model"
-    ACCOUNT = "account"  # all credentials of one quota group
+    CREDENTIAL = "credential"
+    GROUP_MODEL = "group_model"  # one model, for all credentials of a quota group
+    GROUP = "group"  # all credentials of a quota group: an account, a project, an organisation
 
 
-class UpstreamFailure(Exception):  # noqa: N818 - a failure of somebody else, not an error of ours
+class UpstreamFailure(Exception):
     """One upstream call failed.
 
     message: our own words, fit for a caller; at most 300 characters.
     status: the HTTP status, 0 when there was none.
     wake_after: seconds until the upstream wants to be asked again, None when not told.
     scope: what a rate limit or quota speaks about.
+    limit: the limit that was reached, where the upstream names it.
+    field: for FIELD_REFUSED, the request's field as a dotted path ("sampling.seed").
+    capability: for UNSUPPORTED, what the deployment lacks: "vision", "tools", "system", "input_image", …
     """
 
     def __init__(
@@ -68,7 +77,10 @@ class UpstreamFailure(Exception):  # noqa: N818 - a failure of somebody else, no
         *,
         status: int = 0,
         wake_after: float | None = None,
-        scope: Scope = Scope.CREDENTIAL,
+        scope: Scope = Scope.CREDENTIAL_MODEL,
+        limit: LimitFact | None = None,
+        field: str = "",
+        capability: str = "",
     ) -> None:
         super().__init__(message or kind.value)
         self.kind = kind
@@ -76,6 +88,9 @@ class UpstreamFailure(Exception):  # noqa: N818 - a failure of somebody else, no
         self.status = status
         self.wake_after = wake_after
         self.scope = scope
+        self.limit = limit
+        self.field = field
+        self.capability = capability
 
 
 class Outcome(StrEnum):
@@ -90,7 +105,7 @@ class Outcome(StrEnum):
     DEADLINE = "deadline"  # DEADLINE_EXCEEDED
 
 
-class RequestFailure(Exception):  # noqa: N818 - see above
+class RequestFailure(Exception):
     """The request cannot be answered.
 
     retry_after: seconds until a retry makes sense, None when none does or nobody knows.
@@ -107,7 +122,6 @@ class RequestFailure(Exception):  # noqa: N818 - see above
         retry_after: float | None = None,
         attempts: tuple[AttemptRecord, ...] = (),
         field: str = "",
-        suggestions: tuple[str, ...] = (),
         usage: tuple[UsageRecord, ...] = (),
     ) -> None:
         super().__init__(message)
@@ -116,5 +130,4 @@ class RequestFailure(Exception):  # noqa: N818 - see above
         self.retry_after = retry_after
         self.attempts = attempts
         self.field = field
-        self.suggestions = suggestions
         self.usage = usage

@@ -38,7 +38,7 @@ NOTICE = 0.5  # seconds in which clients learn that a replica will end, and go t
 GOODBYE = 1.0  # seconds of the grace in which what still runs is ended by ourselves
 
 
-class StartProblem(Exception):  # noqa: N818 - what is wrong, for a person
+class StartProblem(Exception):
     """The service cannot start; the text says what to do."""
 
 

@@ -13,7 +13,7 @@ from antiphon.config.model import Tls
 log = structlog.get_logger(__name__)
 
 
-class TlsProblem(Exception):  # noqa: N818 - what is wrong, for a person
+class TlsProblem(Exception):
     """A file of [service.tls] cannot be used."""
 
 

@@ -54,7 +54,7 @@ MIDDLE = {
 }  # fmt: skip
 PECULIAR = {
     "badchunk:40": "a malformed chunk that held none", "nodone": "no end marker", "lingers": "no end, and the connection stays", "resetfinish": "reset behind the finish reason",
-    "twice": "every chunk twice", "finishmore:90": "a finish reason, then more text", "usagetwice": "usage twice", "nousage": "no usage reported",
+    "finishmore:90": "a finish reason, then more text", "usagetwice": "usage twice", "nousage": "no usage reported",
     "type:text/html": "a wrong content type", "gzip": "a compressed stream", "crlf": "CRLF line ends", "comments": "comments between events",
     "json": "JSON although a stream was asked for", "think": "reasoning inside the text",
 }  # fmt: skip

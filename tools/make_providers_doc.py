@@ -7,9 +7,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from inference_service.providers.base import Declaration  # noqa: E402 - the path comes first
+from inference_service.providers.gradio.space import Options, Space  # noqa: E402
 from inference_service.providers.registry import KINDS  # noqa: E402
-from inference_service.providers.space import Options, Space  # noqa: E402
+from inference_service.providers.seam import Declaration  # noqa: E402 - the path comes first
 
 TARGET = ROOT / "docs" / "providers.md"
 SHORT = {

@@ -33,7 +33,7 @@ complaints = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
-class UsageProblem(Exception):  # noqa: N818 - what is wrong, for a person
+class UsageProblem(Exception):
     """The command was called wrongly; the text says what to do."""
 
 

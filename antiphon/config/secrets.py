@@ -11,7 +11,7 @@ from pathlib import Path
 SHOWN, LONG_ENOUGH = 4, 12
 
 
-class SecretProblem(ValueError):  # noqa: N818 - what is wrong, for a person
+class SecretProblem(ValueError):
     """A file that should hold a secret cannot be read. The text names variable and file."""
 
 

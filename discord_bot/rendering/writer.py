@@ -31,15 +31,15 @@ TYPING_AFTER, TYPING_AGAIN = 1.0, 8.0
 FIRST_TEXT = 30  # characters that are worth a first showing at once
 
 
-class Undeliverable(Exception):  # noqa: N818 - a fact about a channel
+class Undeliverable(Exception):
     """Discord refuses for good; the answer cannot stand there."""
 
 
-class Withdrawn(Exception):  # noqa: N818 - a person's wish
+class Withdrawn(Exception):
     """A person has deleted the answer's message: that person wants it gone."""
 
 
-class _Stale(Exception):  # noqa: N818 - a fact about a message
+class _Stale(Exception):
     """This message takes no more edits; what it should say needs a message of its own."""
 
 

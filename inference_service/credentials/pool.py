@@ -155,9 +155,9 @@ class Pool:
     def _spread(self, one: Credential, model: str, verdict: Verdict, until: float) -> None:
         """Each limit rests at its real scope."""
         match verdict.scope:
-            case Scope.CREDENTIAL_MODEL:
+            case Scope.CREDENTIAL_MODEL | Scope.GROUP_MODEL:
                 key = model
-            case Scope.CREDENTIAL | Scope.ACCOUNT:
+            case Scope.CREDENTIAL | Scope.GROUP:
                 key = ""
         for other in self._credentials.values():
             if other.group == one.group:  # an account of its own has one member

@@ -6,8 +6,8 @@ Source: Microsoft Foundry, "Azure OpenAI v1 API".
 
 from typing import ClassVar
 
-from inference_service.providers.base import Declaration
-from inference_service.providers.openai import CHAT, PICTURES, OpenAI
+from inference_service.providers.openai.provider import CHAT, PICTURES, OpenAI
+from inference_service.providers.seam import Declaration
 
 
 class Azure(OpenAI):

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, IMAGE_SETTINGS, Capabilities, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors, openai_images
-from inference_service.providers.base import Declaration, ImageCall, LimitReport, ModelInfo
-from inference_service.providers.openai import OpenAI
+from inference_service.providers.kit import errors
+from inference_service.providers.openai import images
+from inference_service.providers.openai.provider import OpenAI
+from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
 
 TEXT = Capabilities(chat=True, streaming=True, prefill=True, settings=CHAT_SETTINGS)
 EYES = msgspec.structs.replace(TEXT, vision=True)
@@ -72,7 +73,7 @@ class DeepInfra(OpenAI):
                 yield event
             return
         url = f"{self._root()}/v1/inference/{call.model}"
-        async for event in openai_images.draw(
+        async for event in images.draw(
             self.http, url, self.headers(call.secret), native_body(call), call, self.failure
         ):
             yield event

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers import errors
-from inference_service.providers.base import ChatCall, Declaration, ModelInfo
-from inference_service.providers.openai import CHAT, OpenAI
+from inference_service.providers.kit import errors
+from inference_service.providers.openai.provider import CHAT, OpenAI
+from inference_service.providers.seam import ChatCall, Declaration, ModelInfo
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, IMAGE_SETTINGS, Capabilities, ImageEvent, Picture
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers import errors, openai_images
-from inference_service.providers.base import Declaration, ImageCall, LimitReport, ModelInfo
-from inference_service.providers.http import read, read_error
-from inference_service.providers.openai import OpenAI
+from inference_service.providers.kit import errors
+from inference_service.providers.kit.http import read, read_error
+from inference_service.providers.openai import images
+from inference_service.providers.openai.provider import OpenAI
+from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
 
 TEXT = Capabilities(chat=True, vision=False, streaming=True, settings=CHAT_SETTINGS)
 BRUSH = Capabilities(image=True, settings=IMAGE_SETTINGS, size_step=16, min_side=256, max_side=2048)
@@ -128,7 +129,7 @@ class HuggingFace(OpenAI):
     )
     options_type: ClassVar[type[Any]] = Options
     signs: ClassVar[tuple[errors.Sign, ...]] = (
-        errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"monthly included credits|depleted", (402, 429), Scope.ACCOUNT),
+        errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"monthly included credits|depleted", (402, 429), Scope.GROUP),
         errors.Sign(FailureKind.MODEL_NOT_FOUND, r"model_not_supported|not supported by any provider", (400,)),
         # About whoever serves the model behind the router, not about the token.
         errors.Sign(FailureKind.MODEL_NOT_FOUND, r"requested provider .{0,60}not available", (403,)),
@@ -171,7 +172,7 @@ class HuggingFace(OpenAI):
         url = self.settings.base_url + brush.path.format(model=quote(model, safe="/:"))
         head = {**self.headers(call.secret), **brush.headers}
         pictures = 0
-        async for event in openai_images.draw(self.http, url, head, brush.body(call, model), call, self.failure):
+        async for event in images.draw(self.http, url, head, brush.body(call, model), call, self.failure):
             pictures += isinstance(event, Picture)
             yield event
         if not pictures:

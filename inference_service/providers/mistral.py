@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from inference_service.domain import Capabilities, ChatEvent, Notice, NoticeKind
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers import errors, limits, openai_wire
-from inference_service.providers.base import ChatCall, Declaration, LimitReport, ModelInfo
-from inference_service.providers.openai import CHAT, NAMES, OpenAI
+from inference_service.providers.kit import errors, limits
+from inference_service.providers.openai import wire
+from inference_service.providers.openai.provider import CHAT, NAMES, OpenAI
+from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
 
 HOTTEST = 1.5
 LIST_AGE = 3_600.0  # seconds for which a model list is believed
@@ -46,7 +47,7 @@ class Mistral(OpenAI):
     options_type: ClassVar[type[Any]] = Options
     signs: ClassVar[tuple[errors.Sign, ...]] = (
         errors.Sign(FailureKind.OVERLOADED, r"capacity exceeded", (429, 503)),
-        errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"tokens? per month|monthly", (429,), Scope.ACCOUNT),
+        errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"tokens? per month|monthly", (429,), Scope.GROUP),
         errors.Sign(FailureKind.RATE_LIMITED, r"rate.?limit", (429,), Scope.CREDENTIAL_MODEL),
     )
     _replacements: dict[str, str]
@@ -62,8 +63,8 @@ class Mistral(OpenAI):
         request = call.request
         body: dict[str, Any] = {
             "model": call.model,
-            "messages": openai_wire.messages(request, call.prefix),
-            **openai_wire.sampling(request, {**NAMES, "sampling.seed": "random_seed"}),
+            "messages": wire.messages(request, call.prefix),
+            **wire.sampling(request, {**NAMES, "sampling.seed": "random_seed"}),
             "stream": True,
         }
         if body.get("temperature", 0) > HOTTEST:

@@ -8,17 +8,17 @@ from antiphon.config.model import Config, ModelConfig, ProviderConfig
 from inference_service.domain import Capabilities
 from inference_service.pictures.fetch import PictureFetcher
 from inference_service.providers.azure import Azure
-from inference_service.providers.base import Provider, Settings
 from inference_service.providers.deepinfra import DeepInfra
-from inference_service.providers.embedded import Embedded
-from inference_service.providers.flux_space import FluxDev, FluxSchnell
+from inference_service.providers.embedded.provider import Embedded
 from inference_service.providers.github import GitHub
-from inference_service.providers.http import HttpClient
+from inference_service.providers.gradio.flux import FluxDev, FluxSchnell
+from inference_service.providers.gradio.janus import Janus
+from inference_service.providers.gradio.space import Space
 from inference_service.providers.huggingface import HuggingFace
-from inference_service.providers.janus import Janus
+from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
-from inference_service.providers.openai import OpenAI
-from inference_service.providers.space import Space
+from inference_service.providers.openai.provider import OpenAI
+from inference_service.providers.seam import Provider, Settings
 
 KINDS: Mapping[str, type[Provider]] = {
     "github": GitHub,

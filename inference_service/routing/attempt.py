@@ -16,7 +16,7 @@ from msgspec import Struct
 from inference_service.credentials.types import Ask, Grant, Remaining, StateStore, Verdict, Vote
 from inference_service.domain import Delta, Finish, Picture, Reasoning, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.base import LimitReport
+from inference_service.providers.seam import LimitReport
 from inference_service.routing import classify
 from inference_service.routing.observer import AttemptEnd, Observer
 
@@ -205,9 +205,9 @@ class Attempt:
         return slow
 
     async def _learn(self, told: LimitReport) -> None:
-        if told.remaining is not None and told.remaining <= SCARCE and told.resets_after:
-            remaining = Remaining(told.remaining, told.resets_after, told.per_model)
-            await self._store.report(self.lease.ask, self.lease.grant, remaining)
+        for fact in told.limits:
+            if fact.remaining is not None and fact.remaining <= SCARCE and fact.resets_after:
+                await self._store.report(self.lease.ask, self.lease.grant, Remaining(fact.remaining, fact.resets_after))
 
     async def close(self, *, lost: bool = False) -> None:
         """Closes the upstream's socket, returns the lease and tells the outcome. Runs to its end even if cancelled."""

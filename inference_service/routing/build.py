@@ -9,8 +9,8 @@ from antiphon.config.model import Config, ProviderConfig, RouteConfig
 from antiphon.config.secrets import Secret, SecretProblem, find_secrets
 from inference_service.credentials.types import PoolSpec
 from inference_service.domain import OnInterruption, Task
-from inference_service.providers.base import Provider
 from inference_service.providers.registry import KINDS, build_provider
+from inference_service.providers.seam import Provider
 from inference_service.routing.plan import Deployment, Plan, Route
 
 # The order of the default routes; what is not configured is passed over.
@@ -21,7 +21,7 @@ FAMILIES = {"flux": (Task.IMAGE, "flux"), "janus": (Task.CHAT, "janus")}
 ANONYMOUS = "anonymous"
 
 
-class ConfigProblem(Exception):  # noqa: N818 - what is wrong, for a person
+class ConfigProblem(Exception):
     """Configuration that is well-formed and cannot work. `problems` are (key, text)."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:

@@ -27,7 +27,7 @@ from inference_service.domain import (
     UsageRecord,
 )
 from inference_service.failures import FailureKind, Outcome, RequestFailure, UpstreamFailure
-from inference_service.providers.base import ChatCall
+from inference_service.providers.seam import ChatCall
 from inference_service.routing.attempt import Attempt, Lease
 from inference_service.routing.hedge import Hedger
 from inference_service.routing.observer import Observer

@@ -25,7 +25,7 @@ from inference_service.domain import (
 )
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures.normalise import normalise
-from inference_service.providers.base import ImageCall
+from inference_service.providers.seam import ImageCall
 from inference_service.routing.attempt import Lease
 from inference_service.routing.chat import MOST_FAILED, Secrets
 from inference_service.routing.observer import Observer

@@ -19,7 +19,7 @@ from inference_service.domain import (
     Task,
 )
 from inference_service.failures import Outcome, RequestFailure
-from inference_service.providers.base import Provider
+from inference_service.providers.seam import Provider
 
 R = TypeVar("R", ChatRequest, ImageRequest)
 # Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
@@ -95,9 +95,7 @@ class Plan:
         known = [*self._by_name, *self.deployments]
         near = tuple(difflib.get_close_matches(model, known, n=3, cutoff=0.5))
         hint = f"; the nearest are {', '.join(near)}" if near else f"; known are {', '.join(list(self._by_name)[:8])}"
-        raise RequestFailure(
-            Outcome.UNKNOWN_MODEL, f"there is no model {model[:100]!r}{hint}", field="model", suggestions=near
-        )
+        raise RequestFailure(Outcome.UNKNOWN_MODEL, f"there is no model {model[:100]!r}{hint}", field="model")
 
     def _single(self, model: str, deployments: tuple[str, ...]) -> Route:
         return Route(model, deployments, timeouts=self._timeouts, image_timeouts=self._image_timeouts)

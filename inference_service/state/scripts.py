@@ -112,7 +112,7 @@ if c then
     c.refused = c.refused + 1
   elseif untl > 0 then
     c.strikes = c.strikes + 1
-    local key = scope == 'credential_model' and model or ''
+    local key = (scope == 'credential_model' or scope == 'group_model') and model or ''
     rest(c, key, untl, reason)
     local all = redis.call('HGETALL', KEYS[1])
     for i = 1, #all, 2 do

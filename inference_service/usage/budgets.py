@@ -9,7 +9,7 @@ from inference_service.usage.counters import Allowance, Counters
 from inference_service.usage.shared import SharedUsage
 
 
-class BudgetSpent(Exception):  # noqa: N818 - a fact, not an error of ours
+class BudgetSpent(Exception):
     """`retry_after` in seconds; `what` names the limit."""
 
     def __init__(self, what: str, retry_after: float) -> None:

@@ -89,7 +89,6 @@ WHOLE_ALL_THE_SAME = [
     "type:application/octet-stream",
     "type:text/html; charset=utf-8",
     "type:application/json",
-    "twice",
     "finishmore:90",
     "usagetwice",
     "lingers",

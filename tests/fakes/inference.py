@@ -39,7 +39,7 @@ ChatScript = Callable[[chat_pb2.ChatRequest], AsyncIterator[chat_pb2.ChatRespons
 ImageScript = Callable[[image_pb2.ImageRequest], AsyncIterator[image_pb2.ImageResponse]]
 
 
-class Refusal(Exception):  # noqa: N818 - what a script says
+class Refusal(Exception):
     """Ends a call with this status; `details` travel as the contract says."""
 
     def __init__(self, code: grpc.StatusCode, message: str, *details: Message) -> None:

@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from itertools import cycle, islice, pairwise
+from itertools import cycle, islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.domain import Delta, Finish, FinishReason
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.openai_wire import MOST_BLANK, ChunkReader
-from inference_service.providers.sse import SseEvent
-from inference_service.providers.twins import Twins
+from inference_service.providers.kit.sse import SseEvent
+from inference_service.providers.openai.wire import MOST_BLANK, ChunkReader
 
 DONE = SseEvent(b"[DONE]")
 
@@ -70,49 +69,9 @@ def test_endless_white_space_is_an_end_of_patience_and_of_memory() -> None:
     assert broken([*words("ice"), *blank]) is FailureKind.STALLED
 
 
-def once(events: Iterable[SseEvent]) -> list[SseEvent]:
-    twins = Twins()
-    return [passed for event in events for passed in twins.once([event])] + twins.rest()
-
-
-def doubled(events: list[SseEvent]) -> list[SseEvent]:
-    return [event for event in events for _ in range(2)]
-
-
 STREAMS = st.lists(st.sampled_from(["ice", " creeps", " ha", "=", "\n", " down", " over"]), max_size=30).map(
     lambda texts: [chunk(role="assistant"), *words(*texts), chunk("stop"), DONE]
 )
-
-
-@given(STREAMS)
-def test_a_doubled_stream_is_read_once(stream: list[SseEvent]) -> None:
-    different = sum(one != other for one, other in pairwise(stream[:7])) if len(stream) > 7 else 0
-    if different >= 3:
-        assert once(doubled(stream[:-1])) == stream[:-1]
-        assert [event for event in once(doubled(stream)) if event != DONE] == stream[:-1]
-
-
-@given(STREAMS)
-@settings(max_examples=2_000)
-def test_a_stream_that_begins_with_its_role_once_and_repeats_words_is_left_alone(stream: list[SseEvent]) -> None:
-    pairs = sum(one == other for one, other in zip(stream[1:7:2], stream[2:7:2], strict=False))
-    if pairs < 3:
-        assert once(stream) == stream
-
-
-@given(STREAMS, st.booleans(), st.lists(st.integers(1, 40), min_size=1))
-@settings(max_examples=2_000)
-def test_however_the_events_fall_into_reads_the_same_is_passed_on(
-    stream: list[SseEvent], twice: bool, sizes: list[int]
-) -> None:
-    sent = doubled(stream) if twice else stream
-    twins, rest, passed = Twins(), iter(sent), []
-    for size in cycle(sizes):
-        group = list(islice(rest, size))
-        if not group:
-            break
-        passed += twins.once(group)
-    assert passed + twins.rest() == once(sent)
 
 
 @given(STREAMS, st.lists(st.integers(1, 40), min_size=1))
@@ -129,14 +88,3 @@ def test_however_the_events_fall_into_reads_the_answer_is_the_same(stream: list[
         assert (said, seen[-1].reason) == read(stream)
     except UpstreamFailure as failure:
         assert broken(stream) is failure.kind
-
-
-def test_only_the_texts_may_be_doubled() -> None:
-    stream = [chunk(role="assistant"), *words("Ice", " creeps", " over", " the", " the", " ground")]
-    assert once([stream[0], *doubled(stream[1:])]) == stream
-
-
-@pytest.mark.parametrize("text", ["==========", "hahahohohihihu", "aabb"])
-def test_repetition_is_how_people_write(text: str) -> None:
-    stream = words(*text) if text[0] != "h" else words("ha", "ha", "ho", "ho", "hi", "ho", "hu")
-    assert once([chunk(role="assistant"), *stream]) == [chunk(role="assistant"), *stream]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_service.providers.gradio_diff import BadDiff, apply, apply_all
+from inference_service.providers.gradio.diff import BadDiff, apply, apply_all
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.failures import FailureKind, Scope
-from inference_service.providers import errors, limits
 from inference_service.providers.github import GitHub
+from inference_service.providers.kit import errors, limits
 from inference_service.providers.mistral import Mistral
 from inference_service.routing.classify import TABLE
 

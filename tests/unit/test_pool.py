@@ -44,7 +44,7 @@ def test_a_limit_of_one_model_leaves_the_others_alone() -> None:
 def test_credentials_of_one_account_rest_together() -> None:
     one = pool(3, groups=["g", "g", "c"])
     assert one.pick("m", "l", NOTHING, 0) == "a"
-    one.release("a", "m", "l", Verdict(cooldown=10, scope=Scope.ACCOUNT), 0)
+    one.release("a", "m", "l", Verdict(cooldown=10, scope=Scope.GROUP), 0)
     assert [one.pick("m", f"x{n}", NOTHING, 1) for n in range(2)] == ["c", "c"]
 
 

@@ -95,7 +95,7 @@ async def test_accounts_models_quotas_and_quarantine_are_shared(redis: RedisServ
     async with store(redis, spec) as first, store(redis, spec) as second:
         grants = [await granted(first) for _ in range(3)]
         by_id = {grant.credential: grant for grant in grants}
-        await first.release(ASK, by_id["a"], Verdict(cooldown=60, scope=Scope.ACCOUNT))
+        await first.release(ASK, by_id["a"], Verdict(cooldown=60, scope=Scope.GROUP))
         await first.release(ASK, by_id["b"], Verdict(good_credential=True))
         await first.report(ASK, by_id["c"], Remaining(0, 60))
         await first.release(ASK, by_id["c"], Verdict(good_credential=True))

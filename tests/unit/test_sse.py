@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_service.providers.sse import EventTooLargeError, SseEvent, SseParser
+from inference_service.providers.kit.sse import EventTooLargeError, SseEvent, SseParser
 
 STREAM = '\ufeff: hello\n\ndata: {"a": "Ёлки 🏔️"}\r\n\r\nevent: error\rdata:no space\r\rdata: one\ndata: two\nid: 7\n\n:\n\ndata: last'.encode()
 EXPECTED = [

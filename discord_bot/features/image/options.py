@@ -24,7 +24,7 @@ _EXACT = re.compile(r"^\s*(\d{2,4})\s*[x×х*]\s*(\d{2,4})\s*$", re.IGNORECASE) 
 _RATIO = re.compile(r"^\s*(\d{1,3})\s*[:/]\s*(\d{1,3})\s*$")
 
 
-class BadOption(ValueError):  # noqa: N818 - what a person typed, not an error of ours
+class BadOption(ValueError):
     """A value that cannot be used; `key` is the sentence for the person."""
 
     def __init__(self, key: str) -> None:

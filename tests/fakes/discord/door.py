@@ -44,7 +44,7 @@ class Fault:
     times: int
 
 
-class Cut(Exception):  # noqa: N818 - no error: what a test asked for
+class Cut(Exception):
     """The connection is to break without an answer."""
 
 

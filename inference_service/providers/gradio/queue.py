@@ -19,11 +19,11 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors
-from inference_service.providers.gradio_app import DIFFERING, Function, decode
-from inference_service.providers.gradio_messages import SIGNS, Made, Output, Reader
-from inference_service.providers.http import HttpClient, chunks, read, read_error, transport_failure
-from inference_service.providers.sse import EventTooLargeError, SseParser
+from inference_service.providers.gradio.app import DIFFERING, Function, decode
+from inference_service.providers.gradio.messages import SIGNS, Made, Output, Reader
+from inference_service.providers.kit import errors
+from inference_service.providers.kit.http import HttpClient, chunks, read, read_error, transport_failure
+from inference_service.providers.kit.sse import EventTooLargeError, SseParser
 
 FAREWELL = 2.0  # seconds that telling an app of a cancelled call may take
 LARGEST_MESSAGE = 64 * 1024 * 1024

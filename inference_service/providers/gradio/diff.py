@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-class BadDiff(Exception):  # noqa: N818 - what it is, not what went wrong with us
+class BadDiff(Exception):
     """An operation that the format does not have, or that does not fit the value."""
 
 

@@ -11,9 +11,9 @@ from typing import ClassVar
 from PIL import Image
 
 from inference_service.domain import Capabilities, ImagePart
-from inference_service.providers.base import Declaration
-from inference_service.providers.space import Space
-from inference_service.providers.space_hub import host_of
+from inference_service.providers.gradio.hub import host_of
+from inference_service.providers.gradio.space import Space
+from inference_service.providers.seam import Declaration
 
 SPACE = "deepseek-ai/Janus-Pro-7B"
 SIDE = 384  # pixels: what the model looks at

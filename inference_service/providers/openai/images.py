@@ -17,10 +17,10 @@ from msgspec import Struct
 from inference_service.domain import Finish, FinishReason, ImageEvent, Picture, Preview, Progress, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures.normalise import without_gif
-from inference_service.providers import errors
-from inference_service.providers.base import ImageCall, LimitReport
-from inference_service.providers.http import HttpClient, chunks, read, read_error
-from inference_service.providers.sse import SseParser
+from inference_service.providers.kit import errors
+from inference_service.providers.kit.http import HttpClient, chunks, read, read_error
+from inference_service.providers.kit.sse import SseParser
+from inference_service.providers.seam import ImageCall, LimitReport
 
 Refusal = Callable[[int, Mapping[str, str], bytes], UpstreamFailure]
 _DATA_URI = re.compile(r"data:[\w/+.-]*;base64,", re.ASCII)

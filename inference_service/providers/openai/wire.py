@@ -25,8 +25,8 @@ from inference_service.domain import (
     Usage,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors
-from inference_service.providers.sse import SseEvent
+from inference_service.providers.kit import errors
+from inference_service.providers.kit.sse import SseEvent
 
 MOST_BROKEN_CHUNKS = 10
 HELD_TEXT = re.compile(rb'"(?:content|text)"\s*:\s*"[^"]')

@@ -10,15 +10,15 @@ from msgspec import Struct
 
 from inference_service.domain import Notice, NoticeKind, Progress
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers import errors
-from inference_service.providers.gradio_diff import BadDiff, apply_all
+from inference_service.providers.gradio.diff import BadDiff, apply_all
+from inference_service.providers.kit import errors
 
 SIGNS: tuple[errors.Sign, ...] = (
     errors.Sign(FailureKind.OVERLOADED, r"no gpu (was|is) available|queue is full|queue timeout"),
     errors.Sign(
         FailureKind.QUOTA_EXHAUSTED,
         r"exceeded your .{0,40}quota|gpu limit|runs limit|pending credits",
-        scope=Scope.ACCOUNT,
+        scope=Scope.GROUP,
     ),
     errors.Sign(FailureKind.FORBIDDEN, r"illegal duration|larger than the maximum allowed"),
     errors.Sign(FailureKind.UNAUTHENTICATED, r"not authenticated|expired zerogpu proxy token", (200, 401)),

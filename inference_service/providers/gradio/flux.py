@@ -9,9 +9,9 @@ from typing import ClassVar
 import msgspec
 
 from inference_service.domain import Capabilities
-from inference_service.providers.base import Declaration
-from inference_service.providers.space import IMAGE, Space
-from inference_service.providers.space_hub import host_of
+from inference_service.providers.gradio.hub import host_of
+from inference_service.providers.gradio.space import IMAGE, Space
+from inference_service.providers.seam import Declaration
 
 DEV = msgspec.structs.replace(IMAGE, settings=IMAGE.settings - {"negative_prompt"})
 SCHNELL = msgspec.structs.replace(DEV, settings=DEV.settings - {"guidance_scale"})

@@ -28,14 +28,15 @@ from inference_service.domain import (
 )
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures.normalise import sniff
-from inference_service.providers import errors, gradio_files, gradio_queue, gradio_sessions
-from inference_service.providers.base import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
-from inference_service.providers.gradio_app import App, Function, decode, read_app
-from inference_service.providers.gradio_arguments import Wanted, arguments, takes_history
-from inference_service.providers.gradio_messages import SIGNS, Made, Output
-from inference_service.providers.gradio_said import said_in, without_cursor
-from inference_service.providers.http import HttpClient, read, read_error
-from inference_service.providers.space_hub import host_of, why_not
+from inference_service.providers.gradio import files, queue, sessions
+from inference_service.providers.gradio.app import App, Function, decode, read_app
+from inference_service.providers.gradio.arguments import Wanted, arguments, takes_history
+from inference_service.providers.gradio.hub import host_of, why_not
+from inference_service.providers.gradio.messages import SIGNS, Made, Output
+from inference_service.providers.gradio.said import said_in, without_cursor
+from inference_service.providers.kit import errors
+from inference_service.providers.kit.http import HttpClient, read, read_error
+from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
 
 APP_AGE = 600.0  # seconds for which an app's description is believed
 LARGEST_CONFIG = 32 * 1024 * 1024
@@ -91,8 +92,8 @@ class Space:
         self._space = self.options.space or ("" if own else self.space)
         self._app: App | None = None
         self._read_at = 0.0
-        self._sessions = gradio_sessions.Sessions()
-        self._farewells = gradio_queue.Farewells()
+        self._sessions = sessions.Sessions()
+        self._farewells = queue.Farewells()
 
     def capabilities(self, model: str) -> Capabilities:
         known = self.settings.capabilities.get(model)
@@ -123,14 +124,14 @@ class Space:
             text = turns[-1].text
         else:
             text = _in_one(turns)
-        session = session or gradio_sessions.fresh()
+        session = session or sessions.fresh()
         images = [image for turn in turns for image in turn.images][-1:]
         if not images and self.blank_picture is not None:
             images = [self.blank_picture]
         sampling = call.request.sampling
         wanted = Wanted(
             text,
-            await gradio_files.picture_value(line, app, images[0]) if images else None,
+            await files.picture_value(line, app, images[0]) if images else None,
             told,
             {"seed": sampling.seed, "top_p": sampling.top_p, "temperature": sampling.temperature},
         )
@@ -170,36 +171,36 @@ class Space:
             **dict.fromkeys(("num_inference_steps", "steps", "number_of_inference_steps"), request.steps),
             **dict.fromkeys(("guidance_scale", "guidance", "cfg_weight", "cfg_scale"), request.guidance_scale),
         }
-        picture = await gradio_files.picture_value(line, app, given) if given is not None else None
+        picture = await files.picture_value(line, app, given) if given is not None else None
         wanted = Wanted(request.prompt, picture, (), named)
         shown: str | None = None
-        async with aclosing(self._ask(app, line, function, wanted, gradio_sessions.fresh())) as making:
+        async with aclosing(self._ask(app, line, function, wanted, sessions.fresh())) as making:
             async for made in making:
                 if not isinstance(made, Output):
                     yield made
                     continue
-                files = [file for value in made.values for file in gradio_files.pictures_of(value)]
+                references = [file for value in made.values for file in files.pictures_of(value)]
                 if made.final:
-                    if not files:
+                    if not references:
                         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
                     seed = _seed(made.values, request.seed)
-                    for number, file in enumerate(files[: call.count]):
-                        yield Picture(call.first_index + number, await gradio_files.fetch(line, file), seed)
-                    yield Usage(images=min(len(files), call.count))
-                elif files and files[0] != shown:
-                    shown = files[0]
-                    data = await gradio_files.fetch(line, shown)
+                    for number, file in enumerate(references[: call.count]):
+                        yield Picture(call.first_index + number, await files.fetch(line, file), seed)
+                    yield Usage(images=min(len(references), call.count))
+                elif references and references[0] != shown:
+                    shown = references[0]
+                    data = await files.fetch(line, shown)
                     yield Preview(call.first_index, sniff(data) or "image/webp", data)
         yield Finish(FinishReason.STOP)
 
     async def _ask(
-        self, app: App, line: gradio_queue.Line, function: Function, wanted: Wanted, session: str
+        self, app: App, line: queue.Line, function: Function, wanted: Wanted, session: str
     ) -> AsyncGenerator[Made, None]:
         values, notices = arguments(function, wanted)
         for notice in notices:
             yield notice
         try:
-            async with aclosing(gradio_queue.call(line, function, values, session, self._farewells)) as making:
+            async with aclosing(queue.call(line, function, values, session, self._farewells)) as making:
                 async for made in making:
                     yield made
         except UpstreamFailure as failure:
@@ -212,9 +213,9 @@ class Space:
     def _headers(self, secret: str | None) -> dict[str, str]:
         return {"Authorization": f"Bearer {secret}", "x-gradio-user": "api"} if secret else {"x-gradio-user": "api"}
 
-    async def _reach(self, secret: str | None) -> tuple[App, gradio_queue.Line]:
+    async def _reach(self, secret: str | None) -> tuple[App, queue.Line]:
         app = await self._describe(secret)
-        return app, gradio_queue.Line(self.http, self._host + app.prefix, self._headers(secret), app.protocol)
+        return app, queue.Line(self.http, self._host + app.prefix, self._headers(secret), app.protocol)
 
     async def _describe(self, secret: str | None) -> App:
         if self._app is not None and time.monotonic() - self._read_at < APP_AGE:

@@ -14,7 +14,7 @@ import aiohttp
 
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures.fetch import PictureFetcher
-from inference_service.providers.base import Settings
+from inference_service.providers.seam import Settings
 from inference_service.trace_context import trace_parent
 
 LARGEST_ERROR_BODY = 64 * 1024

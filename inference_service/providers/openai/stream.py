@@ -8,11 +8,10 @@ import msgspec
 
 from inference_service.domain import ChatEvent
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors
-from inference_service.providers.http import next_chunk, read
-from inference_service.providers.openai_wire import ChunkReader
-from inference_service.providers.sse import BOM, EventTooLargeError, SseEvent, SseParser
-from inference_service.providers.twins import Twins
+from inference_service.providers.kit import errors
+from inference_service.providers.kit.http import next_chunk, read
+from inference_service.providers.kit.sse import BOM, EventTooLargeError, SseEvent, SseParser
+from inference_service.providers.openai.wire import ChunkReader
 
 LARGEST_EVENT = 1024 * 1024  # of text; a longer line is no chat chunk, and nobody has to keep it
 LARGEST_WHOLE = 4 * 1024 * 1024
@@ -28,7 +27,7 @@ async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> Async
     One generator on purpose: every layer between the socket and the caller is paid for by every delta.
     """
     data = await _beginning(response)
-    parser, twins = SseParser(LARGEST_EVENT), Twins()
+    parser = SseParser(LARGEST_EVENT)
     over: float | None = None  # loop time
     try:
         if data and not data.startswith(STREAM):
@@ -36,7 +35,7 @@ async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> Async
                 yield event
         else:
             while data:
-                for event in reader.read(twins.once(parser.feed(data))):
+                for event in reader.read(parser.feed(data)):
                     yield event
                 if reader.done:
                     break
@@ -46,7 +45,7 @@ async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> Async
                     over = over or asyncio.get_running_loop().time() + AFTER_FINISH
                     data = await _rest(response, over)
             else:
-                for event in _last(reader, [*twins.once(parser.flush()), *twins.rest()]):
+                for event in _last(reader, parser.flush()):
                     yield event
     except EventTooLargeError as error:
         raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error

@@ -20,9 +20,9 @@ from inference_service.domain import (
     Progress,
     Usage,
 )
-from inference_service.providers.base import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
-from inference_service.providers.embedded_painter import paint, seed_from
-from inference_service.providers.http import HttpClient
+from inference_service.providers.embedded.painter import paint, seed_from
+from inference_service.providers.kit.http import HttpClient
+from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
 
 CHAT_MODEL, IMAGE_MODEL = "demo", "demo-painter"
 STEPS = 4

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers import limits
+from inference_service.providers.kit import limits
 
 K = FailureKind
 A_DAY_IS_QUOTA = 3 * 3_600.0  # a wait of hours is a used-up quota, not a passing limit
@@ -33,7 +33,7 @@ class Sign(Struct, frozen=True):
 
 GENERAL: tuple[Sign, ...] = (
     Sign(K.QUOTA_EXHAUSTED, r"insufficient_quota|exceeded your current quota|included credits|depleted|billing_hard_limit"
-         r"|credit balance|insufficient (credits|balance|funds)", scope=Scope.ACCOUNT),
+         r"|credit balance|insufficient (credits|balance|funds)", scope=Scope.GROUP),
     Sign(K.OVERLOADED, r"capacity exceeded|model (is )?(too |currently )?busy|overloaded|no capacity|queue is full", (429, 500, 502, 503, 529)),
     # More tokens than the account has in a whole minute: no wait makes room for it.
     Sign(K.CONTEXT_TOO_LONG, r"request too large for .{0,120}tokens per min", (429,)),
@@ -112,7 +112,7 @@ def classify(status: int, text: str, wake: float | None, parsed: Any, signs: Seq
     kind = STATUSES.get(status)
     if kind is None:
         kind = K.UNAVAILABLE if status >= 500 else K.BAD_REQUEST if status >= 400 else K.BAD_RESPONSE
-    scope = Scope.ACCOUNT if status == 402 else Scope.CREDENTIAL
+    scope = Scope.GROUP if status == 402 else Scope.CREDENTIAL
     if kind is K.RATE_LIMITED and wake is not None and wake >= A_DAY_IS_QUOTA:
         kind = K.QUOTA_EXHAUSTED
     return failure(kind, status=status, wake=wake, scope=scope, parsed=parsed)

@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors, limits, openai_images, openai_stream, openai_wire
-from inference_service.providers.base import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
-from inference_service.providers.http import HttpClient, read, read_error
+from inference_service.providers.kit import errors, limits
+from inference_service.providers.kit.http import HttpClient, read, read_error
+from inference_service.providers.openai import images, stream, wire
+from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
 
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
 PICTURES = Capabilities(
@@ -145,8 +146,8 @@ class OpenAI:
         names = {**NAMES, "sampling.max_tokens": self.preset.max_tokens}
         body: dict[str, Any] = {
             "model": call.model,
-            "messages": openai_wire.messages(call.request, call.prefix),
-            **openai_wire.sampling(call.request, names),
+            "messages": wire.messages(call.request, call.prefix),
+            **wire.sampling(call.request, names),
             "stream": True,
         }
         if self.preset.include_usage:
@@ -172,14 +173,14 @@ class OpenAI:
                 raise self.failure(response.status, response.headers, await read_error(response))
             # Always: it also tells that the provider has answered.
             yield self.limit_report(response.headers) or LimitReport()
-            async for event in openai_stream.events(response, openai_wire.ChunkReader(self.signs)):
+            async for event in stream.events(response, wire.ChunkReader(self.signs)):
                 yield event
 
     async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        body = openai_images.body(call, getattr(self.options, "partial_images", 0))
+        body = images.body(call, getattr(self.options, "partial_images", 0))
         what = "generations" if call.request.input_image is None else "edits"
         url = f"{self.settings.base_url}/images/{what}"
-        async for event in openai_images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
+        async for event in images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
             yield event
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:

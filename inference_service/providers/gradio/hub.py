@@ -7,8 +7,8 @@ import re
 from urllib.parse import quote
 
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.gradio_app import decode
-from inference_service.providers.http import HttpClient, read
+from inference_service.providers.gradio.app import decode
+from inference_service.providers.kit.http import HttpClient, read
 
 WAITING = ("BUILDING", "APP_STARTING", "RUNNING_BUILDING", "RUNNING_APP_STARTING", "SLEEPING")
 START_TIME = 60.0  # seconds that a Space usually takes

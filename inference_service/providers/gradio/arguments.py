@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from inference_service.domain import Message, Notice, NoticeKind
-from inference_service.providers.gradio_app import STATE, TEXTS, Function, Input
+from inference_service.providers.gradio.app import STATE, TEXTS, Function, Input
 
 QUESTIONS = ("question", "prompt", "message", "text", "inputs", "input", "query")
 PICTURES = ("image", "imageeditor", "file")

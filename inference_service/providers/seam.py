@@ -11,13 +11,8 @@ from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
-from inference_service.domain import (
-    Capabilities,
-    ChatEvent,
-    ChatRequest,
-    ImageEvent,
-    ImageRequest,
-)
+from inference_service.domain import Capabilities, ChatEvent, ChatRequest, ImageEvent, ImageRequest
+from inference_service.quotas import LimitFact
 
 
 class ModelInfo(Struct, frozen=True):
@@ -98,14 +93,9 @@ class ImageCall(Struct, frozen=True):
 
 
 class LimitReport(Struct, frozen=True):
-    """What response headers told about a credential's limits, before they bite.
+    """The provider accepted the call. `limits`: what its response headers told, before they bite."""
 
-    remaining: requests (or calls' worth of tokens) left; resets_after: seconds until it is full again.
-    """
-
-    remaining: int | None = None
-    resets_after: float | None = None
-    per_model: bool = False
+    limits: tuple[LimitFact, ...] = ()
 
 
 class Provider(Protocol):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors
+from inference_service.providers.kit import errors
 
 STATE = ("state", "browserstate")
 TEXTS = ("textbox", "textarea", "multimodaltextbox", "text")

@@ -6,7 +6,7 @@ Source: the values of Gradio's Textbox, Markdown, Chatbot (pairs, messages, mess
 from collections.abc import Sequence
 from typing import Any
 
-from inference_service.providers.gradio_app import SAYING
+from inference_service.providers.gradio.app import SAYING
 
 CURSORS = "▌▍█▋▊|"
 

@@ -12,10 +12,10 @@ import aiohttp
 
 from inference_service.domain import ImagePart
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers import errors
-from inference_service.providers.gradio_app import App, decode
-from inference_service.providers.gradio_queue import Line, refused
-from inference_service.providers.http import read, read_error
+from inference_service.providers.gradio.app import App, decode
+from inference_service.providers.gradio.queue import Line, refused
+from inference_service.providers.kit import errors
+from inference_service.providers.kit.http import read, read_error
 
 LARGEST_PICTURE = 64 * 1024 * 1024
 

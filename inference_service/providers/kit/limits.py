@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from inference_service.providers.base import LimitReport
+from inference_service.providers.seam import LimitReport
+from inference_service.quotas import LimitFact, Unit
 
 LONGEST = 32 * 86_400.0
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -72,7 +73,7 @@ def report(headers: Mapping[str, str], now: float) -> LimitReport | None:
     if not found:
         return None
     left, after = min(found, key=lambda one: one[0])
-    return LimitReport(remaining=left, resets_after=after, per_model=True)
+    return LimitReport((LimitFact(Unit.REQUESTS, remaining=left, resets_after=after),))
 
 
 def moment(value: str | None, headers: Mapping[str, str], now: float) -> float | None:

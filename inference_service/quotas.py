@@ -1,0 +1,80 @@
+"""The vocabulary of limits: what is counted, over which window, by which clock. Pure.
+
+Providers report limits (`LimitFact`), configuration and catalogue declare them (`Quota`), pools count them.
+Moments are epoch seconds, durations are seconds.
+Sources of the clocks: the providers' own documents, listed with each row of the catalogue.
+"""
+
+import math
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+MINUTE, HOUR, DAY, MONTH = 60.0, 3_600.0, 86_400.0, 30 * 86_400.0
+
+
+class Unit(StrEnum):
+    """What a quota counts."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    PICTURES = "pictures"
+    MONEY = "money"  # micro-units of the provider's currency
+    CONCURRENT = "concurrent"  # calls at once; has no window
+
+
+class Clock(StrEnum):
+    """How a window begins and ends."""
+
+    ROLLING = "rolling"  # the last `window` seconds
+    WALL = "wall"  # aligned to the clock: the full minute, the full hour, the UTC day, the UTC month
+    PACIFIC = "pacific"  # midnight in Los Angeles, with daylight saving
+    FIRST_USE = "first_use"  # `window` seconds from the first call of the window
+
+
+class Quota(Struct, frozen=True):
+    """A declared limit. `scope` is a `failures.Scope` value; `models` are patterns (fnmatch), empty: every model."""
+
+    unit: Unit
+    limit: int  # at least 0; 0: this model is not offered to the credential at all
+    window: float  # seconds; a month is MONTH
+    clock: Clock
+    scope: str = "credential_model"
+    models: tuple[str, ...] = ()
+
+
+class LimitFact(Struct, frozen=True):
+    """What an upstream told about one limit, in headers or in a refusal. None: not told.
+
+    resets_after: seconds until the window is full again; a claim, not a fact.
+    """
+
+    unit: Unit
+    window: float | None = None
+    clock: Clock | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    resets_after: float | None = None
+
+
+def window_end(clock: Clock, window: float, now: float, began: float | None = None) -> float:
+    """The moment at which the window that contains `now` ends.
+
+    `began`: when the window's first call was made, for FIRST_USE and ROLLING (None: now).
+    """
+    match clock:
+        case Clock.ROLLING | Clock.FIRST_USE:
+            return (now if began is None else began) + window
+        case Clock.PACIFIC:
+            local = datetime.fromtimestamp(now, PACIFIC)
+            midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), PACIFIC)
+            return midnight.timestamp()
+        case Clock.WALL if window >= MONTH:
+            today = datetime.fromtimestamp(now, UTC)
+            year, month = (today.year + 1, 1) if today.month == 12 else (today.year, today.month + 1)
+            return datetime(year, month, 1, tzinfo=UTC).timestamp()
+        case Clock.WALL:
+            return (math.floor(now / window) + 1) * window
