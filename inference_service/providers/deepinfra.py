@@ -30,7 +30,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeepInfra(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="deepinfra",
         title="DeepInfra",
         base_url="https://api.deepinfra.com/v1/openai",
@@ -49,10 +49,7 @@ class DeepInfra(OpenAI):
             "black-forest-labs/FLUX-1-schnell": BRUSH,
             "black-forest-labs/FLUX-1-dev": BRUSH,
             "stabilityai/sd3.5": BRUSH,
-            "*": TEXT,
         },
-        quota_group="account",
-        discovers=True,
         sources=("DeepInfra documents: OpenAI API, native inference, rate limits",),
     )
     options_type: ClassVar[type[Any]] = Options
@@ -63,7 +60,11 @@ class DeepInfra(OpenAI):
 
     def capabilities(self, model: str) -> Capabilities:
         known = super().capabilities(model)
-        if known is TEXT and any(word in model.lower() for word in ("flux", "stable-diffusion", "sdxl", "/sd3")):
+        if (
+            known.chat
+            and model not in self._discovered
+            and any(word in model.lower() for word in ("flux", "stable-diffusion", "sdxl", "/sd3"))
+        ):
             return BRUSH
         return known
 

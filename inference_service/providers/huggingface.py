@@ -113,7 +113,7 @@ GONE_HERE = frozenset({FailureKind.MODEL_NOT_FOUND, FailureKind.RETIRED})
 
 
 class HuggingFace(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="huggingface",
         title="Hugging Face inference",
         base_url="https://router.huggingface.co",

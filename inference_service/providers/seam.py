@@ -7,7 +7,7 @@ for headers, first token, idle gaps and the total is the attempt's business, by 
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -55,6 +55,7 @@ class Settings(Struct, frozen=True):
     """One configured instance of a provider, from `antiphon.toml` and the environment.
 
     options: what only this kind understands (`[providers.x.options]`), checked by the provider.
+    provider_options: extra fields for the body of a chat, by upstream model; "*" is for all of them.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Settings(Struct, frozen=True):
     aliases: Mapping[str, str] = {}
     capabilities: Mapping[str, Capabilities] = {}
     options: Mapping[str, object] = {}
+    provider_options: Mapping[str, Mapping[str, object]] = {}
     verify_tls: bool = True
     connect_timeout: float = 5.0
 
@@ -99,8 +101,12 @@ class LimitReport(Struct, frozen=True):
 
 
 class Provider(Protocol):
-    declaration: ClassVar[Declaration]
     settings: Settings
+
+    @property
+    def declaration(self) -> Declaration:
+        """What this provider is: the adapter's, completed by its row of the catalogue."""
+        ...
 
     def capabilities(self, model: str) -> Capabilities:
         """What this upstream model can do; declared, configured or discovered."""

@@ -116,7 +116,9 @@ class Plan:
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
-            able = [one for one in able if one.capabilities.vision]
+            # Whether some look at pictures is not known: they come behind those that do.
+            hopeful = [one for one in able if "vision" in one.capabilities.unknown]
+            able = [one for one in able if one.capabilities.vision] + hopeful
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,

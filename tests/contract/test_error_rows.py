@@ -61,7 +61,7 @@ NO_MODEL = "The requested model 'x' is not supported by any provider you have en
 ROWS = [
     # --- OpenAI, and whoever speaks its language ---
     Row("openai", 401, openai("Incorrect API key provided: sk-…", code="invalid_api_key"), "unauthenticated", QUARANTINE),
-    Row("openai", 403, openai("Country, region, or territory not supported"), "forbidden", QUARANTINE),
+    Row("openai", 403, openai("Country, region, or territory not supported"), "blocked"),
     Row("openai", 404, openai("The model `x` does not exist or you do not have access to it.", code="model_not_found"), "model_not_found"),
     Row("openai", 429, openai("You exceeded your current quota", "insufficient_quota", "insufficient_quota"), "quota_exhausted", COOLDOWN),
     Row("openai", 429, openai("Rate limit reached", "requests", "rate_limit_exceeded"), "rate_limited", COOLDOWN, (5, 7), {"retry-after": "6"}),
@@ -73,12 +73,12 @@ ROWS = [
     Row("openai", 429, openai("Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Requested 132819.", "tokens", "rate_limit_exceeded"), "context_too_long"),
     Row("openai", 400, openai("This model's maximum context length is 8192 tokens.", code="context_length_exceeded"), "context_too_long"),
     Row("openai", 400, openai("Your request was rejected by our safety system.", code="content_policy_violation"), "content_refused"),
-    Row("openai", 400, openai(f"Invalid 'temperature': {SECRET_ECHO}", param="temperature"), "bad_request"),
+    Row("openai", 400, openai(f"Invalid 'temperature': {SECRET_ECHO}", param="temperature"), "refused"),
     Row("openai", 500, openai("The server had an error", "server_error"), "server_error"),
     Row("openai", 502, PAGE, "server_error"),
     Row("openai", 503, openai("That model is currently overloaded", "server_error"), "overloaded"),
     Row("openai", 504, PAGE, "unavailable"),
-    Row("openai", 529, "", "unavailable"),
+    Row("openai", 529, "", "overloaded"),
     Row("openai", 408, "", "unavailable"),
     Row("openai", 409, openai("Conflict"), "unavailable"),
     # --- local servers ---
@@ -107,7 +107,7 @@ ROWS = [
     Row("mistral", 503, mistral("Service tier capacity exceeded for this model.", "service_tier_capacity_exceeded"), "overloaded"),
     Row("mistral", 404, mistral("Unknown model", "invalid_request_error", "unknown_model"), "model_not_found"),
     Row("mistral", 400, mistral("Prompt contains 40000 tokens, too large for model with 32768 maximum context length", "invalid_request_error"), "context_too_long"),
-    Row("mistral", 422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted", "input": SECRET_ECHO}]}, "bad_request"),
+    Row("mistral", 422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted", "input": SECRET_ECHO}]}, "refused"),
     Row("mistral", 500, mistral("Internal server error", "server_error"), "server_error"),
     Row("mistral", 502, PAGE, "server_error"),
     # --- DeepInfra ---
@@ -116,7 +116,7 @@ ROWS = [
     Row("deepinfra", 429, openai("Rate limited"), "rate_limited", COOLDOWN),
     Row("deepinfra", 429, {"detail": {"error": "Model busy, retry later"}}, "overloaded"),
     Row("deepinfra", 402, {"detail": {"error": "balance exhausted"}}, "quota_exhausted", COOLDOWN),
-    Row("deepinfra", 422, {"detail": [{"loc": ["body", "width"], "msg": "bad width", "type": "value_error"}]}, "bad_request", picture=True),
+    Row("deepinfra", 422, {"detail": [{"loc": ["body", "width"], "msg": "bad width", "type": "value_error"}]}, "field_refused", picture=True),
     Row("deepinfra", 404, {"detail": {"error": "Model not found"}}, "model_not_found", picture=True),
     Row("deepinfra", 500, PAGE, "server_error", picture=True),
     # --- Hugging Face ---

@@ -114,7 +114,7 @@ class ChunkReader:
     waits for the word behind it: an endless run of it is no sign of life.
     """
 
-    def __init__(self, signs: Sequence[errors.Sign] = ()) -> None:
+    def __init__(self, signs: errors.Dialects = ()) -> None:
         self._signs = signs
         self._think = ThinkSplitter()
         self._broken = 0
