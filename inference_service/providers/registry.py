@@ -19,6 +19,7 @@ from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.seam import Provider, Settings
+from inference_service.settings import FIELDS
 
 KINDS: Mapping[str, type[Provider]] = {
     "github": GitHub,
@@ -75,6 +76,8 @@ def _declared(capabilities: Mapping[str, Capabilities], model: str) -> Capabilit
 
 def corrected(known: Capabilities, about: ModelConfig) -> Capabilities:
     """What the declaration says about a model, with the operator's corrections."""
+    if unknown := set(about.drop_settings) - FIELDS:
+        raise ValueError(f"drop_settings: unknown {', '.join(sorted(unknown))}; allowed: {', '.join(sorted(FIELDS))}")
     changes = about.model_dump(exclude_none=True, exclude={"drop_settings"})
     settings = known.settings - set(about.drop_settings)
     return msgspec.structs.replace(known, settings=settings, **changes)
