@@ -8,6 +8,7 @@ from antiphon.config.model import Config, ModelConfig, ProviderConfig
 from inference_service.domain import Capabilities
 from inference_service.pictures.fetch import PictureFetcher
 from inference_service.providers.azure import Azure
+from inference_service.providers.cohere import Cohere
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded.provider import Embedded
 from inference_service.providers.github import GitHub
@@ -28,6 +29,7 @@ KINDS: Mapping[str, type[Provider]] = {
     "mistral": Mistral,
     "deepinfra": DeepInfra,
     "huggingface": HuggingFace,
+    "cohere-native": Cohere,
     "space": Space,
     "janus": Janus,
     "flux-dev": FluxDev,

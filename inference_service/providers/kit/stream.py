@@ -35,7 +35,7 @@ class Dialect(Protocol):
     @property
     def signs(self) -> Sequence[errors.Sign]: ...
 
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure: ...
+    def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure: ...
 
     def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None: ...
 
@@ -53,7 +53,7 @@ async def chat(
     notices = changes(dialect, call)
     async with dialect.http.request("POST", url, headers=head, json=msgspec.json.encode(body)) as response:
         if response.status != 200:
-            raise dialect.failure(response.status, response.headers, await read_error(response))
+            raise dialect.refusal(call, response.status, response.headers, await read_error(response))
         # Always: it also tells that the provider has answered.
         yield dialect.limit_report(response.headers) or LimitReport()
         for notice in notices:

@@ -163,6 +163,10 @@ class OpenAI:
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
         return errors.from_response(status, headers, body, self.signs)
 
+    def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:  # noqa: ARG002 - for providers that blame parts of a request
+        """What it means that this call was not answered with 200."""
+        return self.failure(status, headers, body)
+
     # --- calls ------------------------------------------------------------------------------
 
     def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
