@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from antiphon.config.model import Hedge, ImageTimeouts, Timeouts
+from inference_service import settings
 from inference_service.domain import (
     Capabilities,
     ChatRequest,
@@ -15,7 +16,6 @@ from inference_service.domain import (
     Notice,
     NoticeKind,
     OnInterruption,
-    Sampling,
     Task,
 )
 from inference_service.failures import Outcome, RequestFailure
@@ -26,7 +26,6 @@ from inference_service.routing.watch import Bounds
 R = TypeVar("R", ChatRequest, ImageRequest)
 # Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
 MOST_ON_THE_FLY = 1_000
-NOTHING_CHOSEN = Sampling()
 
 
 class Deployment(Struct, frozen=True, eq=False):
@@ -175,15 +174,9 @@ class Plan:
 
 def wanted_settings(request: ChatRequest | ImageRequest) -> frozenset[str]:
     """The dotted fields of the settings that the caller has set."""
-    chosen: dict[str, Any]
     if isinstance(request, ChatRequest):
-        if request.sampling == NOTHING_CHOSEN:
-            return frozenset()
-        chosen = {f"sampling.{name}": getattr(request.sampling, name) for name in Sampling.__struct_fields__}
-    else:
-        names = ("negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale")
-        chosen = {name: getattr(request, name) for name in names}
-    return frozenset(field for field, value in chosen.items() if value not in (None, "", ()))
+        return settings.wanted(request.sampling)
+    return settings.wanted_of_image(request)
 
 
 def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, now: float) -> list[Deployment]:
@@ -212,11 +205,10 @@ def without_unsupported(request: R, can: Capabilities, refused: frozenset[str] =
         Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
         for field in dropped
     ]
-    empty: dict[str, Any] = {"negative_prompt": "", "stop": ()}
     if isinstance(request, ChatRequest):
-        fields = {name: empty.get(name) for field in dropped for name in (field.partition(".")[2],)}
-        return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **fields)), notices
-    return msgspec.structs.replace(request, **{field: empty.get(field) for field in dropped}), notices
+        return msgspec.structs.replace(request, sampling=request.sampling.without(dropped)), notices
+    changes: dict[str, Any] = {field: settings.unset(field) for field in dropped}
+    return msgspec.structs.replace(request, **changes), notices
 
 
 def fit_size(request: ImageRequest, can: Capabilities) -> tuple[tuple[int, int] | None, list[Notice]]:
