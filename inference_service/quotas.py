@@ -44,6 +44,7 @@ class Quota(Struct, frozen=True):
     clock: Clock
     scope: str = "credential_model"
     models: tuple[str, ...] = ()
+    firm: bool = False  # written by a person: an upstream's word may lower it, not raise it
 
 
 class LimitFact(Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from inference_service.credentials.types import Ask, Grant, Remaining, StateStore, Verdict, Vote
+from inference_service.credentials.types import Ask, Grant, StateStore, Verdict, Vote
 from inference_service.domain import Delta, Finish, Picture, Reasoning, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.seam import LimitReport
@@ -21,8 +21,6 @@ from inference_service.routing import classify
 from inference_service.routing.observer import AttemptEnd, Observer
 
 log = structlog.get_logger(__name__)
-# Requests left from which a count is worth a round trip to the shared state.
-SCARCE = 3
 
 
 class Bounds(Struct, frozen=True):
@@ -85,6 +83,7 @@ class Attempt:
         self._answered = False
         self._closed = False
         self._finished = False
+        self._reported = False
         observer.attempt_started(request_id, self.deployment, lease.label, number)
 
     @property
@@ -97,6 +96,8 @@ class Attempt:
             return self._pushed.popleft()
         while True:
             event = await self._await_next()
+            if self.lease.grant.scout and not self._reported and type(event) not in (LimitReport, type(None)):
+                await self._learn(LimitReport())
             # By type, not by pattern: for each class of ours that an event is not of, Python would call a method.
             kind = type(event)
             if kind is Delta or kind is Reasoning:
@@ -205,9 +206,8 @@ class Attempt:
         return slow
 
     async def _learn(self, told: LimitReport) -> None:
-        for fact in told.limits:
-            if fact.remaining is not None and fact.remaining <= SCARCE and fact.resets_after:
-                await self._store.report(self.lease.ask, self.lease.grant, Remaining(fact.remaining, fact.resets_after))
+        self._reported = True
+        await self._store.report(self.lease.ask, self.lease.grant, told.limits)
 
     async def close(self, *, lost: bool = False) -> None:
         """Closes the upstream's socket, returns the lease and tells the outcome. Runs to its end even if cancelled."""
