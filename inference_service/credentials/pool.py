@@ -56,8 +56,9 @@ class Pool:
         self._ring = Ring(spec.credentials)
         lasting = {model: lane.lasting for model, lane in self._lanes.items()}
         self._lanes = {}
-        for model, seconds in lasting.items():
-            self.lane(model, 0.0).lasting = seconds
+        for model in dict.fromkeys((*spec.models, *lasting)):
+            lane = self.lane(model, 0.0)
+            lane.lasting = lasting.get(model, lane.lasting)
 
     # --- structure -----------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class PoolSpec(Struct, frozen=True):
     groups: tuple[str, ...]  # of each credential; an own name where it shares with none
     max_concurrent: int = 0  # calls at once on one credential; 0: no bound
     quotas: tuple[Quota, ...] = ()  # declared, by configuration or catalogue
+    models: tuple[str, ...] = ()  # upstream models that are known beforehand, for the forecast
 
 
 class BreakerSpec(Struct, frozen=True):
