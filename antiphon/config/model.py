@@ -9,16 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values never change after the load."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from antiphon.config.quotas import QuotaConfig
+from antiphon.config.section import Port, Seconds, Section
 
 
 class Scope(StrEnum):
@@ -233,7 +227,9 @@ class ProviderConfig(Section):
     model: dict[str, ModelConfig] = {}
     """What the declaration has wrong, by upstream model."""
     max_concurrent: int | None = Field(None, ge=1)
-    """Calls at once on one credential. Unset: no bound of ours."""
+    """Calls at once on one credential. Unset: learned from refusals."""
+    quotas: list[QuotaConfig] = []
+    """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
 
@@ -319,6 +315,9 @@ class RouteConfig(Section):
 
 
 class State(Section):
+    directory: Path | None = None
+    """Where limits and rests are remembered over restarts. Unset: ".antiphon" beside the configuration file, or the user's
+    state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
     redis_url_env: str = "ANTIPHON_REDIS_URL"
@@ -376,7 +375,7 @@ class Config(Section):
     routes: dict[str, RouteConfig] = {}
     """Names that callers ask for, and who answers them in which order."""
     state: State = State()
-    """Where cooldowns, breakers and budgets live."""
+    """Where limits, rests, breakers and budgets live."""
     images: Images = Images()
     """Bounds for pictures."""
     embedded: Embedded = Embedded()

@@ -74,7 +74,7 @@ class Router:
         route, able = generation.parts.plan.chat(request, self._desk.learned, now)
         journal = Journal(now, estimate_prompt(request))
         answer = ChatAnswer(request, route, self._desk.learned)
-        tokens = journal.prompt_tokens + (request.sampling.max_tokens or 0)
+        tokens = journal.prompt_tokens + (request.sampling.get("max_tokens") or 0)
         return self._request(
             generation, request, deadline, route, able, answer, journal, chat_bounds(route.timeouts), tokens
         )
