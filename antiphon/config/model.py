@@ -332,8 +332,8 @@ class State(Section):
 
 
 class Images(Section):
-    max_pixels: int = Field(40_000_000, ge=4_096, le=500_000_000)
-    """Larger pictures are refused, from callers and providers."""
+    max_pixels: int = Field(4_096 * 4_096, ge=4_096, le=500_000_000)
+    """Larger pictures are refused, from callers and providers. Decoding one takes up to 16 bytes a pixel."""
     max_bytes: int = Field(32 * 1024 * 1024, ge=65_536)
     """Largest file from a provider."""
     fetch_timeout: Seconds = 60

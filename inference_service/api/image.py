@@ -26,7 +26,7 @@ CHUNK = 256 * 1024  # measured: the fastest size over gRPC
 
 async def image(shared: Shared, context: Context) -> None:
     async def handle(request: image_pb2.ImageRequest, admission: Admission) -> None:
-        violations = await validate.image(request)
+        violations = await validate.image(request, shared.router.max_pixels)
         if violations:
             await status.refuse_violations(context, violations)
         await _draw(shared, request, context, admission)

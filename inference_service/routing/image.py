@@ -24,15 +24,13 @@ from inference_service.domain import (
     UsageRecord,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.pictures.normalise import normalise
+from inference_service.pictures.normalise import normalise, preview
 from inference_service.providers.seam import ImageCall
 from inference_service.routing.attempt import Lease
 from inference_service.routing.chat import MOST_FAILED, Secrets
 from inference_service.routing.observer import Observer
 from inference_service.routing.plan import Deployment, fit_size, without_unsupported
 from inference_service.routing.search import Found, Pause, Search
-
-LARGEST_PREVIEW = 262_144
 
 
 class ImageRun:
@@ -109,8 +107,9 @@ class ImageRun:
                 case Picture():
                     async for made in self._checked(event):
                         yield made
-                case Preview() if len(event.data) <= LARGEST_PREVIEW:
-                    yield event
+                case Preview():
+                    if (shown := await preview(event.data, event.index, self._limits)) is not None:
+                        yield shown
                 case Progress() | Notice():
                     yield event
                 case _:

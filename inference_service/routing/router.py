@@ -81,6 +81,11 @@ class Router:
         """Begins to ask providers for their models, now and then."""
         self._spawn(self._discover(self._now))
 
+    @property
+    def max_pixels(self) -> int:
+        """Of one picture, a caller's or a provider's."""
+        return self._now.config.images.max_pixels
+
     # --- requests ----------------------------------------------------------------------------
 
     @asynccontextmanager
