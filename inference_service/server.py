@@ -223,6 +223,8 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
     found: dict[str, str] = {}
     problems: list[tuple[str, str]] = []
     for name, caller in config.service.callers.items():
+        if caller.token_env is None:  # its certificate is enough
+            continue
         key = f"service.callers.{name}.token_env"
         try:
             secret = find_secret(caller.token_env, environ)

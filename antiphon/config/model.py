@@ -7,9 +7,9 @@ variable, and for every variable NAME a variable NAME_FILE may name a file inste
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from antiphon.config.quotas import QuotaConfig
 from antiphon.config.section import Port, Seconds, Section
@@ -27,14 +27,18 @@ class Tls(Section):
     key: Path
     """PEM file with its private key."""
     client_ca: Path | None = None
-    """PEM file; when set, callers must show a certificate signed by it (mutual TLS)."""
+    """PEM file; when set, callers must show a certificate signed by it (mutual TLS). `callers` says who is who."""
     reload_seconds: Seconds = 60
     """How often the files are looked at for a renewal."""
 
 
 class CallerConfig(Section):
-    token_env: str
+    """A caller shows what is set here: its token, its certificate, or both."""
+
+    token_env: str | None = None
     """Environment variable that holds the caller's token."""
+    certificate: str | None = Field(None, min_length=1)
+    """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
     scopes: frozenset[Scope] = frozenset({Scope.CHAT, Scope.IMAGE})
     """What the caller may do: "chat", "image", "operate" (status, reload, everybody's usage)."""
     requests_per_minute: int | None = Field(None, ge=1)
@@ -43,6 +47,12 @@ class CallerConfig(Section):
     """Tokens read and written. Unset: no bound."""
     max_streams: int = Field(100, ge=1)
     """Streams open at once."""
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        if self.token_env is None and self.certificate is None:
+            raise ValueError("needs token_env, certificate or both")
+        return self
 
 
 class Service(Section):
@@ -71,13 +81,31 @@ class Service(Section):
     tls: Tls | None = None
     """TLS for callers. Unset: plain text."""
     callers: dict[str, CallerConfig] = {}
-    """Named callers. Empty: whoever reaches the port may call."""
+    """Named callers. Empty: everybody who reaches the port may call; with mutual TLS everybody with a certificate may chat
+    and draw, but not operate."""
     status_page: bool | None = None
     """Serve the status page and metrics over HTTP. Unset: only on loopback."""
     status_host: str = "127.0.0.1"
     """Where the status page listens."""
     status_port: Port = 50552
     """0 takes a free port."""
+
+    @field_validator("callers")
+    @classmethod
+    def _one_caller_a_certificate(cls, callers: dict[str, CallerConfig]) -> dict[str, CallerConfig]:
+        alone = [
+            caller.certificate.lower() for caller in callers.values() if caller.certificate and not caller.token_env
+        ]
+        if len(set(alone)) < len(alone):
+            raise ValueError("two callers have the same certificate and no token")
+        return callers
+
+    @model_validator(mode="after")
+    def _certificates_are_asked_for(self) -> Self:
+        named = [name for name, caller in self.callers.items() if caller.certificate]
+        if named and (self.tls is None or self.tls.client_ca is None):
+            raise ValueError(f"callers.{named[0]}.certificate needs tls.client_ca, so that callers show a certificate")
+        return self
 
 
 class Client(Section):
@@ -331,8 +359,8 @@ class State(Section):
 
 
 class Images(Section):
-    max_pixels: int = Field(40_000_000, ge=4_096, le=500_000_000)
-    """Larger pictures are refused, from callers and providers."""
+    max_pixels: int = Field(4_096 * 4_096, ge=4_096, le=500_000_000)
+    """Larger pictures are refused, from callers and providers. Decoding one takes up to 16 bytes a pixel."""
     max_bytes: int = Field(32 * 1024 * 1024, ge=65_536)
     """Largest file from a provider."""
     fetch_timeout: Seconds = 60

@@ -20,7 +20,7 @@ from inference_service.domain import (
     Started,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.pictures.normalise import normalise
+from inference_service.pictures.normalise import normalise, preview
 from inference_service.providers.seam import ImageCall, checked
 from inference_service.routing.answer.announce import Announcer
 from inference_service.routing.answer.protocol import MOST_FAILED, Out
@@ -30,7 +30,6 @@ from inference_service.routing.learned import Learned
 from inference_service.routing.lease import Lease
 from inference_service.routing.plan import Deployment, fit_size, without_unsupported
 
-LARGEST_PREVIEW = 262_144
 LARGEST_SEED = 2**64 - 1
 
 
@@ -86,7 +85,8 @@ class ImageAnswer:
     async def check(self, event: Picture | Preview) -> tuple[Any, ...]:
         """The picture as the caller asked for it. Raises UpstreamFailure(BAD_IMAGE)."""
         if isinstance(event, Preview):
-            return (event,) if len(event.data) <= LARGEST_PREVIEW else ()
+            shown = await preview(event.data, event.index, self._limits)
+            return () if shown is None else (shown,)
         if self._made >= self._request.count:
             return ()
         checked, notices = await normalise(event, self._request, self._limits)
