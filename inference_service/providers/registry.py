@@ -12,6 +12,7 @@ from inference_service.pictures.fetch import PictureFetcher
 from inference_service.providers.azure import Azure
 from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import Row
+from inference_service.providers.cohere import Cohere
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded.provider import Embedded
 from inference_service.providers.github import GitHub
@@ -23,6 +24,7 @@ from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai.provider import OpenAI, declared
 from inference_service.providers.seam import Declaration, Provider, Settings
+from inference_service.settings import FIELDS
 
 # Adapters with more than a row can say. Every other row of the catalogue is served by `OpenAI`.
 KINDS: Mapping[str, type[Any]] = {
@@ -32,6 +34,7 @@ KINDS: Mapping[str, type[Any]] = {
     "mistral": Mistral,
     "deepinfra": DeepInfra,
     "huggingface": HuggingFace,
+    "cohere-native": Cohere,
     "space": Space,
     "janus": Janus,
     "flux-dev": FluxDev,
@@ -125,6 +128,8 @@ def _declared(declaration: Declaration, row: Row | None, model: str) -> Capabili
 
 def corrected(known: Capabilities, about: ModelConfig) -> Capabilities:
     """What the declaration says about a model, with the operator's corrections."""
+    if unknown := set(about.drop_settings) - FIELDS:
+        raise ValueError(f"drop_settings: unknown {', '.join(sorted(unknown))}; allowed: {', '.join(sorted(FIELDS))}")
     changes = about.model_dump(exclude_none=True, exclude={"drop_settings", "provider_options"})
     settings = known.settings - set(about.drop_settings)
     return msgspec.structs.replace(known, settings=settings, unknown=known.unknown - set(changes), **changes)

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import Row
 from inference_service.providers.registry import build_provider, known_kinds
 from inference_service.providers.seam import Provider
+from inference_service.quotas import declared, overridden
 from inference_service.routing import keys
 from inference_service.routing.compose import ROUTES, Ranks, compose, families
 from inference_service.routing.plan import Deployment, Plan, Route
@@ -67,7 +69,7 @@ def build_parts(config: Config, environ: Mapping[str, str]) -> Parts:
     if draft.problems:
         raise ConfigProblem(draft.problems)
     plan = Plan(draft.providers, deployments.values(), routes, config.routing.timeouts, config.routing.image_timeouts)
-    pools, secrets, labels = _pools(config, draft.providers, draft.found)
+    pools, secrets, labels = _pools(config, draft.providers, deployments, draft.found)
     return Parts(plan, pools, secrets, labels, draft.warnings, rows)
 
 
@@ -86,6 +88,7 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
         draft.problems.append((f"providers.{name}", str(error)))
         return
     draft.warnings += misnamed
+    draft.problems += _unknown_members(f"providers.{name}", given, provider)
     if row is not None and "{account}" in provider.settings.base_url and not provider.settings.options.get("account"):
         paired = [keys.with_account(secret, row, draft.environ) for secret in secrets]
         if secrets and None in paired:
@@ -232,7 +235,10 @@ def _route(config: Config, name: str, members: tuple[str, ...], given: RouteConf
 
 
 def _pools(
-    config: Config, providers: Mapping[str, Provider], found: Mapping[str, list[Secret]]
+    config: Config,
+    providers: Mapping[str, Provider],
+    deployments: Mapping[str, Deployment],
+    found: Mapping[str, list[Secret]],
 ) -> tuple[dict[str, PoolSpec], dict[str, dict[str, str | None]], dict[tuple[str, str], str]]:
     pools: dict[str, PoolSpec] = {}
     secrets: dict[str, dict[str, str | None]] = {}
@@ -244,8 +250,30 @@ def _pools(
         secrets[name] = {key: secret.value for key, secret in ids.items()} or {ANONYMOUS: None}
         for key in secrets[name]:
             labels[name, key] = ids[key].label if key in ids else "no credential"
-        pools[name] = PoolSpec(name, tuple(secrets[name]), tuple(groups) or (ANONYMOUS,), given.max_concurrent or 0)
+        pools[name] = PoolSpec(
+            name,
+            tuple(secrets[name]),
+            tuple(groups) or (ANONYMOUS,),
+            given.max_concurrent or 0,
+            overridden(provider.declaration.quotas, map(declared, given.quotas)),
+            tuple(one.model for one in deployments.values() if one.provider is provider),
+        )
     return pools, secrets, labels
+
+
+def _unknown_members(key: str, given: ProviderConfig, provider: Provider) -> list[tuple[str, str]]:
+    """Names in quota groups that no credential of the provider can have; a variable that is not set is no mistake."""
+    names = given.credentials_env or list(provider.declaration.credentials)
+    pattern = re.compile("|".join(rf"{re.escape(name)}\d*" for name in names) or "(?!)")
+    return [
+        (
+            f"{key}.quota_groups",
+            f"there is no credential {member!r}; allowed are {', '.join(f'{n}, {n}1, …' for n in names)}",
+        )
+        for group in given.quota_groups
+        for member in group
+        if not pattern.fullmatch(member)
+    ]
 
 
 def _group(given: ProviderConfig, provider: Provider, key: str, secret: Secret) -> str:

@@ -13,6 +13,7 @@ from inference_service.providers.catalogue.shapes import provider_of_key
 from inference_service.providers.registry import declaration_of, known_kinds
 
 ASKED_FOR = frozenset({"local", "retired"})  # tiers that only a table of the configuration switches on
+SECOND_DOORS = frozenset({"cohere-native"})  # another API of a provider that its key would otherwise use twice
 _LIKE_A_KEY = re.compile(r"[A-Z][A-Z0-9_]*(KEY|TOKEN|SECRET)\d*", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_PROVIDERS = frozenset({"DISCORD_TOKEN", "ANTIPHON_TOKEN"})
@@ -23,7 +24,7 @@ def tables(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) 
     found = {name: given for name, given in config.providers.items() if given.enabled}
     for kind in known_kinds(rows):
         declaration = declaration_of(kind, rows)
-        if kind in config.providers or kind == "embedded" or not declaration.credentials:
+        if kind in {*config.providers, *SECOND_DOORS, "embedded"} or not declaration.credentials:
             continue
         row = rows.get(kind)
         if row is not None and row.tier in ASKED_FOR:
@@ -94,7 +95,7 @@ def misplaced(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row
     """Sentences about keys under names that nobody reads."""
     known = {name for kind in known_kinds(rows) for name in declaration_of(kind, rows).credentials}
     known |= {name for given in config.providers.values() for name in given.credentials_env or ()}
-    known |= {caller.token_env for caller in config.service.callers.values()} | _NOT_PROVIDERS
+    known |= {caller.token_env for caller in config.service.callers.values() if caller.token_env} | _NOT_PROVIDERS
     said = []
     for name, value in environ.items():
         base = name.removesuffix("_FILE").rstrip("0123456789")

@@ -15,6 +15,7 @@ from inference_service.domain import CHAT_SETTINGS, Capabilities
 from inference_service.failures import FailureKind, Scope
 from inference_service.providers.kit.dialect import Dialect, Sign
 from inference_service.providers.kit.limits import WINDOWS
+from inference_service.providers.seam import Patience
 from inference_service.quotas import Clock, LimitFact, Quota, Unit
 
 Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "retired"]
@@ -110,14 +111,6 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     windows: Mapping[str, Window] = {}
 
 
-class Bounds(Struct, frozen=True, forbid_unknown_fields=True):
-    """Longer times than the default, in seconds, for servers that load models or queue."""
-
-    headers: float | None = None
-    first_token: float | None = None
-    idle: float | None = None
-
-
 class About(Struct, frozen=True, forbid_unknown_fields=True):
     """For people: what is free, what happens to their data, where to get a key, and how this row is known."""
 
@@ -151,7 +144,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     quotas: tuple[QuotaRow, ...] = ()
     signs: tuple[SignRow, ...] = ()
-    bounds: Bounds = Bounds()
+    bounds: Patience = Patience()
     price: Mapping[str, tuple[float, float]] = {}
     about: About = About()
 

@@ -5,21 +5,31 @@ Sources: the OpenAI API reference; each row of the catalogue names its own.
 
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urljoin
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent, Notice, NoticeKind, Role
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent, Role
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import Row, is_pattern, matches
-from inference_service.providers.kit import errors, limits
+from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
-from inference_service.providers.openai import images, listing, stream, wire
-from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
+from inference_service.providers.openai import images, listing, wire
+from inference_service.providers.openai.stream import ChunkFormat
+from inference_service.providers.seam import (
+    ChatCall,
+    Declaration,
+    ImageCall,
+    LimitReport,
+    ModelInfo,
+    Patience,
+    Settings,
+)
+from inference_service.settings import OPENAI_NAMES, Wire, on_wire, wanted
 
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
 PICTURES = Capabilities(
@@ -36,10 +46,6 @@ DRAWS = {
     "dall-e-3": msgspec.structs.replace(WITHOUT_INPUT, sizes=((1024, 1024), (1792, 1024), (1024, 1792)), max_count=1),
     "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
 }
-NAMES = {
-    "sampling.temperature": "temperature", "sampling.top_p": "top_p", "sampling.max_tokens": "max_tokens",
-    "sampling.stop": "stop", "sampling.seed": "seed",
-}  # fmt: skip
 OWN_FIELDS = frozenset({"stream_options", "parallel_tool_calls"})  # keys of ours that a model may refuse
 CHARACTERS_PER_TOKEN = 4
 _ACCOUNT_AND_TOKEN = re.compile(r"([0-9a-f]{32}):(.+)")
@@ -58,7 +64,9 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 class OpenAI:
     """Also the base of the providers that differ in more than a row can say."""
 
-    declaration: Declaration = Declaration(kind="openai", title="OpenAI-compatible", base_url="")
+    declaration: Declaration = Declaration(
+        kind="openai", title="OpenAI-compatible", base_url="", model_aliases={"gpt-image": "gpt-image-1"}
+    )
     options_type: ClassVar[type[Any]] = Options
     signs: ClassVar[tuple[errors.Sign, ...]] = ()
 
@@ -124,26 +132,23 @@ class OpenAI:
     def chat_url(self) -> str:
         return f"{self.settings.base_url}/chat/completions"
 
-    def names(self) -> dict[str, str]:
-        """Dotted setting → key of the body."""
+    def wire_names(self) -> dict[str, str | Wire]:
+        """Field of a setting → how this server takes it."""
         row = self.row.wire
-        return {**NAMES, "sampling.max_tokens": row.max_tokens, **row.renames}
+        names = {**OPENAI_NAMES, "sampling.max_tokens": row.max_tokens, **row.renames}
+        return {field: Wire(name, high=row.most[field]) if field in row.most else name for field, name in names.items()}
 
     def body(self, call: ChatCall) -> dict[str, Any]:
         """The request's body. `model` first: routers look for it in the first bytes."""
-        row, names = self.row.wire, self.names()
+        row = self.row.wire
         body: dict[str, Any] = {
             "model": call.model,
             "messages": wire.messages(call.request, call.prefix),
-            **wire.sampling(call.request, names),
+            **on_wire(call.request.sampling, self.wire_names()),
             "stream": True,
         }
-        for field, most in row.most.items():
-            key = names[field]
-            if body.get(key, 0) > most:
-                body[key] = most
         if row.default_tokens:
-            body.setdefault(names["sampling.max_tokens"], row.default_tokens)
+            body.setdefault(row.max_tokens, row.default_tokens)
         if row.usage:
             body["stream_options"] = {"include_usage": True}
         body.update(row.body)
@@ -161,45 +166,30 @@ class OpenAI:
     def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None:
         return limits.report(headers, time.time(), self.dialect)
 
-    def failure(
-        self, status: int, headers: Mapping[str, str], body: bytes, sent: errors.Sent | None = None
-    ) -> UpstreamFailure:
-        return errors.from_response(status, headers, body, self.dialect, sent=sent)
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        return errors.from_response(status, headers, body, self.dialect)
+
+    def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        """What it means that this call was not answered with 200."""
+        refused = errors.from_response(status, headers, body, self.dialect, sent=self.sent(call))
+        self._learn(call.model, refused)
+        return refused
 
     # --- calls ------------------------------------------------------------------------------
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        head = {**self.headers(call.secret), "Accept": "text/event-stream"}
+    def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
         url = self.chat_url().replace(self.settings.base_url, self.root(call.secret), 1)
-        async with self.http.request("POST", url, headers=head, json=msgspec.json.encode(self.body(call))) as response:
-            if response.status != 200:
-                refused = self.failure(response.status, response.headers, await read_error(response), self.sent(call))
-                self._learn(call.model, refused)
-                raise refused
-            # Always: it also tells that the provider has answered.
-            yield self.limit_report(response.headers) or LimitReport()
-            for notice in self._notices(call):
-                yield notice
-            async for event in stream.events(response, wire.ChunkReader(self.dialect)):
-                yield event
-
-    def _notices(self, call: ChatCall) -> list[Notice]:
-        chosen = call.request.sampling
-        return [
-            Notice(NoticeKind.CHANGED, field, f"{self.row.title} takes at most {most}; it was used.")
-            for field, most in self.row.wire.most.items()
-            if (getattr(chosen, field.partition(".")[2], None) or 0) > most
-        ]
+        return stream.chat(self, url, self.headers(call.secret), self.body(call), call, ChunkFormat())
 
     def sent(self, call: ChatCall) -> errors.Sent:
         """What the request held, for the evidence of a refusal."""
-        fields = set(wire.sampling(call.request, {field: field for field in self.names()}))
         own = OWN_FIELDS if self.row.wire.usage else frozenset()
         uses = {"system"} if any(one.role is Role.SYSTEM for one in call.request.messages) else set()
         if call.request.has_images:
             uses.add("vision")
         size = sum(len(message.text) for message in call.request.messages) + len(call.prefix)
-        return errors.Sent(frozenset(fields | own), frozenset(uses), bool(call.prefix), size // CHARACTERS_PER_TOKEN)
+        fields = wanted(call.request.sampling) | own
+        return errors.Sent(fields, frozenset(uses), bool(call.prefix), size // CHARACTERS_PER_TOKEN)
 
     def _learn(self, model: str, refused: UpstreamFailure) -> None:
         """What only we have put into the request is left out from now on."""
@@ -247,6 +237,8 @@ def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
         needs_credential=row.tier not in ("local", "keyless", "community"),
         default_models=own.default_models or row.first_choices("chat", "vision", "image"),
         quota_group=row.limits.group,
+        patience=own.patience if own.patience != Patience() else row.bounds,
+        quotas=own.quotas or tuple(quota.quota() for quota in row.quotas),
         discovers=discovers,
         sources=own.sources or (row.about.source,),
     )
