@@ -123,7 +123,7 @@ ROWS = [
     Row("huggingface", 401, {"error": "Invalid credentials in Authorization header"}, "unauthenticated", QUARANTINE),
     Row("huggingface", 402, {"error": CREDITS}, "quota_exhausted", COOLDOWN),
     Row("huggingface", 402, b"", "quota_exhausted", COOLDOWN, None, {"x-error-message": "You have depleted your monthly included credits"}),
-    Row("huggingface", 403, {"error": "This authentication method does not have sufficient permissions to call Inference Providers"}, "forbidden", QUARANTINE),
+    Row("huggingface", 403, {"error": "This authentication method does not have sufficient permissions to call Inference Providers"}, "forbidden", COOLDOWN, (3500, 3600)),
     Row("huggingface", 403, {"error": "The requested provider 'deepinfra' is not available."}, "model_not_found"),
     Row("huggingface", 400, openai(NO_MODEL, code="model_not_supported", param="model"), "model_not_found"),
     Row("huggingface", 410, {"error": "https://api-inference.huggingface.co is no longer supported."}, "retired"),

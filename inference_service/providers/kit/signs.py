@@ -6,7 +6,7 @@ Words are matched without case against one line: the sentences of the refusal, t
 
 from inference_service.failures import FailureKind, Scope
 from inference_service.providers.kit.dialect import Sign
-from inference_service.quotas import DAY
+from inference_service.quotas import DAY, HOUR
 
 K = FailureKind
 REQUEST = (200, 400, 403, 404, 415, 422, 500)
@@ -20,7 +20,7 @@ ACCESS: tuple[Sign, ...] = (
          r"|free tier is not available in", (400, 401, 403, 429, 451, 503)),
     Sign(K.FORBIDDEN, r"organization_restricted|organization has been restricted|consumer_suspended|account_deactivated"
          r"|(account|organi[sz]ation|project|user|consumer)[^|]{0,50}(suspended|banned|deactivated|denied access)"
-         r"|bind your [^|]{0,30}account|access_terminated", (400, 401, 402, 403), Scope.GROUP),
+         r"|bind your [^|]{0,30}account|access_terminated", (400, 401, 402, 403), Scope.GROUP, HOUR),
     Sign(K.MODEL_FORBIDDEN, r"limit: 0(?![\d.])|quota:0\b", (429,), Scope.GROUP_MODEL, MODEL_REST),
     Sign(K.MODEL_FORBIDDEN, r"model_permission_blocked|model_terms_required|terms acceptance|action plan limited"
          r"|not allowed to (access|use) (this |the )?model|not have (access|permission) [^|]{0,40}model"
@@ -29,7 +29,7 @@ ACCESS: tuple[Sign, ...] = (
          r"[^|]{0,20}(plan|free|tier)|not found for account|function in account|plan does not include|code:(5016|5018|3041)\b"
          r"|guardrail|user is not allowed", (400, 401, 403, 404), None, DAY),
     Sign(K.FORBIDDEN, r"sufficient permissions|insufficient[_ ](permissions?|scope)|missing [^|]{0,30}(scope|permission)"
-         r"|lacks? [^|]{0,40}(scope|permission)", (401, 403)),
+         r"|lacks? [^|]{0,40}(scope|permission)", (401, 403), None, HOUR),
     Sign(K.UNAUTHENTICATED, r"invalid[_ ]api[_ ]?key|wrong[_ ]api[_ ]?key|api_key_invalid|api_key_service_blocked"
          r"|service_disabled|requests to this api [^|]{0,80}blocked|api[_ ]?key[^|]{0,40}(not valid|expired|invalid|incorrect"
          r"|revoked|disabled|leaked|not found|missing)|(incorrect|expired|revoked|missing|no) api[_ ]?key|reported as leaked"
