@@ -16,7 +16,7 @@ from inference_service.providers.openai import images
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
 
-TEXT = Capabilities(chat=True, streaming=True, prefill=True, settings=CHAT_SETTINGS)
+TEXT = Capabilities(chat=True, streaming=True, prefill=True, settings=CHAT_SETTINGS | {"sampling.top_k"})
 EYES = msgspec.structs.replace(TEXT, vision=True)
 # The native endpoint takes sides of 128 to 1,024; above 384 every multiple of 64 is allowed.
 BRUSH = Capabilities(image=True, settings=IMAGE_SETTINGS, size_step=64, min_side=384, max_side=1024, max_count=4)

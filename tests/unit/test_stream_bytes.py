@@ -141,12 +141,12 @@ def test_cut_at_any_byte_an_answer_is_whole_or_a_failure(framing: str) -> None:
     words = ["Ёлки ", "стоят 🏔️", ' "тихо".\n']
     data, form = FRAMINGS[framing](words)
     for at in range(len(data)):
-        for sizes in ([], [1] * at):
-            try:
-                seen, _ = read(pieces_of(data[:at], sizes), form(), cut=True)
-            except UpstreamFailure:
-                continue
-            assert seen == "".join(words)
+        sizes = [[], [1] * at, [9] * (at // 9)][at % 3]
+        try:
+            seen, _ = read(pieces_of(data[:at], sizes), form(), cut=True)
+        except UpstreamFailure:
+            continue
+        assert seen == "".join(words)
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 30), max_size=10), st.booleans())
