@@ -11,9 +11,11 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health_pb2
 
+from inference_service import transport
+
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 Asked = TypeVar("Asked", bound=Message)
 
 

@@ -11,6 +11,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
+from inference_service import transport
 from inference_service.api import chat, image, listing, operations
 from inference_service.api.health import Health, parsed
 from inference_service.api.parts import Shared
@@ -20,11 +21,11 @@ OPERATIONS = operations_service_pb2.DESCRIPTOR.services_by_name["OperationsServi
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 NAMES = (INFERENCE, OPERATIONS, health.SERVICE_NAME, reflection.SERVICE_NAME, REFLECTION_V1)
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 Method = Callable[[Context], Awaitable[None]]
 
 
-def add_inference(server: grpc.aio.Server, shared: Shared) -> None:
+def add_inference(server: transport.Server, shared: Shared) -> None:
     methods = {
         "Chat": partial(chat.chat, shared),
         "Image": partial(image.image, shared),
@@ -34,7 +35,7 @@ def add_inference(server: grpc.aio.Server, shared: Shared) -> None:
     _add(server, INFERENCE, methods)
 
 
-def add_operations(server: grpc.aio.Server, shared: Shared, do_reload: operations.Reload) -> None:
+def add_operations(server: transport.Server, shared: Shared, do_reload: operations.Reload) -> None:
     methods = {
         "GetStatus": partial(operations.get_status, shared),
         "WatchStatus": partial(operations.watch_status, shared),
@@ -43,7 +44,7 @@ def add_operations(server: grpc.aio.Server, shared: Shared, do_reload: operation
     _add(server, OPERATIONS, methods)
 
 
-def _add(server: grpc.aio.Server, service: str, methods: Mapping[str, Method]) -> None:
+def _add(server: transport.Server, service: str, methods: Mapping[str, Method]) -> None:
     """The generated servicers would take in a whole request before anybody asks who sends it. Here the door reads it.
 
     On the wire a call with one request is a stream of one: the contract is the same.
@@ -69,7 +70,7 @@ def _serialise(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-def add_health(server: grpc.aio.Server) -> Health:
+def add_health(server: transport.Server) -> Health:
     made = Health(("", OPERATIONS), INFERENCE)
     handlers: dict[str, Any] = {
         "Check": grpc.unary_unary_rpc_method_handler(made.check, None, _serialise),
@@ -86,7 +87,7 @@ class _Reflection:
         self._closed = closed
         self._answers = reflection.ReflectionServicer(NAMES)
 
-    async def info(self, _: object, context: Context) -> None:
+    async def info(self, _: object, context: Any) -> None:
         closed = asyncio.ensure_future(self._closed.wait())
         try:
             while True:
@@ -102,7 +103,7 @@ class _Reflection:
             closed.cancel()
 
 
-def add_reflection(server: grpc.aio.Server, closed: asyncio.Event) -> None:
+def add_reflection(server: transport.Server, closed: asyncio.Event) -> None:
     """v1alpha, and v1 by the same servicer: the messages are the same on the wire, the library has only the old name."""
     handler: Any = grpc.stream_stream_rpc_method_handler(_Reflection(closed).info, None, _serialise)
     for name in (reflection.SERVICE_NAME, REFLECTION_V1):
