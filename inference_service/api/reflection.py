@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 from typing import Any
 
-import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from inference_service import transport
 from inference_service.api.anonymous import AnonymousAccess
 
 V1ALPHA, V1 = reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection"
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 
 
 class _Pool:
