@@ -6,6 +6,7 @@ URL tells. Sources: the OpenAI API reference; the documents of OpenRouter, Groq,
 
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -69,6 +70,8 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     prefill: bool | None = None  # correct what the preset says
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
+    image_api: str = ""  # how pictures are ordered: a name of `pictures/hosts.py`; empty: by the base URL
+    image_base_url: str = ""  # the host of pictures where it is not the base URL
 
 
 def preset_of(base_url: str, named: str) -> Preset:
@@ -127,7 +130,7 @@ class OpenAI:
         known = self._discovered.get(model) or self.declaration.capabilities.get(model)
         if known is None and "image" in model.lower() and "gpt" in model.lower():
             known = PICTURES
-        known = known or self.declaration.capabilities["*"]
+        known = known or images.capabilities(self, model) or self.declaration.capabilities["*"]
         return msgspec.structs.replace(known, prefill=True) if self._prefill and known.chat else known
 
     # --- what a subclass changes ---------------------------------------------------------
@@ -177,11 +180,9 @@ class OpenAI:
                 yield event
 
     async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        body = images.body(call, getattr(self.options, "partial_images", 0))
-        what = "generations" if call.request.input_image is None else "edits"
-        url = f"{self.settings.base_url}/images/{what}"
-        async for event in images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
-            yield event
+        async with aclosing(images.draw(self, call)) as drawing:
+            async for event in drawing:
+                yield event
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         items = await self.listed(f"{self.settings.base_url}/models", secret)
