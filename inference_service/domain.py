@@ -145,6 +145,13 @@ class Reasoning(Struct, frozen=True):
     text: str
 
 
+class Retract(Struct, frozen=True):
+    """All text of this call so far was reasoning, as its end has shown: the answer begins behind this event.
+
+    The answer has to be cut back to where this call began.
+    """
+
+
 class Progress(Struct, frozen=True):
     stage: str
     fraction: float | None = None
@@ -187,7 +194,7 @@ class Picture(Struct, frozen=True):
     seed: int | None = None
 
 
-ChatEvent = Delta | Reasoning | Progress | Notice | Usage | Finish
+ChatEvent = Delta | Reasoning | Retract | Progress | Notice | Usage | Finish
 ImageEvent = Progress | Preview | Notice | Usage | Picture | Finish
 
 

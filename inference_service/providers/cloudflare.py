@@ -9,7 +9,7 @@ import copy
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Self
 
@@ -110,12 +110,12 @@ class Cloudflare(OpenAI):
 
     # --- calls ------------------------------------------------------------------------------
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        placed = self.at_account(call.secret)
-        async for event in OpenAI.chat(placed, call):
-            yield event
+    async def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+        async with aclosing(OpenAI.chat(self.at_account(call.secret), call)) as answering:
+            async for event in answering:
+                yield event
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+    async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         placed = self.at_account(call.secret)
         style = workers_ai.style_of(call.model)
         if style is None:

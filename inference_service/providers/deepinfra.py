@@ -3,7 +3,7 @@
 Sources: DeepInfra API documents (OpenAI API, native inference, rate limits) and recorded answers.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Literal
 
@@ -108,7 +108,7 @@ class DeepInfra(OpenAI):
     def _style(self) -> Style:
         return OPENAI if self.options.image_api == "openai" else NATIVE
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+    async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         target = Target(self._root(), self.headers(call.secret))
         async with aclosing(draw(self, self._style(), target, call)) as drawing:
             async for event in drawing:

@@ -6,7 +6,7 @@ Sources: huggingface_hub and huggingface.js (inference clients), Hugging Face do
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -91,7 +91,7 @@ class HuggingFace(OpenAI):
     def chat_url(self) -> str:
         return f"{self.settings.base_url}/v1/chat/completions"
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+    async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         """Asks the model's providers in their order; one that has lost the model is passed over."""
         homes = honouring(await self._homes(call.model, call.secret), call.request)
         for slug, theirs in homes.items():

@@ -6,7 +6,8 @@ Sources: Mistral API reference (OpenAPI), the mistralai SDK, recorded answers.
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, ClassVar
 
 import msgspec
@@ -73,14 +74,15 @@ class Mistral(OpenAI):
             body["messages"][-1]["prefix"] = True
         return body
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
+    async def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
         if (call.request.sampling.temperature or 0) > HOTTEST:
             yield Notice(NoticeKind.CHANGED, "sampling.temperature", f"Mistral takes at most {HOTTEST}; it was used.")
         model = await self._current(call.model, call.secret)
         if model != call.model:
             yield Notice(NoticeKind.CHANGED, "model", f"{call.model} is retired at Mistral; {model} answers.")
-        async for event in super().chat(msgspec.structs.replace(call, model=model)):
-            yield event
+        async with aclosing(super().chat(msgspec.structs.replace(call, model=model))) as answer:
+            async for event in answer:
+                yield event
 
     async def _current(self, model: str, secret: str | None) -> str:
         """What a retired id stands for now."""

@@ -5,7 +5,7 @@ Sources: Pollinations' API documents and server; its clients.
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -74,7 +74,7 @@ class Pollinations(OpenAI):
     def _root(self) -> str:
         return self.settings.base_url.removesuffix("/v1")
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+    async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         for notice in dropped(call.request, PAINTER.settings):
             yield notice
         seed, changed = seed_for(call.request)

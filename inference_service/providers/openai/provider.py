@@ -5,8 +5,7 @@ URL tells. Sources: the OpenAI API reference; the documents of OpenRouter, Groq,
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -15,9 +14,10 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.kit import errors, limits
+from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
-from inference_service.providers.openai import images, stream, wire
+from inference_service.providers.openai import images, wire
+from inference_service.providers.openai.stream import ChunkFormat
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
 
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
@@ -167,22 +167,11 @@ class OpenAI:
 
     # --- calls ------------------------------------------------------------------------------
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        head = {**self.headers(call.secret), "Accept": "text/event-stream"}
-        async with self.http.request(
-            "POST", self.chat_url(), headers=head, json=msgspec.json.encode(self.body(call))
-        ) as response:
-            if response.status != 200:
-                raise self.failure(response.status, response.headers, await read_error(response))
-            # Always: it also tells that the provider has answered.
-            yield self.limit_report(response.headers) or LimitReport()
-            async for event in stream.events(response, wire.ChunkReader(self.signs)):
-                yield event
+    def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+        return stream.chat(self, self.chat_url(), self.headers(call.secret), self.body(call), call, ChunkFormat())
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        async with aclosing(images.draw(self, call)) as drawing:
-            async for event in drawing:
-                yield event
+    def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
+        return images.draw(self, call)
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         items = await self.listed(f"{self.settings.base_url}/models", secret)
