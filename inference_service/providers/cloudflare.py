@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.providers import embeddings, speech
 from inference_service.providers.kit import errors
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures import workers_ai
@@ -28,7 +29,7 @@ from inference_service.quotas import DAY, Clock, window_end
 
 K = FailureKind
 ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
-PLACEHOLDER = "{account_id}"
+PLACEHOLDER = "{account}"
 TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS)
 _ACCOUNT = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 
@@ -125,6 +126,16 @@ class Cloudflare(OpenAI):
             async for event in drawing:
                 yield event
 
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        placed = self.at_account(call.secret)
+        url = f"{placed.settings.base_url}/run/{call.model}"
+        return await speech.over_workers_ai(placed, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        placed = self.at_account(call.secret)
+        url = f"{placed.settings.base_url}/v1/embeddings"
+        return await embeddings.over_openai(placed, url, self.headers(call.secret), call, dimensions="")
+
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         placed = self.at_account(secret)
         found = []
@@ -140,6 +151,10 @@ class Cloudflare(OpenAI):
                 continue
             if what == "Text-to-Image" and workers_ai.style_of(name) is not None:
                 found.append(ModelInfo(name, self.capabilities(name)))
+            elif what == "Automatic Speech Recognition":
+                found.append(ModelInfo(name, speech.SPEECH))
+            elif what == "Text Embeddings":
+                found.append(ModelInfo(name, embeddings.VECTORS))
             elif what == "Text Generation":
                 can = msgspec.structs.replace(TEXT, context_tokens=_context(item))
                 self._discovered[name] = can

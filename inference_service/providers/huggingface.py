@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ImageEvent, ImageRequest
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.providers import embeddings, speech
 from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import read, read_error
 from inference_service.providers.openai.provider import OpenAI
@@ -106,6 +107,15 @@ class HuggingFace(OpenAI):
                     raise
             else:
                 return
+
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.settings.base_url}/hf-inference/models/{quote(call.model, safe='/')}"
+        return await speech.over_hugging_face(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        model = quote(call.model, safe="/")
+        url = f"{self.settings.base_url}/hf-inference/models/{model}/pipeline/feature-extraction"
+        return await embeddings.over_hugging_face(self, url, self.headers(call.secret), call)
 
     async def _homes(self, model: str, secret: str | None) -> dict[str, str]:
         """Provider → its own id of the model, live ones in the configured order. The hub silent: hf-inference."""

@@ -26,7 +26,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cloudflare(upstream: Upstream, **options: Any) -> Any:
-    base = f"{upstream.url}/client/v4/accounts/{{account_id}}/ai"
+    base = f"{upstream.url}/client/v4/accounts/{{account}}/ai"
     return provider_at("cloudflare", base, **{"account_id": ACCOUNT, **options})
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers import embeddings, speech
 from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.openai import images, wire
@@ -130,7 +131,7 @@ class OpenAI:
         known = self._discovered.get(model) or self.declaration.capabilities.get(model)
         if known is None and "image" in model.lower() and "gpt" in model.lower():
             known = PICTURES
-        known = known or images.capabilities(self, model) or self.declaration.capabilities["*"]
+        known = known or images.capabilities(self, model) or _by_name(model) or self.declaration.capabilities["*"]
         return msgspec.structs.replace(known, prefill=True) if self._prefill and known.chat else known
 
     # --- what a subclass changes ---------------------------------------------------------
@@ -173,6 +174,14 @@ class OpenAI:
     def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         return images.draw(self, call)
 
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.settings.base_url}/audio/transcriptions"
+        return await speech.over_openai(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        url = f"{self.settings.base_url}/embeddings"
+        return await embeddings.over_openai(self, url, self.headers(call.secret), call)
+
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         items = await self.listed(f"{self.settings.base_url}/models", secret)
         return [ModelInfo(name, self.capabilities(name)) for item in items if isinstance(name := item.get("id"), str)]
@@ -191,3 +200,10 @@ class OpenAI:
 
     async def close(self) -> None:
         await self.http.close()
+
+
+def _by_name(model: str) -> Capabilities | None:
+    """Of a model that is none for chat, as far as its name says."""
+    if speech.listens(model):
+        return speech.SPEECH
+    return embeddings.VECTORS if embeddings.embeds(model) else None

@@ -50,7 +50,9 @@ def launch(app, **more):
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         try:
-            _, url, _ = app.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **more)
+            _, url, _ = app.launch(
+                server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **more
+            )
         except OSError:
             continue
         return url.rstrip("/")
@@ -68,7 +70,7 @@ def main():
     }
     talking, sys.stdout = sys.stdout, sys.stderr
     if stage.MAJOR > 3:
-        apps |= {**shapes.chats(), "studio": shapes.studio()}
+        apps |= {"chats": shapes.chats(), "studio": shapes.studio()}
         addresses["locked"] = launch(shapes.locked(), auth=(shapes.USER, shapes.PASSWORD))
     for name, app in apps.items():
         addresses[name] = launch(app)

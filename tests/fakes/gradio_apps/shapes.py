@@ -33,8 +33,7 @@ def parts(message, history):
 
 def rewriting(message, history):
     yield "⏳ Thinking…"
-    for words in ("It", "It is ", f"It is {message}"):
-        yield words
+    yield from ("It", "It is ", f"It is {message}")
 
 
 def restless(message, history):
@@ -69,27 +68,26 @@ def pictured(message, history):
     return [{"role": "assistant", "content": "Here it is."}, {"role": "assistant", "content": content}]
 
 
-def interface(answer, **more):
-    return queued(gr.ChatInterface(answer, api_name="chat", **MESSAGES, **more) if MAJOR > 4 else gr.ChatInterface(answer, **MESSAGES, **more))
-
-
-def chats():
-    slider = [
+def boxed():
+    return [
         gr.Textbox(value="You are kind.", label="System message"),
         gr.Slider(minimum=1, maximum=2048, value=512, step=1, label="Max new tokens"),
         gr.Slider(minimum=0.1, maximum=4.0, value=0.7, step=0.1, label="Temperature"),
         gr.Slider(minimum=0.1, maximum=1.0, value=0.95, step=0.05, label="Top-p (nucleus sampling)"),
     ]
-    return {
-        "thoughts": interface(thoughts),
-        "parts": interface(parts),
-        "rewriting": interface(rewriting),
-        "restless": interface(restless),
-        "silent": interface(silent),
-        "boxes": interface(boxes, additional_inputs=slider),
-        "files": interface(files, multimodal=True),
-        "pictured": interface(pictured),
-    }
+
+
+CHATS = (thoughts, parts, rewriting, restless, silent, boxes, files, pictured)
+
+
+def chats():
+    """All in one app; Gradio 4 names their functions chat, chat_1, … in this order."""
+    with gr.Blocks() as demo:
+        for answer in CHATS:
+            more = {"additional_inputs": boxed()} if answer is boxes else {"multimodal": answer is files}
+            name = {"api_name": answer.__name__} if MAJOR > 4 else {}
+            gr.ChatInterface(answer, **MESSAGES, **more, **name)
+    return queued(demo)
 
 
 def workshop(prompt, seed, width, height, ratio):
@@ -103,7 +101,11 @@ def workshop(prompt, seed, width, height, ratio):
 
 
 def pair(prompt, seed):
-    return [(picture(f"{prompt} {seed}", 64, 48), "first"), (picture(prompt, 48, 64), None)], "two pictures", gr.update(visible=True)
+    return (
+        [(picture(f"{prompt} {seed}", 64, 48), "first"), (picture(prompt, 48, 64), None)],
+        "two pictures",
+        gr.update(visible=True),
+    )
 
 
 def touched(image, prompt, seed):
@@ -133,6 +135,10 @@ def studio():
     return queued(demo)
 
 
+def inside(message, history):
+    return f"{message} inside"
+
+
 def locked():
     """Behind a user name and a password."""
-    return interface(lambda message, history: f"{message} inside")
+    return queued(gr.ChatInterface(inside, **MESSAGES))
