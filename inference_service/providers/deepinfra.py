@@ -13,6 +13,7 @@ from msgspec import Struct
 from inference_service.domain import CHAT_SETTINGS, IMAGE_SETTINGS, Capabilities, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.kit import errors
+from inference_service.providers.openai import images
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures.drawing import Target, draw
 from inference_service.providers.pictures.seeds import SEED_32
@@ -102,7 +103,8 @@ class DeepInfra(OpenAI):
             return known if known.image else super().capabilities(model)
         declared = self.declaration.capabilities.get(model)
         if declared.image if declared else any(word in model.lower() for word in IMAGE_WORDS):
-            return self._style().capabilities
+            can = self._style().capabilities
+            return msgspec.structs.replace(can, input_image="kontext" in model.lower() or "edit" in model.lower())
         return super().capabilities(model)
 
     def _style(self) -> Style:
@@ -110,7 +112,10 @@ class DeepInfra(OpenAI):
 
     async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         target = Target(self._root(), self.headers(call.secret))
-        async with aclosing(draw(self, self._style(), target, call)) as drawing:
+        # Only the OpenAI route has edits.
+        edits = call.request.input_image is not None
+        events = images.draw(self, call) if edits else draw(self, self._style(), target, call)
+        async with aclosing(events) as drawing:
             async for event in drawing:
                 yield event
 

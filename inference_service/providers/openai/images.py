@@ -56,6 +56,7 @@ def capabilities(host: Host, model: str) -> Capabilities | None:
 
 
 def _api(host: Host) -> str:
+    """The style's name; empty for OpenAI's own."""
     name = getattr(host.options, "image_api", "") or hosts.by_address(host.settings.base_url)
     return name if name in hosts.NAMES else ""
 

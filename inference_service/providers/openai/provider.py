@@ -6,7 +6,7 @@ URL tells. Sources: the OpenAI API reference; the documents of OpenRouter, Groq,
 
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -34,6 +34,9 @@ NAMES = {
     "sampling.temperature": "temperature", "sampling.top_p": "top_p", "sampling.max_tokens": "max_tokens",
     "sampling.stop": "stop", "sampling.seed": "seed",
 }  # fmt: skip
+ImageApi = Literal[
+    "", "openai", "together", "siliconflow", "zai", "openrouter", "openrouter-chat", "fireworks", "nvidia"
+]  # fmt: skip
 
 
 class Preset(Struct, frozen=True):
@@ -71,7 +74,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     prefill: bool | None = None  # correct what the preset says
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
-    image_api: str = ""  # how pictures are ordered: a name of `pictures/hosts.py`; empty: by the base URL
+    image_api: ImageApi = ""  # how pictures are ordered; empty: by the base URL
     image_base_url: str = ""  # the host of pictures where it is not the base URL
 
 
