@@ -9,6 +9,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from inference_service.settings import CHAT_SETTINGS, IMAGE_SETTINGS, Sampling
+
+__all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the table of settings, used with Capabilities
+
 
 class Task(StrEnum):
     CHAT = "chat"
@@ -76,16 +80,6 @@ class Message(Struct, frozen=True):
     @property
     def images(self) -> tuple[ImagePart, ...]:
         return tuple(part for part in self.parts if isinstance(part, ImagePart))
-
-
-class Sampling(Struct, frozen=True):
-    """Unset (None, empty) means: left to the deployment. Ranges are those of the contract."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    seed: int | None = None
 
 
 class Caller(Struct, frozen=True):
@@ -286,9 +280,3 @@ class Capabilities(Struct, frozen=True):
 
     def can(self, task: Task) -> bool:
         return self.chat if task is Task.CHAT else self.image
-
-
-CHAT_SETTINGS = frozenset(
-    {"sampling.temperature", "sampling.top_p", "sampling.max_tokens", "sampling.stop", "sampling.seed"}
-)
-IMAGE_SETTINGS = frozenset({"negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale"})

@@ -250,11 +250,11 @@ class Hedge(Section):
 class Timeouts(Section):
     """`None` in a route: the value of [routing.timeouts]."""
 
-    headers: Seconds = 20
+    headers: Seconds = 8
     """Longest until the provider begins to answer."""
-    first_token: Seconds = 20
-    """Longest until the first text."""
-    idle: Seconds = 15
+    first_token: Seconds = 10
+    """Longest until the first text. Bounds on silence move an answer on only while another deployment can take it."""
+    idle: Seconds = 10
     """Longest silence within an answer."""
     total: Seconds = 170
     """Longest one attempt may take."""
@@ -262,8 +262,8 @@ class Timeouts(Section):
     """Characters per second over `slowest_window`; below it the stream is too slow. 0: no bound."""
     slowest_window: Seconds = 20
     """Over how long the speed is measured."""
-    short_wait: float = Field(5.0, ge=0, le=600)
-    """Longest wait for a resting credential or a loading model before the next deployment is asked."""
+    short_wait: float = Field(2.0, ge=0, le=600)
+    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
 
 
 class ImageTimeouts(Section):
@@ -274,23 +274,23 @@ class ImageTimeouts(Section):
     total: Seconds = 300
     """Longest one attempt may take."""
     short_wait: float = Field(20.0, ge=0, le=600)
-    """Longest wait for a resting credential or a loading model before the next deployment is asked."""
+    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
 
 
 class BreakerConfig(Section):
-    failures: int = Field(3, ge=1)
-    """So many within `window` open the breaker of a deployment."""
+    failures: int = Field(2, ge=1)
+    """A deployment is left alone after so many failures in a row, or so many that are half of the calls in `window`."""
     window: Seconds = 60
-    """Failures older than this are forgotten."""
-    probe_interval: Seconds = 15
-    """Pause between two probes of an open one."""
+    """Calls older than this are forgotten."""
+    probe_interval: Seconds = 20
+    """Pause between two probes of a deployment that is left alone."""
     bench: Seconds = 86_400
-    """How long a model that is gone is left alone."""
+    """Longest pause between two probes of a model that is gone; the first pauses are 1, 5 and 30 minutes."""
 
 
 class Routing(Section):
-    attempts: int = Field(4, ge=1, le=20)
-    """Upstream calls that reach a model, over all deployments of one request."""
+    attempts: int = Field(8, ge=1, le=50)
+    """Upstream calls of one request, refusals included; every deployment of the route keeps one of them."""
     retry_budget: float = Field(0.2, ge=0, le=10)
     """Retries per request on average over the last ten seconds (with a floor of 10)."""
     timeouts: Timeouts = Timeouts()

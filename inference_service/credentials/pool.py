@@ -8,8 +8,9 @@ script; the tests hold both against each other.
 import random
 from dataclasses import dataclass, field
 
-from inference_service.credentials.types import CredentialView, Denied, PoolSpec, Remaining, Rest, Verdict, Why
+from inference_service.credentials.types import CredentialView, Denied, PoolSpec, Rest, Verdict, Why
 from inference_service.failures import Scope
+from inference_service.quotas import LimitFact, Unit
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
 SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
@@ -45,6 +46,7 @@ class Credential:
     leases: dict[str, float] = field(default_factory=dict)  # lease → moment at which it expires
     rests_until: float = 0.0
     reason: str = ""
+    told: bool = False  # the provider named the time of the latest rest
     model_rests: dict[str, float] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)  # by model; "" for all
     strikes: int = 0
@@ -87,23 +89,21 @@ class Pool:
             kept.group = group
             self._credentials[name] = kept
 
-    def pick(self, model: str, lease: str, exclude: frozenset[str], now: float) -> str | Denied:
+    def pick(self, model: str, lease: str, now: float) -> str | Denied:
         """The credential for the next call, now on `lease`; or why there is none and for how long."""
         best: Credential | None = None
         least: tuple[bool, int, int, float] | None = None
-        waits: list[float] = []
+        waits: list[tuple[float, bool]] = []
         busy = False
         reason = ""
         for one in self._credentials.values():
-            if one.id in exclude:
-                continue
             if one.leases:
                 one.expire(now)
             wakes = one.wakes_at(model)
             if wakes > now:
                 reason = reason or one.reason
                 if not one.quarantined:
-                    waits.append(wakes - now)
+                    waits.append((wakes - now, one.told))
             elif one.quarantined and one.leases:
                 continue  # its one probe is under way
             elif self.spec.max_concurrent and len(one.leases) >= self.spec.max_concurrent:
@@ -118,7 +118,10 @@ class Pool:
             return best.id
         if busy:
             return Denied(Why.BUSY, reason="busy")
-        return Denied(Why.RESTING, min(waits), reason) if waits else Denied(Why.NONE, None, reason)
+        if not waits:
+            return Denied(Why.NONE, None, reason)
+        wait, told = min(waits)
+        return Denied(Why.RESTING, wait, reason, told)
 
     def _take(self, one: Credential, model: str, lease: str, now: float) -> None:
         one.leases[lease] = now + self._lease_time
@@ -145,6 +148,7 @@ class Pool:
         elif verdict.cooldown is not None or verdict.backoff:
             rest = verdict.cooldown if verdict.cooldown is not None else backoff(one.strikes, self._chance.random())
             one.strikes += 1
+            one.told = verdict.told
             self._spread(one, model, verdict, now + not_at_once(rest))
         elif verdict.good_credential:
             one.strikes = one.refused = 0
@@ -170,19 +174,20 @@ class Pool:
             one.rests_until = max(one.rests_until, until)
         one.reason = reason
 
-    def report(self, credential: str, model: str, remaining: Remaining, now: float) -> None:
+    def report(self, credential: str, model: str, limits: tuple[LimitFact, ...], now: float) -> None:
         """The provider's own count; calls that are in flight are in it already."""
         one = self._credentials.get(credential)
         if one is None:
             return
-        key = model if remaining.per_model else ""
-        known = one.quotas.get(key)
-        left = remaining.requests
-        if known is not None and known.resets_at > now:
-            left = min(left, known.left)  # answers overtake each other; the lower count is the later one
-        one.quotas[key] = Quota(left, now + remaining.resets_after)
-        if left == 0:
-            self._rest(one, key, now + remaining.resets_after, "rate_limited")
+        for fact in limits:
+            if fact.remaining is None or not fact.resets_after or (fact.unit is not Unit.REQUESTS and fact.remaining):
+                continue
+            known, left = one.quotas.get(model), fact.remaining
+            if known is not None and known.resets_at > now:
+                left = min(left, known.left)  # answers overtake each other; the lower count is the later one
+            one.quotas[model] = Quota(left, now + fact.resets_after)
+            if left == 0:
+                self._rest(one, model, now + fact.resets_after, "rate_limited")
 
     def rests(self, now: float) -> list[Rest]:
         """Every rest that is not over."""

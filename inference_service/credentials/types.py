@@ -1,4 +1,4 @@
-"""What pools and breakers are asked and told, whoever keeps them: this process or Redis.
+"""What pools and breakers are asked, and what is reported to them, in this process or in Redis.
 
 Moments are epoch seconds, so that processes and machines mean the same; durations are seconds.
 """
@@ -9,6 +9,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from inference_service.failures import Scope
+from inference_service.quotas import LimitFact
 
 
 class PoolSpec(Struct, frozen=True):
@@ -21,38 +22,50 @@ class PoolSpec(Struct, frozen=True):
 
 
 class BreakerSpec(Struct, frozen=True):
-    failures: int = 3
+    failures: int = 2
     window: float = 60.0
-    probe_interval: float = 15.0
-    bench: float = 86_400.0
+    probe_interval: float = 20.0
+    bench: float = 86_400.0  # the longest pause between two probes of a model that is gone
 
 
 class Ask(Struct, frozen=True):
-    """Wanted: a credential of `pool` for one call to `deployment`, of which it has `model`."""
+    """A credential of `pool` is wanted for one call to `deployment`, whose upstream model is `model`.
+
+    caller, tenant: for fairness. tokens: estimate of what the call will read and write, 0: unknown.
+    conversation: turns of one conversation prefer the same credential. last: no other deployment can answer.
+    """
 
     pool: str
     deployment: str
     model: str
-    exclude: frozenset[str] = frozenset()  # credentials that this request has tried
+    caller: str = ""
+    tenant: str = ""
+    tokens: int = 0
+    pictures: int = 0
+    conversation: str = ""
+    last: bool = False
 
 
 class Grant(Struct, frozen=True):
     credential: str
     lease: str
-    probe: bool = False  # the breaker's one probe
 
 
 class Why(StrEnum):
     BREAKER = "breaker"
+    BENCHED = "benched"  # its provider calls the model gone
     RESTING = "resting"
-    BUSY = "busy"  # at max_concurrent
-    NONE = "none"  # all tried, or quarantined
+    BUSY = "busy"  # every credential has its calls at once
+    NONE = "none"  # every credential is quarantined
 
 
 class Denied(Struct, frozen=True):
+    """No credential now. `wait`: seconds until it makes sense to ask again; `told`: the provider named that time."""
+
     why: Why
-    wait: float | None = None  # until it makes sense to ask again
+    wait: float | None = None
     reason: str = ""
+    told: bool = False
 
 
 class Vote(StrEnum):
@@ -61,27 +74,24 @@ class Vote(StrEnum):
     GOOD = "good"
     BAD = "bad"
     GONE = "gone"
+    DOUBT = "doubt"  # a refusal that nobody understands
     SILENT = "silent"  # nothing: a loser of a hedge, a fault of the request or of the credential
 
 
 class Verdict(Struct, frozen=True):
-    """What a call taught, told when it ends."""
+    """What a call taught, reported when it ends."""
 
     vote: Vote = Vote.SILENT
     reason: str = ""  # a FailureKind value
     cooldown: float | None = None  # the credential rests this long
+    told: bool = False  # the provider named the time of the cooldown
     backoff: bool = False  # it rests, nobody said how long: exponentially, with jitter
     quarantine: bool = False
-    scope: Scope = Scope.CREDENTIAL
+    scope: Scope = Scope.CREDENTIAL_MODEL
     good_credential: bool = False  # the credential was accepted
-
-
-class Remaining(Struct, frozen=True):
-    """A provider's own word about what is left, before it bites."""
-
-    requests: int
-    resets_after: float
-    per_model: bool = True
+    limit: LimitFact | None = None  # the limit that refused the call
+    used_tokens: int | None = None  # read and written; None: not known
+    sent: bool = True  # the call left this process
 
 
 class CredentialView(Struct, frozen=True):
@@ -135,10 +145,10 @@ class StateStore(Protocol):
         """Ends a lease, also when whoever waits for it is cancelled. Never raises else: bookkeeping fails no answer."""
         ...
 
-    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None: ...
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None: ...
 
     async def lift(self, pool: str) -> None:
-        """Ends every quarantine of a pool: a person has looked at it."""
+        """Ends every quarantine of a pool and every bench of its models: a person has looked at it."""
         ...
 
     async def credentials(self, pool: str) -> list[CredentialView]: ...

@@ -21,9 +21,10 @@ from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import read, read_error
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures.drawing import Target, draw
-from inference_service.providers.pictures.style import dropped, wanted_settings
+from inference_service.providers.pictures.style import dropped
 from inference_service.providers.pictures.task_providers import STYLES, style_of
 from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
+from inference_service.settings import wanted_of_image
 
 TEXT = Capabilities(chat=True, vision=False, streaming=True, settings=CHAT_SETTINGS)
 BRUSH = STYLES["hf-inference"].capabilities
@@ -189,7 +190,7 @@ def honouring(homes: Mapping[str, str], request: ImageRequest) -> dict[str, str]
     if not request.strict:
         return dict(homes)
     taken = {slug: style_of(slug, model).capabilities.settings for slug, model in homes.items()}
-    willing = {slug: model for slug, model in homes.items() if wanted_settings(request) <= taken[slug]}
+    willing = {slug: model for slug, model in homes.items() if wanted_of_image(request) <= taken[slug]}
     if not willing:
-        dropped(request, max(taken.values(), key=lambda settings: len(settings & wanted_settings(request))))
+        dropped(request, max(taken.values(), key=lambda settings: len(settings & wanted_of_image(request))))
     return willing

@@ -18,8 +18,9 @@ from inference_service.failures import FailureKind, Scope, UpstreamFailure
 from inference_service.providers import embeddings, speech
 from inference_service.providers.kit import errors, limits
 from inference_service.providers.openai import wire
-from inference_service.providers.openai.provider import CHAT, NAMES, OpenAI
+from inference_service.providers.openai.provider import CHAT, OpenAI
 from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
+from inference_service.settings import OPENAI_NAMES, Wire, on_wire
 
 HOTTEST = 1.5
 LIST_AGE = 3_600.0  # seconds for which a model list is believed
@@ -61,23 +62,26 @@ class Mistral(OpenAI):
             failed.wake_after = limits.to_next_minute(time.time())
         return failed
 
+    def wire_names(self) -> dict[str, str | Wire]:
+        return {
+            **OPENAI_NAMES,
+            "sampling.seed": "random_seed",
+            "sampling.temperature": Wire("temperature", high=HOTTEST),
+        }
+
     def body(self, call: ChatCall) -> dict[str, Any]:
         request = call.request
         body: dict[str, Any] = {
             "model": call.model,
             "messages": wire.messages(request, call.prefix),
-            **wire.sampling(request, {**NAMES, "sampling.seed": "random_seed"}),
+            **on_wire(request.sampling, self.wire_names()),
             "stream": True,
         }
-        if body.get("temperature", 0) > HOTTEST:
-            body["temperature"] = HOTTEST
         if call.prefix:
             body["messages"][-1]["prefix"] = True
         return body
 
     async def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
-        if (call.request.sampling.temperature or 0) > HOTTEST:
-            yield Notice(NoticeKind.CHANGED, "sampling.temperature", f"Mistral takes at most {HOTTEST}; it was used.")
         model = await self._current(call.model, call.secret)
         if model != call.model:
             yield Notice(NoticeKind.CHANGED, "model", f"{call.model} is retired at Mistral; {model} answers.")

@@ -10,6 +10,7 @@ from inference_service.pictures.fetch import PictureFetcher
 from inference_service.providers.aihorde import AIHorde
 from inference_service.providers.azure import Azure
 from inference_service.providers.cloudflare import Cloudflare
+from inference_service.providers.cohere import Cohere
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded.provider import Embedded
 from inference_service.providers.github import GitHub
@@ -22,6 +23,7 @@ from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pollinations import Pollinations
 from inference_service.providers.seam import Provider, Settings
+from inference_service.settings import FIELDS
 
 KINDS: Mapping[str, type[Provider]] = {
     "github": GitHub,
@@ -33,6 +35,7 @@ KINDS: Mapping[str, type[Provider]] = {
     "cloudflare": Cloudflare,
     "pollinations": Pollinations,
     "aihorde": AIHorde,
+    "cohere-native": Cohere,
     "space": Space,
     "janus": Janus,
     "flux-dev": FluxDev,
@@ -81,6 +84,8 @@ def _declared(capabilities: Mapping[str, Capabilities], model: str) -> Capabilit
 
 def corrected(known: Capabilities, about: ModelConfig) -> Capabilities:
     """What the declaration says about a model, with the operator's corrections."""
+    if unknown := set(about.drop_settings) - FIELDS:
+        raise ValueError(f"drop_settings: unknown {', '.join(sorted(unknown))}; allowed: {', '.join(sorted(FIELDS))}")
     changes = about.model_dump(exclude_none=True, exclude={"drop_settings"})
     settings = known.settings - set(about.drop_settings)
     return msgspec.structs.replace(known, settings=settings, **changes)

@@ -15,11 +15,11 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
-    Remaining,
     Rest,
     Verdict,
     Why,
 )
+from inference_service.quotas import LimitFact
 
 # In memory a lease ends with its holder, so a long one only guards against a bug of ours.
 LEASE_TIME = 3_600.0
@@ -53,28 +53,32 @@ class MemoryStore:
     async def acquire(self, ask: Ask) -> Grant | Denied:
         now, lease = self._clock(), f"{next(self._leases):x}"
         breaker = self._breaker(ask.deployment)
-        admitted = breaker.admit(lease, now, LEASE_TIME)
+        admitted = breaker.admit(lease, now, LEASE_TIME, last=ask.last)
         if admitted is not True:
-            return Denied(Why.BREAKER, float(admitted), breaker.view(now).reason)
-        picked = self._pools[ask.pool].pick(ask.model, lease, ask.exclude, now)
+            view = breaker.view(now)
+            return Denied(Why.BENCHED if view.state == "benched" else Why.BREAKER, float(admitted), view.reason)
+        picked = self._pools[ask.pool].pick(ask.model, lease, now)
         if isinstance(picked, Denied):
             breaker.withdraw(lease)
             return picked
-        return Grant(picked, lease, breaker.is_probe(lease))
+        return Grant(picked, lease)
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
         now = self._clock()
         self._breaker(ask.deployment).vote(grant.lease, verdict.vote, verdict.reason, now)
         self._pools[ask.pool].release(grant.credential, ask.model, grant.lease, verdict, now)
 
-    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
-        self._pools[ask.pool].report(grant.credential, ask.model, remaining, self._clock())
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
+        self._pools[ask.pool].report(grant.credential, ask.model, limits, self._clock())
 
     def rests(self, pool: str) -> list[Rest]:
         return self._pools[pool].rests(self._clock())
 
     async def lift(self, pool: str) -> None:
         self._pools[pool].lift()
+        for deployment, breaker in self._breakers.items():
+            if deployment.partition("/")[0] == pool:
+                breaker.lift()
 
     async def credentials(self, pool: str) -> list[CredentialView]:
         return self._pools[pool].views(self._clock())

@@ -25,11 +25,11 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
-    Remaining,
     Rest,
     Verdict,
     Why,
 )
+from inference_service.quotas import LimitFact, Unit
 from inference_service.state import scripts
 
 # Each call holds a connection for less than a millisecond; whoever finds none free waits for one.
@@ -124,7 +124,7 @@ class RedisStore:
             self._breaker.probe_interval,
             ask.model,
             spec.max_concurrent,
-            msgspec.json.encode(sorted(ask.exclude)).decode(),
+            "[]",
             *members,
         ]
         try:
@@ -134,7 +134,7 @@ class RedisStore:
             raise
         if answer[0] == "grant":
             self._calls[lease] = ask.pool, answer[1]
-            return Grant(answer[1], lease, answer[2] == "1")
+            return Grant(answer[1], lease)
         return Denied(Why(answer[1]), float(answer[2]) if answer[2] else None, answer[3])
 
     async def settle(self) -> None:
@@ -187,13 +187,15 @@ class RedisStore:
         )
         self._strikes[key] = int(float(strikes))
 
-    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
-        now, key = time.time(), ask.model if remaining.per_model else "*"
-        await self._run(
-            scripts.REPORT,
-            self._keys(ask.pool)[:1],
-            [now, grant.credential, key, remaining.requests, now + remaining.resets_after],
-        )
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
+        now = time.time()
+        for fact in limits:
+            if fact.unit is Unit.REQUESTS and fact.remaining is not None and fact.resets_after:
+                await self._run(
+                    scripts.REPORT,
+                    self._keys(ask.pool)[:1],
+                    [now, grant.credential, ask.model, fact.remaining, now + fact.resets_after],
+                )
 
     async def lift(self, pool: str) -> None:
         await self._run(scripts.LIFT, self._keys(pool)[:1], [])

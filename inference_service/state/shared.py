@@ -18,9 +18,9 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
-    Remaining,
     Verdict,
 )
+from inference_service.quotas import LimitFact
 from inference_service.state.memory import MemoryStore
 from inference_service.state.redis import RedisStore
 
@@ -144,10 +144,10 @@ class SharedStore:
             # Its rest, if there is one, is remembered in memory; this returns the lease and the breaker's probe.
             self._owed.append((ask, grant, Verdict(verdict.vote, verdict.reason)))
 
-    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
-        await self._memory.report(ask, grant, remaining)
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
+        await self._memory.report(ask, grant, limits)
         if grant.lease not in self._here:
-            await self._try(self._redis.report, ask, grant, remaining)
+            await self._try(self._redis.report, ask, grant, limits)
 
     async def lift(self, pool: str) -> None:
         await self._memory.lift(pool)

@@ -46,6 +46,7 @@ class RawServer:
         self.all_closed = asyncio.Event()
         self.all_closed.set()
         self.arrived = asyncio.Event()
+        self.written = asyncio.Event()  # an answer was written to its end
         self._order: Iterator[list[Step]] = iter(())
 
     def answer_with(self, *answers: list[Step]) -> None:
@@ -63,8 +64,8 @@ class RawServer:
         self.all_closed.clear()
         try:
             await self._talk(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the caller is gone, or the test is over
         finally:
             writer.close()
             self.open -= 1
@@ -78,6 +79,7 @@ class RawServer:
             length = next((int(line.partition(b":")[2]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)  # fmt: skip
             self.bodies.append(await reader.readexactly(length) if length else b"")
             self.arrived.set()
+            self.written.clear()
             for step in self._next(head):
                 if isinstance(step, bytes):
                     writer.write(step)
@@ -89,6 +91,7 @@ class RawServer:
                     return
                 else:
                     return
+            self.written.set()
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     SYSTEM: ("system_message", "system_prompt", "system", "system_instruction", "system_instructions"),
     "sampling.temperature": ("temperature", "temp"),
     "sampling.top_p": ("top_p", "top_p_sampling", "nucleus_sampling"),
+    "sampling.top_k": ("top_k", "top_k_sampling"),
     "sampling.max_tokens": (
         "max_tokens", "max_new_tokens", "max_output_tokens", "maximum_tokens", "maximum_new_tokens", "max_length",
     ),

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from inference_service import settings
 from inference_service.domain import (
     ChatEvent,
     ChatRequest,
@@ -15,7 +16,6 @@ from inference_service.domain import (
     Notice,
     NoticeKind,
     Role,
-    Sampling,
     TextPart,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
@@ -38,8 +38,6 @@ from inference_service.providers.seam import ChatCall, LimitReport
 
 if TYPE_CHECKING:
     from inference_service.providers.gradio.space import Space
-
-SAMPLING = tuple(name for name in Sampling.__struct_fields__)
 
 
 async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
@@ -84,8 +82,7 @@ def place(space: "Space", app: App, function: Function, request: ChatRequest) ->
     turns = request.messages
     boxes = placed(function)
     system = "\n\n".join(turn.text for turn in turns if turn.role is Role.SYSTEM)
-    named = {f"sampling.{name}": getattr(request.sampling, name) for name in SAMPLING}
-    named = {field: value for field, value in named.items() if field in NAMES}
+    named = {field: request.sampling.get(field.rpartition(".")[2]) for field in NAMES if field.startswith("sampling.")}
     spoken: Sequence[Message] = turns
     if SYSTEM in boxes and system:
         named[SYSTEM] = system
@@ -101,9 +98,7 @@ def place(space: "Space", app: App, function: Function, request: ChatRequest) ->
 
 def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
     """A notice for each setting that finds no place in the app. Raises UpstreamFailure for a strict caller."""
-    sampling = request.sampling
-    chosen = {f"sampling.{name}" for name in SAMPLING if getattr(sampling, name) not in (None, ())}
-    lost = sorted(chosen - honoured(function))
+    lost = sorted(settings.wanted(request.sampling) - honoured(function))
     if lost and request.strict:
         text = f"the Space has no place for {', '.join(lost)}"
         raise UpstreamFailure(FailureKind.FIELD_REFUSED, text, field=lost[0])

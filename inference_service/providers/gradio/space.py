@@ -15,7 +15,7 @@ from inference_service.domain import Capabilities, ChatEvent, ImageEvent, ImageP
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.gradio import chatting, drawing, queue, sessions
 from inference_service.providers.gradio.app import App, Function, decode, read_app
-from inference_service.providers.gradio.arguments import Wanted, arguments, honoured, most_pictures
+from inference_service.providers.gradio.arguments import NAMES, Wanted, arguments, honoured, most_pictures
 from inference_service.providers.gradio.hub import host_of, why_not
 from inference_service.providers.gradio.login import Cookies, log_in
 from inference_service.providers.gradio.messages import SIGNS, Made
@@ -28,7 +28,7 @@ LARGEST_CONFIG = 32 * 1024 * 1024
 CHAT = Capabilities(
     chat=True,
     vision=True,
-    settings=frozenset({"sampling.seed", "sampling.top_p", "sampling.temperature", "sampling.max_tokens"}),
+    settings=frozenset(field for field in NAMES if field.startswith("sampling.")),
 )
 IMAGE = Capabilities(
     image=True,

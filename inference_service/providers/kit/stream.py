@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from inference_service.domain import ChatEvent
+from inference_service.domain import ChatEvent, Notice, NoticeKind
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.kit import errors
 from inference_service.providers.kit.answer import Answer, WireFormat
@@ -20,6 +20,7 @@ from inference_service.providers.kit.frames import ENOUGH, Frames, frames, witho
 from inference_service.providers.kit.http import HttpClient, next_chunk, read_error
 from inference_service.providers.kit.sse import EventTooLargeError, SseEvent
 from inference_service.providers.seam import ChatCall, LimitReport
+from inference_service.settings import Wire, changed
 
 # Seconds for what may follow a certain finish reason (usage, the end marker) before the answer counts as over.
 AFTER_FINISH = 0.5
@@ -34,9 +35,11 @@ class Dialect(Protocol):
     @property
     def signs(self) -> Sequence[errors.Sign]: ...
 
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure: ...
+    def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure: ...
 
     def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None: ...
+
+    def wire_names(self) -> Mapping[str, str | Wire]: ...
 
 
 async def chat(
@@ -47,11 +50,14 @@ async def chat(
     One generator on purpose: every layer between the socket and the caller is paid for by every delta.
     """
     head = {"Accept": "text/event-stream", **headers}
+    notices = changes(dialect, call)
     async with dialect.http.request("POST", url, headers=head, json=msgspec.json.encode(body)) as response:
         if response.status != 200:
-            raise dialect.failure(response.status, response.headers, await read_error(response))
+            raise dialect.refusal(call, response.status, response.headers, await read_error(response))
         # Always: it also tells that the provider has answered.
         yield dialect.limit_report(response.headers) or LimitReport()
+        for notice in notices:
+            yield notice
         reading = Reading(response, answer_to(call, form, dialect.signs))
         while data := await reading.next():
             for event in reading.events(data):
@@ -59,6 +65,19 @@ async def chat(
         await reading.drain()
         for event in reading.last():
             yield event
+
+
+def changes(dialect: Dialect, call: ChatCall) -> list[Notice]:
+    """A notice for each setting that is sent with another value. Raises UpstreamFailure(UNSUPPORTED) if strict."""
+    found = changed(call.request.sampling, dialect.wire_names())
+    if found and call.request.strict:
+        field = min(found)
+        text = f"the provider does not take {field} as it was asked for"
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, text, field=field)
+    return [
+        Notice(NoticeKind.CHANGED, field, f"This deployment does not take {field} as asked; {value} was used.")
+        for field, value in found.items()
+    ]
 
 
 def answer_to(call: ChatCall, form: WireFormat, signs: Sequence[errors.Sign] = ()) -> Answer:

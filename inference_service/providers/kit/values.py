@@ -55,6 +55,11 @@ def items(value: object) -> list[Any]:
     return [value] if isinstance(value, dict) else []
 
 
+def texts(value: object) -> list[str]:
+    """The texts of a list; nothing else of it."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
 def number(value: object) -> float | None:
     """A finite number, also as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

@@ -20,6 +20,7 @@ from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.openai import images, wire
 from inference_service.providers.openai.stream import ChunkFormat
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
+from inference_service.settings import OPENAI_NAMES, Wire, on_wire
 
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
 PICTURES = Capabilities(
@@ -30,10 +31,6 @@ PICTURES = Capabilities(
     max_count=4,
 )
 WITHOUT_INPUT = msgspec.structs.replace(PICTURES, input_image=False)
-NAMES = {
-    "sampling.temperature": "temperature", "sampling.top_p": "top_p", "sampling.max_tokens": "max_tokens",
-    "sampling.stop": "stop", "sampling.seed": "seed",
-}  # fmt: skip
 ImageApi = Literal[
     "", "openai", "together", "siliconflow", "zai", "openrouter", "openrouter-chat", "fireworks", "nvidia"
 ]  # fmt: skip
@@ -148,13 +145,16 @@ class OpenAI:
     def chat_url(self) -> str:
         return f"{self.settings.base_url}/chat/completions"
 
+    def wire_names(self) -> dict[str, str | Wire]:
+        """Field of a setting → how this server takes it."""
+        return {**OPENAI_NAMES, "sampling.max_tokens": self.preset.max_tokens}
+
     def body(self, call: ChatCall) -> dict[str, Any]:
         """The request's body. `model` first: routers look for it in the first bytes."""
-        names = {**NAMES, "sampling.max_tokens": self.preset.max_tokens}
         body: dict[str, Any] = {
             "model": call.model,
             "messages": wire.messages(call.request, call.prefix),
-            **wire.sampling(call.request, names),
+            **on_wire(call.request.sampling, self.wire_names()),
             "stream": True,
         }
         if self.preset.include_usage:
@@ -168,6 +168,10 @@ class OpenAI:
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
         return errors.from_response(status, headers, body, self.signs)
+
+    def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:  # noqa: ARG002 - for providers that blame parts of a request
+        """What it means that this call was not answered with 200."""
+        return self.failure(status, headers, body)
 
     # --- calls ------------------------------------------------------------------------------
 

@@ -30,16 +30,3 @@ def _message(message: Message) -> dict[str, Any]:
         for part in message.parts
     ]
     return {"role": message.role.value, "content": parts}
-
-
-def sampling(request: ChatRequest, names: dict[str, str]) -> dict[str, Any]:
-    """The settings that the deployment takes. `names`: dotted request field → key of the body."""
-    chosen = request.sampling
-    values = {
-        "sampling.temperature": chosen.temperature,
-        "sampling.top_p": chosen.top_p,
-        "sampling.max_tokens": chosen.max_tokens,
-        "sampling.stop": list(chosen.stop) or None,
-        "sampling.seed": chosen.seed,
-    }
-    return {names[field]: value for field, value in values.items() if value is not None and field in names}

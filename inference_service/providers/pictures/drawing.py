@@ -23,10 +23,10 @@ from inference_service.providers.pictures.style import (
     Style,
     bounded_steps,
     dropped,
-    wanted_settings,
     without,
 )
 from inference_service.providers.seam import ImageCall, LimitReport
+from inference_service.settings import wanted_of_image
 
 ImageEvents = AsyncGenerator[ImageEvent | LimitReport, None]
 
@@ -51,7 +51,7 @@ async def draw(host: Host, style: Style, target: Target, call: ImageCall) -> Ima
     honoured = style.capabilities.settings
     for notice in dropped(call.request, honoured):
         yield notice
-    request = without(call.request, wanted_settings(call.request) - honoured)
+    request = without(call.request, wanted_of_image(call.request) - honoured)
     request, bounded = bounded_steps(request, style.steps)
     call = msgspec.structs.replace(call, request=request, size=call.size if honoured & SHAPE else None)
     for notice in bounded:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from inference_service import settings
 from inference_service.domain import Capabilities, ImageRequest, Notice, NoticeKind
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.pictures.jobs import Job
@@ -73,15 +74,9 @@ def given(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in (None, "")}
 
 
-def wanted_settings(request: ImageRequest) -> frozenset[str]:
-    """The settings that the caller has set."""
-    names = ("negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale")
-    return frozenset(name for name in names if getattr(request, name) not in (None, ""))
-
-
 def dropped(request: ImageRequest, honoured: frozenset[str]) -> list[Notice]:
     """A notice for each setting that has no effect. Raises UpstreamFailure if the caller refuses to lose one."""
-    lost = sorted(wanted_settings(request) - honoured)
+    lost = sorted(settings.wanted_of_image(request) - honoured)
     if lost and request.strict:
         raise UpstreamFailure(
             FailureKind.FIELD_REFUSED, f"this deployment does not honour {', '.join(lost)}", field=lost[0]
@@ -94,7 +89,7 @@ def dropped(request: ImageRequest, honoured: frozenset[str]) -> list[Notice]:
 
 def without(request: ImageRequest, lost: frozenset[str]) -> ImageRequest:
     """The request as if these settings were not set."""
-    return msgspec.structs.replace(request, **{name: "" if name == "negative_prompt" else None for name in lost})
+    return msgspec.structs.replace(request, **{name: settings.unset(name) for name in lost})
 
 
 def bounded_steps(request: ImageRequest, bounds: tuple[int, int]) -> tuple[ImageRequest, list[Notice]]:
