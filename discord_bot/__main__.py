@@ -14,7 +14,6 @@ from typing import Any
 
 import discord
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from antiphon.client import InferenceClient
 from antiphon.config.load import ConfigError, load_config
@@ -24,6 +23,7 @@ from antiphon.telemetry.logs import set_up_logs
 from discord_bot.bot import AntiphonBot
 from discord_bot.metrics import BotMetrics
 from discord_bot.store.database import Store, open_store
+from discord_bot.store.problem import DatabaseProblem
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +83,8 @@ async def run(config: Config, environ: Mapping[str, str], token: str) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         store = await open_store(database_url(config, environ))
-    except (SQLAlchemyError, OSError) as error:
-        raise StartProblem(f"bot.database: the database cannot be opened ({type(error).__name__})") from None
+    except DatabaseProblem as problem:
+        raise StartProblem(f"bot.database: {problem}") from None
     metrics = BotMetrics()
     if config.bot.metrics_port is not None:
         metrics.serve(config.bot.metrics_port)

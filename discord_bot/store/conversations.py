@@ -10,8 +10,8 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from discord_bot.store.engine import Database
 from discord_bot.store.schema import conversations, turn_images, turns
 
 
@@ -68,8 +68,8 @@ def row_id(made: Any) -> int:
 
 
 class Conversations:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._saving = WeakValueDictionary[int, asyncio.Lock]()
 
     async def create(
@@ -91,7 +91,7 @@ class Conversations:
             "persona": persona, "title": title, "closed": False,
         }  # fmt: skip
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.write() as connection:
                 made = await connection.execute(conversations.insert().values(**values, created_at=now, updated_at=now))
                 return Conversation(id=row_id(made), **values)
         except IntegrityError:
@@ -103,7 +103,7 @@ class Conversations:
 
     async def find(self, place_id: int) -> Conversation | None:
         """By its thread, direct channel or first message."""
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (
                 (await connection.execute(select(conversations).where(conversations.c.place_id == place_id)))
                 .mappings()
@@ -112,7 +112,7 @@ class Conversations:
         return _conversation(row) if row else None
 
     async def get(self, conversation_id: int) -> Conversation | None:
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (
                 (await connection.execute(select(conversations).where(conversations.c.id == conversation_id)))
                 .mappings()
@@ -121,7 +121,7 @@ class Conversations:
         return _conversation(row) if row else None
 
     async def change(self, conversation_id: int, **values: Any) -> None:
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await connection.execute(
                 update(conversations)
                 .where(conversations.c.id == conversation_id)
@@ -150,7 +150,7 @@ class Conversations:
             "state": "running", "locale": locale, "channel_id": channel_id, "created_at": now,
         }  # fmt: skip
         newest = select(func.max(turns.c.id)).where(turns.c.conversation_id == conversation.id)
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             if parent_id is None:
                 parent_id = (await connection.execute(newest)).scalar_one_or_none()
             values["parent_id"] = parent_id
@@ -182,11 +182,11 @@ class Conversations:
         async with lock:
             values = {name: getattr(turn, name) for name in Turn.__dataclass_fields__ if name not in KEPT}
             values |= {name: json.dumps(values[name]) for name in LISTS}
-            async with self._engine.begin() as connection:
+            async with self._database.write() as connection:
                 await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
 
     async def turn(self, turn_id: int) -> Turn | None:
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(select(turns).where(turns.c.id == turn_id))).mappings().first()
         return _turn(row) if row else None
 
@@ -197,7 +197,7 @@ class Conversations:
             .where(turns.c.conversation_id == conversation_id, turns.c.state != "deleted")
             .order_by(turns.c.id)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             return [_turn(row) for row in (await connection.execute(query)).mappings()]
 
     async def line(self, turn: Turn) -> list[Turn]:
@@ -208,7 +208,7 @@ class Conversations:
             .order_by(turns.c.id.desc())
             .limit(LONGEST_LINE)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             known = {row["id"]: row for row in (await connection.execute(query)).mappings()}
         found, parent = [turn], turn.parent_id
         while parent is not None and parent in known:
@@ -226,7 +226,7 @@ class Conversations:
             .order_by(turns.c.id.desc())
             .limit(1)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().first()
         return _turn(row) if row else None
 
@@ -238,12 +238,12 @@ class Conversations:
             .order_by(conversations.c.updated_at.desc())
             .limit(most)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             return [_conversation(row) for row in (await connection.execute(query)).mappings()]
 
     async def set_images(self, turn_id: int, images: Sequence[tuple[str, bytes]]) -> None:
         """Instead of those it had."""
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await connection.execute(delete(turn_images).where(turn_images.c.turn_id == turn_id))
             if images:
                 rows = [{"turn_id": turn_id, "mime": mime, "data": data} for mime, data in images]
@@ -254,7 +254,7 @@ class Conversations:
         if not turn_ids:
             return found
         query = select(turn_images).where(turn_images.c.turn_id.in_(turn_ids)).order_by(turn_images.c.id)
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             for row in (await connection.execute(query)).mappings():
                 found.setdefault(row["turn_id"], []).append((row["mime"], row["data"]))
         return found
@@ -265,13 +265,13 @@ class Conversations:
         query = select(turns).where(
             turns.c.channel_id == channel_id, turns.c.question_ids.contains(text) | turns.c.message_ids.contains(text)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(turns.c.id.desc()).limit(20))).mappings().all()
         return next((turn for turn in map(_turn, rows) if message_id in (*turn.question_ids, *turn.message_ids)), None)
 
     async def running(self) -> list[Turn]:
         """What a crash or a restart left unfinished."""
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             return [
                 _turn(row)
                 for row in (await connection.execute(select(turns).where(turns.c.state == "running"))).mappings()

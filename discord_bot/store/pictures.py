@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from discord_bot.store.conversations import row_id
+from discord_bot.store.engine import Database
 from discord_bot.store.schema import pictures
 
 
@@ -25,8 +25,8 @@ class PictureOrder:
 
 
 class Pictures:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def create(
         self,
@@ -45,7 +45,7 @@ class Pictures:
             "state": "running",
             "locale": locale,
         }
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             made = await connection.execute(
                 pictures.insert().values(
                     **values,
@@ -58,7 +58,7 @@ class Pictures:
         return PictureOrder(id=row_id(made), message_id=None, wish=wish, **values)
 
     async def change(self, order_id: int, **values: Any) -> None:
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await connection.execute(update(pictures).where(pictures.c.id == order_id).values(**values))
 
     async def get(self, order_id: int) -> PictureOrder | None:
@@ -68,7 +68,7 @@ class Pictures:
     async def beginning(self, order_id: int) -> tuple[str, bytes] | None:
         """The picture that it started from."""
         query = select(pictures.c.input_mime, pictures.c.input_data).where(pictures.c.id == order_id)
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         return (row.input_mime, row.input_data) if row is not None and row.input_data is not None else None
 
@@ -76,7 +76,7 @@ class Pictures:
         return await self._select(pictures.c.state == "running")
 
     async def _select(self, condition: Any) -> list[PictureOrder]:
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             columns = [pictures.c[name] for name in PictureOrder.__dataclass_fields__]
             rows = (await connection.execute(select(*columns).where(condition))).mappings()
             return [

@@ -5,20 +5,21 @@ import time
 from typing import Any
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from discord_bot.store.engine import Database
 from discord_bot.store.schema import PERSONAL, conversations, pictures, settings, turn_images, turns, usage
 
 DAY = 86_400
 
 
 class Privacy:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def counts(self, user_id: int) -> dict[str, int]:
         """Rows about a person by the name of the table."""
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             return {
                 table.name: (
                     await connection.execute(select(func.count()).select_from(table).where(column == user_id))
@@ -29,7 +30,7 @@ class Privacy:
     async def export(self, user_id: int) -> bytes:
         """Everything about a person as JSON; of the pictures that the person attached, kind and size."""
         found: dict[str, Any] = {}
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             for table, column in PERSONAL.items():
                 told = [
                     one for one in table.c if one is not pictures.c.input_data
@@ -45,7 +46,7 @@ class Privacy:
 
     async def erase_user(self, user_id: int) -> None:
         """Nothing that names the person stays in any table."""
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await self._erase_turns(connection, turns.c.asker_id == user_id)
             mine = select(conversations.c.id).where(conversations.c.owner_id == user_id)
             await self._erase_turns(connection, turns.c.conversation_id.in_(mine))
@@ -60,7 +61,7 @@ class Privacy:
 
     async def erase_guild(self, guild_id: int) -> None:
         """The bot was removed from a server."""
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await self._erase_conversations(connection, conversations.c.guild_id == guild_id)
             await connection.execute(delete(pictures).where(pictures.c.guild_id == guild_id))
             await connection.execute(delete(usage).where(usage.c.guild_id == guild_id))
@@ -70,14 +71,14 @@ class Privacy:
 
     async def erase_place(self, place_id: int) -> None:
         """A thread or channel is gone."""
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             condition = (conversations.c.place_id == place_id) | (conversations.c.channel_id == place_id)
             await self._erase_conversations(connection, condition)
 
     async def erase_older(self, days: int) -> None:
         """What was not touched for so long; counts go with it."""
         oldest = time.time() - days * DAY
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await self._erase_conversations(connection, conversations.c.updated_at < oldest)
             await connection.execute(delete(pictures).where(pictures.c.created_at < oldest))
             await connection.execute(delete(usage).where(usage.c.hour < int(oldest) // 3_600))

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from discord_bot.store.engine import Database
 from discord_bot.store.schema import usage
 from discord_bot.store.upsert import upsert
 
@@ -20,8 +20,8 @@ class Used:
 
 
 class UsageCounts:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def add(
         self, guild_id: int | None, user_id: int, *, requests: int = 0, tokens: int = 0, pictures: int = 0
@@ -35,7 +35,7 @@ class UsageCounts:
             "pictures": pictures,
         }
         more = {name: usage.c[name] + row[name] for name in ("requests", "tokens", "pictures")}
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await upsert(connection, usage, row, more)
 
     async def used(self, since: float, *, user_id: int | None = None, guild_id: int | None = None) -> Used:
@@ -47,6 +47,6 @@ class UsageCounts:
             query = query.where(usage.c.user_id == user_id)
         if guild_id is not None:
             query = query.where(usage.c.guild_id == guild_id)
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).one()
         return Used(*(int(value or 0) for value in row))
