@@ -15,6 +15,7 @@ from discord_bot.store.problem import DatabaseProblem, own_words
 from discord_bot.store.settings import Settings
 from discord_bot.store.upsert import upsert
 from discord_bot.store.usage import UsageCounts
+from discord_bot.store.wishes import Wishes
 
 
 async def open_store(url: str) -> "Store":
@@ -49,6 +50,7 @@ class Store:
         self.settings = Settings(database)
         self.usage = UsageCounts(database)
         self.privacy = Privacy(database)
+        self.wishes = Wishes(database)
 
     async def get_meta(self, key: str) -> str | None:
         async with self.database.read() as connection:

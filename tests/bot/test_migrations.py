@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from discord_bot.store.conversations import Kind
 from discord_bot.store.database import open_store
 from discord_bot.store.problem import DatabaseProblem, NewerDatabase
+from discord_bot.store.settings import SettingScope
+from discord_bot.store.turns import Attached
 
 # Starts, and is killed at each statement of the migration in turn; prints how many there were.
 KILLED_AT_EACH_STATEMENT = """
@@ -30,9 +33,9 @@ def start(url, fatal):
         await (await store.open_store(url)).close()
     asyncio.run(main())
 
-number = 0
+number = -1
 while True:
-    number += 1
+    number += 2
     folder = os.path.join(sys.argv[1], str(number))
     os.mkdir(folder)
     child = os.fork()
@@ -42,7 +45,7 @@ while True:
     _, status = os.waitpid(child, 0)
     if not os.WIFSIGNALED(status):
         break
-print(number - 1)
+print(number - 2)
 """
 
 OPEN = """
@@ -67,7 +70,12 @@ async def test_a_first_start_that_is_killed_at_any_statement_leaves_a_database_t
     )
     count = int(kills.stdout)
     assert count > 20, "every statement of the migrations was a moment to die"
-    for number in range(1, count + 1):
+    for number in range(1, count + 1, 2):
+        with sqlite3.connect(f"{tmp_path}/{number}/bot.sqlite3") as left:
+            assert left.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert left.execute("SELECT name FROM sqlite_master").fetchall() == [], "all of it, or nothing"
+        left.close()
+    for number in (1, count // 2 * 2 - 1, count | 1 if count % 2 else count - 1):
         store = await open_store(f"sqlite:///{tmp_path}/{number}/bot.sqlite3")
         await store.set_meta("works", "yes")
         await store.close()
@@ -81,7 +89,7 @@ async def test_an_unfinished_database_of_the_first_version_starts(tmp_path: Path
         half.execute("CREATE TABLE conversations (id INTEGER PRIMARY KEY)")
     half.close()
     store = await open_store(f"sqlite:///{path}")
-    await store.conversations.create(1, 1, None, 1, "direct", model=None, persona=None)
+    await store.conversations.create(1, 1, None, 1, Kind.DIRECT)
     await store.close()
 
 
@@ -118,6 +126,47 @@ async def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
     await store.close()
     assert set(modes.values()) == {0o600}, modes
     assert {"bot.sqlite3", "bot.sqlite3-wal", "bot.sqlite3-shm"} <= set(modes)
+
+
+async def test_a_database_of_the_first_version_keeps_its_data_and_what_was_refused_goes(tmp_path: Path) -> None:
+    path = tmp_path / "bot.sqlite3"
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "data" / "version-0.1.0.sql").read_text())
+    old.close()
+    store = await open_store(f"sqlite:///{path}")
+    try:
+        conversation = await store.conversations.find(1400000000000000001)
+        assert conversation is not None
+        assert (conversation.model, conversation.persona, conversation.kind) == ("chat", "pirate", Kind.THREAD)
+        maria, ivan = await store.conversations.history(conversation.id)
+        # Maria had asked not to be stored; version 0.1.0 stored her words all the same.
+        assert (maria.parts, maria.answer, maria.former, maria.message_ids) == ([], "", [], [1400000000000000003])
+        assert [(one.author_id, one.author_name, one.text) for one in ivan.parts] == [
+            (200, "Иван", "А почему закат красный?")
+        ]
+        assert ivan.parent_id == maria.id
+        assert await store.conversations.images([maria.id, ivan.id]) == {}
+        order = await store.pictures.get(1)
+        assert order is not None
+        assert (order.wish, await store.pictures.beginning(1)) == ({}, None)
+        assert (await store.settings.guild(7)).channels == [1, 2]
+        assert await store.settings.all(SettingScope.USER, 100) == {"no_store": True, "locale": "en-US"}
+        assert (await store.usage.used(0, user_id=100)).tokens == 500
+        assert await store.get_meta("commands") == "hash"
+    finally:
+        await store.close()
+
+
+async def test_pictures_of_the_first_version_belong_to_whoever_asked(tmp_path: Path) -> None:
+    path = tmp_path / "bot.sqlite3"
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "data" / "version-0.1.0.sql").read_text())
+    old.execute("DELETE FROM settings WHERE key = 'no_store'")
+    old.commit()
+    old.close()
+    store = await open_store(f"sqlite:///{path}")
+    assert await store.conversations.images([1]) == {1: [Attached(100, "image/png", b"\x89PNG\x00\xff")]}
+    await store.close()
 
 
 @pytest.mark.parametrize(
