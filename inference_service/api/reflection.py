@@ -72,7 +72,8 @@ class Reflection:
             closed = asyncio.ensure_future(self._closed.wait())
             try:
                 while (request := await self._next(context, closed)) is not None:
-                    for answer in self._answers.ServerReflectionInfo(iter([request]), context):
+                    answers = self._answers.ServerReflectionInfo(iter([request]), context)  # type: ignore[arg-type] # it is not used
+                    for answer in answers:
                         await context.write(answer)
             finally:
                 closed.cancel()
