@@ -54,6 +54,14 @@ class ModelInfo(Struct, frozen=True):
     aliases: tuple[str, ...] = ()  # public names of the mission, e.g. "janus"
 
 
+class Patience(Struct, frozen=True):
+    """Longer bounds on silence than usual, in seconds; 0: the usual ones. For local servers that load a model, and queues."""
+
+    headers: float = 0.0
+    first_token: float = 0.0
+    idle: float = 0.0
+
+
 class Declaration(Struct, frozen=True):
     """What a kind of provider is, as data.
 
@@ -65,6 +73,7 @@ class Declaration(Struct, frozen=True):
     capabilities: by upstream model; the key "*" is what unknown models are taken for.
     quota_group: "credential" when each credential has limits of its own, "account" when all
         credentials of the provider share one.
+    patience: how long silence is normal here; what the operator sets explicitly wins.
     discovers: True where `models` tells chat, vision and image models apart, so that its list is worth keeping.
     sources: documents that the wire format was taken from.
     """
@@ -78,6 +87,7 @@ class Declaration(Struct, frozen=True):
     model_aliases: Mapping[str, str] = {}
     capabilities: Mapping[str, Capabilities] = {}
     quota_group: str = "credential"
+    patience: Patience = Patience()
     discovers: bool = False
     sources: tuple[str, ...] = ()
 

@@ -20,6 +20,8 @@ from inference_service.domain import (
 )
 from inference_service.failures import Outcome, RequestFailure
 from inference_service.providers.seam import Provider
+from inference_service.routing.learned import Learned
+from inference_service.routing.watch import Bounds
 
 R = TypeVar("R", ChatRequest, ImageRequest)
 # Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
@@ -34,6 +36,17 @@ class Deployment(Struct, frozen=True, eq=False):
     @property
     def capabilities(self) -> Capabilities:
         return self.provider.capabilities(self.model)
+
+    def bounds(self, usual: Bounds, total: float) -> Bounds:
+        """The bounds of one call that has `total` seconds left. The provider's own patience extends what nobody set."""
+        patience = self.provider.declaration.patience
+        return msgspec.structs.replace(
+            usual,
+            headers=usual.headers if "headers" in usual.fixed else max(usual.headers, patience.headers),
+            first=usual.first if "first" in usual.fixed else max(usual.first, patience.first_token),
+            idle=usual.idle if "idle" in usual.fixed else max(usual.idle, patience.idle),
+            total=min(usual.total, total),
+        )
 
 
 class Route(Struct, frozen=True):
@@ -110,12 +123,16 @@ class Plan:
         self.deployments[name] = Deployment(name, provider, upstream)
         return True
 
-    def chat(self, request: ChatRequest) -> tuple[Route, list[Deployment]]:
-        """Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+    def chat(self, request: ChatRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
+        """Who may answer, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
-            able = [one for one in able if one.capabilities.vision]
+            able = [
+                deployment
+                for deployment in able
+                if deployment.capabilities.vision and not learned.denied(deployment.name, "vision", now)
+            ]
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,
@@ -123,21 +140,25 @@ class Plan:
                     field="messages",
                 )
         if request.strict:
-            able = strictly(able, wanted_settings(request))
+            able = strictly(able, wanted_settings(request), learned, now)
         return route, able
 
-    def image(self, request: ImageRequest) -> tuple[Route, list[Deployment]]:
-        """Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+    def image(self, request: ImageRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
+        """Who may draw, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.IMAGE, "model")
         if request.input_image is not None:
-            able = [one for one in able if one.capabilities.input_image]
+            able = [
+                deployment
+                for deployment in able
+                if deployment.capabilities.input_image and not learned.denied(deployment.name, "input_image", now)
+            ]
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED, f"no deployment of {route.model!r} starts from a picture", field="input_image"
                 )
         if request.strict:
-            able = strictly(able, wanted_settings(request))
+            able = strictly(able, wanted_settings(request), learned, now)
         return route, able
 
     def _able(self, route: Route, task: Task, field: str) -> list[Deployment]:
@@ -158,9 +179,13 @@ def wanted_settings(request: ChatRequest | ImageRequest) -> frozenset[str]:
     return settings.wanted_of_image(request)
 
 
-def strictly(able: list[Deployment], wanted: frozenset[str]) -> list[Deployment]:
+def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, now: float) -> list[Deployment]:
     """Only what honours every setting. Raises RequestFailure(UNSUPPORTED) naming one that nobody does."""
-    willing = [one for one in able if wanted <= one.capabilities.settings]
+    willing = [
+        deployment
+        for deployment in able
+        if wanted <= deployment.capabilities.settings - learned.refused_fields(deployment.name, now)
+    ]
     if willing or not able:
         return willing
     missing = sorted(wanted - frozenset().union(*(one.capabilities.settings for one in able))) or sorted(
@@ -169,12 +194,13 @@ def strictly(able: list[Deployment], wanted: frozenset[str]) -> list[Deployment]
     raise RequestFailure(Outcome.UNSUPPORTED, f"no deployment honours {', '.join(missing)}", field=missing[0])
 
 
-def without_unsupported(request: R, can: Capabilities) -> tuple[R, list[Notice]]:
-    """The request without what this deployment does not honour, and a notice for each."""
+def without_unsupported(request: R, can: Capabilities, refused: frozenset[str] = frozenset()) -> tuple[R, list[Notice]]:
+    """The request without what this deployment does not honour or has `refused`, and a notice for each."""
     wanted = wanted_settings(request)
-    if wanted <= can.settings:
+    honoured = can.settings - refused if refused else can.settings
+    if wanted <= honoured:
         return request, []
-    dropped = sorted(wanted - can.settings)
+    dropped = sorted(wanted - honoured)
     notices = [
         Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
         for field in dropped
