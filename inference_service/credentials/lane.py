@@ -75,7 +75,8 @@ class Lot:
         if credential.quarantined and credential.flying:
             return Hindrance(Kind.QUARANTINE, NEVER)  # its one probe is under way
         if self.pacing.flying >= self.pacing.allowed(now):
-            return Hindrance(Kind.BUSY, NEVER)
+            opens = self.pacing.opens_at()
+            return Hindrance(Kind.BUSY, opens if opens > now else NEVER)
         latest = 0.0
         for window in self.counted():
             amount = window.amount(tokens, pictures)
@@ -130,7 +131,7 @@ class Lane:
             return
         if found.kind is Kind.QUARANTINE:
             self.quarantined[name] = lot
-        elif found.at == NEVER:
+        elif found.kind is Kind.BUSY or found.at == NEVER:
             self.busy[name] = lot
         if found.at != NEVER:
             heapq.heappush(self._asleep, (found.at, next(self._order), lot.stamp, lot, found.kind))
@@ -175,16 +176,21 @@ class Lane:
             heapq.heappop(ready)
         return ready[0][0][2] or NEVER if ready else NEVER
 
-    def next_wake(self) -> tuple[float, Kind, Lot] | None:
-        """When the first of those that are not refused tokens may be used again."""
+    def next_moment(self) -> float:
+        """When time alone may make a credential usable."""
         asleep = self._asleep
         while asleep and (asleep[0][2] != asleep[0][3].stamp):
             heapq.heappop(asleep)
-        if not asleep:
+        return asleep[0][0] if asleep else NEVER
+
+    def next_wake(self) -> tuple[float, Kind, Lot] | None:
+        """When the first rest ends or the first window has room; refused tokens and busy ones do not count."""
+        if self.next_moment() == NEVER:
             return None
-        if asleep[0][4] is not Kind.QUARANTINE:
+        asleep = self._asleep
+        if asleep[0][4] in (Kind.REST, Kind.WINDOW):
             return asleep[0][0], asleep[0][4], asleep[0][3]
-        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] is not Kind.QUARANTINE]
+        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] in (Kind.REST, Kind.WINDOW)]
         first = min(usual, key=lambda one: one[0], default=None)
         return None if first is None else (first[0], first[4], first[3])
 
