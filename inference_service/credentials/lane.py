@@ -15,6 +15,8 @@ from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import Ask
 from inference_service.quotas import Unit
 
+FORESIGHT = 0.25  # seconds for which the turns of a long line are not computed again
+SHORT_LINE = 32
 Rank = tuple[bool, int, float, float, float]
 
 
@@ -106,6 +108,18 @@ class Lot:
         return (not credential.quarantined, credential.flying, soonest, -left, credential.last_used)
 
 
+class Foresight:
+    """Turns that were computed at one moment, and where to go on."""
+
+    __slots__ = ("at", "found", "heap", "size", "stale")
+
+    def __init__(self, size: tuple[int, int], at: float) -> None:
+        self.size, self.at = size, at
+        self.found: list[float] = []
+        self.heap: list[tuple[float, int, int, Lot]] = []
+        self.stale = False
+
+
 class Lane:
     """All credentials of a pool for one model."""
 
@@ -118,10 +132,13 @@ class Lane:
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
         self.busy: dict[str, Lot] = {}
         self.quarantined: dict[str, Lot] = {}
+        self._foresight: Foresight | None = None
 
     def refresh(self, lot: Lot, now: float) -> None:
         """Puts a credential where it belongs now."""
         lot.stamp += 1
+        if self._foresight is not None:
+            self._foresight.stale = True
         name = lot.credential.id
         self.busy.pop(name, None)
         self.quarantined.pop(name, None)
@@ -195,23 +212,30 @@ class Lane:
         return None if first is None else (first[0], first[4], first[3])
 
     def turns(self, ask: Ask, count: int, now: float) -> list[float]:
-        """When the next `count` calls such as `ask` can begin, the soonest first, if nobody else calls."""
-        heap: list[tuple[float, int, int, Lot]] = []
-        for number, lot in enumerate(self.lots.values()):
-            at = self._nth(lot, 1, ask, now)
-            if at != NEVER:
-                heap.append((at, number, 1, lot))
-        heapq.heapify(heap)
-        found: list[float] = []
+        """When the next `count` calls such as `ask` can begin, the soonest first, if nobody else calls.
+
+        Of long lines the foresight may be a moment old: each one who joins must not look at all places again.
+        """
+        size = ask.tokens, ask.pictures
+        seen = self._foresight
+        fresh = seen is not None and now - seen.at < FORESIGHT and (not seen.stale or len(seen.found) > SHORT_LINE)
+        if seen is None or not fresh or seen.size != size or now < seen.at:
+            seen = self._foresight = Foresight(size, now)
+            for number, lot in enumerate(self.lots.values()):
+                at = self._nth(lot, 1, ask, now)
+                if at != NEVER:
+                    seen.heap.append((at, number, 1, lot))
+            heapq.heapify(seen.heap)
+        heap, found = seen.heap, seen.found
         while heap and len(found) < count:
             at, number, nth, lot = heap[0]
             found.append(at)
-            following = self._nth(lot, nth + 1, ask, now)
+            following = self._nth(lot, nth + 1, ask, seen.at)
             if following == NEVER:
                 heapq.heappop(heap)
             else:
                 heapq.heapreplace(heap, (max(at, following), number, nth + 1, lot))
-        return found
+        return found[:count]
 
     def _nth(self, lot: Lot, nth: int, ask: Ask, now: float) -> float:
         if lot.credential.quarantined or lot.credential.id in ask.exclude:
