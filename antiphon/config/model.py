@@ -9,16 +9,30 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from antiphon.config.keys import is_environment_name
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
+def _environment_name(text: str) -> str:
+    if not is_environment_name(text):
+        raise ValueError(
+            "must be the name of an environment variable, such as GROQ_API_KEY; the secret itself goes into that variable"
+        )
+    return text
+
+
+EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
+"""The value is never repeated in a message: it may be a secret by mistake."""
+
+
 class Section(BaseModel):
     """A table of the file: unknown keys are errors, values never change after the load."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class Scope(StrEnum):
@@ -41,7 +55,7 @@ class Tls(Section):
 class CallerConfig(Section):
     """A caller shows what is set here: its token, its certificate, or both."""
 
-    token_env: str | None = None
+    token_env: EnvironmentName | None = None
     """Environment variable that holds the caller's token."""
     certificate: str | None = Field(None, min_length=1)
     """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
@@ -117,7 +131,7 @@ class Service(Section):
 class Client(Section):
     target: str | None = None
     """gRPC target of the service, such as "dns:///antiphon:50551". Unset: service.host and service.port."""
-    token_env: str = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: EnvironmentName = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
     """Environment variable that holds this caller's token, where the service wants one."""
     ca: Path | None = None
     """PEM file that signed the service's certificate; setting it (or `tls`) turns TLS on."""
@@ -164,11 +178,11 @@ class Persona(Section):
 
 
 class Bot(Section):
-    token_env: str = "DISCORD_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: EnvironmentName = "DISCORD_TOKEN"  # noqa: S105 - the name of a variable, not a token
     """Environment variable that holds the Discord token."""
     database: str = "sqlite+aiosqlite:///antiphon.sqlite3"
     """SQLAlchemy URL; "postgresql+asyncpg://…" works too. `database_env` wins where it is set."""
-    database_env: str = "ANTIPHON_DATABASE_URL"
+    database_env: EnvironmentName = "ANTIPHON_DATABASE_URL"
     """Environment variable with the URL, for one that holds a password."""
     chat_model: str = "chat"
     """Model for conversations, until a server or person chooses another."""
@@ -240,7 +254,7 @@ class ProviderConfig(Section):
     """false: as if it were not there."""
     base_url: str | None = None
     """Address of the API. Unset: the kind's own."""
-    credentials_env: list[str] | None = None
+    credentials_env: list[EnvironmentName] | None = None
     """Names of environment variables; "X" stands for X, X1, X2, … Unset: the kind's own names."""
     quota_groups: list[list[str]] = []
     """Credentials (by variable name) that share one account and rest together."""
@@ -349,7 +363,7 @@ class RouteConfig(Section):
 class State(Section):
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
-    redis_url_env: str = "ANTIPHON_REDIS_URL"
+    redis_url_env: EnvironmentName = "ANTIPHON_REDIS_URL"
     """Environment variable with the URL of Redis, such as redis://localhost:6379/0."""
     prefix: str = "antiphon"
     """Beginning of every key in Redis."""
