@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from antiphon.config.bot import Bot
 from antiphon.config.quotas import QuotaConfig
-from antiphon.config.section import Port, Seconds, Section
+from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
 
 class Scope(StrEnum):
@@ -36,7 +36,7 @@ class Tls(Section):
 class CallerConfig(Section):
     """A caller shows what is set here: its token, its certificate, or both."""
 
-    token_env: str | None = None
+    token_env: EnvironmentName | None = None
     """Environment variable that holds the caller's token."""
     certificate: str | None = Field(None, min_length=1)
     """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
@@ -114,7 +114,7 @@ class Service(Section):
 class Client(Section):
     target: str | None = None
     """gRPC target of the service, such as "dns:///antiphon:50551". Unset: service.host and service.port."""
-    token_env: str = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: EnvironmentName = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
     """Environment variable that holds this caller's token, where the service wants one."""
     ca: Path | None = None
     """PEM file that signed the service's certificate; setting it (or `tls`) turns TLS on."""
@@ -154,7 +154,7 @@ class ProviderConfig(Section):
     """false: as if it were not there."""
     base_url: str | None = None
     """Address of the API. Unset: the kind's own."""
-    credentials_env: list[str] | None = None
+    credentials_env: list[EnvironmentName] | None = None
     """Names of environment variables; "X" stands for X, X1, X2, … Unset: the kind's own names."""
     quota_groups: list[list[str]] = []
     """Credentials (by variable name) that share one account and rest together."""
@@ -268,7 +268,7 @@ class State(Section):
     state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
-    redis_url_env: str = "ANTIPHON_REDIS_URL"
+    redis_url_env: EnvironmentName = "ANTIPHON_REDIS_URL"
     """Environment variable with the URL of Redis, such as redis://localhost:6379/0."""
     prefix: str = "antiphon"
     """Beginning of every key in Redis."""
