@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from antiphon.config.bot import Bot
 from antiphon.config.quotas import QuotaConfig
-from antiphon.config.section import Port, Seconds, Section
+from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
 
 class Scope(StrEnum):
@@ -35,7 +36,7 @@ class Tls(Section):
 class CallerConfig(Section):
     """A caller shows what is set here: its token, its certificate, or both."""
 
-    token_env: str | None = None
+    token_env: EnvironmentName | None = None
     """Environment variable that holds the caller's token."""
     certificate: str | None = Field(None, min_length=1)
     """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
@@ -60,6 +61,8 @@ class Service(Section):
     """Address to listen on. Anything but loopback needs `tls`, or `insecure` in writing."""
     port: Port = 50551
     """0 takes a free port and prints it."""
+    transport: Literal["grpcio", "h2"] = "grpcio"
+    """What speaks gRPC: "grpcio" (the C library), or "h2" (in the event loop itself: about twice as fast)."""
     workers: int = Field(1, ge=1, le=64)
     """Processes that share the port; more than one needs Redis to share state."""
     grace: Seconds = 20
@@ -111,7 +114,7 @@ class Service(Section):
 class Client(Section):
     target: str | None = None
     """gRPC target of the service, such as "dns:///antiphon:50551". Unset: service.host and service.port."""
-    token_env: str = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: EnvironmentName = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
     """Environment variable that holds this caller's token, where the service wants one."""
     ca: Path | None = None
     """PEM file that signed the service's certificate; setting it (or `tls`) turns TLS on."""
@@ -123,89 +126,6 @@ class Client(Section):
     """PEM file with its private key."""
     server_name: str | None = None
     """Name to expect in the certificate when it differs from the target."""
-
-
-class BotQuotas(Section):
-    """Defaults; a server's managers may set lower or higher ones up to these maxima. 0: unlimited."""
-
-    user_requests_per_hour: int = Field(60, ge=0)
-    """Answers and pictures of one person."""
-    user_requests_per_day: int = Field(300, ge=0)
-    """The same by day."""
-    user_tokens_per_hour: int = Field(0, ge=0)
-    """Tokens read and written for one person."""
-    user_tokens_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    server_requests_per_hour: int = Field(0, ge=0)
-    """Answers and pictures of one Discord server."""
-    server_requests_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    server_tokens_per_hour: int = Field(0, ge=0)
-    """Tokens read and written for one Discord server."""
-    server_tokens_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    user_concurrent: int = Field(2, ge=1)
-    """Answers and pictures of one person at the same time."""
-
-
-class Persona(Section):
-    name: str = Field(max_length=80)
-    """As people see it, at most 80 characters."""
-    prompt: str = Field(max_length=8_000)
-    """Instructions for the model, at most 8,000 characters."""
-    description: str = Field("", max_length=100)
-    """One line for the list, at most 100 characters."""
-
-
-class Bot(Section):
-    token_env: str = "DISCORD_TOKEN"  # noqa: S105 - the name of a variable, not a token
-    """Environment variable that holds the Discord token."""
-    database: str = "sqlite+aiosqlite:///antiphon.sqlite3"
-    """SQLAlchemy URL; "postgresql+asyncpg://…" works too. `database_env` wins where it is set."""
-    database_env: str = "ANTIPHON_DATABASE_URL"
-    """Environment variable with the URL, for one that holds a password."""
-    chat_model: str = "chat"
-    """Model for conversations, until a server or person chooses another."""
-    vision_model: str = "vision"
-    """Model for conversations with pictures."""
-    image_model: str = "image"
-    """Model that draws."""
-    personas: dict[str, Persona] = {}
-    """Characters that /persona offers."""
-    default_persona: str | None = None
-    """The one that is taken without a choice. Unset: none."""
-    system_prompt: str = (
-        "You are a helpful assistant in a Discord conversation. Answer in the language of the question."
-    )
-    """Instructions for every conversation without a persona."""
-    history_tokens: int = Field(8_000, ge=500)
-    """Budget of a conversation when the model's context is not known."""
-    answer_timeout: Seconds = 180
-    """Longest a person waits for a whole answer."""
-    image_timeout: Seconds = 600
-    """Longest a person waits for a picture."""
-    missed_timeout: float = Field(600, ge=0)
-    """A question asked while the bot was away is answered when it is younger than so many seconds; else it is offered."""
-    retention_days: int = Field(30, ge=0)
-    """Conversations older than this are erased. 0: kept."""
-    quotas: BotQuotas = BotQuotas()
-    """How much people may ask."""
-    message_content_intent: bool = True
-    """Read messages in threads without a mention; must be switched on in the developer portal, too."""
-    footer: bool = True
-    """Say under an answer who gave it and how fast."""
-    reasoning: bool = True
-    """Offer the model's reasoning under an answer."""
-    operators: list[int] = []
-    """Discord user ids that may see /status."""
-    mature_pictures: Literal["refuse", "age_restricted_only", "allow"] = "age_restricted_only"
-    """Pictures that are marked as mature: "refuse", "age_restricted_only" (in such channels) or "allow"."""
-    api_base_url: str = "https://discord.com/api/v10"
-    """For a proxy in front of Discord."""
-    metrics_port: Port | None = None
-    """Serve Prometheus metrics of the bot on this port, on all addresses. Unset: not."""
-    shard_count: int | None = Field(None, ge=1)
-    """Unset: what Discord recommends."""
 
 
 class ModelConfig(Section):
@@ -236,7 +156,7 @@ class ProviderConfig(Section):
     """false: as if it were not there."""
     base_url: str | None = None
     """Address of the API. Unset: the kind's own."""
-    credentials_env: list[str] | None = None
+    credentials_env: list[EnvironmentName] | None = None
     """Names of environment variables; "X" stands for X, X1, X2, … Unset: the kind's own names."""
     quota_groups: list[list[str]] = []
     """Credentials (by variable name) that share one account and rest together."""
@@ -354,7 +274,7 @@ class State(Section):
     state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
-    redis_url_env: str = "ANTIPHON_REDIS_URL"
+    redis_url_env: EnvironmentName = "ANTIPHON_REDIS_URL"
     """Environment variable with the URL of Redis, such as redis://localhost:6379/0."""
     prefix: str = "antiphon"
     """Beginning of every key in Redis."""

@@ -9,9 +9,11 @@ import msgspec
 from antiphon.config.model import Config, ModelConfig, ProviderConfig
 from inference_service.domain import Capabilities
 from inference_service.pictures.fetch import PictureFetcher
+from inference_service.providers.aihorde import AIHorde
 from inference_service.providers.azure import Azure
 from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import Row
+from inference_service.providers.cloudflare import Cloudflare
 from inference_service.providers.cohere import Cohere
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded.provider import Embedded
@@ -23,6 +25,8 @@ from inference_service.providers.huggingface import HuggingFace
 from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai.provider import OpenAI, declared
+from inference_service.providers.pictures import hosts
+from inference_service.providers.pollinations import Pollinations
 from inference_service.providers.seam import Declaration, Provider, Settings
 from inference_service.settings import FIELDS
 
@@ -34,6 +38,9 @@ KINDS: Mapping[str, type[Any]] = {
     "mistral": Mistral,
     "deepinfra": DeepInfra,
     "huggingface": HuggingFace,
+    "cloudflare": Cloudflare,
+    "pollinations": Pollinations,
+    "aihorde": AIHorde,
     "cohere-native": Cohere,
     "space": Space,
     "janus": Janus,
@@ -74,6 +81,8 @@ def build_provider(
     options = dict(given.options)
     if kind == "embedded":
         options = {**config.embedded.model_dump(), **options}
+    if kind in hosts.NAMES and KINDS.get(kind, OpenAI) is OpenAI:
+        options = {"image_api": kind, **options}
     row = _row(kind, options, rows, own_address=address == declaration.base_url)
     settings = Settings(
         name=name,

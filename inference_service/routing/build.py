@@ -81,7 +81,7 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
         address = keys.base_url_of(row, draft.environ) if row is not None else ""
         provider = build_provider(name, given, draft.config, draft.rows, address)
         declaration = provider.declaration
-        official = row is not None and provider.settings.base_url == row.base_url
+        official = provider.settings.base_url == declaration.base_url
         names = given.credentials_env or list(declaration.credentials)
         secrets, misnamed = keys.credentials(names, draft.environ, kind, draft.rows, own_address=official)
     except (ValueError, SecretProblem) as error:
@@ -89,7 +89,7 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
         return
     draft.warnings += misnamed
     draft.problems += _unknown_members(f"providers.{name}", given, provider)
-    if row is not None and "{account}" in provider.settings.base_url and not provider.settings.options.get("account"):
+    if row is not None and "{account}" in provider.settings.base_url and not _account(provider):
         paired = [keys.with_account(secret, row, draft.environ) for secret in secrets]
         if secrets and None in paired:
             text = f"the account is not known: set {row.account_env[0]}, or write account:token into {secrets[0].name}"
@@ -107,6 +107,11 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
         return
     draft.providers[name] = provider
     draft.found[name] = secrets
+
+
+def _account(provider: Provider) -> object:
+    options = provider.settings.options
+    return options.get("account") or options.get("account_id")
 
 
 def _deployments(providers: Mapping[str, Provider]) -> dict[str, Deployment]:

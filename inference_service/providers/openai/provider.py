@@ -5,8 +5,8 @@ Sources: the OpenAI API reference; each row of the catalogue names its own.
 
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 from urllib.parse import urljoin
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent, Role
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers import embeddings, speech
 from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import Row, is_pattern, matches
 from inference_service.providers.kit import errors, limits, stream
@@ -40,6 +41,9 @@ PICTURES = Capabilities(
     max_count=4,
 )
 WITHOUT_INPUT = msgspec.structs.replace(PICTURES, input_image=False)
+ImageApi = Literal[
+    "", "openai", "together", "siliconflow", "zai", "openrouter", "openrouter-chat", "fireworks", "nvidia"
+]  # fmt: skip
 DRAWS = {
     "gpt-image-1": PICTURES,
     "gpt-image-1-mini": PICTURES,
@@ -59,6 +63,8 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
     account: str = ""  # for addresses that hold one
+    image_api: ImageApi = ""  # how pictures are ordered; empty: by the base URL
+    image_base_url: str = ""  # the host of pictures where it is not the base URL
 
 
 class OpenAI:
@@ -85,7 +91,7 @@ class OpenAI:
         self.declaration = declared(own, self.row, discovers=not plain)
         self.dialect = self.row.dialect(self.signs)
         self._discovered: dict[str, Capabilities] = {}
-        self.listed_models: dict[str, bool] = {}  # model → free, once the list is known
+        self.listed_models: tuple[str, ...] = ()  # everything in the list, once it is known
         self._without: dict[str, set[str]] = {}  # model → keys of ours that it has refused
         self._folds: set[str] = set()  # models that have refused a system message
 
@@ -95,7 +101,7 @@ class OpenAI:
         known = self._discovered.get(model) or self.declaration.capabilities.get(model)
         if known is None and ("gpt-image" in model or model in DRAWS):
             known = DRAWS.get(model, PICTURES)
-        known = known or self.row.can(model)
+        known = known or images.capabilities(self, model) or _by_name(model) or self.row.can(model)
         prefill = getattr(self.options, "prefill", None)
         if prefill is None or not known.chat:
             return known
@@ -104,9 +110,10 @@ class OpenAI:
     def choices(self, task: str, most: int = 2) -> tuple[str, ...]:
         """Upstream models for a task, best first: the row's preferences that the list has, or that are no patterns."""
         patterns = self.row.preferences(task)
-        if not self.listed_models:
+        listed = self.listed_models or self._discovered
+        if not listed:
             return tuple(one for one in patterns if not is_pattern(one))[:most]
-        wanted = dict.fromkeys(name for one in patterns for name in self.listed_models if matches(name, (one,)))
+        wanted = dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,)))
         return tuple(wanted)[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
@@ -198,19 +205,24 @@ class OpenAI:
         if refused.capability == "system":
             self._folds.add(model)
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        body = images.body(call, getattr(self.options, "partial_images", 0))
-        what = "generations" if call.request.input_image is None else "edits"
-        url = f"{self.root(call.secret)}/images/{what}"
-        async for event in images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
-            yield event
+    def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
+        return images.draw(self, call)
+
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.root(call.secret)}/audio/transcriptions"
+        return await speech.over_openai(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        url = f"{self.root(call.secret)}/embeddings"
+        return await embeddings.over_openai(self, url, self.headers(call.secret), call)
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         url = urljoin(f"{self.root(secret)}/", self.row.wire.list)
-        found = list(listing.read(await self.listed(url, secret), self.row))
-        self.listed_models = {info.name: free for info, free in found}
-        self._discovered.update({info.name: info.capabilities for info, _ in found if info.name not in DRAWS})
-        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info, _ in found]
+        items = await self.listed(url, secret)
+        found = list(listing.read(items, self.row))
+        self.listed_models = tuple(name for name, _ in listing.named(items, self.row))
+        self._discovered = {info.name: info.capabilities for info in found if info.name not in DRAWS}
+        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in found]
 
     async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
         """The items of a model list. Raises UpstreamFailure."""
@@ -254,3 +266,10 @@ def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     content = first["content"]
     joined = f"{said}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": said}, *content]
     return [{**one, "content": joined} if one is first else one for one in rest]
+
+
+def _by_name(model: str) -> Capabilities | None:
+    """Of a model that is none for chat, as far as its name says."""
+    if speech.listens(model):
+        return speech.SPEECH
+    return embeddings.VECTORS if embeddings.embeds(model) else None
