@@ -20,6 +20,7 @@ from inference_service.credentials.types import BreakerSpec, StateStore
 from inference_service.reloading import sentences
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
+from inference_service.routing.welcome import notes
 from inference_service.state.memory import MemoryStore
 from inference_service.state.shared import SharedStore
 from inference_service.statuspage.http import StatusServer
@@ -92,6 +93,10 @@ class Server:
         self._supervisor.watch("readiness", self._keep_looking)
         if config.service.status_page is not False:
             await self._start_status()
+        for warning in parts.warnings:
+            log.warning(warning)
+        for note in notes(parts):
+            log.info(note)
 
     async def _listen(self) -> None:
         service = self.config.service

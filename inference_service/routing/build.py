@@ -127,6 +127,24 @@ def _offered(provider: Provider) -> tuple[str, ...]:
     return () if provider.settings.models else provider.declaration.default_models
 
 
+def recompose(parts: Parts, config: Config) -> list[str]:
+    """Composes the routes again by what model lists have taught. What has changed, in sentences."""
+    plan = parts.plan
+    before = {route.model: route.deployments for route in plan.routes}
+    plan.replace(compose_routes(config, plan.providers, plan.deployments, parts.rows, []))
+    said = []
+    for route in plan.routes:
+        old = before.get(route.model, ())
+        gone = [name for name in old if name not in route.deployments]
+        new = [name for name in route.deployments if name not in old]
+        for name in gone:
+            provider = name.partition("/")[0]
+            heir = next((one for one in new if one.partition("/")[0] == provider), None)
+            instead = f"; {heir} takes its place" if heir else ""
+            said.append(f"The route {route.model} no longer uses {name}, which its provider does not list{instead}.")
+    return said
+
+
 def compose_routes(
     config: Config,
     providers: Mapping[str, Provider],
@@ -148,7 +166,10 @@ def compose_routes(
         for one in members:
             deployments.setdefault(one.deployment, Deployment(one.deployment, providers[one.provider], one.model))
         lists[route] = tuple(one.deployment for one in members)
-    lists |= families({name: (one.model, one.capabilities) for name, one in deployments.items()})
+    by_rank = sorted(
+        deployments.values(), key=lambda one: ranks.of(one.provider.settings.name, one.provider.declaration.kind)
+    )
+    lists |= families({one.name: (one.model, one.capabilities) for one in by_rank})
     for name, provider in providers.items():
         for alias, model in provider.settings.aliases.items():
             full = f"{name}/{model}"

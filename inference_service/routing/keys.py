@@ -68,7 +68,7 @@ def credentials(
         usual = row is not None and secret.name.rstrip("0123456789") in row.env
         if own_address and usual and looks is not None and looks != kind:
             right = rows[looks]
-            warnings.append(f"{secret.name} looks like a {right.title} key and is not used: name it {right.env[0]}.")
+            warnings.append(f"{secret.name} looks like {a(right.title)} key and is not used: name it {right.env[0]}.")
         else:
             good.append(secret)
     return good, warnings
@@ -104,5 +104,10 @@ def misplaced(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row
         if row.tier == "retired":
             said.append(f"{name} looks like a key of {row.title}, which is {row.about.limits.removeprefix('none: ')}.")
         else:
-            said.append(f"{name} looks like a {row.title} key: name it {row.env[0]}.")
+            said.append(f"{name} looks like {a(row.title)} key: name it {row.env[0]}.")
     return said
+
+
+def a(title: str) -> str:
+    """The title behind its article."""
+    return f"{'an' if title[:1] in 'AEIO' else 'a'} {title}"
