@@ -18,6 +18,7 @@ from inference_service.domain import (
     OnInterruption,
     Picture,
     Preview,
+    Retract,
     Role,
     Started,
     TextPart,
@@ -114,7 +115,7 @@ class ChatAnswer:
 
     @staticmethod
     def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
-        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix)
+        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix, continues=opening.kept > 0)
         return checked(deployment.provider.chat(call))
 
     async def check(self, _: Picture | Preview) -> tuple[Any, ...]:
@@ -137,6 +138,8 @@ class ChatAnswer:
 
     def accept(self, opening: Opening, event: Any) -> Out:
         """What the caller sees of an event."""
+        if event.__class__ is Retract:
+            return self._retract(opening)
         if event.__class__ is not Delta:
             return [event]
         if opening.joint.__class__ is Fresh:
@@ -144,6 +147,19 @@ class ChatAnswer:
             self._written.add(event.text)
             return [event]
         return self._deliver(opening, opening.joint.feed(event.text))
+
+    def _retract(self, opening: Opening) -> Out:
+        """What this call has said so far was reasoning: the answer is cut back to where the call began."""
+        text, opening.said = self._written.text(), False
+        if isinstance(opening.joint, Restart):  # nothing of it has left yet
+            opening.joint = Restart(text)
+            return []
+        opening.joint = Fresh()
+        keep = 0 if opening.restarts else opening.kept
+        if len(text) <= keep:
+            return []
+        opening.reason = FailureKind.BAD_RESPONSE.value
+        return [self._hand_over(opening, keep)]
 
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
         self._written.replace(self._written.text()[:keep])
