@@ -117,7 +117,7 @@ class ChatAnswer:
 
     @staticmethod
     def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
-        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix)
+        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix, continues=opening.kept > 0)
         return checked(deployment.provider.chat(call))
 
     async def check(self, _: Picture | Preview) -> tuple[Any, ...]:
