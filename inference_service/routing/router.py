@@ -137,6 +137,11 @@ class Router:
 
         return Search(terms, able, self._store, self._recorder, self._retries, label, pool_size)
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with the memory of limits, in a sentence; empty: nothing."""
+        return self._store.problem
+
     def knows(self, model: str) -> bool:
         """Whether a configuration or a list has named this model."""
         return self._now.parts.plan.knows(model)
@@ -248,6 +253,8 @@ class Router:
         warnings = [*parts.warnings]
         if self._store.backend == "redis_lost":
             warnings.append("Redis cannot be reached: pools and breakers are kept in this process alone until it can.")
+        if self._store.problem:
+            warnings.append(self._store.problem)
         return Snapshot(
             self.ready(),
             str(self._store.backend),
