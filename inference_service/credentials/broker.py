@@ -60,9 +60,10 @@ class Broker:
     def _grant(self, ask: Ask, now: float) -> Grant | Denied:
         lease = f"{next(self._serial):x}"
         breaker = self.breaker(ask.deployment)
-        admitted = breaker.admit(lease, now, LEASE_TIME)
+        admitted = breaker.admit(lease, now, LEASE_TIME, last=ask.last)
         if admitted is not True:
-            return Denied(Why.BREAKER, float(admitted), breaker.view(now).reason)
+            view = breaker.view(now)
+            return Denied(Why.BENCHED if view.state == "benched" else Why.BREAKER, float(admitted), view.reason)
         pool = self.pools[ask.pool]
         picked = pool.pick(ask, lease, now)
         if isinstance(picked, Denied):
@@ -73,6 +74,13 @@ class Broker:
     def release(self, ask: Ask, grant: Grant, verdict: Verdict, now: float) -> None:
         self.breaker(ask.deployment).vote(grant.lease, verdict.vote, verdict.reason, now)
         self.pools[ask.pool].release(grant.lease, verdict, now)
+
+    def lift(self, pool: str, now: float) -> None:
+        """A person has looked at the pool: quarantines and benches end."""
+        self.pools[pool].lift(now)
+        for deployment, breaker in self._breakers.items():
+            if deployment.partition("/")[0] == pool:
+                breaker.lift()
 
     # --- in line -------------------------------------------------------------------------------
 
@@ -112,9 +120,10 @@ class Broker:
         """The reason for which nobody is served now, with the wait for this one's own turn."""
         breaker = self.breaker(ask.deployment).view(now)
         if breaker.probe_at > now:
-            return Denied(Why.BREAKER, breaker.probe_at - now, breaker.reason)
+            why = Why.BENCHED if breaker.state == "benched" else Why.BREAKER
+            return Denied(why, breaker.probe_at - now, breaker.reason)
         found = self.pools[ask.pool].denial(ask, now)
-        return Denied(found.why, found.wait if wait is None else wait, found.reason, found.limit)
+        return Denied(found.why, found.wait if wait is None else wait, found.reason, found.limit, found.told)
 
     def _turn(self, ask: Ask, ahead: int, now: float) -> float | None:
         """Seconds until the credential that is the turn of one with `ahead` before it; None: not by time alone."""

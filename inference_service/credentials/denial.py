@@ -30,8 +30,8 @@ def _until(kind: Kind, seconds: float, lot: Lot, *, busy: bool) -> Denied:
     if busy:
         return Denied(Why.BUSY, wait, "busy")
     if kind is Kind.REST:
-        return Denied(Why.RESTING, wait, lot.credential.reason)
-    return Denied(Why.BUSY, wait, "rate_limited")
+        return Denied(Why.RESTING, wait, lot.credential.reason, told=lot.credential.told)
+    return Denied(Why.BUSY, wait, "rate_limited", told=True)
 
 
 def _looked_at_each(lane: Lane, ask: Ask, now: float) -> Denied:

@@ -39,12 +39,13 @@ class Hindrance(NamedTuple):
 class Credential:
     """One token, over all models."""
 
-    __slots__ = ("calls", "flying", "group", "id", "last_used", "quarantined", "reason", "refused", "rests")
+    __slots__ = ("calls", "flying", "group", "id", "last_used", "quarantined", "reason", "refused", "rests", "told")
 
     def __init__(self, name: str, group: str) -> None:
         self.id, self.group = name, group
         self.rests: dict[str, float] = {}  # by model; "" for all
         self.reason = ""
+        self.told = False  # the provider named the time of the latest rest
         self.quarantined = False
         self.refused = 0  # times in quarantine, in a row
         self.flying = 0

@@ -22,6 +22,8 @@ from inference_service.quotas import LimitFact, Unit
 SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
 FIRST_QUARANTINE, QUARANTINE_GROWTH, LONGEST_QUARANTINE = 300.0, 4.0, 6 * 3_600.0
 LONGEST_REST = 86_400.0
+# Refusals that say nothing about how many calls a credential bears.
+NO_LIMIT = frozenset({FailureKind.FORBIDDEN, FailureKind.MODEL_FORBIDDEN})
 
 
 def quarantine(times: int) -> float:
@@ -313,7 +315,10 @@ class Pool:
         one.reason = verdict.reason
 
     def _refused(self, call: Call, verdict: Verdict, now: float) -> None:
-        """Refusals of calls that were under way together are one strike."""
+        """Refusals of calls that were under way together are one strike. What is not about a limit only rests."""
+        if verdict.reason in NO_LIMIT:
+            self._spread(call.lot, verdict, now + self._bounded_rest(verdict.cooldown or LONGEST_REST, verdict))
+            return
         pacing = call.lot.pacing
         others = pacing.beside(call.began)
         first = call.began > pacing.struck_at or not pacing.strikes
@@ -373,7 +378,7 @@ class Pool:
         for other in self._credentials.values() if one.group != one.id else (one,):
             if other.group == one.group:
                 other.rests[key] = max(other.rests.get(key, 0.0), until)
-                other.reason = verdict.reason
+                other.reason, other.told = verdict.reason, verdict.told
                 self.touched.update(lane.lots[other.id] for lane in self._lanes.values() if other.id in lane.lots)
 
     # --- looking -------------------------------------------------------------------------------

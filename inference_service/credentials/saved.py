@@ -24,6 +24,7 @@ class CredentialRow(msgspec.Struct, array_like=True):
     quarantined: bool
     refused: int
     calls: int
+    told: bool
 
 
 class WindowRow(msgspec.Struct, array_like=True):
@@ -59,7 +60,9 @@ def dump(pool: Pool, lots: set[Lot]) -> Rows:
     kept = {id(window): (key, declared) for declared, windows in _books(pool) for key, window in windows.items()}
     for lot in lots:
         one, pacing = lot.credential, lot.pacing
-        rows[f"credential|{one.id}"] = CredentialRow(one.rests, one.reason, one.quarantined, one.refused, one.calls)
+        rows[f"credential|{one.id}"] = CredentialRow(
+            one.rests, one.reason, one.quarantined, one.refused, one.calls, one.told
+        )
         for window in lot.windows:
             if window.quota.unit is not Unit.CONCURRENT and id(window) in kept:
                 key, declared = kept[id(window)]
@@ -121,7 +124,7 @@ def _load_credential(pool: Pool, name: str, row: CredentialRow, now: float) -> N
     longest = now + 32 * 86_400.0
     one.rests = {model: min(until, longest) for model, until in row.rests.items() if until > now}
     one.reason, one.refused, one.calls = row.reason, row.refused, row.calls
-    one.quarantined = row.quarantined
+    one.quarantined, one.told = row.quarantined, row.told
 
 
 def _load_window(pool: Pool, key: str, row: WindowRow, now: float) -> None:

@@ -25,10 +25,10 @@ class PoolSpec(Struct, frozen=True):
 
 
 class BreakerSpec(Struct, frozen=True):
-    failures: int = 3
+    failures: int = 2
     window: float = 60.0
-    probe_interval: float = 15.0
-    bench: float = 86_400.0
+    probe_interval: float = 20.0
+    bench: float = 86_400.0  # the longest pause between two probes of a model that is gone
 
 
 class Ask(Struct, frozen=True):
@@ -37,6 +37,7 @@ class Ask(Struct, frozen=True):
     caller, tenant: for whom; callers and their tenants get fair shares of what there is.
     tokens: what the call will probably read and write, reserved until it ends; 0: not known.
     conversation: turns of one conversation prefer the same credential while that costs no wait.
+    last: no other deployment can answer, so a benched model is asked, too.
     exclude: credentials that this request has tried.
     """
 
@@ -48,6 +49,7 @@ class Ask(Struct, frozen=True):
     tokens: int = 0
     pictures: int = 0
     conversation: str = ""
+    last: bool = False
     exclude: frozenset[str] = frozenset()
 
 
@@ -62,6 +64,7 @@ class Grant(Struct, frozen=True):
 
 class Why(StrEnum):
     BREAKER = "breaker"
+    BENCHED = "benched"  # its provider calls the model gone
     RESTING = "resting"  # for a time that was told or counted
     BUSY = "busy"  # as many calls at once as it bears, its quota is used up for now, or others wait
     NONE = "none"  # all tried, or quarantined
@@ -69,10 +72,13 @@ class Why(StrEnum):
 
 
 class Denied(Struct, frozen=True):
+    """No credential now. `told`: the wait is known from the provider or counted, not guessed."""
+
     why: Why
-    wait: float | None = None  # until it makes sense to ask again
+    wait: float | None = None  # seconds until it makes sense to ask again
     reason: str = ""
     limit: int = 0  # for TOO_LARGE, the tokens that one call may take at most
+    told: bool = False
 
 
 class Vote(StrEnum):
@@ -81,12 +87,14 @@ class Vote(StrEnum):
     GOOD = "good"
     BAD = "bad"
     GONE = "gone"
+    DOUBT = "doubt"  # a refusal that nobody understands
     SILENT = "silent"  # nothing: a loser of a hedge, a fault of the request or of the credential
 
 
 class Verdict(Struct, frozen=True):
-    """What a call taught, told when it ends.
+    """What a call taught, reported when it ends.
 
+    told: the provider named the time of the cooldown.
     limit: the limit that was reached, where the upstream named it.
     used_tokens, used_money: what the call has really used; None: the estimate stays.
     sent: False for a call that never left; it has used nothing.
@@ -95,6 +103,7 @@ class Verdict(Struct, frozen=True):
     vote: Vote = Vote.SILENT
     reason: str = ""  # a FailureKind value
     cooldown: float | None = None  # the credential rests this long
+    told: bool = False
     backoff: bool = False  # it rests, nobody said how long: exponentially, with jitter
     quarantine: bool = False
     scope: Scope = Scope.CREDENTIAL_MODEL
@@ -192,7 +201,7 @@ class StateStore(Protocol):
         ...
 
     async def lift(self, pool: str) -> None:
-        """Ends every quarantine of a pool: a person has looked at it."""
+        """Ends every quarantine of a pool and every bench of its models: a person has looked at it."""
         ...
 
     async def credentials(self, pool: str) -> list[CredentialView]: ...

@@ -204,7 +204,7 @@ class MemoryStore:
 
     async def lift(self, pool: str) -> None:
         now = self._clock()
-        self.broker.pools[pool].lift(now)
+        self.broker.lift(pool, now)
         self._pump(now, pool)
 
     async def credentials(self, pool: str) -> list[CredentialView]:
