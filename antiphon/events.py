@@ -52,6 +52,7 @@ class Sampling:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    top_k: int | None = None
 
 
 # --- events ------------------------------------------------------------------------------

@@ -5,127 +5,16 @@ Secrets are never values of this file: keys that end in `_env` name an environme
 variable, and for every variable NAME a variable NAME_FILE may name a file instead.
 """
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field
 
-from antiphon.config.keys import is_environment_name
+from antiphon.config.quotas import QuotaConfig
+from antiphon.config.section import EnvironmentName, Port, Seconds, Section
+from antiphon.config.service import CallerConfig, Scope, Service, Tls
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-
-
-def _environment_name(text: str) -> str:
-    if not is_environment_name(text):
-        raise ValueError(
-            "must be the name of an environment variable, such as GROQ_API_KEY; the secret itself goes into that variable"
-        )
-    return text
-
-
-EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
-"""The value is never repeated in a message: it may be a secret by mistake."""
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values never change after the load."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
-
-
-class Scope(StrEnum):
-    CHAT = "chat"
-    IMAGE = "image"
-    OPERATE = "operate"
-
-
-class Tls(Section):
-    certificate: Path
-    """PEM file with the server's certificate and its chain."""
-    key: Path
-    """PEM file with its private key."""
-    client_ca: Path | None = None
-    """PEM file; when set, callers must show a certificate signed by it (mutual TLS). `callers` says who is who."""
-    reload_seconds: Seconds = 60
-    """How often the files are looked at for a renewal."""
-
-
-class CallerConfig(Section):
-    """A caller shows what is set here: its token, its certificate, or both."""
-
-    token_env: EnvironmentName | None = None
-    """Environment variable that holds the caller's token."""
-    certificate: str | None = Field(None, min_length=1)
-    """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
-    scopes: frozenset[Scope] = frozenset({Scope.CHAT, Scope.IMAGE})
-    """What the caller may do: "chat", "image", "operate" (status, reload, everybody's usage)."""
-    requests_per_minute: int | None = Field(None, ge=1)
-    """Unset: no bound."""
-    tokens_per_day: int | None = Field(None, ge=1)
-    """Tokens read and written. Unset: no bound."""
-    max_streams: int = Field(100, ge=1)
-    """Streams open at once."""
-
-    @model_validator(mode="after")
-    def _can_be_told_apart(self) -> Self:
-        if self.token_env is None and self.certificate is None:
-            raise ValueError("needs token_env, certificate or both")
-        return self
-
-
-class Service(Section):
-    host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback needs `tls`, or `insecure` in writing."""
-    port: Port = 50551
-    """0 takes a free port and prints it."""
-    workers: int = Field(1, ge=1, le=64)
-    """Processes that share the port; more than one needs Redis to share state."""
-    grace: Seconds = 20
-    """How long running streams may go on after SIGTERM."""
-    chat_deadline: Seconds = 180
-    """Longest a chat may take when the caller sets no deadline."""
-    image_deadline: Seconds = 600
-    """The same for pictures."""
-    max_request_bytes: int = Field(20 * 1024 * 1024, ge=65_536, le=256 * 1024 * 1024)
-    """Largest request, pictures to look at included."""
-    max_streams: int = Field(2_000, ge=1)
-    """Requests running at once, over all callers."""
-    connection_age: Annotated[float, Field(ge=1, le=86_400)] = 1_800
-    """After so long a connection is left for a new one, so that new replicas get their share; streams on it finish."""
-    keepalive: Annotated[float, Field(ge=1, le=3_600)] = 60
-    """Silence after which a caller is asked whether it is still there."""
-    insecure: bool = False
-    """Listen without TLS on an address that is not loopback; said at every start."""
-    tls: Tls | None = None
-    """TLS for callers. Unset: plain text."""
-    callers: dict[str, CallerConfig] = {}
-    """Named callers. Empty: everybody who reaches the port may call; with mutual TLS everybody with a certificate may chat
-    and draw, but not operate."""
-    status_page: bool | None = None
-    """Serve the status page and metrics over HTTP. Unset: only on loopback."""
-    status_host: str = "127.0.0.1"
-    """Where the status page listens."""
-    status_port: Port = 50552
-    """0 takes a free port."""
-
-    @field_validator("callers")
-    @classmethod
-    def _one_caller_a_certificate(cls, callers: dict[str, CallerConfig]) -> dict[str, CallerConfig]:
-        alone = [
-            caller.certificate.lower() for caller in callers.values() if caller.certificate and not caller.token_env
-        ]
-        if len(set(alone)) < len(alone):
-            raise ValueError("two callers have the same certificate and no token")
-        return callers
-
-    @model_validator(mode="after")
-    def _certificates_are_asked_for(self) -> Self:
-        named = [name for name, caller in self.callers.items() if caller.certificate]
-        if named and (self.tls is None or self.tls.client_ca is None):
-            raise ValueError(f"callers.{named[0]}.certificate needs tls.client_ca, so that callers show a certificate")
-        return self
+__all__ = ["CallerConfig", "Scope", "Service", "Tls"]  # part of the shape, in a file of their own
 
 
 class Client(Section):
@@ -275,7 +164,9 @@ class ProviderConfig(Section):
     model: dict[str, ModelConfig] = {}
     """What the declaration has wrong, by upstream model."""
     max_concurrent: int | None = Field(None, ge=1)
-    """Calls at once on one credential. Unset: no bound of ours."""
+    """Calls at once on one credential. Unset: learned from refusals."""
+    quotas: list[QuotaConfig] = []
+    """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
 
@@ -292,11 +183,11 @@ class Hedge(Section):
 class Timeouts(Section):
     """`None` in a route: the value of [routing.timeouts]."""
 
-    headers: Seconds = 20
+    headers: Seconds = 8
     """Longest until the provider begins to answer."""
-    first_token: Seconds = 20
-    """Longest until the first text."""
-    idle: Seconds = 15
+    first_token: Seconds = 10
+    """Longest until the first text. Bounds on silence move an answer on only while another deployment can take it."""
+    idle: Seconds = 10
     """Longest silence within an answer."""
     total: Seconds = 170
     """Longest one attempt may take."""
@@ -304,8 +195,8 @@ class Timeouts(Section):
     """Characters per second over `slowest_window`; below it the stream is too slow. 0: no bound."""
     slowest_window: Seconds = 20
     """Over how long the speed is measured."""
-    short_wait: float = Field(5.0, ge=0, le=600)
-    """Longest wait for a resting credential or a loading model before the next deployment is asked."""
+    short_wait: float = Field(2.0, ge=0, le=600)
+    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
 
 
 class ImageTimeouts(Section):
@@ -316,23 +207,23 @@ class ImageTimeouts(Section):
     total: Seconds = 300
     """Longest one attempt may take."""
     short_wait: float = Field(20.0, ge=0, le=600)
-    """Longest wait for a resting credential or a loading model before the next deployment is asked."""
+    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
 
 
 class BreakerConfig(Section):
-    failures: int = Field(3, ge=1)
-    """So many within `window` open the breaker of a deployment."""
+    failures: int = Field(2, ge=1)
+    """A deployment is left alone after so many failures in a row, or so many that are half of the calls in `window`."""
     window: Seconds = 60
-    """Failures older than this are forgotten."""
-    probe_interval: Seconds = 15
-    """Pause between two probes of an open one."""
+    """Calls older than this are forgotten."""
+    probe_interval: Seconds = 20
+    """Pause between two probes of a deployment that is left alone."""
     bench: Seconds = 86_400
-    """How long a model that is gone is left alone."""
+    """Longest pause between two probes of a model that is gone; the first pauses are 1, 5 and 30 minutes."""
 
 
 class Routing(Section):
-    attempts: int = Field(4, ge=1, le=20)
-    """Upstream calls that reach a model, over all deployments of one request."""
+    attempts: int = Field(8, ge=1, le=50)
+    """Upstream calls of one request, refusals included; every deployment of the route keeps one of them."""
     retry_budget: float = Field(0.2, ge=0, le=10)
     """Retries per request on average over the last ten seconds (with a floor of 10)."""
     timeouts: Timeouts = Timeouts()
@@ -361,6 +252,9 @@ class RouteConfig(Section):
 
 
 class State(Section):
+    directory: Path | None = None
+    """Where limits and rests are remembered over restarts. Unset: ".antiphon" beside the configuration file, or the user's
+    state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
     redis_url_env: EnvironmentName = "ANTIPHON_REDIS_URL"
@@ -418,7 +312,7 @@ class Config(Section):
     routes: dict[str, RouteConfig] = {}
     """Names that callers ask for, and who answers them in which order."""
     state: State = State()
-    """Where cooldowns, breakers and budgets live."""
+    """Where limits, rests, breakers and budgets live."""
     images: Images = Images()
     """Bounds for pictures."""
     embedded: Embedded = Embedded()

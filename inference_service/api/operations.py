@@ -12,6 +12,7 @@ from inference_service.api import convert, status
 from inference_service.api.door import Admission, Context
 from inference_service.api.parts import Shared
 from inference_service.routing.snapshot import CredentialSnapshot, DeploymentSnapshot, Snapshot
+from inference_service.telemetry.hour import Sums
 
 SHORTEST, LONGEST, USUAL = 0.25, 60.0, 1.0
 A_DAY = 86_400.0
@@ -96,13 +97,13 @@ async def now(shared: Shared) -> pb.Status:
             )
         )
     hour = shared.metrics.hour()
-    made.last_hour.requests, made.last_hour.failures = hour.requests, hour.failures
-    made.last_hour.completion_tokens = hour.completion_tokens
+    made.last_hour.requests, made.last_hour.failures = hour.count, hour.failed
+    made.last_hour.completion_tokens = hour.tokens
     made.last_hour.requests_by_minute.extend(hour.by_minute)
-    if hour.median_first_token is not None:
-        made.last_hour.median_first_token.CopyFrom(convert.duration(hour.median_first_token))
-    if hour.p95_first_token is not None:
-        made.last_hour.p95_first_token.CopyFrom(convert.duration(hour.p95_first_token))
+    if hour.median is not None:
+        made.last_hour.median_first_token.CopyFrom(convert.duration(hour.median))
+    if hour.p95 is not None:
+        made.last_hour.p95_first_token.CopyFrom(convert.duration(hour.p95))
     return made
 
 
@@ -115,7 +116,7 @@ def _providers(made: pb.Status, seen: Snapshot, shared: Shared) -> None:
                 name=provider.name,
                 kind=provider.kind,
                 credentials=[_credential(one) for one in provider.credentials],
-                deployments=[_deployment(one, *counted.get(one.name, (0, 0, None))) for one in provider.deployments],
+                deployments=[_deployment(one, counted.get(one.name)) for one in provider.deployments],
             )
         )
 
@@ -133,12 +134,12 @@ def _credential(one: CredentialSnapshot) -> pb.CredentialStatus:
     return made
 
 
-def _deployment(one: DeploymentSnapshot, attempts: int, failures: int, median: float | None) -> pb.DeploymentStatus:
-    made = pb.DeploymentStatus(
-        name=one.name, breaker=BREAKERS[one.breaker], reason=one.reason, attempts=attempts, failures=failures
-    )
+def _deployment(one: DeploymentSnapshot, hour: Sums | None) -> pb.DeploymentStatus:
+    made = pb.DeploymentStatus(name=one.name, breaker=BREAKERS[one.breaker], reason=one.reason)
     if one.probe_at:
         made.probe_at.CopyFrom(convert.timestamp(one.probe_at))
-    if median is not None:
-        made.median_first_token.CopyFrom(convert.duration(median))
+    if hour is not None:
+        made.attempts, made.failures = hour.count, hour.failed
+        if hour.median is not None:
+            made.median_first_token.CopyFrom(convert.duration(hour.median))
     return made

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from antiphon.config.model import Images
 from antiphon.v1 import chat_pb2, common_pb2, image_pb2, usage_pb2
+from inference_service import settings
 from inference_service.domain import ImagePart
 from inference_service.pictures.normalise import problem, sniff
 
@@ -29,7 +30,7 @@ async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS) -> 
     pictures: list[tuple[str, chat_pb2.InlineImage]] = []
     found = [*_common(request), *_messages(request, pictures)]
     if request.HasField("sampling"):
-        found += _sampling(request.sampling)
+        found += settings.violations(settings.taken(request.sampling))
     if request.on_interruption not in INTERRUPTIONS:
         found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
     if not found:
@@ -125,21 +126,6 @@ async def _pixels(path: str, image: chat_pb2.InlineImage, max_pixels: int) -> li
     return [(f"{path}.data", text)] if text else []
 
 
-def _sampling(sampling: chat_pb2.Sampling) -> Iterator[Violation]:
-    # Written so that a number which is none ("nan") is outside, too.
-    if sampling.HasField("temperature") and not 0 <= sampling.temperature <= 2:
-        yield "sampling.temperature", f"is {sampling.temperature:g}; 0 to 2 is allowed"
-    if sampling.HasField("top_p") and not 0 < sampling.top_p <= 1:
-        yield "sampling.top_p", f"is {sampling.top_p:g}; above 0 to 1 is allowed"
-    if sampling.HasField("max_tokens") and not 1 <= sampling.max_tokens <= 1_000_000:
-        yield "sampling.max_tokens", f"is {sampling.max_tokens}; 1 to 1,000,000 is allowed"
-    if len(sampling.stop) > 4:
-        yield "sampling.stop", f"has {len(sampling.stop)} texts; at most 4 are allowed"
-    for number, text in enumerate(sampling.stop):
-        if not 1 <= len(text) <= 256:
-            yield f"sampling.stop[{number}]", f"has {len(text)} characters; 1 to 256 are allowed"
-
-
 def _drawing(request: image_pb2.ImageRequest) -> Iterator[Violation]:
     if not 1 <= len(request.prompt) <= LONGEST_PROMPT:
         yield "prompt", f"has {len(request.prompt)} characters; 1 to {LONGEST_PROMPT} are allowed"
@@ -156,10 +142,7 @@ def _drawing(request: image_pb2.ImageRequest) -> Iterator[Violation]:
                 yield "aspect_ratio", f"is {horizontal}:{vertical}; each part 1 to 100 is allowed"
             elif max(horizontal, vertical) > 4 * min(horizontal, vertical):
                 yield "aspect_ratio", f"is {horizontal}:{vertical}; at most 4:1 either way is allowed"
-    if request.HasField("steps") and not 1 <= request.steps <= 150:
-        yield "steps", f"is {request.steps}; 1 to 150 is allowed"
-    if request.HasField("guidance_scale") and not 0 <= request.guidance_scale <= 50:
-        yield "guidance_scale", f"is {request.guidance_scale:g}; 0 to 50 is allowed"
+    yield from settings.image_violations(request)
     if request.count > 4:
         yield "count", f"is {request.count}; 1 to 4 is allowed"
     if request.max_bytes and request.max_bytes < 16_384:

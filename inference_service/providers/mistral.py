@@ -6,7 +6,8 @@ Sources: Mistral API reference (OpenAPI), the mistralai SDK, recorded answers.
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,8 +17,9 @@ from inference_service.domain import Capabilities, ChatEvent, Notice, NoticeKind
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
 from inference_service.providers.kit import errors, limits
 from inference_service.providers.openai import wire
-from inference_service.providers.openai.provider import CHAT, NAMES, OpenAI
+from inference_service.providers.openai.provider import CHAT, OpenAI
 from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
+from inference_service.settings import OPENAI_NAMES, Wire, on_wire
 
 HOTTEST = 1.5
 LIST_AGE = 3_600.0  # seconds for which a model list is believed
@@ -59,28 +61,32 @@ class Mistral(OpenAI):
             failed.wake_after = limits.to_next_minute(time.time())
         return failed
 
+    def wire_names(self) -> dict[str, str | Wire]:
+        return {
+            **OPENAI_NAMES,
+            "sampling.seed": "random_seed",
+            "sampling.temperature": Wire("temperature", high=HOTTEST),
+        }
+
     def body(self, call: ChatCall) -> dict[str, Any]:
         request = call.request
         body: dict[str, Any] = {
             "model": call.model,
             "messages": wire.messages(request, call.prefix),
-            **wire.sampling(request, {**NAMES, "sampling.seed": "random_seed"}),
+            **on_wire(request.sampling, self.wire_names()),
             "stream": True,
         }
-        if body.get("temperature", 0) > HOTTEST:
-            body["temperature"] = HOTTEST
         if call.prefix:
             body["messages"][-1]["prefix"] = True
         return body
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        if (call.request.sampling.temperature or 0) > HOTTEST:
-            yield Notice(NoticeKind.CHANGED, "sampling.temperature", f"Mistral takes at most {HOTTEST}; it was used.")
+    async def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
         model = await self._current(call.model, call.secret)
         if model != call.model:
             yield Notice(NoticeKind.CHANGED, "model", f"{call.model} is retired at Mistral; {model} answers.")
-        async for event in super().chat(msgspec.structs.replace(call, model=model)):
-            yield event
+        async with aclosing(super().chat(msgspec.structs.replace(call, model=model))) as answer:
+            async for event in answer:
+                yield event
 
     async def _current(self, model: str, secret: str | None) -> str:
         """What a retired id stands for now."""

@@ -8,6 +8,7 @@ from antiphon.config.model import Config, ModelConfig, ProviderConfig
 from inference_service.domain import Capabilities
 from inference_service.pictures.fetch import PictureFetcher
 from inference_service.providers.azure import Azure
+from inference_service.providers.cohere import Cohere
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded.provider import Embedded
 from inference_service.providers.github import GitHub
@@ -19,6 +20,7 @@ from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.seam import Provider, Settings
+from inference_service.settings import FIELDS
 
 KINDS: Mapping[str, type[Provider]] = {
     "github": GitHub,
@@ -27,6 +29,7 @@ KINDS: Mapping[str, type[Provider]] = {
     "mistral": Mistral,
     "deepinfra": DeepInfra,
     "huggingface": HuggingFace,
+    "cohere-native": Cohere,
     "space": Space,
     "janus": Janus,
     "flux-dev": FluxDev,
@@ -75,6 +78,8 @@ def _declared(capabilities: Mapping[str, Capabilities], model: str) -> Capabilit
 
 def corrected(known: Capabilities, about: ModelConfig) -> Capabilities:
     """What the declaration says about a model, with the operator's corrections."""
+    if unknown := set(about.drop_settings) - FIELDS:
+        raise ValueError(f"drop_settings: unknown {', '.join(sorted(unknown))}; allowed: {', '.join(sorted(FIELDS))}")
     changes = about.model_dump(exclude_none=True, exclude={"drop_settings"})
     settings = known.settings - set(about.drop_settings)
     return msgspec.structs.replace(known, settings=settings, **changes)

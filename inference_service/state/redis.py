@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from antiphon.config.model import State
-from inference_service.credentials.pool import backoff, not_at_once, quarantine
+from inference_service.credentials.pool import AT_ONCE, SHORTEST_REST, quarantine
 from inference_service.credentials.types import (
     Ask,
     BreakerSpec,
@@ -25,13 +25,14 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
-    Remaining,
     Rest,
     Verdict,
     Why,
 )
+from inference_service.quotas import LimitFact, Unit
 from inference_service.state import scripts
 
+FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
 # Each call holds a connection for less than a millisecond; whoever finds none free waits for one.
 CONNECTIONS = 32
 
@@ -187,13 +188,12 @@ class RedisStore:
         )
         self._strikes[key] = int(float(strikes))
 
-    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
-        now, key = time.time(), ask.model if remaining.per_model else "*"
-        await self._run(
-            scripts.REPORT,
-            self._keys(ask.pool)[:1],
-            [now, grant.credential, key, remaining.requests, now + remaining.resets_after],
-        )
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
+        now = time.time()
+        for fact in limits:
+            if fact.unit is Unit.REQUESTS and fact.remaining is not None and fact.resets_after:
+                arguments = [now, grant.credential, ask.model, fact.remaining, now + fact.resets_after]
+                await self._run(scripts.REPORT, self._keys(ask.pool)[:1], arguments)
 
     async def lift(self, pool: str) -> None:
         await self._run(scripts.LIFT, self._keys(pool)[:1], [])
@@ -248,3 +248,13 @@ def _breaker_view(stored: dict[str, Any] | None, now: float) -> BreakerView:
         return BreakerView("benched", stored["probe_at"], stored["reason"])
     half = bool(stored["probing"]) and now < stored["probing_until"]
     return BreakerView("half_open" if half else "open", stored["probe_at"], stored["reason"])
+
+
+def backoff(strikes: int, chance: float) -> float:
+    """Seconds to rest after `strikes` refusals in a row without a time; `chance` 0 to 1 spreads by a fifth."""
+    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(strikes, 16)) * (0.8 + 0.4 * chance)
+
+
+def not_at_once(rest: float) -> float:
+    """A rest that is one."""
+    return rest if rest > AT_ONCE else SHORTEST_REST

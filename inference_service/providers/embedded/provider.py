@@ -84,7 +84,7 @@ class Embedded:
 
     async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
         words = _WORD.findall(answer(call))
-        limit = call.request.sampling.max_tokens
+        limit = call.request.sampling.get("max_tokens")
         said = words[:limit] if limit else words
         if self._rate:
             for word in said:

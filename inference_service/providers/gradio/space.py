@@ -133,7 +133,7 @@ class Space:
             text,
             await files.picture_value(line, app, images[0]) if images else None,
             told,
-            {"seed": sampling.seed, "top_p": sampling.top_p, "temperature": sampling.temperature},
+            {name: sampling.get(name) for name in ("seed", "top_p", "temperature")},
         )
         said = ""
         async with aclosing(self._ask(app, line, function, wanted, session)) as making:

@@ -5,7 +5,7 @@ URL tells. Sources: the OpenAI API reference; the documents of OpenRouter, Groq,
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -14,10 +14,12 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.kit import errors, limits
+from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
-from inference_service.providers.openai import images, stream, wire
+from inference_service.providers.openai import images, wire
+from inference_service.providers.openai.stream import ChunkFormat
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
+from inference_service.settings import OPENAI_NAMES, Wire, on_wire
 
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
 PICTURES = Capabilities(
@@ -28,10 +30,6 @@ PICTURES = Capabilities(
     max_count=4,
 )
 WITHOUT_INPUT = msgspec.structs.replace(PICTURES, input_image=False)
-NAMES = {
-    "sampling.temperature": "temperature", "sampling.top_p": "top_p", "sampling.max_tokens": "max_tokens",
-    "sampling.stop": "stop", "sampling.seed": "seed",
-}  # fmt: skip
 
 
 class Preset(Struct, frozen=True):
@@ -141,13 +139,16 @@ class OpenAI:
     def chat_url(self) -> str:
         return f"{self.settings.base_url}/chat/completions"
 
+    def wire_names(self) -> dict[str, str | Wire]:
+        """Field of a setting → how this server takes it."""
+        return {**OPENAI_NAMES, "sampling.max_tokens": self.preset.max_tokens}
+
     def body(self, call: ChatCall) -> dict[str, Any]:
         """The request's body. `model` first: routers look for it in the first bytes."""
-        names = {**NAMES, "sampling.max_tokens": self.preset.max_tokens}
         body: dict[str, Any] = {
             "model": call.model,
             "messages": wire.messages(call.request, call.prefix),
-            **wire.sampling(call.request, names),
+            **on_wire(call.request.sampling, self.wire_names()),
             "stream": True,
         }
         if self.preset.include_usage:
@@ -162,19 +163,14 @@ class OpenAI:
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
         return errors.from_response(status, headers, body, self.signs)
 
+    def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:  # noqa: ARG002 - for providers that blame parts of a request
+        """What it means that this call was not answered with 200."""
+        return self.failure(status, headers, body)
+
     # --- calls ------------------------------------------------------------------------------
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        head = {**self.headers(call.secret), "Accept": "text/event-stream"}
-        async with self.http.request(
-            "POST", self.chat_url(), headers=head, json=msgspec.json.encode(self.body(call))
-        ) as response:
-            if response.status != 200:
-                raise self.failure(response.status, response.headers, await read_error(response))
-            # Always: it also tells that the provider has answered.
-            yield self.limit_report(response.headers) or LimitReport()
-            async for event in stream.events(response, wire.ChunkReader(self.signs)):
-                yield event
+    def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+        return stream.chat(self, self.chat_url(), self.headers(call.secret), self.body(call), call, ChunkFormat())
 
     async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
         body = images.body(call, getattr(self.options, "partial_images", 0))

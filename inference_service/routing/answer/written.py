@@ -9,12 +9,13 @@ class Written:
     __slots__ = ("_blocks", "_pieces", "length")
 
     def __init__(self) -> None:
-        self.clear()
+        self.replace("")
 
-    def clear(self) -> None:
-        self._blocks: list[str] = []
+    def replace(self, text: str) -> None:
+        """The caller has cut its text to this."""
+        self._blocks: list[str] = [text] if text else []
         self._pieces: list[str] = []
-        self.length = 0
+        self.length = len(text)
 
     def add(self, piece: str) -> None:
         self.length += len(piece)
