@@ -1,4 +1,4 @@
-"""What every table of `antiphon.toml` is."""
+"""What every table of the configuration is made of."""
 
 from typing import Annotated
 

@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from inference_service import transport
+
 LARGEST_MESSAGE = 4_096
 STREAMS_A_CONNECTION, STREAMS_IN_ALL = 16, 2_048
 WAITING_A_CONNECTION, WAITING_IN_ALL = 4, 1_024  # whose message has not come yet; gRPC holds up to 64 KiB of each
 READ_AT_ONCE = 1
 PATIENCE, PATIENCE_WHILE_OTHERS_WAIT = 5.0, 0.1  # seconds for one message
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 Request = TypeVar("Request", bound=Message)
 
 

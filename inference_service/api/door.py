@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
+from inference_service import transport
 from inference_service.api import status
 from inference_service.api.validate import REQUEST_ID
 from inference_service.failures import RequestFailure
@@ -26,7 +27,7 @@ ANYBODY = CallerConfig(certificate="*", scopes=frozenset(Scope), max_streams=1_0
 # An authority signs certificates for many purposes; to operate the service a caller must be named.
 CERTIFIED = ANYBODY.model_copy(update={"scopes": frozenset({Scope.CHAT, Scope.IMAGE})})
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 Asked = TypeVar("Asked", bound=Message)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2
 
+from inference_service import transport
 from inference_service.api.anonymous import AnonymousAccess
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 
 
 class Health:

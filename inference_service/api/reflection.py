@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 from typing import Any
 
-import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FileDescriptor
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from inference_service import transport
 from inference_service.api.anonymous import AnonymousAccess
 
 V1ALPHA, V1 = reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection"
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 
 
 class _Pool:
@@ -72,7 +72,8 @@ class Reflection:
             closed = asyncio.ensure_future(self._closed.wait())
             try:
                 while (request := await self._next(context, closed)) is not None:
-                    for answer in self._answers.ServerReflectionInfo(iter([request]), context):
+                    answers = self._answers.ServerReflectionInfo(iter([request]), context)  # type: ignore[arg-type] # it is not used
+                    for answer in answers:
                         await context.write(answer)
             finally:
                 closed.cancel()

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
+from inference_service import transport
 from inference_service.api import chat, image, listing, operations, reflection
 from inference_service.api.anonymous import AnonymousAccess
 from inference_service.api.health import Health
@@ -19,11 +20,11 @@ INFERENCE = inference_service_pb2.DESCRIPTOR.services_by_name["InferenceService"
 OPERATIONS = operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"].full_name
 NAMES = (INFERENCE, OPERATIONS, health.SERVICE_NAME, reflection.V1ALPHA, reflection.V1)
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = transport.Call
 Method = Callable[[Context], Awaitable[None]]
 
 
-def add_inference(server: grpc.aio.Server, shared: Shared) -> None:
+def add_inference(server: transport.Server, shared: Shared) -> None:
     methods = {
         "Chat": partial(chat.chat, shared),
         "Image": partial(image.image, shared),
@@ -33,7 +34,7 @@ def add_inference(server: grpc.aio.Server, shared: Shared) -> None:
     _add(server, INFERENCE, methods)
 
 
-def add_operations(server: grpc.aio.Server, shared: Shared, do_reload: operations.Reload) -> None:
+def add_operations(server: transport.Server, shared: Shared, do_reload: operations.Reload) -> None:
     methods = {
         "GetStatus": partial(operations.get_status, shared),
         "WatchStatus": partial(operations.watch_status, shared),
@@ -42,7 +43,7 @@ def add_operations(server: grpc.aio.Server, shared: Shared, do_reload: operation
     _add(server, OPERATIONS, methods)
 
 
-def _add(server: grpc.aio.Server, service: str, methods: Mapping[str, Method]) -> None:
+def _add(server: transport.Server, service: str, methods: Mapping[str, Method]) -> None:
     """The generated servicers would take in a whole request before anybody asks who sends it. Here the door reads it.
 
     On the wire a call with one request is a stream of one: the contract is the same.
@@ -73,7 +74,7 @@ def _serialise(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-def add_health(server: grpc.aio.Server) -> Health:
+def add_health(server: transport.Server) -> Health:
     made = Health(("", OPERATIONS), INFERENCE, AnonymousAccess())
     handlers: dict[str, Any] = {
         "Check": grpc.stream_stream_rpc_method_handler(_handler(made.check), None, _serialise),
@@ -83,7 +84,7 @@ def add_health(server: grpc.aio.Server) -> Health:
     return made
 
 
-def add_reflection(server: grpc.aio.Server, closed: asyncio.Event) -> None:
+def add_reflection(server: transport.Server, closed: asyncio.Event) -> None:
     handler: Any = grpc.stream_stream_rpc_method_handler(
         _handler(reflection.Reflection(NAMES, AnonymousAccess(), closed).info), None, _serialise
     )

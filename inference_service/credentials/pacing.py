@@ -110,6 +110,11 @@ class Pacing:
             most = min(most, known)
         return min(most, self.slow) if self.slow else most
 
+    def opens_at(self) -> float:
+        """When more calls at once are tried again, though none has returned; NEVER: not by time."""
+        known = self.at_once or self.norm.at_once
+        return self.raises.get(AT_ONCE, NO_RAISE).at if known and self.norm.proven >= known else NEVER
+
     def took(self, now: float) -> int:
         """A call begins. The number of calls at once that it makes."""
         self.flying += 1

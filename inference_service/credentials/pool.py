@@ -14,7 +14,6 @@ from inference_service.credentials.denial import denial
 from inference_service.credentials.lane import Credential, Lane, Lot
 from inference_service.credentials.pacing import AT_ONCE as CALLS_AT_ONCE
 from inference_service.credentials.pacing import LADDER, Norm, Pacing
-from inference_service.credentials.quota import NEVER
 from inference_service.credentials.types import Ask, CredentialView, Denied, PoolSpec, Rest, Verdict
 from inference_service.failures import FailureKind, Scope
 from inference_service.quotas import LimitFact, Unit
@@ -174,11 +173,7 @@ class Pool:
 
     def next_change(self, model: str, now: float) -> float:
         """The next moment at which time alone may make room."""
-        lane = self.lane(model, now)
-        waking = lane.next_wake()
-        probes = [lot.credential.wakes_at(model) for lot in lane.quarantined.values()]
-        moments = [self._calls.next_change(), waking[0] if waking else NEVER, *(at for at in probes if at > now)]
-        return min(moments)
+        return min(self._calls.next_change(), self.lane(model, now).next_moment())
 
     # --- what calls teach ----------------------------------------------------------------------
 
@@ -198,9 +193,13 @@ class Pool:
         call.accepted = True
         lot = call.lot
         if lot.pacing.accepted(now):
-            lane = self.lane(lot.model, now)
-            for other in [*lane.busy.values()]:
-                lane.refresh(other, now)
+            self._refresh_busy(self.lane(lot.model, now), now)
+
+    @staticmethod
+    def _refresh_busy(lane: Lane, now: float) -> None:
+        """More calls at once may be allowed."""
+        for lot in [*lane.busy.values()]:
+            lane.refresh(lot, now)
 
     def _correct(
         self, lot: Lot, fact: LimitFact, scope: Scope, others: int, now: float, *, refused: bool = False
@@ -260,7 +259,10 @@ class Pool:
         if call is None:
             return
         call.lot.credential.flying -= 1
+        scouted = call.lot.pacing.norm.scout
         call.lot.pacing.landed()
+        if scouted and not call.lot.pacing.norm.scout:
+            self._refresh_busy(self.lane(call.lot.model, now), now)
         for window, mark, amount in call.marks:
             if window.quota.unit is Unit.CONCURRENT:
                 window.settle(mark, amount, 0.0)

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from inference_service.domain import Capabilities, ChatEvent, Notice, NoticeKind
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.providers import embeddings, speech
 from inference_service.providers.kit import errors, limits
 from inference_service.providers.openai import wire
 from inference_service.providers.openai.provider import CHAT, OpenAI
@@ -87,6 +88,20 @@ class Mistral(OpenAI):
         async with aclosing(super().chat(msgspec.structs.replace(call, model=model))) as answer:
             async for event in answer:
                 yield event
+
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.settings.base_url}/audio/transcriptions"
+        return await speech.over_mistral(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        url = f"{self.settings.base_url}/embeddings"
+        return await embeddings.over_openai(
+            self,
+            url,
+            self.headers(call.secret),
+            call,
+            dimensions="output_dimension" if "codestral" in call.model else "",
+        )
 
     async def _current(self, model: str, secret: str | None) -> str:
         """What a retired id stands for now."""

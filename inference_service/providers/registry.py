@@ -7,7 +7,9 @@ import msgspec
 from antiphon.config.model import Config, ModelConfig, ProviderConfig
 from inference_service.domain import Capabilities
 from inference_service.pictures.fetch import PictureFetcher
+from inference_service.providers.aihorde import AIHorde
 from inference_service.providers.azure import Azure
+from inference_service.providers.cloudflare import Cloudflare
 from inference_service.providers.cohere import Cohere
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded.provider import Embedded
@@ -19,6 +21,7 @@ from inference_service.providers.huggingface import HuggingFace
 from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai.provider import OpenAI
+from inference_service.providers.pollinations import Pollinations
 from inference_service.providers.seam import Provider, Settings
 from inference_service.settings import FIELDS
 
@@ -29,6 +32,9 @@ KINDS: Mapping[str, type[Provider]] = {
     "mistral": Mistral,
     "deepinfra": DeepInfra,
     "huggingface": HuggingFace,
+    "cloudflare": Cloudflare,
+    "pollinations": Pollinations,
+    "aihorde": AIHorde,
     "cohere-native": Cohere,
     "space": Space,
     "janus": Janus,

@@ -16,8 +16,13 @@ from inference_service.quotas import declared, overridden
 from inference_service.routing.plan import Deployment, Plan, Route
 
 # The order of the default routes; what is not configured is passed over.
-CHAT_ORDER = ("github", "azure", "openai", "mistral", "deepinfra", "huggingface", "janus", "space", "embedded")
-IMAGE_ORDER = ("huggingface", "deepinfra", "openai", "azure", "flux-schnell", "flux-dev", "janus", "space", "embedded")
+CHAT_ORDER = (
+    "github", "azure", "openai", "mistral", "deepinfra", "huggingface", "cloudflare", "pollinations", "janus", "space", "embedded",
+)  # fmt: skip
+IMAGE_ORDER = (
+    "cloudflare", "huggingface", "deepinfra", "pollinations", "openai", "azure", "flux-schnell", "flux-dev", "janus", "space",
+    "aihorde", "embedded",
+)  # fmt: skip
 # Public names of the mission for whatever draws or chats like it; each finds the deployments whose model contains the word.
 FAMILIES = {"flux": (Task.IMAGE, "flux"), "janus": (Task.CHAT, "janus")}
 ANONYMOUS = "anonymous"

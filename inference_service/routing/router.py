@@ -118,11 +118,6 @@ class Router:
         """Whether a configuration or a list has named this model."""
         return self._now.parts.plan.knows(model)
 
-    @property
-    def max_pixels(self) -> int:
-        """Of a picture, from callers and providers."""
-        return self._now.config.images.max_pixels
-
     # --- configuration -------------------------------------------------------------------------
 
     async def reload(self, config: Config, environ: Mapping[str, str]) -> list[str]:

@@ -112,7 +112,7 @@ class Run:
         places: asyncio.Queue[tuple[int, float | None] | None] = asyncio.Queue()
         began = self._loop.time()
         waiting = self._loop.create_task(
-            store.wait(asks, self._facts.deadline, lambda *place: places.put_nowait(place))
+            store.wait(asks, self._facts.deadline, lambda position, eta: places.put_nowait((position, eta)))
         )
         waiting.add_done_callback(lambda _: places.put_nowait(None))
         try:
@@ -123,8 +123,8 @@ class Run:
         except BaseException:
             waiting.cancel()
             await asyncio.wait({waiting})
-            if not waiting.cancelled() and isinstance(waiting.result(), tuple):  # granted in this very moment
-                self._lease = calls.lease(*waiting.result())
+            if not waiting.cancelled() and isinstance(answer := waiting.result(), tuple):
+                self._lease = calls.lease(*answer)  # granted in this very moment
             raise
         answer = waiting.result()
         calls.desk.observer.waited(calls.terms.request_id, step.deployments[0], self._loop.time() - began)

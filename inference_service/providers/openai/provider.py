@@ -5,8 +5,8 @@ URL tells. Sources: the OpenAI API reference; the documents of OpenRouter, Groq,
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers import embeddings, speech
 from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.openai import images, wire
@@ -30,6 +31,9 @@ PICTURES = Capabilities(
     max_count=4,
 )
 WITHOUT_INPUT = msgspec.structs.replace(PICTURES, input_image=False)
+ImageApi = Literal[
+    "", "openai", "together", "siliconflow", "zai", "openrouter", "openrouter-chat", "fireworks", "nvidia"
+]  # fmt: skip
 
 
 class Preset(Struct, frozen=True):
@@ -67,6 +71,8 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     prefill: bool | None = None  # correct what the preset says
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
+    image_api: ImageApi = ""  # how pictures are ordered; empty: by the base URL
+    image_base_url: str = ""  # the host of pictures where it is not the base URL
 
 
 def preset_of(base_url: str, named: str) -> Preset:
@@ -125,7 +131,7 @@ class OpenAI:
         known = self._discovered.get(model) or self.declaration.capabilities.get(model)
         if known is None and "image" in model.lower() and "gpt" in model.lower():
             known = PICTURES
-        known = known or self.declaration.capabilities["*"]
+        known = known or images.capabilities(self, model) or _by_name(model) or self.declaration.capabilities["*"]
         return msgspec.structs.replace(known, prefill=True) if self._prefill and known.chat else known
 
     # --- what a subclass changes ---------------------------------------------------------
@@ -172,12 +178,16 @@ class OpenAI:
     def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
         return stream.chat(self, self.chat_url(), self.headers(call.secret), self.body(call), call, ChunkFormat())
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        body = images.body(call, getattr(self.options, "partial_images", 0))
-        what = "generations" if call.request.input_image is None else "edits"
-        url = f"{self.settings.base_url}/images/{what}"
-        async for event in images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
-            yield event
+    def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
+        return images.draw(self, call)
+
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.settings.base_url}/audio/transcriptions"
+        return await speech.over_openai(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        url = f"{self.settings.base_url}/embeddings"
+        return await embeddings.over_openai(self, url, self.headers(call.secret), call)
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         items = await self.listed(f"{self.settings.base_url}/models", secret)
@@ -197,3 +207,10 @@ class OpenAI:
 
     async def close(self) -> None:
         await self.http.close()
+
+
+def _by_name(model: str) -> Capabilities | None:
+    """Of a model that is none for chat, as far as its name says."""
+    if speech.listens(model):
+        return speech.SPEECH
+    return embeddings.VECTORS if embeddings.embeds(model) else None
