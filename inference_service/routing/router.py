@@ -66,6 +66,11 @@ class Router:
     def _discover(self, generation: Generation) -> None:
         self._supervisor.watch("discovery", lambda: discover(generation))
 
+    @property
+    def max_pixels(self) -> int:
+        """Of one picture, a caller's or a provider's."""
+        return self._now.config.images.max_pixels
+
     # --- requests ----------------------------------------------------------------------------
 
     def chat(self, request: ChatRequest, deadline: float) -> "Request":
