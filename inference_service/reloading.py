@@ -15,6 +15,7 @@ from antiphon.config.model import Config
 AFTER_RESTART = (
     "service.host",
     "service.port",
+    "service.transport",
     "service.workers",
     "service.tls",
     "service.max_request_bytes",

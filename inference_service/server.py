@@ -6,14 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import grpc
 import structlog
 
-from antiphon.channel import server_options
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
 from antiphon.config.secrets import SecretProblem, find_secret
-from inference_service import tls
+from inference_service import tls, transport
 from inference_service.api.door import Door, Tokens
 from inference_service.api.health import Health
 from inference_service.api.parts import Shared
@@ -60,7 +58,7 @@ class Server:
         self.config, self._environ, self._path = config, environ, path
         self.target = ""
         self.shared: Shared
-        self._server: grpc.aio.Server
+        self._server: transport.Server
         self._store: StateStore
         self._health: Health
         self._status: StatusServer | None = None
@@ -97,34 +95,20 @@ class Server:
 
     async def _listen(self) -> None:
         service = self.config.service
-        longest = max(service.chat_deadline, service.image_deadline)
-        options = server_options(
-            max_request_bytes=service.max_request_bytes,
-            longest_stream=longest,
-            share_port=service.workers > 1,
-            connection_age=service.connection_age,
-            keepalive=service.keepalive,
-        )
-        self._server = grpc.aio.server(options=options)
+        self._server = transport.server(service)
         add_inference(self._server, self.shared)
         add_operations(self._server, self.shared, self.reload)
         self._health = add_health(self._server)
         add_reflection(self._server, self._health.closed)
         address = f"[{service.host}]:{service.port}" if ":" in service.host else f"{service.host}:{service.port}"
         try:
-            if service.tls is not None:
-                port = self._server.add_secure_port(address, tls.credentials(service.tls))
-            else:
-                port = self._server.add_insecure_port(address)
-        except (RuntimeError, tls.TlsProblem) as error:
-            reason = (
-                str(error)
-                if isinstance(error, tls.TlsProblem)
-                else "the port is in use or the address is not this machine's"
-            )
+            port = await self._server.start(service.host, service.port, service.tls)
+        except tls.TlsProblem as error:
+            raise StartProblem(f"cannot listen on {address}: {error}") from error
+        except OSError as error:
+            reason = "the port is in use or the address is not this machine's"
             raise StartProblem(f"cannot listen on {address}: {reason}") from error
         self.target = f"{'127.0.0.1' if service.host in ('0.0.0.0', '') else service.host}:{port}"  # noqa: S104 - shown, not bound
-        await self._server.start()
 
     async def _start_status(self) -> None:
         service = self.config.service
@@ -223,6 +207,8 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
     found: dict[str, str] = {}
     problems: list[tuple[str, str]] = []
     for name, caller in config.service.callers.items():
+        if caller.token_env is None:  # its certificate is enough
+            continue
         key = f"service.callers.{name}.token_env"
         try:
             secret = find_secret(caller.token_env, environ)

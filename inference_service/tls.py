@@ -2,8 +2,8 @@
 
 import ssl
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import grpc
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from antiphon.config.model import Tls
 
 log = structlog.get_logger(__name__)
+Made = TypeVar("Made")
 
 
 class TlsProblem(Exception):
@@ -18,12 +19,43 @@ class TlsProblem(Exception):
 
 
 def credentials(tls: Tls) -> grpc.ServerCredentials:
-    """Raises TlsProblem."""
-    source = _Source(tls)
-    first = source.read()
+    """For grpcio. Raises TlsProblem."""
+
+    def configuration() -> grpc.ServerCertificateConfiguration:
+        authority = tls.client_ca.read_bytes() if tls.client_ca else None
+        return grpc.ssl_server_certificate_configuration(
+            [(tls.key.read_bytes(), tls.certificate.read_bytes())], root_certificates=authority
+        )
+
+    source = _Source(tls, configuration)
+    fetch: Any = source.fetch  # None is allowed: nothing new
     return grpc.dynamic_ssl_server_credentials(
-        first, source.fetch, require_client_authentication=tls.client_ca is not None
+        source.read(), fetch, require_client_authentication=tls.client_ca is not None
     )
+
+
+def context(tls: Tls) -> ssl.SSLContext:
+    """For a server on the event loop: every handshake takes the certificate of the hour. Raises TlsProblem."""
+
+    def build() -> ssl.SSLContext:
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca)
+        made.minimum_version = ssl.TLSVersion.TLSv1_2
+        made.set_alpn_protocols(["h2"])
+        made.load_cert_chain(tls.certificate, tls.key)
+        if tls.client_ca is not None:
+            made.verify_mode = ssl.CERT_REQUIRED
+        return made
+
+    source = _Source(tls, build)
+    first = current = source.read()
+
+    def choose(connection: Any, _: str | None, __: ssl.SSLContext) -> None:
+        nonlocal current
+        current = source.fetch() or current
+        connection.context = current
+
+    first.sni_callback = choose  # called for callers that name no server, too
+    return first
 
 
 def check(tls: Tls) -> None:
@@ -41,36 +73,38 @@ def check(tls: Tls) -> None:
         raise TlsProblem(f"service.tls: {tls.client_ca} is not a PEM file") from error
 
 
-class _Source:
-    """Looks at the files when a connection comes, at most every `reload_seconds`; called from gRPC's own threads."""
+class _Source(Generic[Made]):
+    """Looks at the files when a connection comes, at most every `reload_seconds`; gRPC calls it from its own threads."""
 
-    def __init__(self, tls: Tls) -> None:
-        self._tls = tls
+    def __init__(self, tls: Tls, build: Callable[[], Made]) -> None:
+        self._tls, self._build = tls, build
         self._seen: tuple[float, ...] = ()
         self._looked = 0.0
 
-    def _paths(self) -> list[Path]:
-        return [self._tls.key, self._tls.certificate, *([self._tls.client_ca] if self._tls.client_ca else [])]
+    def _times(self) -> tuple[float, ...]:
+        paths = (self._tls.key, self._tls.certificate, self._tls.client_ca)
+        return tuple(path.stat().st_mtime for path in paths if path is not None)
 
-    def read(self) -> grpc.ServerCertificateConfiguration:
+    def read(self) -> Made:
+        """Raises TlsProblem."""
         try:
-            self._seen = tuple(path.stat().st_mtime for path in self._paths())
-            key, chain, *authority = (path.read_bytes() for path in self._paths())
+            self._seen = self._times()
+            check(self._tls)
+            made = self._build()
+        except ssl.SSLError as error:
+            raise TlsProblem("service.tls: the files changed while they were read") from error
         except OSError as error:
             raise TlsProblem(f"service.tls: {error.filename} cannot be read: {error.strerror}") from error
-        check(self._tls)
         self._looked = time.monotonic()
-        return grpc.ssl_server_certificate_configuration(
-            [(key, chain)], root_certificates=authority[0] if authority else None
-        )
+        return made
 
-    def fetch(self) -> Any:
+    def fetch(self) -> Made | None:
         """A new configuration; None: nothing new."""
         if time.monotonic() - self._looked < self._tls.reload_seconds:
             return None
         self._looked = time.monotonic()
         try:
-            if tuple(path.stat().st_mtime for path in self._paths()) == self._seen:
+            if self._times() == self._seen:
                 return None
             renewed = self.read()
         except (OSError, TlsProblem):

@@ -27,6 +27,8 @@ OPTIONAL: dict[str, type[BaseModel]] = {
     "routes.fast.image_timeouts": model.ImageTimeouts,
     "routes.fast.hedge": model.Hedge,
 }
+# Tables that may be repeated.
+REPEATED: dict[str, type[BaseModel]] = {"providers.mistral.quotas": model.QuotaConfig}
 HEAD = """\
 # Antiphon's configuration, read by the service and the bot. Everything here is a default: an empty file is a valid one.
 # Every key can be overridden by the environment: service.port by ANTIPHON__SERVICE__PORT.
@@ -52,11 +54,12 @@ def shown(value: Any) -> str | None:
 
 
 def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
-    lines = [f"{'# ' if comment else ''}[{path}]"]
+    head = f"[[{path}]]" if path in REPEATED else f"[{path}]"
+    lines = [f"{'# ' if comment else ''}{head}"]
     inner: list[tuple[str, type[BaseModel]]] = []
     for name, field in kind.model_fields.items():
         full = f"{path}.{name}"
-        if f"{path}.{name}" in NAMED or full in OPTIONAL:
+        if full in NAMED or full in OPTIONAL or full in REPEATED:
             continue
         default = field.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
@@ -74,6 +77,9 @@ def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
     for full, one in inner:
         lines += table(one, full, comment=comment)
     for full, one in OPTIONAL.items():
+        if full.rpartition(".")[0] == path:
+            lines += table(one, full, comment=True)
+    for full, one in REPEATED.items():
         if full.rpartition(".")[0] == path:
             lines += table(one, full, comment=True)
     for full, (example, one) in NAMED.items():

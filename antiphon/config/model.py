@@ -7,18 +7,13 @@ variable, and for every variable NAME a variable NAME_FILE may name a file inste
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator, model_validator
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values never change after the load."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from antiphon.config.bot import Bot
+from antiphon.config.quotas import QuotaConfig
+from antiphon.config.section import Port, Seconds, Section
 
 
 class Scope(StrEnum):
@@ -33,14 +28,18 @@ class Tls(Section):
     key: Path
     """PEM file with its private key."""
     client_ca: Path | None = None
-    """PEM file; when set, callers must show a certificate signed by it (mutual TLS)."""
+    """PEM file; when set, callers must show a certificate signed by it (mutual TLS). `callers` says who is who."""
     reload_seconds: Seconds = 60
     """How often the files are looked at for a renewal."""
 
 
 class CallerConfig(Section):
-    token_env: str
+    """A caller shows what is set here: its token, its certificate, or both."""
+
+    token_env: str | None = None
     """Environment variable that holds the caller's token."""
+    certificate: str | None = Field(None, min_length=1)
+    """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
     scopes: frozenset[Scope] = frozenset({Scope.CHAT, Scope.IMAGE})
     """What the caller may do: "chat", "image", "operate" (status, reload, everybody's usage)."""
     requests_per_minute: int | None = Field(None, ge=1)
@@ -50,12 +49,20 @@ class CallerConfig(Section):
     max_streams: int = Field(100, ge=1)
     """Streams open at once."""
 
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        if self.token_env is None and self.certificate is None:
+            raise ValueError("needs token_env, certificate or both")
+        return self
+
 
 class Service(Section):
     host: str = "127.0.0.1"
     """Address to listen on. Anything but loopback needs `tls`, or `insecure` in writing."""
     port: Port = 50551
     """0 takes a free port and prints it."""
+    transport: Literal["grpcio", "h2"] = "grpcio"
+    """What speaks gRPC: "grpcio" (the C library), or "h2" (in the event loop itself: about twice as fast)."""
     workers: int = Field(1, ge=1, le=64)
     """Processes that share the port; more than one needs Redis to share state."""
     grace: Seconds = 20
@@ -77,13 +84,31 @@ class Service(Section):
     tls: Tls | None = None
     """TLS for callers. Unset: plain text."""
     callers: dict[str, CallerConfig] = {}
-    """Named callers. Empty: whoever reaches the port may call."""
+    """Named callers. Empty: everybody who reaches the port may call; with mutual TLS everybody with a certificate may chat
+    and draw, but not operate."""
     status_page: bool | None = None
     """Serve the status page and metrics over HTTP. Unset: only on loopback."""
     status_host: str = "127.0.0.1"
     """Where the status page listens."""
     status_port: Port = 50552
     """0 takes a free port."""
+
+    @field_validator("callers")
+    @classmethod
+    def _one_caller_a_certificate(cls, callers: dict[str, CallerConfig]) -> dict[str, CallerConfig]:
+        alone = [
+            caller.certificate.lower() for caller in callers.values() if caller.certificate and not caller.token_env
+        ]
+        if len(set(alone)) < len(alone):
+            raise ValueError("two callers have the same certificate and no token")
+        return callers
+
+    @model_validator(mode="after")
+    def _certificates_are_asked_for(self) -> Self:
+        named = [name for name, caller in self.callers.items() if caller.certificate]
+        if named and (self.tls is None or self.tls.client_ca is None):
+            raise ValueError(f"callers.{named[0]}.certificate needs tls.client_ca, so that callers show a certificate")
+        return self
 
 
 class Client(Section):
@@ -101,89 +126,6 @@ class Client(Section):
     """PEM file with its private key."""
     server_name: str | None = None
     """Name to expect in the certificate when it differs from the target."""
-
-
-class BotQuotas(Section):
-    """Defaults; a server's managers may set lower or higher ones up to these maxima. 0: unlimited."""
-
-    user_requests_per_hour: int = Field(60, ge=0)
-    """Answers and pictures of one person."""
-    user_requests_per_day: int = Field(300, ge=0)
-    """The same by day."""
-    user_tokens_per_hour: int = Field(0, ge=0)
-    """Tokens read and written for one person."""
-    user_tokens_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    server_requests_per_hour: int = Field(0, ge=0)
-    """Answers and pictures of one Discord server."""
-    server_requests_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    server_tokens_per_hour: int = Field(0, ge=0)
-    """Tokens read and written for one Discord server."""
-    server_tokens_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    user_concurrent: int = Field(2, ge=1)
-    """Answers and pictures of one person at the same time."""
-
-
-class Persona(Section):
-    name: str = Field(max_length=80)
-    """As people see it, at most 80 characters."""
-    prompt: str = Field(max_length=8_000)
-    """Instructions for the model, at most 8,000 characters."""
-    description: str = Field("", max_length=100)
-    """One line for the list, at most 100 characters."""
-
-
-class Bot(Section):
-    token_env: str = "DISCORD_TOKEN"  # noqa: S105 - the name of a variable, not a token
-    """Environment variable that holds the Discord token."""
-    database: str = "sqlite+aiosqlite:///antiphon.sqlite3"
-    """SQLAlchemy URL; "postgresql+asyncpg://…" works too. `database_env` wins where it is set."""
-    database_env: str = "ANTIPHON_DATABASE_URL"
-    """Environment variable with the URL, for one that holds a password."""
-    chat_model: str = "chat"
-    """Model for conversations, until a server or person chooses another."""
-    vision_model: str = "vision"
-    """Model for conversations with pictures."""
-    image_model: str = "image"
-    """Model that draws."""
-    personas: dict[str, Persona] = {}
-    """Characters that /persona offers."""
-    default_persona: str | None = None
-    """The one that is taken without a choice. Unset: none."""
-    system_prompt: str = (
-        "You are a helpful assistant in a Discord conversation. Answer in the language of the question."
-    )
-    """Instructions for every conversation without a persona."""
-    history_tokens: int = Field(8_000, ge=500)
-    """Budget of a conversation when the model's context is not known."""
-    answer_timeout: Seconds = 180
-    """Longest a person waits for a whole answer."""
-    image_timeout: Seconds = 600
-    """Longest a person waits for a picture."""
-    missed_timeout: float = Field(600, ge=0)
-    """A question asked while the bot was away is answered when it is younger than so many seconds; else it is offered."""
-    retention_days: int = Field(30, ge=0)
-    """Conversations older than this are erased. 0: kept."""
-    quotas: BotQuotas = BotQuotas()
-    """How much people may ask."""
-    message_content_intent: bool = True
-    """Read messages in threads without a mention; must be switched on in the developer portal, too."""
-    footer: bool = True
-    """Say under an answer who gave it and how fast."""
-    reasoning: bool = True
-    """Offer the model's reasoning under an answer."""
-    operators: list[int] = []
-    """Discord user ids that may see /status."""
-    mature_pictures: Literal["refuse", "age_restricted_only", "allow"] = "age_restricted_only"
-    """Pictures that are marked as mature: "refuse", "age_restricted_only" (in such channels) or "allow"."""
-    api_base_url: str = "https://discord.com/api/v10"
-    """For a proxy in front of Discord."""
-    metrics_port: Port | None = None
-    """Serve Prometheus metrics of the bot on this port, on all addresses. Unset: not."""
-    shard_count: int | None = Field(None, ge=1)
-    """Unset: what Discord recommends."""
 
 
 class ModelConfig(Section):
@@ -233,7 +175,9 @@ class ProviderConfig(Section):
     model: dict[str, ModelConfig] = {}
     """What the declaration has wrong, by upstream model."""
     max_concurrent: int | None = Field(None, ge=1)
-    """Calls at once on one credential. Unset: no bound of ours."""
+    """Calls at once on one credential. Unset: learned from refusals."""
+    quotas: list[QuotaConfig] = []
+    """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
 
@@ -319,6 +263,9 @@ class RouteConfig(Section):
 
 
 class State(Section):
+    directory: Path | None = None
+    """Where limits and rests are remembered over restarts. Unset: ".antiphon" beside the configuration file, or the user's
+    state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
     redis_url_env: str = "ANTIPHON_REDIS_URL"
@@ -332,8 +279,8 @@ class State(Section):
 
 
 class Images(Section):
-    max_pixels: int = Field(40_000_000, ge=4_096, le=500_000_000)
-    """Larger pictures are refused, from callers and providers."""
+    max_pixels: int = Field(4_096 * 4_096, ge=4_096, le=500_000_000)
+    """Larger pictures are refused, from callers and providers. Decoding one takes up to 16 bytes a pixel."""
     max_bytes: int = Field(32 * 1024 * 1024, ge=65_536)
     """Largest file from a provider."""
     fetch_timeout: Seconds = 60
@@ -376,7 +323,7 @@ class Config(Section):
     routes: dict[str, RouteConfig] = {}
     """Names that callers ask for, and who answers them in which order."""
     state: State = State()
-    """Where cooldowns, breakers and budgets live."""
+    """Where limits, rests, breakers and budgets live."""
     images: Images = Images()
     """Bounds for pictures."""
     embedded: Embedded = Embedded()

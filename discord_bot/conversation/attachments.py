@@ -32,11 +32,12 @@ class Read:
     notices: list[str] = field(default_factory=list)
 
 
-async def read(attachments: Sequence[discord.Attachment], locale: str) -> Read:
+async def read(attachments: Sequence[discord.Attachment], locale: str, most: int = MOST_FILES) -> Read:
+    """`most`: what is left of the files that one question may have."""
     found = Read()
-    if len(attachments) > MOST_FILES:
-        found.notices.append(t(locale, "notice-too-many", count=len(attachments) - MOST_FILES))
-    for attachment in attachments[:MOST_FILES]:
+    if len(attachments) > most:
+        found.notices.append(t(locale, "notice-too-many", count=len(attachments) - most))
+    for attachment in attachments[:most]:
         name = file_name(attachment.filename)
         if attachment.size > LARGEST:
             found.notices.append(t(locale, "notice-too-large", name=name, limit=LARGEST // 1024 // 1024))

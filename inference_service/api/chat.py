@@ -13,7 +13,7 @@ from inference_service.domain import RoutedChatEvent
 
 async def chat(shared: Shared, context: Context) -> None:
     async def handle(request: chat_pb2.ChatRequest, admission: Admission) -> None:
-        violations = await validate.chat(request)
+        violations = await validate.chat(request, shared.router.max_pixels)
         if violations:
             await status.refuse_violations(context, violations)
         question = convert.chat_request(request, admission.request_id, admission.caller)

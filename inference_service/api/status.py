@@ -1,6 +1,6 @@
 """How a request that failed ends: one canonical code and google.rpc details, never a stack trace or an upstream's words."""
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from antiphon.v1 import errors_pb2
+from inference_service import transport
 from inference_service.api import convert
 from inference_service.api.validate import Violation
 from inference_service.failures import Outcome, RequestFailure
@@ -40,9 +41,7 @@ def bad_request(violations: list[Violation]) -> error_details_pb2.BadRequest:
     return error_details_pb2.BadRequest(field_violations=fields)
 
 
-async def refuse(
-    context: grpc.aio.ServicerContext[Any, Any], code: grpc.StatusCode, message: str, *details: Message
-) -> NoReturn:
+async def refuse(context: transport.Call, code: grpc.StatusCode, message: str, *details: Message) -> NoReturn:
     """Ends the call. Details travel as trailing metadata, so they are few and small."""
     packed = []
     for detail in details:
@@ -59,12 +58,12 @@ async def refuse(
     raise AssertionError("abort has raised")  # pragma: no cover
 
 
-async def refuse_violations(context: grpc.aio.ServicerContext[Any, Any], violations: list[Violation]) -> NoReturn:
+async def refuse_violations(context: transport.Call, violations: list[Violation]) -> NoReturn:
     first = "; ".join(f"{field}: {text}" for field, text in violations[:3])
     await refuse(context, grpc.StatusCode.INVALID_ARGUMENT, first, bad_request(violations), info("INVALID"))
 
 
-async def refuse_failure(context: grpc.aio.ServicerContext[Any, Any], failure: RequestFailure) -> NoReturn:
+async def refuse_failure(context: transport.Call, failure: RequestFailure) -> NoReturn:
     code, reason = CODES[failure.outcome]
     details: list[Message] = [info(reason)]
     if failure.field:

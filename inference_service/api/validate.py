@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator
 
+from antiphon.config.model import Images
 from antiphon.v1 import chat_pb2, common_pb2, image_pb2, usage_pb2
 from inference_service import settings
-from inference_service.pictures.normalise import dimensions, sniff
+from inference_service.domain import ImagePart
+from inference_service.pictures.normalise import problem, sniff
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 MIMES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 LARGEST_IMAGE = 10 * 1024 * 1024
-MOST_PIXELS = 40_000_000
+MOST_PIXELS: int = Images().max_pixels
 LONGEST_MODEL, LONGEST_TEXT, LONGEST_PROMPT, LONGEST_ID = 200, 1_000_000, 4_000, 128
 MOST_VIOLATIONS = 20
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
@@ -23,8 +25,8 @@ ROLES = frozenset(chat_pb2.Role.values()) - {chat_pb2.ROLE_UNSPECIFIED}
 Violation = tuple[str, str]
 
 
-async def chat(request: chat_pb2.ChatRequest) -> list[Violation]:
-    """(dotted path, what is wrong and what is allowed), at most 20."""
+async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS) -> list[Violation]:
+    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as [images] sets it."""
     pictures: list[tuple[str, chat_pb2.InlineImage]] = []
     found = [*_common(request), *_messages(request, pictures)]
     if request.HasField("sampling"):
@@ -33,16 +35,16 @@ async def chat(request: chat_pb2.ChatRequest) -> list[Violation]:
         found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
     if not found:
         for path, picture in pictures:
-            found += await _pixels(path, picture)
+            found += await _pixels(path, picture, max_pixels)
     return found[:MOST_VIOLATIONS]
 
 
-async def image(request: image_pb2.ImageRequest) -> list[Violation]:
+async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) -> list[Violation]:
     """As `chat`."""
     found = [*_common(request), *_drawing(request)]
     if request.HasField("input_image"):
         problems = list(_picture("input_image", request.input_image))
-        found += problems or await _pixels("input_image", request.input_image)
+        found += problems or await _pixels("input_image", request.input_image, max_pixels)
     return found[:MOST_VIOLATIONS]
 
 
@@ -119,13 +121,9 @@ def _picture(path: str, image: chat_pb2.InlineImage) -> Iterator[Violation]:
         yield f"{path}.mime_type", f"does not fit the bytes, which are {found or 'none of the allowed formats'}"
 
 
-async def _pixels(path: str, image: chat_pb2.InlineImage) -> list[Violation]:
-    size = await dimensions(image.data)
-    if size is None:
-        return [(f"{path}.data", "cannot be read as a picture")]
-    if size[0] * size[1] > MOST_PIXELS:
-        return [(f"{path}.data", f"has {size[0]}x{size[1]} pixels; at most {MOST_PIXELS} are allowed")]
-    return []
+async def _pixels(path: str, image: chat_pb2.InlineImage, max_pixels: int) -> list[Violation]:
+    text = await problem(ImagePart(image.mime_type, image.data), max_pixels)
+    return [(f"{path}.data", text)] if text else []
 
 
 def _drawing(request: image_pb2.ImageRequest) -> Iterator[Violation]:

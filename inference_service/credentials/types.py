@@ -1,15 +1,16 @@
-"""What pools and breakers are asked, and what is reported to them, in this process or in Redis.
+"""What pools and breakers are asked and told, whoever keeps them: this process or Redis.
 
 Moments are epoch seconds, so that processes and machines mean the same; durations are seconds.
 """
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
 
 from inference_service.failures import Scope
-from inference_service.quotas import LimitFact
+from inference_service.quotas import Clock, LimitFact, Quota, Unit
 
 
 class PoolSpec(Struct, frozen=True):
@@ -19,6 +20,8 @@ class PoolSpec(Struct, frozen=True):
     credentials: tuple[str, ...]
     groups: tuple[str, ...]  # of each credential; an own name where it shares with none
     max_concurrent: int = 0  # calls at once on one credential; 0: no bound
+    quotas: tuple[Quota, ...] = ()  # declared, by configuration or catalogue
+    models: tuple[str, ...] = ()  # upstream models that are known beforehand, for the forecast
 
 
 class BreakerSpec(Struct, frozen=True):
@@ -29,10 +32,13 @@ class BreakerSpec(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """A credential of `pool` is wanted for one call to `deployment`, whose upstream model is `model`.
+    """Wanted: a credential of `pool` for one call to `deployment`, of which it has `model`.
 
-    caller, tenant: for fairness. tokens: estimate of what the call will read and write, 0: unknown.
-    conversation: turns of one conversation prefer the same credential. last: no other deployment can answer.
+    caller, tenant: for whom; callers and their tenants get fair shares of what there is.
+    tokens: what the call will probably read and write, reserved until it ends; 0: not known.
+    conversation: turns of one conversation prefer the same credential while that costs no wait.
+    last: no other deployment can answer, so a benched model is asked, too.
+    exclude: credentials that this request has tried.
     """
 
     pool: str
@@ -44,27 +50,34 @@ class Ask(Struct, frozen=True):
     pictures: int = 0
     conversation: str = ""
     last: bool = False
+    exclude: frozenset[str] = frozenset()
 
 
 class Grant(Struct, frozen=True):
+    """`scout`: the call finds out how much the credential bears, so its acceptance should be reported at once."""
+
     credential: str
     lease: str
+    probe: bool = False  # the breaker's one probe
+    scout: bool = False
 
 
 class Why(StrEnum):
     BREAKER = "breaker"
     BENCHED = "benched"  # its provider calls the model gone
-    RESTING = "resting"
-    BUSY = "busy"  # every credential has its calls at once
-    NONE = "none"  # every credential is quarantined
+    RESTING = "resting"  # for a time that was told or counted
+    BUSY = "busy"  # as many calls at once as it bears, its quota is used up for now, or others wait
+    NONE = "none"  # all tried, or quarantined
+    TOO_LARGE = "too_large"  # more tokens than the limit of any credential; `limit` tells it
 
 
 class Denied(Struct, frozen=True):
-    """No credential now. `wait`: seconds until it makes sense to ask again; `told`: the provider named that time."""
+    """No credential now. `told`: the wait is known from the provider or counted, not guessed."""
 
     why: Why
-    wait: float | None = None
+    wait: float | None = None  # seconds until it makes sense to ask again
     reason: str = ""
+    limit: int = 0  # for TOO_LARGE, the tokens that one call may take at most
     told: bool = False
 
 
@@ -79,19 +92,26 @@ class Vote(StrEnum):
 
 
 class Verdict(Struct, frozen=True):
-    """What a call taught, reported when it ends."""
+    """What a call taught, reported when it ends.
+
+    told: the provider named the time of the cooldown.
+    limit: the limit that was reached, where the upstream named it.
+    used_tokens, used_money: what the call has really used; None: the estimate stays.
+    sent: False for a call that never left; it has used nothing.
+    """
 
     vote: Vote = Vote.SILENT
     reason: str = ""  # a FailureKind value
     cooldown: float | None = None  # the credential rests this long
-    told: bool = False  # the provider named the time of the cooldown
+    told: bool = False
     backoff: bool = False  # it rests, nobody said how long: exponentially, with jitter
     quarantine: bool = False
     scope: Scope = Scope.CREDENTIAL_MODEL
     good_credential: bool = False  # the credential was accepted
-    limit: LimitFact | None = None  # the limit that refused the call
-    used_tokens: int | None = None  # read and written; None: not known
-    sent: bool = True  # the call left this process
+    limit: LimitFact | None = None
+    used_tokens: int | None = None
+    used_money: int | None = None  # micro-units
+    sent: bool = True
 
 
 class CredentialView(Struct, frozen=True):
@@ -115,6 +135,21 @@ class Rest(Struct, frozen=True):
     until: float
     reason: str
     refused: int = 0  # times in a row that the credential was refused; above 0: in quarantine
+
+
+class QuotaView(Struct, frozen=True):
+    """One quota of a pool, summed over the accounts that have it. Moments are epoch seconds."""
+
+    unit: Unit
+    model: str  # empty: all
+    window: float  # seconds; 0: calls at once
+    clock: Clock
+    limit: int
+    used: int
+    left: int
+    refills_at: float | None = None  # when there is more again
+    runs_out_at: float | None = None  # at the pace of this window; None: not before it refills
+    declared: bool = True  # else learned or told by the provider
 
 
 class BreakerView(Struct, frozen=True):
@@ -145,13 +180,30 @@ class StateStore(Protocol):
         """Ends a lease, also when whoever waits for it is cancelled. Never raises else: bookkeeping fails no answer."""
         ...
 
-    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None: ...
+    async def wait(
+        self, asks: Sequence[Ask], deadline: float, progress: Callable[[int, float | None], None] | None = None
+    ) -> tuple[Ask, Grant] | Denied:
+        """The first grant for one of `asks`, as soon as it is this caller's turn.
+
+        deadline: in the event loop's time. Denied at once when no grant can be expected before it, or when the line is
+        full; `wait` is then the earliest sensible moment. `progress` is told place (1: next) and estimated seconds.
+        Cancelling leaves the line at once.
+        """
+        ...
+
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
+        """The provider has accepted the call; `limits`: what its headers tell."""
+        ...
 
     async def lift(self, pool: str) -> None:
         """Ends every quarantine of a pool and every bench of its models: a person has looked at it."""
         ...
 
     async def credentials(self, pool: str) -> list[CredentialView]: ...
+
+    async def quotas(self, pool: str) -> list[QuotaView]:
+        """Declared and learned quotas of a pool, with what is left of them."""
+        ...
 
     async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]: ...
 

@@ -20,7 +20,7 @@ from inference_service.providers.pictures.seeds import SEED_32
 from inference_service.providers.pictures.style import Order, Style, given
 from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
 
-TEXT = Capabilities(chat=True, streaming=True, prefill=True, settings=CHAT_SETTINGS)
+TEXT = Capabilities(chat=True, streaming=True, prefill=True, settings=CHAT_SETTINGS | {"sampling.top_k"})
 EYES = msgspec.structs.replace(TEXT, vision=True)
 IMAGE_WORDS = ("flux", "stable-diffusion", "sdxl", "/sd3", "/sd-turbo")
 

@@ -7,7 +7,7 @@ which nobody can replace is not cut off. One timer per attempt, armed lazily: an
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import structlog
@@ -29,7 +29,7 @@ class Attempt:
     """`next` and `ready` are for one consumer. `events` yields checked events or raises UpstreamFailure."""
 
     def __init__(
-        self, lease: Lease, entry: Entry, events: AsyncIterator[Any], bounds: Bounds, store: StateStore
+        self, lease: Lease, entry: Entry, events: AsyncGenerator[Any, None], bounds: Bounds, store: StateStore
     ) -> None:
         self.lease, self.entry = lease, entry
         self._events, self._store = events, store
@@ -120,7 +120,10 @@ class Attempt:
     async def _take(self, event: Any) -> bool:
         """Writes the event into the journal; whether the consumer wants it, too."""
         entry, now, kind = self.entry, self._loop.time(), event.__class__
-        entry.answered = True
+        if not entry.answered:
+            entry.answered = True
+            if self.lease.grant.scout and kind is not LimitReport:
+                await self._report(LimitReport())
         if kind is Delta or kind is Reasoning:
             size = len(event.text)
             self._watch.hears(now, content=True, life=True, characters=size)
@@ -135,13 +138,17 @@ class Attempt:
                 entry.usage = event
                 return False
             if kind is LimitReport:
-                if event.limits:
-                    await self._store.report(self.lease.ask, self.lease.grant, event.limits)
+                await self._report(event)
                 return False
             return True
         if entry.first_content is None:
             entry.first_content = now
         return True
+
+    async def _report(self, report: LimitReport) -> None:
+        """The provider has accepted the call. Pools want to know where it says more than that, or where they probe."""
+        if report.limits or self.lease.grant.scout:
+            await self._store.report(self.lease.ask, self.lease.grant, report.limits)
 
     def _put(self, event: Any) -> None:
         self._buffer.append(event)
@@ -176,7 +183,7 @@ class Attempt:
             reader.cancel()
             await asyncio.wait([reader])
             with contextlib.suppress(UpstreamFailure, RuntimeError):
-                await self._events.aclose()  # type: ignore[attr-defined] # every provider is a generator
+                await self._events.aclose()
         finally:
             await self._store.release(self.lease.ask, self.lease.grant, verdict())
 

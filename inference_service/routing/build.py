@@ -1,6 +1,7 @@
 """From configuration and environment to providers, pools and routes: the default routes of the mission included."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from inference_service.credentials.types import PoolSpec
 from inference_service.domain import OnInterruption, Task
 from inference_service.providers.registry import KINDS, build_provider
 from inference_service.providers.seam import Provider
+from inference_service.quotas import declared, overridden
 from inference_service.routing.plan import Deployment, Plan, Route
 
 # The order of the default routes; what is not configured is passed over.
@@ -58,6 +60,7 @@ def build_parts(config: Config, environ: Mapping[str, str]) -> Parts:
         except (ValueError, SecretProblem) as error:
             problems.append((key, str(error)))
             continue
+        problems += _unknown_members(key, given, provider)
         anonymous = given.anonymous if given.anonymous is not None else not provider.declaration.needs_credential
         if not found[name] and not anonymous:
             names = ", ".join(given.credentials_env or provider.declaration.credentials)
@@ -69,7 +72,7 @@ def build_parts(config: Config, environ: Mapping[str, str]) -> Parts:
     if problems:
         raise ConfigProblem(problems)
     plan = Plan(providers, deployments.values(), routes, config.routing.timeouts, config.routing.image_timeouts)
-    pools, secrets, labels = _pools(config, providers, found)
+    pools, secrets, labels = _pools(config, providers, deployments, found)
     return Parts(plan, pools, secrets, labels, warnings)
 
 
@@ -231,7 +234,10 @@ def _route(config: Config, name: str, members: tuple[str, ...], given: RouteConf
 
 
 def _pools(
-    config: Config, providers: Mapping[str, Provider], found: Mapping[str, list[Secret]]
+    config: Config,
+    providers: Mapping[str, Provider],
+    deployments: Mapping[str, Deployment],
+    found: Mapping[str, list[Secret]],
 ) -> tuple[dict[str, PoolSpec], dict[str, dict[str, str | None]], dict[tuple[str, str], str]]:
     pools: dict[str, PoolSpec] = {}
     secrets: dict[str, dict[str, str | None]] = {}
@@ -243,8 +249,30 @@ def _pools(
         secrets[name] = {key: secret.value for key, secret in ids.items()} or {ANONYMOUS: None}
         for key in secrets[name]:
             labels[name, key] = ids[key].label if key in ids else "no credential"
-        pools[name] = PoolSpec(name, tuple(secrets[name]), tuple(groups) or (ANONYMOUS,), given.max_concurrent or 0)
+        pools[name] = PoolSpec(
+            name,
+            tuple(secrets[name]),
+            tuple(groups) or (ANONYMOUS,),
+            given.max_concurrent or 0,
+            overridden(getattr(provider.declaration, "quotas", ()), map(declared, given.quotas)),
+            tuple(one.model for one in deployments.values() if one.provider is provider),
+        )
     return pools, secrets, labels
+
+
+def _unknown_members(key: str, given: ProviderConfig, provider: Provider) -> list[tuple[str, str]]:
+    """Names in quota groups that no credential of the provider can have; a variable that is not set is no mistake."""
+    names = given.credentials_env or list(provider.declaration.credentials)
+    pattern = re.compile("|".join(rf"{re.escape(name)}\d*" for name in names) or "(?!)")
+    return [
+        (
+            f"{key}.quota_groups",
+            f"there is no credential {member!r}; allowed are {', '.join(f'{n}, {n}1, …' for n in names)}",
+        )
+        for group in given.quota_groups
+        for member in group
+        if not pattern.fullmatch(member)
+    ]
 
 
 def _group(given: ProviderConfig, provider: Provider, key: str, secret: Secret) -> str:

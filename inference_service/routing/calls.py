@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from inference_service.credentials.types import Ask, Denied, Grant, StateStore, Verdict, Vote, Why
+from inference_service.credentials.types import Ask, Grant, StateStore, Verdict, Vote
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.routing import classify, decide
 from inference_service.routing.answer.protocol import Answer
@@ -75,12 +75,13 @@ class Calls:
         ask = self.ask(deployment, last=last)
         answer = await self.desk.store.acquire(ask)
         if isinstance(answer, Grant):
-            if (lease := self.desk.keyring.lease(ask, answer)) is not None:
-                return lease
-            await self.desk.store.release(ask, answer, Verdict(sent=False))
-            answer = Denied(Why.NONE)
+            return self.lease(ask, answer)
         decide.learn_denial(self.facts, name, answer, self._loop.time())
         return None
+
+    def lease(self, ask: Ask, grant: Grant) -> Lease:
+        """The grant with its secret. Pools hold only credentials that a configuration in use has brought."""
+        return self.desk.keyring.lease(ask, grant)
 
     def ask(self, deployment: Deployment, *, last: bool = False) -> Ask:
         """What the pools are asked for a call to this deployment."""

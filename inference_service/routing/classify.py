@@ -75,7 +75,12 @@ TABLE: dict[FailureKind, Consequence] = {
 # Rests where the provider does not say for how long, in seconds.
 QUOTA_REST = 3_600.0
 MODEL_FORBIDDEN_REST = 3_600.0
-UNTOLD = {K.QUOTA_EXHAUSTED: QUOTA_REST, K.MODEL_FORBIDDEN: MODEL_FORBIDDEN_REST}
+FORBIDDEN_REST = 60.0
+UNTOLD = {
+    K.QUOTA_EXHAUSTED: QUOTA_REST,
+    K.MODEL_FORBIDDEN: MODEL_FORBIDDEN_REST,
+    K.FORBIDDEN: FORBIDDEN_REST,
+}
 
 
 def verdict(failure: UpstreamFailure, *, votes: bool = True) -> Verdict:

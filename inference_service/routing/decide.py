@@ -59,6 +59,7 @@ class Facts:
     kinds: list[FailureKind] = field(default_factory=list)
     last: UpstreamFailure | None = None
     standings: dict[str, Standing] = field(default_factory=dict)
+    line_closed: bool = False  # no place in line leads to a credential before the deadline
 
     def of(self, name: str) -> Standing:
         return self.standings.setdefault(name, Standing())
@@ -159,6 +160,8 @@ def forced(facts: Facts, candidates: list[Candidate]) -> Step | None:
 
 def line(facts: Facts, candidates: list[Candidate], now: float) -> Step | None:
     """Waiting in line, where that can help before the deadline."""
+    if facts.line_closed:
+        return None
     waits = {
         candidate.name: wakes_at
         for candidate in candidates
@@ -186,6 +189,13 @@ def learn_denial(facts: Facts, name: str, denied: Denied, now: float) -> None:
     """No credential was free. A rest that turns out longer than was told is not waited for again."""
     standing = facts.of(name)
     standing.denied, standing.denied_at = denied, now
+
+
+def learn_line_denial(facts: Facts, names: tuple[str, ...], denied: Denied, now: float) -> None:
+    """Waiting is in vain: `denied.wait` is the earliest moment at which another request makes sense."""
+    facts.line_closed = True
+    for name in names:
+        learn_denial(facts, name, denied, now)
 
 
 def look_again(facts: Facts) -> None:
@@ -278,6 +288,9 @@ def failure(facts: Facts, now: float) -> Fail:
     wait = retry_after(facts, now)
     said = facts.last.message if facts.last else ""
     reason = why(facts)
+    if not kinds and (limit := largest_limit(facts)):
+        text = f"the request needs more tokens than any credential has in one window: at most {limit:,} fit"
+        return Fail(Outcome.INVALID, text, field="messages")
     if kinds and all(TABLE[kind].request for kind in kinds):
         return request_failure(kinds, facts)
     resting = any(
@@ -304,6 +317,14 @@ def request_failure(kinds: set[FailureKind], facts: Facts) -> Fail:
     too_long = kinds == {K.CONTEXT_TOO_LONG}
     name = "messages" if too_long else facts.last.field if facts.last else ""
     return Fail(Outcome.INVALID, said or "the request is not valid for any deployment", field=name)
+
+
+def largest_limit(facts: Facts) -> int:
+    """The most tokens that one call may take, where every deployment finds the request too large; else 0."""
+    denials = [facts.of(candidate.name).denied for candidate in facts.open()]
+    if not denials or any(denied is None or denied.why is not Why.TOO_LARGE for denied in denials):
+        return 0
+    return max(denied.limit for denied in denials if denied is not None)
 
 
 def why(facts: Facts) -> str:

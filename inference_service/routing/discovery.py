@@ -2,14 +2,12 @@
 
 import asyncio
 
-import structlog
-
 from inference_service.failures import UpstreamFailure
+from inference_service.providers import seam
 from inference_service.providers.seam import Provider
 from inference_service.routing.generation import Generation
 from inference_service.routing.plan import Deployment
 
-log = structlog.get_logger(__name__)
 PERIOD = 6 * 3_600.0  # seconds
 LONGEST = 60.0  # seconds for one list
 
@@ -34,12 +32,9 @@ async def _learn(generation: Generation, name: str, provider: Provider) -> None:
         return
     try:
         async with asyncio.timeout(LONGEST):
-            models = await provider.models(secret)
+            models = await seam.models(provider, secret)
     except (UpstreamFailure, TimeoutError):
         return  # requests will find out; a list is only a help
-    except Exception as error:  # noqa: BLE001 - an odd list must not end discovery for every provider
-        log.warning("a model list could not be read", provider=name, error=type(error).__name__)
-        return
     for info in models:
         full = f"{name}/{info.name}"
         generation.parts.plan.deployments.setdefault(full, Deployment(full, provider, info.name))

@@ -36,14 +36,14 @@ class Keyring:
     def discard(self, generation: str) -> None:
         self._keys.pop(generation, None)
 
-    def lease(self, ask: Ask, grant: Grant) -> Lease | None:
-        """None when no configuration in use knows the credential."""
+    def lease(self, ask: Ask, grant: Grant) -> Lease:
+        """Raises LookupError for a credential of no configuration in use, which would be an error of the service."""
         place = (ask.pool, grant.credential)
         for keys in reversed(self._keys.values()):
             if place in keys:
                 secret, label = keys[place]
                 return Lease(ask, grant, label, secret)
-        return None
+        raise LookupError(f"no configuration has the credential {grant.credential} of the pool {ask.pool}")
 
     def __repr__(self) -> str:
         return "Keyring(…)"

@@ -66,6 +66,11 @@ class Router:
     def _discover(self, generation: Generation) -> None:
         self._supervisor.watch("discovery", lambda: discover(generation))
 
+    @property
+    def max_pixels(self) -> int:
+        """Of one picture, a caller's or a provider's."""
+        return self._now.config.images.max_pixels
+
     # --- requests ----------------------------------------------------------------------------
 
     def chat(self, request: ChatRequest, deadline: float) -> "Request":
@@ -74,7 +79,7 @@ class Router:
         route, able = generation.parts.plan.chat(request, self._desk.learned, now)
         journal = Journal(now, estimate_prompt(request))
         answer = ChatAnswer(request, route, self._desk.learned)
-        tokens = journal.prompt_tokens + (request.sampling.max_tokens or 0)
+        tokens = journal.prompt_tokens + (request.sampling.get("max_tokens") or 0)
         return self._request(
             generation, request, deadline, route, able, answer, journal, chat_bounds(route.timeouts), tokens
         )

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+from inference_service.credentials.types import Denied
 from inference_service.domain import CheckedPicture, Delta, Finish, Handover, Picture, Preview, Progress
 from inference_service.failures import FailureKind, Outcome, RequestFailure, UpstreamFailure
 from inference_service.routing import decide
@@ -75,7 +76,7 @@ class Run:
                 async for event in self._sleep(step):
                     yield event
             case Queue():
-                async for event in self._wait(step.deployments[0], step.seconds):
+                async for event in self._line(step):
                     yield event
             case Fail():
                 for event in self._give_up(step):
@@ -103,6 +104,35 @@ class Run:
                 yield Progress("waiting", eta=left)
             await asyncio.sleep(min(left, LONGEST_PAUSE))
         decide.look_again(self._facts)
+
+    async def _line(self, step: Queue) -> AsyncIterator[Any]:
+        """Waits in line for the first of several deployments; place and estimate are progress."""
+        calls, store = self._calls, self._calls.desk.store
+        asks = [calls.ask(calls.terms.deployments[name]) for name in step.deployments]
+        places: asyncio.Queue[tuple[int, float | None] | None] = asyncio.Queue()
+        began = self._loop.time()
+        waiting = self._loop.create_task(
+            store.wait(asks, self._facts.deadline, lambda position, eta: places.put_nowait((position, eta)))
+        )
+        waiting.add_done_callback(lambda _: places.put_nowait(None))
+        try:
+            while (place := await places.get()) is not None:
+                for event in self._answer.waiting(step.deployments[0], self.journal.calls + 1):
+                    yield event
+                yield Progress("queued", queue_position=place[0], eta=place[1])
+        except BaseException:
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            if not waiting.cancelled() and isinstance(answer := waiting.result(), tuple):
+                self._lease = calls.lease(*answer)  # granted in this very moment
+            raise
+        answer = waiting.result()
+        calls.desk.observer.waited(calls.terms.request_id, step.deployments[0], self._loop.time() - began)
+        if isinstance(answer, Denied):
+            decide.learn_line_denial(self._facts, step.deployments, answer, self._loop.time())
+        else:
+            self._lease = calls.lease(*answer)
+            decide.look_again(self._facts)
 
     def _give_up(self, fail: Fail) -> list[Any]:
         """The last events of an answer that is as whole as it gets. Raises RequestFailure where there is none."""

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from antiphon.config.model import State
-from inference_service.credentials.pool import backoff, not_at_once, quarantine
+from inference_service.credentials.pool import AT_ONCE, SHORTEST_REST, quarantine
 from inference_service.credentials.types import (
     Ask,
     BreakerSpec,
@@ -32,6 +32,7 @@ from inference_service.credentials.types import (
 from inference_service.quotas import LimitFact, Unit
 from inference_service.state import scripts
 
+FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
 # Each call holds a connection for less than a millisecond; whoever finds none free waits for one.
 CONNECTIONS = 32
 
@@ -124,7 +125,7 @@ class RedisStore:
             self._breaker.probe_interval,
             ask.model,
             spec.max_concurrent,
-            "[]",
+            msgspec.json.encode(sorted(ask.exclude)).decode(),
             *members,
         ]
         try:
@@ -134,7 +135,7 @@ class RedisStore:
             raise
         if answer[0] == "grant":
             self._calls[lease] = ask.pool, answer[1]
-            return Grant(answer[1], lease)
+            return Grant(answer[1], lease, answer[2] == "1")
         return Denied(Why(answer[1]), float(answer[2]) if answer[2] else None, answer[3])
 
     async def settle(self) -> None:
@@ -191,11 +192,8 @@ class RedisStore:
         now = time.time()
         for fact in limits:
             if fact.unit is Unit.REQUESTS and fact.remaining is not None and fact.resets_after:
-                await self._run(
-                    scripts.REPORT,
-                    self._keys(ask.pool)[:1],
-                    [now, grant.credential, ask.model, fact.remaining, now + fact.resets_after],
-                )
+                arguments = [now, grant.credential, ask.model, fact.remaining, now + fact.resets_after]
+                await self._run(scripts.REPORT, self._keys(ask.pool)[:1], arguments)
 
     async def lift(self, pool: str) -> None:
         await self._run(scripts.LIFT, self._keys(pool)[:1], [])
@@ -250,3 +248,13 @@ def _breaker_view(stored: dict[str, Any] | None, now: float) -> BreakerView:
         return BreakerView("benched", stored["probe_at"], stored["reason"])
     half = bool(stored["probing"]) and now < stored["probing_until"]
     return BreakerView("half_open" if half else "open", stored["probe_at"], stored["reason"])
+
+
+def backoff(strikes: int, chance: float) -> float:
+    """Seconds to rest after `strikes` refusals in a row without a time; `chance` 0 to 1 spreads by a fifth."""
+    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(strikes, 16)) * (0.8 + 0.4 * chance)
+
+
+def not_at_once(rest: float) -> float:
+    """A rest that is one."""
+    return rest if rest > AT_ONCE else SHORTEST_REST

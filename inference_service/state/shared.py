@@ -3,12 +3,13 @@
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from redis import RedisError
 
 from antiphon.config.model import State
+from inference_service.credentials.broker import soonest
 from inference_service.credentials.types import (
     Ask,
     Backend,
@@ -18,13 +19,16 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
+    QuotaView,
     Verdict,
+    Why,
 )
 from inference_service.quotas import LimitFact
-from inference_service.state.memory import MemoryStore
+from inference_service.state.memory import Answer, MemoryStore, Progress
 from inference_service.state.redis import RedisStore
 
 REJOIN_PERIOD = 1.0
+LOOK_AGAIN = 0.1
 MOST_OWED = 10_000  # ended calls that Redis has to hear of; the leases of older ones end by themselves
 LOST = (RedisError, TimeoutError, OSError)
 T = TypeVar("T")
@@ -125,7 +129,27 @@ class SharedStore:
             answer = await self._memory.acquire(ask)
             if isinstance(answer, Grant):
                 self._here.add(answer.lease)
+        elif isinstance(answer, Grant):
+            self._memory.follow(ask, answer)
         return answer
+
+    async def wait(self, asks: Sequence[Ask], deadline: float, progress: Progress | None = None) -> Answer:
+        """In line within this process; who is next asks again when there may be room."""
+        loop = asyncio.get_running_loop()
+        while True:
+            denied = []
+            for ask in asks:
+                answer = await self.acquire(ask)
+                if isinstance(answer, Grant):
+                    return ask, answer
+                denied.append(answer)
+            first = soonest(denied)
+            pause = LOOK_AGAIN if first.why is Why.BUSY else first.wait
+            if pause is None or loop.time() + pause >= deadline:
+                return first
+            if progress is not None:
+                progress(1, first.wait)
+            await asyncio.sleep(pause)
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
         await self._memory.release(ask, grant, verdict)
@@ -146,7 +170,7 @@ class SharedStore:
 
     async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
         await self._memory.report(ask, grant, limits)
-        if grant.lease not in self._here:
+        if limits and grant.lease not in self._here:
             await self._try(self._redis.report, ask, grant, limits)
 
     async def lift(self, pool: str) -> None:
@@ -156,6 +180,9 @@ class SharedStore:
     async def credentials(self, pool: str) -> list[CredentialView]:
         found = await self._try(self._redis.credentials, pool)
         return await self._memory.credentials(pool) if found is None else found
+
+    async def quotas(self, pool: str) -> list[QuotaView]:
+        return await self._memory.quotas(pool)
 
     async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]:
         found = await self._try(self._redis.breakers, deployments)

@@ -139,6 +139,16 @@ async def test_a_compressed_bomb_is_refused_before_it_is_large(running: Running)
     assert running.memory() - before < 2 * MUCH  # four at once, each up to the limit of a request
 
 
+async def test_the_bodies_of_refused_requests_are_not_kept(running: Running) -> None:
+    before = running.forget_peak()
+    text = chat_pb2.Part(text="x" * 900_000)
+    wrong = chat_pb2.ChatRequest(messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, parts=[text] * 20)])
+    for _ in range(25):
+        error = await refusal(running.target, wrong.SerializeToString())
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert running.memory() - before < MUCH
+
+
 async def test_metadata_of_a_megabyte_is_refused(running: Running) -> None:
     before = running.forget_peak()
     for _ in range(20):

@@ -91,7 +91,11 @@ class Process:
 @contextlib.asynccontextmanager
 async def running(module: str, *arguments: str, directory: Path, environ: Mapping[str, str]) -> AsyncIterator[Process]:
     """`python -m module` in a directory of its own, with exactly these variables besides the bare necessities."""
-    bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    bare = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "TMPDIR", "ANTIPHON__SERVICE__TRANSPORT")
+        if name in os.environ
+    }
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

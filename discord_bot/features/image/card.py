@@ -1,5 +1,7 @@
 """The text of a picture job from the first second to the last, as pure functions of its state."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -92,6 +94,19 @@ def quoted(prompt: str) -> str:
     for mark in ("\\", "*", "_", "~", "|", "`", ">", "#", "[", "]"):
         text = text.replace(mark, "\\" + mark)
     return text
+
+
+def recalled(content: str, descriptions: Sequence[str | None]) -> str:
+    """The prompt of a picture whose words are not stored, from the message that shows it; empty where it is cut off."""
+    if descriptions and descriptions[0]:
+        text = descriptions[0].rpartition(" (")[0] if len(descriptions) > 1 else descriptions[0]
+    else:
+        match = SHOWN.search(content.partition("\n")[0])
+        text = re.sub(r"\\(.)", r"\1", match[1] or match[2]) if match else ""
+    return "" if text.endswith("…") else text
+
+
+SHOWN = re.compile(r"[“«](.+)[”»]|^\*\*(.+)\*\*$")
 
 
 @dataclass(frozen=True)

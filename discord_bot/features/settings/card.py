@@ -1,14 +1,16 @@
 """The card of /settings: everything at a glance, each change saved at once."""
 
 import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from discord_bot.features.settings.forms import FORMS, SettingsForm
 from discord_bot.features.settings.permissions import report
 from discord_bot.i18n import t
-from discord_bot.interactions import BotInteraction, answered, private
+from discord_bot.interactions import BotInteraction, pressable, private
+from discord_bot.services import Services
+from discord_bot.store.settings import SettingScope
 
 SWITCHES = {"pictures": True, "footer": None, "threads": True, "leave_people_alone": True}
 """What can be turned on and off, and how it stands at first; None: as the bot's own configuration says."""
@@ -65,21 +67,13 @@ def is_on(name: str, chosen: dict[str, Any], defaults: dict[str, Any]) -> bool:
     return bool(chosen.get(name, defaults.get(name, True) if first is None else first))
 
 
-class SettingsItem(discord.ui.DynamicItem[Any], template=r"settings:1:(?P<action>[a-z]+)"):
-    """A control of the card; what it holds is in the store, so it works for ever."""
+def settings_controls(services: Services) -> type[discord.ui.DynamicItem[Any]]:
+    """The controls of the card; what they hold is in the store, so they work for ever."""
 
-    def __init__(self, action: str, item: discord.ui.Item[Any]) -> None:
-        self.action = action
-        super().__init__(item)
+    async def press(interaction: BotInteraction, match: "re.Match[str]", values: list[Any]) -> None:
+        await _change(services, interaction, match["action"], values)
 
-    @classmethod
-    async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature
-        return cls(match["action"], item)
-
-    async def callback(self, interaction: Any) -> None:
-        chosen: BotInteraction = interaction
-        async with answered(chosen, f"settings:{self.action}"):
-            await _change(chosen, self.action, list(getattr(self.item, "values", ())))
+    return pressable(r"settings:1:(?P<action>[a-z]+)", press, "settings")
 
 
 def view(locale: str, chosen: dict[str, Any]) -> discord.ui.View:
@@ -93,23 +87,23 @@ def view(locale: str, chosen: dict[str, Any]) -> discord.ui.View:
         custom_id="settings:1:roles", min_values=0, max_values=25, placeholder=t(locale, "settings-choose-roles"),
         default_values=[discord.SelectDefaultValue(id=one, type=discord.SelectDefaultValueType.role) for one in chosen.get("roles", ())],
     )  # fmt: skip
-    made.add_item(SettingsItem("channels", channels))
-    made.add_item(SettingsItem("roles", roles))
+    made.add_item(channels)
+    made.add_item(roles)
     for row, buttons in enumerate(ROWS, start=2):
         for action, key in buttons:
             style = discord.ButtonStyle.danger if action == "reset" else discord.ButtonStyle.secondary
             button: Any = discord.ui.Button(
                 label=t(locale, key), style=style, custom_id=f"settings:1:{action}", row=row
             )
-            made.add_item(SettingsItem(action, button))
+            made.add_item(button)
     made.stop()
     return made
 
 
-async def show(interaction: BotInteraction, *, again: bool = False) -> None:
-    bot, locale = interaction.client, interaction.locale.value
-    chosen = await bot.store.settings.all("guild", interaction.guild_id)
-    text = text_of(locale, interaction.guild.name if interaction.guild else "", chosen, _defaults(interaction))
+async def show(services: Services, interaction: BotInteraction, *, again: bool = False) -> None:
+    locale = interaction.locale.value
+    chosen = await services.store.settings.all(SettingScope.GUILD, interaction.guild_id)
+    text = text_of(locale, interaction.guild.name if interaction.guild else "", chosen, _defaults(services))
     if again:
         saved = f"{text}\n-# {t(locale, 'settings-saved')}"
         await interaction.response.edit_message(content=saved, view=view(locale, chosen))
@@ -117,37 +111,37 @@ async def show(interaction: BotInteraction, *, again: bool = False) -> None:
         await private(interaction, text, view=view(locale, chosen))
 
 
-def _defaults(interaction: BotInteraction) -> dict[str, Any]:
-    config = interaction.client.config.bot
+def _defaults(services: Services) -> dict[str, Any]:
+    config = services.config.bot
     return {**config.quotas.model_dump(), "footer": config.footer}
 
 
-async def _saved(interaction: BotInteraction) -> None:
-    await show(interaction, again=interaction.message is not None)
-
-
-async def _change(interaction: BotInteraction, action: str, values: list[Any]) -> None:
-    locale, settings, guild_id = interaction.locale.value, interaction.client.store.settings, interaction.guild_id
+async def _change(services: Services, interaction: BotInteraction, action: str, values: list[Any]) -> None:
+    locale, settings, guild_id = interaction.locale.value, services.store.settings, interaction.guild_id
     if guild_id is None or not interaction.permissions.manage_guild:
         await private(interaction, t(locale, "access-manage"))
         return
-    chosen = await settings.all("guild", guild_id)
+    chosen = await settings.all(SettingScope.GUILD, guild_id)
+
+    async def saved(again: BotInteraction) -> None:
+        await show(services, again, again=again.message is not None)
+
     switch = next((name for name in SWITCHES if name.replace("_", "") == action), None)
     if switch is not None:
-        await settings.set("guild", guild_id, switch, not is_on(switch, chosen, _defaults(interaction)))
+        await settings.set(SettingScope.GUILD, guild_id, switch, not is_on(switch, chosen, _defaults(services)))
     elif action in ("channels", "roles"):
-        await settings.set("guild", guild_id, action, [one.id for one in values] or None)
+        await settings.set(SettingScope.GUILD, guild_id, action, [one.id for one in values] or None)
     elif action == "reset":
-        await settings.reset("guild", guild_id)
-        await settings.set("guild", guild_id, "welcomed", True)
+        await settings.reset(SettingScope.GUILD, guild_id)
+        await settings.set(SettingScope.GUILD, guild_id, "welcomed", True)
     elif action == "check":
         guild = interaction.guild
         await private(interaction, report(guild, locale) if guild else t(locale, "stale"))
         return
     elif action in FORMS:
-        await interaction.response.send_modal(SettingsForm(action, locale, chosen, _saved))
+        await interaction.response.send_modal(SettingsForm(services, action, locale, chosen, saved))
         return
     else:
         await private(interaction, t(locale, "stale"))
         return
-    await _saved(interaction)
+    await saved(interaction)

@@ -7,6 +7,8 @@ import discord
 
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, private
+from discord_bot.services import Services
+from discord_bot.store.settings import SettingScope
 
 HOURS = (1, 24, 72, 168)
 HIGHEST = 1_000_000_000
@@ -29,9 +31,9 @@ Saved = Callable[[BotInteraction], Awaitable[None]]
 class SettingsForm(discord.ui.Modal):
     """An empty field takes the bot's own value again."""
 
-    def __init__(self, form: str, locale: str, chosen: dict[str, Any], saved: Saved) -> None:
+    def __init__(self, services: Services, form: str, locale: str, chosen: dict[str, Any], saved: Saved) -> None:
         super().__init__(title=t(locale, f"settings-form-{form}"))
-        self._saved = saved
+        self._services, self._saved = services, saved
         self._fields: dict[str, discord.ui.TextInput[Any]] = {}
         for name in FORMS[form]:
             value = chosen.get(name)
@@ -48,16 +50,19 @@ class SettingsForm(discord.ui.Modal):
     async def on_submit(self, interaction: Any, /) -> None:
         chosen: BotInteraction = interaction
         async with answered(chosen, "settings:form"):
+            if not chosen.permissions.manage_guild:  # it may have been taken away while the form was open
+                await private(chosen, t(chosen.locale.value, "access-manage"))
+                return
             values, wrong = await self._read(chosen)
             if wrong:
                 await private(chosen, wrong)
                 return
             for name, value in values.items():
-                await chosen.client.store.settings.set("guild", chosen.guild_id or 0, name, value)
+                await self._services.store.settings.set(SettingScope.GUILD, chosen.guild_id or 0, name, value)
             await self._saved(chosen)
 
     async def _read(self, interaction: BotInteraction) -> tuple[dict[str, Any], str]:
-        locale, bot = interaction.locale.value, interaction.client
+        locale, services = interaction.locale.value, self._services
         values: dict[str, Any] = {}
         for name, field in self._fields.items():
             typed = field.value.strip()
@@ -65,10 +70,10 @@ class SettingsForm(discord.ui.Modal):
             if not typed:
                 continue
             if name in NAMES:
-                if await bot.catalogue.find(typed, NAMES[name]) is None:
+                if await services.catalogue.find(typed, NAMES[name]) is None:
                     return {}, t(locale, "model-unknown", model=typed)
             elif name == "persona":
-                if typed not in bot.config.bot.personas:
+                if typed not in services.config.bot.personas:
                     return {}, t(locale, "persona-unknown", persona=typed)
             elif not typed.isdecimal() or int(typed) > HIGHEST:
                 return {}, t(locale, "settings-bad-number", value=typed)

@@ -1,6 +1,6 @@
 """/status: who can answer right now, for operators."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -10,21 +10,19 @@ from discord_bot.commands import EVERYWHERE, command
 from discord_bot.i18n import t
 from discord_bot.interactions import private
 from discord_bot.problems import describe, utcnow
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.services import Services
 
 
-def status_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+def status_commands(services: Services) -> list[app_commands.Command[Any, Any, Any]]:
     @EVERYWHERE
     async def status(interaction: discord.Interaction[Any]) -> None:
         locale = interaction.locale.value
-        if interaction.user.id not in bot.config.bot.operators:
+        if interaction.user.id not in services.config.bot.operators:
             await private(interaction, t(locale, "access-operator"))
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
         try:
-            now = await bot.inference.status()
+            now = await services.inference.status()
         except AntiphonError as error:
             await interaction.followup.send(describe(error, utcnow()).text(locale, utcnow()), ephemeral=True)
             return

@@ -75,6 +75,7 @@ class Answer:
         self._think = ThinkSplitter(lone_closing=lone_closing)
         self._blank = ""  # waits for the word behind it: an endless run of white space is no sign of life
         self._half = ""  # of a character that one event began and the next one ends
+        self._odd = False  # an event had to be read tolerantly: it may hold half a character
         self._broken = 0
         self._ending = Ending()
         self.began = False
@@ -133,6 +134,7 @@ class Answer:
         piece = self._form.quick(event)
         if piece is not None:
             return self._piece(piece, text, thoughts)
+        self._odd = True
         try:
             found = values.documents(event.data)
         except ValueError:
@@ -173,17 +175,19 @@ class Answer:
         return None
 
     def _events(self, text: str, thoughts: str) -> Iterator[ChatEvent]:
-        split = self._think.split(self._whole_characters(text)) if text else None
-        if split is None:
-            if thoughts:
-                yield Reasoning(thoughts)
+        if self._odd:
+            text = self._whole_characters(text)
+        if text and not self._think.passes(text):
+            split = self._think.split(text)
+            if split.retract:
+                self._blank, self.began = "", False
+                yield Retract()
+            text, thoughts = split.answer, thoughts + split.reasoning
+        if thoughts:
+            yield Reasoning(thoughts)
+        if not text:
             return
-        if split.retract:
-            self._blank, self.began = "", False
-            yield Retract()
-        if thoughts or split.reasoning:
-            yield Reasoning(thoughts + split.reasoning)
-        said = self._blank + split.answer
+        said = self._blank + text
         words = said.rstrip()
         self._blank = said[len(words) :]
         if words:
@@ -195,7 +199,7 @@ class Answer:
 
     def _whole_characters(self, text: str) -> str:
         """Halves of a character from two events are joined; a half without the other becomes U+FFFD."""
-        if not self._half and _SURROGATES.search(text) is None:
+        if not text or (not self._half and _SURROGATES.search(text) is None):
             return text
         text, self._half = self._half + text, ""
         if _HIGH[0] <= text[-1:] <= _HIGH[1]:

@@ -111,7 +111,7 @@ class Reading:
 
     def events(self, data: bytes) -> Iterator[ChatEvent]:
         """Raises UpstreamFailure."""
-        yield from self._answer.read(self._framed(data))
+        return self._answer.read(self._framed(data))
 
     async def drain(self) -> None:
         """A body that is not read to its end costs its connection, and the next request a new handshake."""

@@ -50,6 +50,14 @@ class ThinkSplitter:
         self._said_length = 0
         self._tail = ""
 
+    def passes(self, text: str) -> bool:
+        """Whether the text is answer as a whole; otherwise `split` has to look. Nearly all text passes."""
+        if self._state != "answer" or (self._watch and (self._tail or text.find("<") >= 0)):
+            return False
+        if self._watch:
+            self._keep(text)
+        return True
+
     def split(self, text: str) -> Split:
         if self._state == "answer":
             return self._answered(text) if self._watch else Split(answer=text)
@@ -104,15 +112,18 @@ class ThinkSplitter:
     def _answered(self, text: str) -> Split:
         """Text of the answer, unless it holds a closing tag that makes thoughts of everything before it."""
         seen = self._tail + text
-        if seen.find("</") >= 0 and _CLOSING.search(seen):
+        if _CLOSING.search(seen):
             return self._closing(text)
-        last = seen[seen.rfind("</") :].lower() if "</" in seen else seen
-        self._tail = last if "</thinking>".startswith(last) or "</think>".startswith(last) else seen[-1:]
+        last = seen[seen.rfind("<") :].lower() if "<" in seen else ""
+        self._tail = last if "</thinking>".startswith(last) or "</think>".startswith(last) else ""
+        self._keep(text)
+        return Split(answer=text)
+
+    def _keep(self, text: str) -> None:
         self._said.append(text)
         self._said_length += len(text)
         if self._said_length > MOST_KEPT:
             self._watch, self._said = False, []
-        return Split(answer=text)
 
     def _closing(self, text: str) -> Split:
         before, self._said = "".join(self._said), []

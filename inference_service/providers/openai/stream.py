@@ -83,6 +83,7 @@ class PlainChunk(Struct, gc=False):
 
 _quick = msgspec.json.Decoder(QuickChunk)
 _plain = msgspec.json.Decoder(list[PlainChunk])
+_plain_one = msgspec.json.Decoder(PlainChunk)
 
 
 class ChunkFormat(WireFormat):
@@ -94,10 +95,13 @@ class ChunkFormat(WireFormat):
     def words(self, events: Sequence[SseEvent]) -> list[str]:
         """Decoded in one go, which is much cheaper; none where one of them holds anything else."""
         plain = events[:-ENDING] if events[-1:] == [DONE] else events
-        if len(plain) < FEW:
+        if not plain:
             return []
         try:
-            chunks = _plain.decode(b"[" + b",".join([event.data for event in plain]) + b"]")
+            if len(plain) < FEW:
+                chunks = [_plain_one.decode(event.data) for event in plain]
+            else:
+                chunks = _plain.decode(b"[" + b",".join([event.data for event in plain]) + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError):
             return []
         if len(chunks) != len(plain):

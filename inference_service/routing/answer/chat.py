@@ -1,6 +1,6 @@
 """One chat answer, assembled from whatever deployments say. Pure: events in, events for the caller out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ from inference_service.domain import (
     TextPart,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.seam import ChatCall
+from inference_service.providers.seam import ChatCall, checked
 from inference_service.routing.answer.announce import Announcer
 from inference_service.routing.answer.protocol import MOST_FAILED, Out
 from inference_service.routing.answer.splice import (
@@ -113,8 +113,9 @@ class ChatAnswer:
         opening.joint, opening.restarts = Restart(text), True
 
     @staticmethod
-    def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncIterator[Any]:
-        return deployment.provider.chat(ChatCall(opening.request, deployment.model, lease.secret, opening.prefix))
+    def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
+        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix)
+        return checked(deployment.provider.chat(call))
 
     async def check(self, _: Picture | Preview) -> tuple[Any, ...]:
         """Raises UpstreamFailure: nobody asked for a picture."""

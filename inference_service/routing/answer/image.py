@@ -1,6 +1,6 @@
 """The pictures of one request, from whatever deployments draw. Every picture and preview is checked before it leaves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -20,8 +20,8 @@ from inference_service.domain import (
     Started,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.pictures.normalise import normalise
-from inference_service.providers.seam import ImageCall
+from inference_service.pictures.normalise import normalise, preview
+from inference_service.providers.seam import ImageCall, checked
 from inference_service.routing.answer.announce import Announcer
 from inference_service.routing.answer.protocol import MOST_FAILED, Out
 from inference_service.routing.decide import Standing
@@ -30,7 +30,6 @@ from inference_service.routing.learned import Learned
 from inference_service.routing.lease import Lease
 from inference_service.routing.plan import Deployment, fit_size, without_unsupported
 
-LARGEST_PREVIEW = 262_144
 LARGEST_SEED = 2**64 - 1
 
 
@@ -77,15 +76,17 @@ class ImageAnswer:
         return Opening(name, number, reason, request, [*notices, *resized], size, count, self._made)
 
     @staticmethod
-    def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncIterator[Any]:
-        return deployment.provider.image(
-            ImageCall(opening.request, deployment.model, lease.secret, opening.count, opening.first_index, opening.size)
+    def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
+        call = ImageCall(
+            opening.request, deployment.model, lease.secret, opening.count, opening.first_index, opening.size
         )
+        return checked(deployment.provider.image(call))
 
     async def check(self, event: Picture | Preview) -> tuple[Any, ...]:
         """The picture as the caller asked for it. Raises UpstreamFailure(BAD_IMAGE)."""
         if isinstance(event, Preview):
-            return (event,) if len(event.data) <= LARGEST_PREVIEW else ()
+            shown = await preview(event.data, event.index, self._limits)
+            return () if shown is None else (shown,)
         if self._made >= self._request.count:
             return ()
         checked, notices = await normalise(event, self._request, self._limits)

@@ -1,6 +1,6 @@
 """What the request loop asks of an answer, whether it is words or pictures. An opening is one call as the answer sees it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from inference_service.domain import Finish, Finished, Picture, Preview, Started
@@ -28,7 +28,7 @@ class Answer(Protocol):
         """How this deployment is to be asked now. `reason`: why the one before fell silent, empty for the first."""
         ...
 
-    def call(self, opening: Any, deployment: Deployment, lease: Lease) -> AsyncIterator[Any]:
+    def call(self, opening: Any, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
         """The events of the upstream call."""
         ...
 

@@ -1,0 +1,70 @@
+"""The HTTP/2 library with the limits of a gRPC server."""
+
+from typing import Any
+
+import jh2.frame_buffer
+from jh2.config import H2Configuration
+from jh2.connection import H2Connection
+from jh2.hyperframe.frame import GoAwayFrame
+from jh2.settings import SettingCodes, Settings
+
+from antiphon.channel import STREAMS_A_CONNECTION
+from inference_service.transport.frames import LARGEST
+from inference_service.transport.inbox import WINDOW
+
+CONFIGURATION = H2Configuration(
+    client_side=False,
+    header_encoding=None,
+    validate_outbound_headers=False,  # ours are made in one place, and right
+    normalize_outbound_headers=False,
+    validate_inbound_headers=False,  # the library ends the connection for what spoils one stream
+    normalize_inbound_headers=False,
+)
+METADATA, MOST_METADATA = 16 * 1024, 1280 * 1024  # bytes; beyond: the call is refused; the connection ends
+jh2.frame_buffer.CONTINUATION_BACKLOG = MOST_METADATA // LARGEST
+TABLE = 4_096  # bytes of header compression state, whatever the caller offers
+SETTINGS = frozenset(SettingCodes)
+
+
+class Connection(H2Connection):  # type: ignore[misc] # the library has no types
+    MAX_CLOSED_STREAMS = 1_000
+
+    def __init__(self) -> None:
+        super().__init__(CONFIGURATION)
+        limits = {
+            SettingCodes.MAX_CONCURRENT_STREAMS: STREAMS_A_CONNECTION,
+            SettingCodes.MAX_HEADER_LIST_SIZE: METADATA,
+            SettingCodes.INITIAL_WINDOW_SIZE: WINDOW,
+            SettingCodes.HEADER_TABLE_SIZE: TABLE,
+        }
+        self.local_settings = Settings(client=False, initial_values=limits)
+        # What RFC 9113 says holds until the caller says otherwise; the library assumes what browsers send.
+        silent = {SettingCodes.INITIAL_WINDOW_SIZE: WINDOW, SettingCodes.HEADER_TABLE_SIZE: TABLE}
+        self.remote_settings = Settings(client=True, initial_values=silent)
+        self.decoder.max_allowed_table_size = TABLE
+        self.decoder.max_header_list_size = MOST_METADATA
+        self._sweep_at = 32
+
+    @property
+    def open_inbound_streams(self) -> int:
+        """The library would end the connection of a caller with too many; the session refuses the stream instead."""
+        if len(self.streams) >= self._sweep_at:
+            self.forget_closed()
+        return 0
+
+    def forget_closed(self) -> None:
+        self._open_streams(1)
+        self._sweep_at = 2 * len(self.streams) + 32
+
+    def bound(self, changed: dict[Any, Any]) -> None:
+        """What a caller sets may not make us remember much."""
+        if SettingCodes.HEADER_TABLE_SIZE in changed:
+            self.encoder.header_table_size = min(TABLE, changed[SettingCodes.HEADER_TABLE_SIZE].new_value)
+        for unknown in changed.keys() - SETTINGS:
+            del self.remote_settings[unknown]
+
+
+def goaway(last_stream: int, code: int = 0, text: str = "") -> bytes:
+    """The library's own closes the connection at once; this one lets its streams finish."""
+    frame = GoAwayFrame(0, last_stream_id=last_stream, error_code=code, additional_data=text.encode())
+    return bytes(frame.serialize())

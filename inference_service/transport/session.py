@@ -1,0 +1,366 @@
+"""One connection: the sans-IO library between a socket and the calls on it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from jh2.errors import ErrorCodes
+from jh2.events import (
+    DataReceived,
+    PingAckReceived,
+    PingReceived,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    WindowUpdated,
+)
+from jh2.exceptions import ProtocolError
+from jh2.settings import SettingCodes
+
+from antiphon.channel import STREAMS_A_CONNECTION
+from inference_service.transport import wire
+from inference_service.transport.call import H2Call
+from inference_service.transport.connection import METADATA, Connection, goaway
+from inference_service.transport.frames import Allowance, Frames, Violation
+from inference_service.transport.inbox import WINDOW
+from inference_service.transport.peer import Peer, peer_of
+from inference_service.transport.watch import Watch
+from inference_service.transport.wire import Malformed
+
+if TYPE_CHECKING:
+    from inference_service.transport.server import H2Server
+
+CONNECTION_WINDOW = 4 * 1024 * 1024
+FLUSH = 128 * 1024  # bytes to collect before they go to the socket within one turn of the loop
+LARGEST_FRAME = 64 * 1024  # so that a large message shares the connection with others
+MOST_REPLIES = 1024 * 1024  # bytes of replies that a caller may leave unread
+QUICK, RESET_COST = 1.0, 10  # a call taken back within a second and before any answer costs ten idle frames
+EARNED = 4  # idle frames allowed for each frame of an answer
+LINGER = 1.0  # seconds for a caller to read the last bytes and close
+PROBE, FAREWELL = b"antiphon", b"farewell"
+LAST_STREAM = 2**31 - 1
+
+
+class Session(asyncio.Protocol):
+    """`calls` by stream. `_queue`: calls with bytes for a connection that has no room; a call whose own window is
+    closed is not in it until the caller opens that."""
+
+    def __init__(self, server: "H2Server") -> None:
+        self.server, self.loop, self.settings = server, server.loop, server.settings
+        self.calls: dict[int, H2Call] = {}
+        self.watch = Watch(self)
+        self._h2 = Connection()
+        self._queue: dict[int, H2Call] = {}
+        self._frames, self._allowance = Frames(), Allowance(self.loop.time())
+        self._unread = 0
+        self._last_stream = LAST_STREAM
+        self._paused = self._scheduled = self._leaving = self._closed = False
+        self._transport: asyncio.Transport
+        self.peer: Peer
+
+    # --- the socket ------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment] # a stream's
+        self.peer = peer_of(transport)
+        self.server.sessions.add(self)
+        secured = transport.get_extra_info("ssl_object")
+        if secured is not None and secured.selected_alpn_protocol() != "h2":
+            self.give_up()
+            return
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(CONNECTION_WINDOW - WINDOW)
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
+        self.watch.close()
+        self._drop_calls()
+        self.server.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.watch.heard = self.loop.time()
+        if not self._closed:
+            self._frames.add(data)
+            if not self._frames.more:
+                self._turn()
+
+    def _turn(self) -> None:
+        """Some frames; the rest when the others of this loop have had their turn."""
+        if self._closed or self._transport.is_closing():
+            return
+        waited = self._frames.more
+        try:
+            # One by one, so that the library is never ahead of the calls.
+            for frame in self._frames.turn(self._allowance, self.loop.time()):
+                for event in self._h2.receive_data(frame):
+                    if (react := REACTIONS.get(event.__class__)) is not None:
+                        react(self, event)
+        except Violation as violation:
+            self.close(violation.code, str(violation))
+            return
+        except ProtocolError:
+            self.close(None)
+            return
+        self.flush()
+        if self._frames.more:
+            if not waited:
+                self._transport.pause_reading()
+            self.loop.call_soon(self._turn)
+        elif waited:
+            self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._pump()
+
+    def flush(self) -> None:
+        self._scheduled = False
+        if (data := self._h2.data_to_send()) and not self._closed and not self._transport.is_closing():
+            self._transport.write(data)
+            if self._paused and self._transport.get_write_buffer_size() > MOST_REPLIES:
+                self.give_up()
+
+    def _flush_soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self.flush)
+
+    # --- what the caller does ----------------------------------------------------------------------
+
+    def requested(self, event: RequestReceived) -> None:
+        stream, headers = event.stream_id, event.headers
+        if stream > self._last_stream or len(self.calls) >= STREAMS_A_CONNECTION:
+            self._h2.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
+            return
+        fields = wire.request_fields(headers)
+        if fields is None:
+            self._h2.reset_stream(stream, ErrorCodes.PROTOCOL_ERROR)
+        elif fields[b":method"] != b"POST":
+            self._refuse_http(stream, b"405")
+        elif not wire.CONTENT_TYPE.fullmatch(fields.get(b"content-type", b"")):
+            self._refuse_http(stream, b"415")
+        else:
+            self._open(stream, headers, fields, ended=event.stream_ended is not None)
+
+    def _refuse_http(self, stream: int, status: bytes) -> None:
+        """For one who does not speak gRPC."""
+        self._h2.send_headers(stream, [(b":status", status), (b"content-length", b"0")], end_stream=True)
+
+    def _open(self, stream: int, headers: list[wire.Header], fields: dict[bytes, bytes], *, ended: bool) -> None:
+        call = self.calls[stream] = H2Call(self, stream)
+        call.inbox.ended = ended
+        try:
+            if sum(len(name) + len(value) + 32 for name, value in headers) > METADATA:
+                raise Malformed(f"the metadata is larger than {METADATA} bytes", grpc.StatusCode.RESOURCE_EXHAUSTED)
+            if fields.get(b"te") != b"trailers":
+                raise Malformed("the header 'te: trailers' is missing: something on the way does not pass trailers")
+            call.begin(headers, fields)
+            handler = self.server.find(fields[b":path"].decode("utf-8", "replace"))
+        except Malformed as error:
+            call.finish(error.code, str(error))
+            return
+        call.task = self.server.run(call, handler)
+
+    def received(self, event: DataReceived) -> None:
+        call = self.calls.get(event.stream_id)
+        if call is not None:
+            inbox = call.inbox
+            inbox.feed(event.data, event.flow_controlled_length)
+            if inbox.reader is None:
+                self._unread += event.flow_controlled_length
+            else:
+                self.open_window(call)
+        self._open_connection_window()
+
+    def trailed(self, event: TrailersReceived) -> None:
+        """A request of gRPC has no trailers; those of others must at least be some."""
+        call = self.calls.get(event.stream_id)
+        if call is not None and any(name.startswith(b":") for name, _ in event.headers):
+            self._h2.reset_stream(call.stream, ErrorCodes.PROTOCOL_ERROR)
+            self._forget(call)
+            call.cancel()
+
+    def half_closed(self, event: StreamEnded) -> None:
+        if (call := self.calls.get(event.stream_id)) is not None:
+            call.inbox.end()
+
+    def reset(self, event: StreamReset) -> None:
+        call = self.calls.get(event.stream_id)
+        if call is None:
+            return
+        self._forget(call)
+        call.cancel()
+        now = self.loop.time()
+        if not call.answered and now - call.began < QUICK:
+            self._allowance.spend(RESET_COST, now)
+
+    def window_opened(self, event: WindowUpdated) -> None:
+        call = self.calls.get(event.stream_id)
+        if call is not None and call.outgoing is not None:
+            self._queue[call.stream] = call
+        self._pump()
+
+    def settings_changed(self, event: RemoteSettingsChanged) -> None:
+        self.watch.greeted = True
+        self._h2.bound(event.changed_settings)
+        if SettingCodes.INITIAL_WINDOW_SIZE in event.changed_settings:
+            self._queue.update((stream, call) for stream, call in self.calls.items() if call.outgoing is not None)
+            self._pump()
+
+    def pinged(self, _: PingReceived) -> None:
+        if self.watch.pinged():
+            raise Violation(ErrorCodes.ENHANCE_YOUR_CALM, "too_many_pings")
+
+    def ponged(self, event: PingAckReceived) -> None:
+        if event.ping_data == FAREWELL and self._leaving:
+            self._last_goaway()
+
+    # --- what calls do -------------------------------------------------------------------------------
+
+    def open_window(self, call: H2Call) -> None:
+        """Its handler reads."""
+        self.settle(call)
+        if (increment := call.inbox.grant()) and not call.inbox.ended:
+            self._h2.increment_flow_control_window(increment, call.stream)
+            self._flush_soon()
+
+    def settle(self, call: H2Call) -> None:
+        """What it held unread is no longer counted."""
+        if call.inbox.unread:
+            self._unread -= call.inbox.unread
+            call.inbox.unread = 0
+            self._open_connection_window()
+
+    def _open_connection_window(self) -> None:
+        allowed = CONNECTION_WINDOW - self._unread
+        window = self._h2.inbound_flow_control_window
+        if window <= allowed // 2:
+            self._h2.increment_flow_control_window(allowed - window)
+            self._flush_soon()
+
+    def send(self, call: H2Call) -> None:
+        if not call.answered:
+            call.answered = True
+            self._h2.send_headers(call.stream, wire.RESPONSE)
+        self._queue[call.stream] = call
+        self._pump()
+        self._flush_soon()
+
+    def _pump(self) -> None:
+        """A frame of each waiting call in turn, as long as there is room."""
+        h2, queue, collected = self._h2, self._queue, 0
+        while queue and not self._paused and h2.outbound_flow_control_window > 0:
+            stream, call = next(iter(queue.items()))
+            del queue[stream]
+            outgoing = call.outgoing
+            room = min(h2.local_flow_control_window(stream), h2.max_outbound_frame_size, LARGEST_FRAME)
+            if outgoing is None or room <= 0:
+                continue
+            piece = bytes(outgoing[:room])
+            h2.send_data(stream, piece)
+            self._allowance.earn(EARNED)
+            if len(outgoing) <= room:
+                call.sent()
+            else:
+                call.outgoing = outgoing[room:]
+                queue[stream] = call
+            collected += len(piece)
+            if collected >= FLUSH:
+                self.flush()
+                collected = 0
+        if collected:
+            self.watch.answered()
+            self._flush_soon()
+
+    def end(self, call: H2Call, trailers: list[wire.Header]) -> None:
+        self._forget(call)
+        call.over = True
+        if not call.answered:
+            trailers = wire.RESPONSE + trailers
+        self._h2.send_headers(call.stream, trailers, end_stream=True)
+        if not call.inbox.ended:
+            self._h2.reset_stream(call.stream, ErrorCodes.NO_ERROR)
+        self._allowance.earn(EARNED)
+        self.watch.answered()
+        self._flush_soon()
+        if self._last_stream != LAST_STREAM and not self.calls:
+            self.close(None)
+
+    def _forget(self, call: H2Call) -> None:
+        self.calls.pop(call.stream, None)
+        self._queue.pop(call.stream, None)
+        self.settle(call)
+        call.stop_timer()
+        if not self.calls:
+            self._h2.forget_closed()
+
+    def _drop_calls(self) -> None:
+        calls, self.calls = self.calls, {}
+        for call in calls.values():
+            call.stop_timer()
+            call.cancel()
+
+    # --- its end ---------------------------------------------------------------------------------------
+
+    def probe(self) -> None:
+        self._h2.ping(PROBE)
+        self.flush()
+
+    def leave(self) -> None:
+        """Asks the caller to go elsewhere. What is on its way is still taken; the last stream ends the connection."""
+        if self._leaving or self._closed or self._transport.is_closing():
+            return
+        self._leaving = True
+        self.flush()
+        self._transport.write(goaway(LAST_STREAM))
+        self._h2.ping(FAREWELL)
+        self.flush()
+        self.loop.call_later(1.0, self._last_goaway)
+
+    def _last_goaway(self) -> None:
+        if self._last_stream != LAST_STREAM or self._closed or self._transport.is_closing():
+            return
+        self._last_stream = self._h2.highest_inbound_stream_id
+        self.flush()
+        self._transport.write(goaway(self._last_stream))
+        if not self.calls:
+            self.close(None)
+
+    def close(self, code: ErrorCodes | None, text: str = "") -> None:
+        """`code`: why, where the library has not said it already."""
+        self._drop_calls()
+        self.flush()
+        if self._transport.is_closing() or self._closed:
+            return
+        self._closed = True
+        if code is not None:
+            self._transport.write(goaway(self._h2.highest_inbound_stream_id, code, text))
+        # What still comes is read and thrown away: a socket closed on unread bytes takes the last words with it.
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self.loop.call_later(LINGER, self._transport.close)
+        else:
+            self._transport.close()
+        self.server.closed(self)
+
+    def give_up(self) -> None:
+        self._transport.abort()
+
+
+REACTIONS: dict[type, Callable[[Session, Any], None]] = {
+    RequestReceived: Session.requested,
+    DataReceived: Session.received,
+    TrailersReceived: Session.trailed,
+    StreamEnded: Session.half_closed,
+    StreamReset: Session.reset,
+    WindowUpdated: Session.window_opened,
+    RemoteSettingsChanged: Session.settings_changed,
+    PingReceived: Session.pinged,
+    PingAckReceived: Session.ponged,
+}
