@@ -16,7 +16,7 @@ from msgspec import Struct
 from inference_service.domain import Capabilities, ChatEvent, Notice, NoticeKind
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
 from inference_service.providers import embeddings, speech
-from inference_service.providers.kit import errors, limits
+from inference_service.providers.kit import errors, limits, values
 from inference_service.providers.openai import wire
 from inference_service.providers.openai.provider import CHAT, OpenAI
 from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
@@ -118,10 +118,10 @@ class Mistral(OpenAI):
         self._replacements = {}
         found: list[ModelInfo] = []
         for item in await self.listed(f"{self.settings.base_url}/models", secret):
-            name, can = item.get("id"), item.get("capabilities") or {}
+            name, can = item.get("id"), values.mapping(item.get("capabilities"))
             if not isinstance(name, str):
                 continue
-            for known in (name, *(item.get("aliases") or ())):
+            for known in (name, *values.texts(item.get("aliases"))):
                 successor = item.get("deprecation_replacement_model") if item.get("deprecation") else name
                 self._replacements[known] = successor or REPLACEMENT
             if can.get("completion_chat"):
