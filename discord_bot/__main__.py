@@ -21,6 +21,7 @@ from antiphon.config.model import Config
 from antiphon.config.secrets import SecretProblem, find_secret
 from antiphon.telemetry.logs import set_up_logs
 from discord_bot.bot import AntiphonBot
+from discord_bot.manage import manage
 from discord_bot.metrics import BotMetrics
 from discord_bot.store.database import Store, open_store
 from discord_bot.store.problem import DatabaseProblem
@@ -40,6 +41,8 @@ def main() -> int:
     try:
         config = load_config()
         set_up_logs(config.telemetry, "bot")
+        if len(sys.argv) > 1:
+            return manage(sys.argv[1:], database_url(config, os.environ), os.environ)
         token = discord_token(config, os.environ)
         _runner()(run(config, os.environ, token))
     except (ConfigError, SecretProblem, StartProblem) as problem:

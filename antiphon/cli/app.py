@@ -70,6 +70,37 @@ def bot() -> None:
     replace_by("discord_bot")
 
 
+Replace = Annotated[bool, typer.Option("--replace", help="Overwrite what the database holds.")]
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The new file; a SQLite database, whatever the bot uses.")],
+) -> None:
+    """Save the bot's database to a file. The bot may go on running."""
+    replace_by("discord_bot", "backup", str(file))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `antiphon backup` made, by this or an older version.")],
+    replace: Replace = False,
+) -> None:
+    """Fill the bot's database from a backup."""
+    replace_by("discord_bot", "restore", str(file), *(["--replace"] if replace else []))
+
+
+@app.command()
+def migrate(
+    target: Annotated[
+        str, typer.Argument(help="The new database's URL, or the name of an environment variable that holds it.")
+    ],
+    replace: Replace = False,
+) -> None:
+    """Move the bot's data to another database, such as from SQLite to PostgreSQL. Stop the bot first."""
+    replace_by("discord_bot", "migrate", target, *(["--replace"] if replace else []))
+
+
 @app.command()
 def check(as_json: Json = False) -> None:
     """Check the configuration and ask every provider a smallest question; says what to do about each problem."""

@@ -15,6 +15,8 @@ from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import Ask
 from inference_service.quotas import Unit
 
+FORESIGHT = 0.25  # seconds for which the turns of a long line are not computed again
+SHORT_LINE = 32
 Rank = tuple[bool, int, float, float, float]
 
 
@@ -76,7 +78,8 @@ class Lot:
         if credential.quarantined and credential.flying:
             return Hindrance(Kind.QUARANTINE, NEVER)  # its one probe is under way
         if self.pacing.flying >= self.pacing.allowed(now):
-            return Hindrance(Kind.BUSY, NEVER)
+            opens = self.pacing.opens_at()
+            return Hindrance(Kind.BUSY, opens if opens > now else NEVER)
         latest = 0.0
         for window in self.counted():
             amount = window.amount(tokens, pictures)
@@ -106,6 +109,18 @@ class Lot:
         return (not credential.quarantined, credential.flying, soonest, -left, credential.last_used)
 
 
+class Foresight:
+    """Turns that were computed at one moment, and where to go on."""
+
+    __slots__ = ("at", "found", "heap", "size", "stale")
+
+    def __init__(self, size: tuple[int, int], at: float) -> None:
+        self.size, self.at = size, at
+        self.found: list[float] = []
+        self.heap: list[tuple[float, int, int, Lot]] = []
+        self.stale = False
+
+
 class Lane:
     """All credentials of a pool for one model."""
 
@@ -118,10 +133,13 @@ class Lane:
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
         self.busy: dict[str, Lot] = {}
         self.quarantined: dict[str, Lot] = {}
+        self._foresight: Foresight | None = None
 
     def refresh(self, lot: Lot, now: float) -> None:
         """Puts a credential where it belongs now."""
         lot.stamp += 1
+        if self._foresight is not None:
+            self._foresight.stale = True
         name = lot.credential.id
         self.busy.pop(name, None)
         self.quarantined.pop(name, None)
@@ -131,7 +149,7 @@ class Lane:
             return
         if found.kind is Kind.QUARANTINE:
             self.quarantined[name] = lot
-        elif found.at == NEVER:
+        elif found.kind is Kind.BUSY or found.at == NEVER:
             self.busy[name] = lot
         if found.at != NEVER:
             heapq.heappush(self._asleep, (found.at, next(self._order), lot.stamp, lot, found.kind))
@@ -176,37 +194,49 @@ class Lane:
             heapq.heappop(ready)
         return ready[0][0][2] or NEVER if ready else NEVER
 
-    def next_wake(self) -> tuple[float, Kind, Lot] | None:
-        """When the first of those that are not refused tokens may be used again."""
+    def next_moment(self) -> float:
+        """When time alone may make a credential usable."""
         asleep = self._asleep
         while asleep and (asleep[0][2] != asleep[0][3].stamp):
             heapq.heappop(asleep)
-        if not asleep:
+        return asleep[0][0] if asleep else NEVER
+
+    def next_wake(self) -> tuple[float, Kind, Lot] | None:
+        """When the first rest ends or the first window has room; refused tokens and busy ones do not count."""
+        if self.next_moment() == NEVER:
             return None
-        if asleep[0][4] is not Kind.QUARANTINE:
+        asleep = self._asleep
+        if asleep[0][4] in (Kind.REST, Kind.WINDOW):
             return asleep[0][0], asleep[0][4], asleep[0][3]
-        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] is not Kind.QUARANTINE]
+        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] in (Kind.REST, Kind.WINDOW)]
         first = min(usual, key=lambda one: one[0], default=None)
         return None if first is None else (first[0], first[4], first[3])
 
     def turns(self, ask: Ask, count: int, now: float) -> list[float]:
-        """When the next `count` calls such as `ask` can begin, the soonest first, if nobody else calls."""
-        heap: list[tuple[float, int, int, Lot]] = []
-        for number, lot in enumerate(self.lots.values()):
-            at = self._nth(lot, 1, ask, now)
-            if at != NEVER:
-                heap.append((at, number, 1, lot))
-        heapq.heapify(heap)
-        found: list[float] = []
+        """When the next `count` calls such as `ask` can begin, the soonest first, if nobody else calls.
+
+        Of long lines the foresight may be a moment old: each one who joins must not look at all places again.
+        """
+        size = ask.tokens, ask.pictures
+        seen = self._foresight
+        fresh = seen is not None and now - seen.at < FORESIGHT and (not seen.stale or len(seen.found) > SHORT_LINE)
+        if seen is None or not fresh or seen.size != size or now < seen.at:
+            seen = self._foresight = Foresight(size, now)
+            for number, lot in enumerate(self.lots.values()):
+                at = self._nth(lot, 1, ask, now)
+                if at != NEVER:
+                    seen.heap.append((at, number, 1, lot))
+            heapq.heapify(seen.heap)
+        heap, found = seen.heap, seen.found
         while heap and len(found) < count:
             at, number, nth, lot = heap[0]
             found.append(at)
-            following = self._nth(lot, nth + 1, ask, now)
+            following = self._nth(lot, nth + 1, ask, seen.at)
             if following == NEVER:
                 heapq.heappop(heap)
             else:
                 heapq.heapreplace(heap, (max(at, following), number, nth + 1, lot))
-        return found
+        return found[:count]
 
     def _nth(self, lot: Lot, nth: int, ask: Ask, now: float) -> float:
         if lot.credential.quarantined or lot.credential.id in ask.exclude:

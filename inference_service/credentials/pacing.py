@@ -110,6 +110,11 @@ class Pacing:
             most = min(most, known)
         return min(most, self.slow) if self.slow else most
 
+    def opens_at(self) -> float:
+        """When more calls at once are tried again, though none has returned; NEVER: not by time."""
+        known = self.at_once or self.norm.at_once
+        return self.raises.get(AT_ONCE, NO_RAISE).at if known and self.norm.proven >= known else NEVER
+
     def took(self, now: float) -> int:
         """A call begins. The number of calls at once that it makes."""
         self.flying += 1
@@ -254,6 +259,16 @@ class Pacing:
                 most = max(count, self._counts(*key, now)[1])
                 self.windows[key] = self._window(key, most, now)
                 self._raise(key, now, most, own=False)
+
+    def shift(self, by: float, now: float) -> None:
+        """The clock was moved."""
+        self.sent = deque((at + by for at in self.sent), maxlen=REMEMBERED)
+        self.ends = deque((at + by for at in self.ends), maxlen=64)
+        self.struck_at += by
+        for attempt in self.raises.values():
+            attempt.at += by
+        for window in self.windows.values():
+            window.shift(by, now)
 
     def _window(self, key: Key, count: int, now: float) -> Window:
         window = Window(Quota(Unit.REQUESTS, count, *key))

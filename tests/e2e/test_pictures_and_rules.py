@@ -110,7 +110,10 @@ async def test_a_russian_reads_russian(stage: Stage) -> None:
 
 async def test_autocomplete_offers_models_and_an_unknown_one_is_refused(stage: Stage) -> None:
     async with stage.running_bot():
-        assert "a/voice" in await stage.maria.autocomplete(stage.channel, "chat", "model", "voi")
+        assert "chat" in await stage.maria.autocomplete(stage.channel, "chat", "model", "ch")
+        assert await stage.maria.autocomplete(stage.channel, "chat", "model", "voi") == [], "routes, not deployments"
+        refused = await (await stage.maria.slash(stage.channel, "chat", prompt="hi", model="a/voice")).answer()
+        assert refused.ephemeral
         refused = await (await stage.maria.slash(stage.channel, "chat", prompt="hi", model="nonsense")).answer()
         assert "no model “nonsense”" in refused.content
         chosen = await (

@@ -18,6 +18,7 @@ from inference_service.domain import (
     OnInterruption,
     Picture,
     Preview,
+    Reasoning,
     Retract,
     Role,
     Started,
@@ -43,6 +44,7 @@ from inference_service.routing.learned import Learned
 from inference_service.routing.lease import Lease
 from inference_service.routing.plan import Deployment, Route, without_unsupported
 
+RETRACTED = "retracted"  # the reason of a cut that no failure has caused: thoughts had been taken for the answer
 CONTINUE_WORDS = (
     "Your answer was cut off. Continue it exactly where it stopped, in the same language and form. "
     "Do not repeat anything and do not comment on this."
@@ -149,17 +151,21 @@ class ChatAnswer:
         return self._deliver(opening, opening.joint.feed(event.text))
 
     def _retract(self, opening: Opening) -> Out:
-        """What this call has said so far was reasoning: the answer is cut back to where the call began."""
+        """What this call has said so far was reasoning: the caller cuts it off again."""
         text, opening.said = self._written.text(), False
-        if isinstance(opening.joint, Restart):  # nothing of it has left yet
+        if isinstance(opening.joint, Restart):
             opening.joint = Restart(text)
             return []
-        opening.joint = Fresh()
-        keep = 0 if opening.restarts else opening.kept
-        if len(text) <= keep:
+        if opening.prefix:
+            opening.joint = AfterPrefill(opening.prefix, echoes=self._learned.echoes(opening.deployment))
+        elif isinstance(opening.joint, AfterInstruction):
+            opening.joint = opening.joint.again()
+        thoughts = text[opening.kept :]
+        if not thoughts:
             return []
-        opening.reason = FailureKind.BAD_RESPONSE.value
-        return [self._hand_over(opening, keep)]
+        self._written.replace(text[: opening.kept])
+        cut = Handover(opening.deployment, opening.deployment, RETRACTED, opening.kept, opening.number)
+        return [cut, Reasoning(thoughts)]
 
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
         self._written.replace(self._written.text()[:keep])
