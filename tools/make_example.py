@@ -10,13 +10,13 @@ from pydantic_core import PydanticUndefined
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from antiphon.config import model  # noqa: E402 - the path comes first
+from antiphon.config import bot, model  # noqa: E402 - the path comes first
 
 TARGET = ROOT / "antiphon.example.toml"
 # Tables that are named by the operator, with an example each.
 NAMED: dict[str, tuple[str, type[BaseModel]]] = {
     "service.callers": ("bot", model.CallerConfig),
-    "bot.personas": ("pirate", model.Persona),
+    "bot.personas": ("pirate", bot.Persona),
     "providers": ("mistral", model.ProviderConfig),
     "providers.mistral.model": ('"mistral-large-latest"', model.ModelConfig),
     "routes": ("fast", model.RouteConfig),
@@ -90,7 +90,13 @@ def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
 
 def page() -> str:
     lines = [HEAD]
-    for name, field in model.Config.model_fields.items():
+    fields = model.Config.model_fields.items()
+    for name, field in fields:
+        if field.default is None:  # keys of the file itself come before every table
+            lines += [f"# {' '.join((field.description or '').split())}", f"# {name} = …  (unset)", ""]
+    for name, field in fields:
+        if field.default is None:
+            continue
         if name in NAMED:
             example, kind = NAMED[name]
             lines += [f"# --- {name}: any number of tables ---", *table(kind, f"{name}.{example}", comment=True)]

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from antiphon.config.section import Port, Seconds, Section
+from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
 
 class BotQuotas(Section):
@@ -59,11 +59,11 @@ class Persona(Section):
 
 
 class Bot(Section):
-    token_env: str = "DISCORD_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: EnvironmentName = "DISCORD_TOKEN"  # noqa: S105 - the name of a variable, not a token
     """Environment variable that holds the Discord token."""
     database: str = "sqlite+aiosqlite:///antiphon.sqlite3"
     """SQLAlchemy URL; "postgresql+asyncpg://…" works too. `database_env` wins where it is set."""
-    database_env: str = "ANTIPHON_DATABASE_URL"
+    database_env: EnvironmentName = "ANTIPHON_DATABASE_URL"
     """Environment variable with the URL, for one that holds a password."""
     chat_model: str = "chat"
     """Model for conversations, until a server or person chooses another."""

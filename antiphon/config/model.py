@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from antiphon.config.bot import Bot
 from antiphon.config.quotas import QuotaConfig
-from antiphon.config.section import Port, Seconds, Section
+from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
 
 class Scope(StrEnum):
@@ -36,7 +36,7 @@ class Tls(Section):
 class CallerConfig(Section):
     """A caller shows what is set here: its token, its certificate, or both."""
 
-    token_env: str | None = None
+    token_env: EnvironmentName | None = None
     """Environment variable that holds the caller's token."""
     certificate: str | None = Field(None, min_length=1)
     """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
@@ -114,7 +114,7 @@ class Service(Section):
 class Client(Section):
     target: str | None = None
     """gRPC target of the service, such as "dns:///antiphon:50551". Unset: service.host and service.port."""
-    token_env: str = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: EnvironmentName = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
     """Environment variable that holds this caller's token, where the service wants one."""
     ca: Path | None = None
     """PEM file that signed the service's certificate; setting it (or `tls`) turns TLS on."""
@@ -145,6 +145,8 @@ class ModelConfig(Section):
     """Longest side of a picture in pixels."""
     drop_settings: list[str] = []
     """Dotted request fields that the model does not honour."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat with this model, as its provider documents them."""
 
 
 class ProviderConfig(Section):
@@ -154,7 +156,7 @@ class ProviderConfig(Section):
     """false: as if it were not there."""
     base_url: str | None = None
     """Address of the API. Unset: the kind's own."""
-    credentials_env: list[str] | None = None
+    credentials_env: list[EnvironmentName] | None = None
     """Names of environment variables; "X" stands for X, X1, X2, … Unset: the kind's own names."""
     quota_groups: list[list[str]] = []
     """Credentials (by variable name) that share one account and rest together."""
@@ -180,6 +182,8 @@ class ProviderConfig(Section):
     """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat, as the provider documents them."""
 
 
 class Hedge(Section):
@@ -233,6 +237,8 @@ class BreakerConfig(Section):
 
 
 class Routing(Section):
+    order: list[str] = []
+    """Providers that default routes ask first, in this order; the others follow, free before paid."""
     attempts: int = Field(8, ge=1, le=50)
     """Upstream calls of one request, refusals included; every deployment of the route keeps one of them."""
     retry_budget: float = Field(0.2, ge=0, le=10)
@@ -268,7 +274,7 @@ class State(Section):
     state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
-    redis_url_env: str = "ANTIPHON_REDIS_URL"
+    redis_url_env: EnvironmentName = "ANTIPHON_REDIS_URL"
     """Environment variable with the URL of Redis, such as redis://localhost:6379/0."""
     prefix: str = "antiphon"
     """Beginning of every key in Redis."""
@@ -316,6 +322,8 @@ class Config(Section):
     """How the bot and the command reach the service."""
     bot: Bot = Bot()
     """The Discord bot."""
+    catalogue_dir: Path | None = None
+    """Directory with rows (*.toml) of providers beside the shipped ones; ~/.config/antiphon/providers is read, too."""
     providers: dict[str, ProviderConfig] = {}
     """Who answers: one table a provider."""
     routing: Routing = Routing()

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 LOCAL = "local"
 BEARER = re.compile(r"bearer\s+(\S+)", re.IGNORECASE)
 REQUEST_ID_KEY = "antiphon-request-id"
-ANYBODY = CallerConfig(token_env="", scopes=frozenset(Scope), max_streams=1_000_000)
+ANYBODY = CallerConfig(certificate="*", scopes=frozenset(Scope), max_streams=1_000_000)
 # An authority signs certificates for many purposes; to operate the service a caller must be named.
 CERTIFIED = ANYBODY.model_copy(update={"scopes": frozenset({Scope.CHAT, Scope.IMAGE})})
 
