@@ -180,6 +180,10 @@ notice-too-many = { $count ->
 notice-unreadable = { $name } cannot be read and was left out.
 notice-shortened = { $name } is long; only its beginning was read.
 notice-pages = { $name } has { $pages } pages; the first { $limit } were read.
+notice-heic = { $name } is a HEIC picture, which I cannot read. Send it as JPEG or PNG.
+notice-encrypted = { $name } is protected by a password and was left out.
+notice-slow = { $name } takes too long to read and was left out.
+notice-no-text = { $name } holds no text that can be read, only pictures perhaps. Send its pages as pictures.
 
 # Pictures.
 image-drawing = Drawing “{ $prompt }”

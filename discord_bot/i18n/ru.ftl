@@ -177,6 +177,10 @@ notice-too-many = { $count ->
 notice-unreadable = { $name } не читается и пропущен.
 notice-shortened = { $name } длинный; прочитано только начало.
 notice-pages = { $name }: страниц { $pages }; прочитаны первые { $limit }.
+notice-heic = { $name } — картинка HEIC, такие я не читаю. Пришлите её в JPEG или PNG.
+notice-encrypted = { $name } защищён паролем и пропущен.
+notice-slow = { $name } читается слишком долго и пропущен.
+notice-no-text = В { $name } нет текста, который можно прочитать, — возможно, только картинки. Пришлите страницы картинками.
 
 image-drawing = Рисую «{ $prompt }»
 image-handover = Продолжаю на другом сервере
