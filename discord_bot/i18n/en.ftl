@@ -180,6 +180,19 @@ notice-too-many = { $count ->
 notice-unreadable = { $name } cannot be read and was left out.
 notice-shortened = { $name } is long; only its beginning was read.
 notice-pages = { $name } has { $pages } pages; the first { $limit } were read.
+read = Read: { $what }
+read-message = { $name }'s message
+read-forwarded = a forwarded message
+read-own-picture = my picture
+read-pictures = { $count ->
+    [one] a picture
+   *[other] { $count } pictures
+}
+read-before = { $count ->
+    [one] one message before
+   *[other] { $count } messages before
+}
+notice-link = A linked message could not be read here and was left out.
 notice-heic = { $name } is a HEIC picture, which I cannot read. Send it as JPEG or PNG.
 notice-encrypted = { $name } is protected by a password and was left out.
 notice-slow = { $name } takes too long to read and was left out.

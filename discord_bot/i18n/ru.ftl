@@ -177,6 +177,21 @@ notice-too-many = { $count ->
 notice-unreadable = { $name } не читается и пропущен.
 notice-shortened = { $name } длинный; прочитано только начало.
 notice-pages = { $name }: страниц { $pages }; прочитаны первые { $limit }.
+read = Прочитано: { $what }
+read-message = сообщение { $name }
+read-forwarded = пересланное сообщение
+read-own-picture = моя картинка
+read-pictures = { $count ->
+    [one] { $count } картинка
+    [few] { $count } картинки
+   *[other] { $count } картинок
+}
+read-before = { $count ->
+    [one] { $count } сообщение до этого
+    [few] { $count } сообщения до этого
+   *[other] { $count } сообщений до этого
+}
+notice-link = Сообщение по ссылке прочитать не удалось, оно пропущено.
 notice-heic = { $name } — картинка HEIC, такие я не читаю. Пришлите её в JPEG или PNG.
 notice-encrypted = { $name } защищён паролем и пропущен.
 notice-slow = { $name } читается слишком долго и пропущен.
