@@ -1,12 +1,11 @@
 """Cloudflare Workers AI: chat over its OpenAI API, pictures, speech and embeddings over its own `run` endpoint.
 
-The account is part of the address: of the base URL, of `options.account_id`, of CLOUDFLARE_ACCOUNT_ID, or of a
-credential written as `account:token`. A day ends at 00:00 UTC.
+The account is part of the address: of the base URL, of `options.account`, or of a credential `account:token`, which the
+service makes from CLOUDFLARE_ACCOUNT_ID. A day ends at 00:00 UTC.
 Sources: Cloudflare's REST reference, model pages and error table; recorded answers.
 """
 
 import copy
-import os
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -25,14 +24,13 @@ from inference_service.providers.pictures.jobs import ask
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo
 
 K = FailureKind
-ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
 PLACEHOLDER = "{account}"
 TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS)
 _ACCOUNT = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    account_id: str = ""  # 32 hexadecimal digits, from the dashboard's address
+    account: str = ""  # 32 hexadecimal digits, from the dashboard's address
     preset: str = "plain"
     prefill: bool | None = None
 
@@ -72,12 +70,11 @@ class Cloudflare(OpenAI):
         return placed
 
     def _account(self, secret: str | None) -> str:
-        of_secret = (secret or "").partition(":")[0] if ":" in (secret or "") else ""
-        known = (of_secret, self.options.account_id, *(os.environ.get(name, "") for name in ACCOUNT_VARIABLES))
-        account = next((one.strip() for one in known if one.strip()), "")
+        before, colon, _ = (secret or "").partition(":")
+        account = (before if colon else self.options.account).strip()
         if not _ACCOUNT.fullmatch(account):
             words = "is missing" if not account else "is not one (32 hexadecimal digits)"
-            text = f"Cloudflare: the account id {words}; set {ACCOUNT_VARIABLES[0]} or options.account_id"
+            text = f"Cloudflare: the account id {words}; set CLOUDFLARE_ACCOUNT_ID or options.account"
             raise UpstreamFailure(K.UNAUTHENTICATED, text)
         return account
 
