@@ -20,6 +20,8 @@ from inference_service.credentials.types import BreakerSpec, StateStore
 from inference_service.reloading import sentences
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
+from inference_service.state.ledger import Ledger as LimitLedger
+from inference_service.state.ledger import state_directory
 from inference_service.state.memory import MemoryStore
 from inference_service.state.shared import SharedStore
 from inference_service.statuspage.http import StatusServer
@@ -76,7 +78,7 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        memory = MemoryStore(spec)
+        memory = MemoryStore(spec, ledger=None if redis_url else self._ledger(config))
         self._store = (
             SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
         )
@@ -92,6 +94,11 @@ class Server:
         self._supervisor.watch("readiness", self._keep_looking)
         if config.service.status_page is not False:
             await self._start_status()
+
+    def _ledger(self, config: Config) -> LimitLedger | None:
+        """What is remembered over a restart, where there is a place for it."""
+        directory = state_directory(config.state.directory, self._path, self._environ)
+        return LimitLedger(directory) if directory is not None else None
 
     async def _listen(self) -> None:
         service = self.config.service

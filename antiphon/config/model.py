@@ -147,6 +147,8 @@ class ModelConfig(Section):
     """Longest side of a picture in pixels."""
     drop_settings: list[str] = []
     """Dotted request fields that the model does not honour."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat with this model, as its provider documents them."""
 
 
 class ProviderConfig(Section):
@@ -182,6 +184,8 @@ class ProviderConfig(Section):
     """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat, as the provider documents them."""
 
 
 class Hedge(Section):
@@ -235,6 +239,8 @@ class BreakerConfig(Section):
 
 
 class Routing(Section):
+    order: list[str] = []
+    """Providers that default routes ask first, in this order; the others follow, free before paid."""
     attempts: int = Field(8, ge=1, le=50)
     """Upstream calls of one request, refusals included; every deployment of the route keeps one of them."""
     retry_budget: float = Field(0.2, ge=0, le=10)
@@ -318,6 +324,8 @@ class Config(Section):
     """How the bot and the command reach the service."""
     bot: Bot = Bot()
     """The Discord bot."""
+    catalogue_dir: Path | None = None
+    """Directory with rows (*.toml) of providers beside the shipped ones; ~/.config/antiphon/providers is read, too."""
     providers: dict[str, ProviderConfig] = {}
     """Who answers: one table a provider."""
     routing: Routing = Routing()

@@ -89,8 +89,15 @@ class Books:
         self.told[f"{owner}|{of}|{_name(window.quota)}"] = window
         return window, True
 
-    def all(self) -> dict[str, Window]:
-        return {**self.told, **self.declared}
+    def recall(self, key: str, window: Window) -> None:
+        """What was counted of a declared quota before a restart; its limit is the one that is declared now."""
+        name = key.split("|", 2)[-1]
+        quota = next((one for one in self._quotas if _name(one) == name), None)
+        if quota is None:
+            return
+        if quota.firm or window.firm:
+            window.quota, window.firm = quota, quota.firm
+        self.declared[key] = window
 
 
 def covers(quota: Quota, model: str) -> bool:

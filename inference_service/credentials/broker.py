@@ -39,6 +39,15 @@ class Broker:
             self._breakers[deployment] = Breaker(self._breaker_spec)
         return self._breakers[deployment]
 
+    def shift(self, by: float, now: float) -> None:
+        """The clock was moved. Breakers forget: a probe too many is better than an hour of silence."""
+        for pool in self.pools.values():
+            pool.shift(by, now)
+        self._breakers.clear()
+        for line in self._lines.values():
+            for ticket, _, _ in line.places():
+                ticket.deadline += by
+
     # --- at once -------------------------------------------------------------------------------
 
     def acquire(self, ask: Ask, now: float) -> Grant | Denied:

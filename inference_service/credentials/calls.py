@@ -70,6 +70,11 @@ class Calls:
         first = self._fresh[0][0] if self._fresh else NEVER
         return min(first, self._lingering[0][0]) if self._lingering else first
 
+    def follow(self, lots: dict[tuple[str, str], Lot]) -> None:
+        """The credentials were arranged anew; a call of one that is no more keeps the old one to the end."""
+        for call in self._calls.values():
+            call.lot = lots.get((call.lot.model, call.lot.credential.id), call.lot)
+
     def shift(self, by: float) -> None:
         """The clock was moved."""
         for call in self._calls.values():

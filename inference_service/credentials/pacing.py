@@ -260,6 +260,16 @@ class Pacing:
                 self.windows[key] = self._window(key, most, now)
                 self._raise(key, now, most, own=False)
 
+    def shift(self, by: float, now: float) -> None:
+        """The clock was moved."""
+        self.sent = deque((at + by for at in self.sent), maxlen=REMEMBERED)
+        self.ends = deque((at + by for at in self.ends), maxlen=64)
+        self.struck_at += by
+        for attempt in self.raises.values():
+            attempt.at += by
+        for window in self.windows.values():
+            window.shift(by, now)
+
     def _window(self, key: Key, count: int, now: float) -> Window:
         window = Window(Quota(Unit.REQUESTS, count, *key))
         for at in self.sent:

@@ -15,6 +15,7 @@ from inference_service.credentials.lane import Credential, Lane, Lot
 from inference_service.credentials.pacing import AT_ONCE as CALLS_AT_ONCE
 from inference_service.credentials.pacing import LADDER, Norm, Pacing
 from inference_service.credentials.types import Ask, CredentialView, Denied, PoolSpec, Rest, Verdict
+from inference_service.credentials.views import credential_views, open_rests
 from inference_service.failures import FailureKind, Scope
 from inference_service.quotas import LimitFact, Unit
 
@@ -38,6 +39,7 @@ class Pool:
         self.books = Books()
         self.pacings: dict[tuple[str, str], Pacing] = {}  # by group and model
         self.norms: dict[str, Norm] = {}
+        self.touched: set[Lot] = set()  # what a ledger has to write
         self._chance = chance or random.Random()
         self._credentials: dict[str, Credential] = {}
         self._lanes: dict[str, Lane] = {}
@@ -55,11 +57,29 @@ class Pool:
             self._credentials[name] = kept
         self.books.configure(spec.quotas, spec.max_concurrent)
         self._ring = Ring(spec.credentials)
+        self.rebuild(0.0)
+
+    def rebuild(self, now: float) -> None:
+        """Makes the lanes again, after anything that changed under them."""
         lasting = {model: lane.lasting for model, lane in self._lanes.items()}
         self._lanes = {}
-        for model in dict.fromkeys((*spec.models, *lasting)):
-            lane = self.lane(model, 0.0)
+        for model in dict.fromkeys((*self.spec.models, *lasting)):
+            lane = self.lane(model, now)
             lane.lasting = lasting.get(model, lane.lasting)
+        self._calls.follow(
+            {(model, name): lot for model, lane in self._lanes.items() for name, lot in lane.lots.items()}
+        )
+
+    def shift(self, by: float, now: float) -> None:
+        """The clock was moved; whatever lasts goes on for as long as it would have."""
+        for window in (*self.books.declared.values(), *self.books.told.values()):
+            window.shift(by, now)
+        for pacing in self.pacings.values():
+            pacing.shift(by, now)
+        for one in self._credentials.values():
+            one.rests = {model: until + by for model, until in one.rests.items()}
+        self._calls.shift(by)
+        self.rebuild(now)
 
     # --- structure -----------------------------------------------------------------------------
 
@@ -73,6 +93,9 @@ class Pool:
             for lot in lane.lots.values():
                 lane.refresh(lot, now)
         return lane
+
+    def credential(self, name: str) -> Credential | None:
+        return self._credentials.get(name)
 
     def pacing(self, group: str, model: str) -> Pacing:
         key = group, model
@@ -186,6 +209,7 @@ class Pool:
             self._accept(call, now)
         if limits:
             for fact in limits:
+                self.touched.add(call.lot)
                 self._correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now)
             self._refresh(call.lot.credential, now)
 
@@ -223,6 +247,7 @@ class Pool:
         if call is None or call.over:
             return
         call.over = True
+        self.touched.add(call.lot)
         one = call.lot.credential
         refused = (verdict.cooldown is not None or verdict.backoff) and not verdict.quarantine
         self._settle(call, verdict, refused=refused)
@@ -354,46 +379,21 @@ class Pool:
             if other.group == one.group:
                 other.rests[key] = max(other.rests.get(key, 0.0), until)
                 other.reason, other.told = verdict.reason, verdict.told
+                self.touched.update(lane.lots[other.id] for lane in self._lanes.values() if other.id in lane.lots)
 
     # --- looking -------------------------------------------------------------------------------
 
     def rests(self, now: float) -> list[Rest]:
-        """Every rest that is not over."""
-        found = []
-        for one in self._credentials.values():
-            times = one.refused if one.quarantined else 0
-            found += [
-                Rest(one.id, model, until, one.reason, times) for model, until in one.rests.items() if until > now
-            ]
-        return found
+        return open_rests(self._credentials.values(), now)
 
     def lift(self, now: float = 0.0) -> None:
         for one in self._credentials.values():
             if one.quarantined:
                 one.quarantined, one.refused, one.reason = False, 0, ""
                 one.rests.pop("", None)
+                self.touched.update(lane.lots[one.id] for lane in self._lanes.values() if one.id in lane.lots)
                 self._refresh(one, now)
 
     def views(self, now: float) -> list[CredentialView]:
         self.tick(now)
-        found = []
-        for one in self._credentials.values():
-            lots = [lane.lots[one.id] for lane in self._lanes.values() if one.id in lane.lots]
-            left = [
-                int(window.left(now)) for lot in lots for window in lot.counted() if window.quota.unit is Unit.REQUESTS
-            ]
-            rests = {model: until for model, until in one.rests.items() if model and until > now}
-            resting = one.rests.get("", 0.0) > now
-            found.append(
-                CredentialView(
-                    one.id,
-                    one.flying,
-                    one.rests.get("", 0.0) if resting else 0.0,
-                    one.quarantined,
-                    one.reason if resting or rests or one.quarantined else "",
-                    one.calls,
-                    min(left, default=None),
-                    rests,
-                )
-            )
-        return found
+        return credential_views(self._credentials.values(), self._lanes.values(), now)

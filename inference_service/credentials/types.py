@@ -170,6 +170,11 @@ class StateStore(Protocol):
     @property
     def backend(self) -> Backend: ...
 
+    @property
+    def problem(self) -> str:
+        """What people should know about the memory of limits, in a sentence; empty: nothing."""
+        ...
+
     def configure(self, pool: PoolSpec) -> None:
         """Makes a pool known, or changes it; what is known about its credentials stays."""
         ...

@@ -41,7 +41,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cloudflare(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="cloudflare",
         title="Cloudflare Workers AI",
         base_url=f"https://api.cloudflare.com/client/v4/accounts/{PLACEHOLDER}/ai",

@@ -47,7 +47,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Pollinations(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="pollinations",
         title="Pollinations",
         base_url="https://gen.pollinations.ai/v1",

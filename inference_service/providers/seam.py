@@ -23,7 +23,7 @@ The cost is one generator and one look at the type for each event; no text is lo
 import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -40,7 +40,7 @@ from inference_service.domain import (
 )
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.events import CHECKS, MOST_TOKENS, count, number, odd
-from inference_service.quotas import LimitFact
+from inference_service.quotas import LimitFact, Quota
 
 log = structlog.get_logger(__name__)
 LONGEST_MODEL = 200
@@ -73,6 +73,7 @@ class Declaration(Struct, frozen=True):
     capabilities: by upstream model; the key "*" is what unknown models are taken for.
     quota_group: "credential" when each credential has limits of its own, "account" when all
         credentials of the provider share one.
+    quotas: the limits of each credential, as far as the provider publishes them.
     patience: how long silence is normal here; what the operator sets explicitly wins.
     discovers: True where `models` tells chat, vision and image models apart, so that its list is worth keeping.
     sources: documents that the wire format was taken from.
@@ -87,6 +88,7 @@ class Declaration(Struct, frozen=True):
     model_aliases: Mapping[str, str] = {}
     capabilities: Mapping[str, Capabilities] = {}
     quota_group: str = "credential"
+    quotas: tuple[Quota, ...] = ()
     patience: Patience = Patience()
     discovers: bool = False
     sources: tuple[str, ...] = ()
@@ -96,6 +98,7 @@ class Settings(Struct, frozen=True):
     """One configured instance of a provider, from `antiphon.toml` and the environment.
 
     options: what only this kind understands (`[providers.x.options]`), checked by the provider.
+    provider_options: extra fields for the body of a chat, by upstream model; "*" is for all of them.
     """
 
     name: str
@@ -106,6 +109,7 @@ class Settings(Struct, frozen=True):
     aliases: Mapping[str, str] = {}
     capabilities: Mapping[str, Capabilities] = {}
     options: Mapping[str, object] = {}
+    provider_options: Mapping[str, Mapping[str, object]] = {}
     verify_tls: bool = True
     connect_timeout: float = 5.0
 
@@ -145,8 +149,12 @@ class LimitReport(Struct, frozen=True):
 
 
 class Provider(Protocol):
-    declaration: ClassVar[Declaration]
     settings: Settings
+
+    @property
+    def declaration(self) -> Declaration:
+        """What this provider is: the adapter's, completed by its row of the catalogue."""
+        ...
 
     def capabilities(self, model: str) -> Capabilities:
         """What this upstream model can do; declared, configured or discovered."""

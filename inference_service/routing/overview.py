@@ -81,6 +81,8 @@ class Overview:
         warnings = [*parts.warnings]
         if self._store.backend == "redis_lost":
             warnings.append("Redis cannot be reached: each process keeps pools and breakers for itself until it can.")
+        if self._store.problem:
+            warnings.append(self._store.problem)
         return Snapshot(
             self.ready(generation),
             str(self._store.backend),

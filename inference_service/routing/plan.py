@@ -128,11 +128,10 @@ class Plan:
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
-            able = [
-                deployment
-                for deployment in able
-                if deployment.capabilities.vision and not learned.denied(deployment.name, "vision", now)
-            ]
+            seeing = [one for one in able if not learned.denied(one.name, "vision", now)]
+            # Whether some look at pictures is not known: they come behind those that do.
+            hopeful = [one for one in seeing if "vision" in one.capabilities.unknown]
+            able = [one for one in seeing if one.capabilities.vision] + hopeful
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,

@@ -119,6 +119,11 @@ class Router:
         terms = Terms(request.request_id, ask, deployments, bounds, wanted)
         return Request(generation, Run(terms, facts, answer, journal, self._desk, hedger))
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with the memory of limits, in a sentence; empty: nothing."""
+        return self._store.problem
+
     def knows(self, model: str) -> bool:
         """Whether a configuration or a list has named this model."""
         return self._now.parts.plan.knows(model)

@@ -1,13 +1,13 @@
 """Pools, breakers and lines of one process: the rules of `credentials/` with a clock and the event loop."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 
 from inference_service.credentials.broker import Broker, Served
 from inference_service.credentials.forecast import forecast
 from inference_service.credentials.queue import Ticket
 from inference_service.credentials.quota import NEVER
+from inference_service.credentials.saved import dump, load
 from inference_service.credentials.types import (
     Ask,
     Backend,
@@ -22,36 +22,54 @@ from inference_service.credentials.types import (
     Verdict,
 )
 from inference_service.quotas import LimitFact
+from inference_service.state.clock import SteadyClock
+from inference_service.state.ledger import Ledger
 
 Progress = Callable[[int, float | None], None]
 Answer = tuple[Ask, Grant] | Denied
 PROGRESS_PERIOD = 0.5
+FLUSH_PERIOD = 0.5
 SOONEST = 0.001
 
 
 class MemoryStore:
-    """`clock` gives epoch seconds; tests turn it."""
+    """`clock` gives epoch seconds; tests turn it. `ledger`: what is remembered over a restart."""
 
-    def __init__(self, breaker: BreakerSpec, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self, breaker: BreakerSpec, clock: Callable[[], float] | None = None, ledger: Ledger | None = None
+    ) -> None:
+        self._clock = clock or SteadyClock()
+        self._ledger = ledger
         self.broker = Broker(breaker)
+        if isinstance(self._clock, SteadyClock):
+            self._clock.moved = self.broker.shift
         self._waiting: dict[Ticket, asyncio.Future[Answer]] = {}
         self._watching: dict[Ticket, tuple[Progress, tuple[int, float | None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
         self._progress_timer: asyncio.TimerHandle | None = None
 
     @property
     def backend(self) -> Backend:
         return Backend.MEMORY
 
+    @property
+    def problem(self) -> str:
+        """What people should know about the memory over restarts; empty: it works, or there is none to be had."""
+        return self._ledger.problem if self._ledger is not None else ""
+
     def configure(self, pool: PoolSpec) -> None:
+        new = pool.name not in self.broker.pools
         self.broker.configure(pool)
+        if new and self._ledger is not None:
+            load(self.broker.pools[pool.name], self._ledger.load(pool.name), self._clock())
 
     # --- leases --------------------------------------------------------------------------------
 
     async def acquire(self, ask: Ask) -> Grant | Denied:
         now = self._clock()
         self._pump(now, ask.pool)
+        self._remember()
         return self.broker.acquire(ask, now)
 
     def follow(self, ask: Ask, grant: Grant) -> None:
@@ -104,6 +122,7 @@ class MemoryStore:
         now = self._clock()
         self.broker.release(ask, grant, verdict, now)
         self._pump(now)
+        self._remember()
 
     async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
         now = self._clock()
@@ -163,6 +182,21 @@ class MemoryStore:
                 progress(*place)
         self._progress_timer = asyncio.get_running_loop().call_later(PROGRESS_PERIOD, self._on_progress)
 
+    # --- memory --------------------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        if self._ledger is not None and self._ledger.works and self._flush_timer is None:
+            self._flush_timer = asyncio.get_running_loop().call_later(FLUSH_PERIOD, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_timer = None
+        if self._ledger is None:
+            return
+        for name, pool in self.broker.pools.items():
+            if pool.touched:
+                self._ledger.write(name, dump(pool, pool.touched))
+                pool.touched.clear()
+
     # --- looking -------------------------------------------------------------------------------
 
     def rests(self, pool: str) -> list[Rest]:
@@ -184,10 +218,13 @@ class MemoryStore:
         return {name: self.broker.breaker(name).view(now) for name in deployments}
 
     async def close(self) -> None:
-        for timer in (self._timer, self._progress_timer):
+        for timer in (self._timer, self._progress_timer, self._flush_timer):
             if timer is not None:
                 timer.cancel()
-        self._timer = self._progress_timer = None
+        self._timer = self._progress_timer = self._flush_timer = None
+        if self._ledger is not None:
+            self._flush()
+            await asyncio.to_thread(self._ledger.close)
 
 
 def _differs(place: tuple[int, float | None], before: tuple[int, float | None]) -> bool:

@@ -63,6 +63,10 @@ class SharedStore:
     def backend(self) -> Backend:
         return Backend.REDIS_LOST if self._lost else Backend.REDIS
 
+    @property
+    def problem(self) -> str:
+        return ""
+
     def configure(self, pool: PoolSpec) -> None:
         self._redis.configure(pool)
         self._memory.configure(pool)

@@ -130,7 +130,9 @@ class StatusServer:
 
     async def _ready(self, _: web.Request) -> web.Response:
         ready = self._shared.router.ready() and not self._shared.door.leaving
-        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not ready\n")
+        lines = ["ready" if ready else "not ready", self._shared.router.problem]
+        text = "".join(f"{line}\n" for line in lines if line)
+        return web.Response(status=200 if ready else 503, text=text)
 
 
 def _is_address(name: str) -> bool:

@@ -40,6 +40,7 @@ MOST_REPLIES = 1024 * 1024  # bytes of replies that a caller may leave unread
 QUICK, RESET_COST = 1.0, 10  # a call taken back within a second and before any answer costs ten idle frames
 EARNED = 4  # idle frames allowed for each frame of an answer
 LINGER = 1.0  # seconds for a caller to read the last bytes and close
+NOT_GRPC = b"This port speaks gRPC: POST with the content type application/grpc.\n"
 PROBE, FAREWELL = b"antiphon", b"farewell"
 LAST_STREAM = 2**31 - 1
 
@@ -141,20 +142,22 @@ class Session(asyncio.Protocol):
         fields = wire.request_fields(headers)
         if fields is None:
             self._h2.reset_stream(stream, ErrorCodes.PROTOCOL_ERROR)
-        elif fields[b":method"] != b"POST":
-            self._refuse_http(stream, b"405")
-        elif not wire.CONTENT_TYPE.fullmatch(fields.get(b"content-type", b"")):
-            self._refuse_http(stream, b"415")
-        else:
-            self._open(stream, headers, fields, ended=event.stream_ended is not None)
-
-    def _refuse_http(self, stream: int, status: bytes) -> None:
-        """For one who does not speak gRPC."""
-        self._h2.send_headers(stream, [(b":status", status), (b"content-length", b"0")], end_stream=True)
-
-    def _open(self, stream: int, headers: list[wire.Header], fields: dict[bytes, bytes], *, ended: bool) -> None:
+            return
         call = self.calls[stream] = H2Call(self, stream)
-        call.inbox.ended = ended
+        call.inbox.ended = event.stream_ended is not None
+        if fields[b":method"] != b"POST":
+            self._turn_away(call, b"405")
+        elif not wire.CONTENT_TYPE.fullmatch(fields.get(b"content-type", b"")):
+            self._turn_away(call, b"415")
+        else:
+            self._open(call, headers, fields)
+
+    def _turn_away(self, call: H2Call, status: bytes) -> None:
+        call.answered = True
+        self._h2.send_headers(call.stream, [(b":status", status), (b"content-type", b"text/plain")])
+        call.task = self.server.run(call.turn_away(NOT_GRPC))
+
+    def _open(self, call: H2Call, headers: list[wire.Header], fields: dict[bytes, bytes]) -> None:
         try:
             if sum(len(name) + len(value) + 32 for name, value in headers) > METADATA:
                 raise Malformed(f"the metadata is larger than {METADATA} bytes", grpc.StatusCode.RESOURCE_EXHAUSTED)
@@ -165,7 +168,7 @@ class Session(asyncio.Protocol):
         except Malformed as error:
             call.finish(error.code, str(error))
             return
-        call.task = self.server.run(call, handler)
+        call.task = self.server.run(call.run(handler))
 
     def received(self, event: DataReceived) -> None:
         call = self.calls.get(event.stream_id)
@@ -278,12 +281,13 @@ class Session(asyncio.Protocol):
             self.watch.answered()
             self._flush_soon()
 
-    def end(self, call: H2Call, trailers: list[wire.Header]) -> None:
+    def end(self, call: H2Call, trailers: list[wire.Header] | None) -> None:
         self._forget(call)
         call.over = True
-        if not call.answered:
-            trailers = wire.RESPONSE + trailers
-        self._h2.send_headers(call.stream, trailers, end_stream=True)
+        if trailers is None:
+            self._h2.end_stream(call.stream)
+        else:
+            self._h2.send_headers(call.stream, trailers if call.answered else wire.RESPONSE + trailers, end_stream=True)
         if not call.inbox.ended:
             self._h2.reset_stream(call.stream, ErrorCodes.NO_ERROR)
         self._allowance.earn(EARNED)

@@ -128,8 +128,9 @@ async def test_cloudflare_lists_what_chats_and_what_draws(upstream: Upstream) ->
     ]}  # fmt: skip
     async with cloudflare(upstream) as provider:
         found = {one.name: one.capabilities for one in await provider.models(SECRET)}
-    assert list(found) == [SCHNELL, "@cf/meta/llama"]
+    assert list(found) == [SCHNELL, "@cf/meta/llama", "@cf/baai/bge"]
     assert found[SCHNELL].image
+    assert found["@cf/baai/bge"].embed
     assert found["@cf/meta/llama"].context_tokens == 32_000
 
 

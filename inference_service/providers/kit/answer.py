@@ -65,7 +65,7 @@ class Answer:
     def __init__(
         self,
         form: WireFormat,
-        signs: Sequence[errors.Sign] = (),
+        signs: errors.Dialects = (),
         *,
         continues: bool = False,
         lone_closing: bool = True,

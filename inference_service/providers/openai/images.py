@@ -34,13 +34,15 @@ class Host(drawing.Host, Protocol):
 
     def headers(self, secret: str | None) -> dict[str, str]: ...
 
+    def root(self, secret: str | None) -> str: ...
+
 
 async def draw(host: Host, call: ImageCall) -> ImageEvents:
     """One call, in the style that `options.image_api` names, else in OpenAI's own. Raises UpstreamFailure."""
     if name := _api(host):
         style = hosts.style_of(name, call.model)
         own = getattr(host.options, "image_base_url", "")
-        target = Target(own or style.base or host.settings.base_url, host.headers(call.secret), job_base=own)
+        target = Target(own or style.base or host.root(call.secret), host.headers(call.secret), job_base=own)
         events = drawing.draw(host, style, target, call)
     else:
         events = _draw(host, call)
@@ -78,7 +80,7 @@ async def _draw(host: Host, call: ImageCall) -> ImageEvents:
     for notice in dropped(call.request, HONOURED):
         yield notice
     what = "generations" if call.request.input_image is None else "edits"
-    url = f"{host.settings.base_url}/images/{what}"
+    url = f"{host.root(call.secret)}/images/{what}"
     wanted = body(call, getattr(host.options, "partial_images", 0))
     yield Progress("generating")
     async with host.http.request(

@@ -18,6 +18,8 @@ from inference_service.domain import (
     OnInterruption,
     Picture,
     Preview,
+    Reasoning,
+    Retract,
     Role,
     Started,
     TextPart,
@@ -42,6 +44,7 @@ from inference_service.routing.learned import Learned
 from inference_service.routing.lease import Lease
 from inference_service.routing.plan import Deployment, Route, without_unsupported
 
+RETRACTED = "retracted"  # the reason of a cut that no failure has caused: thoughts had been taken for the answer
 CONTINUE_WORDS = (
     "Your answer was cut off. Continue it exactly where it stopped, in the same language and form. "
     "Do not repeat anything and do not comment on this."
@@ -114,7 +117,7 @@ class ChatAnswer:
 
     @staticmethod
     def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
-        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix)
+        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix, continues=opening.kept > 0)
         return checked(deployment.provider.chat(call))
 
     async def check(self, _: Picture | Preview) -> tuple[Any, ...]:
@@ -137,6 +140,8 @@ class ChatAnswer:
 
     def accept(self, opening: Opening, event: Any) -> Out:
         """What the caller sees of an event."""
+        if event.__class__ is Retract:
+            return self._retract(opening)
         if event.__class__ is not Delta:
             return [event]
         if opening.joint.__class__ is Fresh:
@@ -144,6 +149,23 @@ class ChatAnswer:
             self._written.add(event.text)
             return [event]
         return self._deliver(opening, opening.joint.feed(event.text))
+
+    def _retract(self, opening: Opening) -> Out:
+        """What this call has said so far was reasoning: the caller cuts it off again."""
+        text, opening.said = self._written.text(), False
+        if isinstance(opening.joint, Restart):
+            opening.joint = Restart(text)
+            return []
+        if opening.prefix:
+            opening.joint = AfterPrefill(opening.prefix, echoes=self._learned.echoes(opening.deployment))
+        elif isinstance(opening.joint, AfterInstruction):
+            opening.joint = opening.joint.again()
+        thoughts = text[opening.kept :]
+        if not thoughts:
+            return []
+        self._written.replace(text[: opening.kept])
+        cut = Handover(opening.deployment, opening.deployment, RETRACTED, opening.kept, opening.number)
+        return [cut, Reasoning(thoughts)]
 
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
         self._written.replace(self._written.text()[:keep])
