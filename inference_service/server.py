@@ -107,7 +107,7 @@ class Server:
 
     async def _listen(self) -> None:
         service = self.config.service
-        self._server = transport.server(service)
+        self._server = transport.new_server(service)
         add_inference(self._server, self.shared)
         add_operations(self._server, self.shared, self.reload)
         self._health = add_health(self._server)
