@@ -69,7 +69,6 @@ class Models(Struct, frozen=True, forbid_unknown_fields=True):
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
-    free: tuple[str, ...] = ()
     pictures: int = 0
     context: Mapping[str, int] = {}
 
@@ -148,7 +147,6 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     quotas: tuple[QuotaRow, ...] = ()
     signs: tuple[SignRow, ...] = ()
     bounds: Patience = Patience()
-    price: Mapping[str, tuple[float, float]] = {}
     about: About = About()
 
     def dialect(self, signs: tuple[Sign, ...] = ()) -> Dialect:
