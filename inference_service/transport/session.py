@@ -81,8 +81,8 @@ class Session(asyncio.Protocol):
         self._drop_calls()
         self.server.closed(self)
         # Both refer to what refers to them: without this only a full collection would free a connection's memory.
-        vars(self._h2).clear()
-        vars(self.watch).clear()
+        self._h2.__dict__.clear()
+        self.watch.__dict__.clear()
 
     def data_received(self, data: bytes) -> None:
         self.watch.heard = self.loop.time()
