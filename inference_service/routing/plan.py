@@ -91,6 +91,12 @@ class Plan:
             found = self._singles[model] = self._find(model)
         return found
 
+    def replace(self, routes: Sequence[Route]) -> None:
+        """Puts other routes in force; requests under way keep theirs."""
+        self.routes = list(routes)
+        self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
+        self._singles = {}
+
     def knows(self, model: str) -> bool:
         """Whether a configuration or a list has named this model."""
         return model in self._by_name or model in self.deployments
