@@ -1,14 +1,12 @@
 """Cloudflare Workers AI: chat over its OpenAI API, pictures, speech and embeddings over its own `run` endpoint.
 
-The account is part of the address: of the base URL, of `options.account_id`, of CLOUDFLARE_ACCOUNT_ID, or of a
-credential written as `account:token`. A day ends at 00:00 UTC.
+The account is part of the address: of the base URL, of `options.account`, or of a credential `account:token`, which the
+service makes from CLOUDFLARE_ACCOUNT_ID. A day ends at 00:00 UTC.
 Sources: Cloudflare's REST reference, model pages and error table; recorded answers.
 """
 
 import copy
-import os
 import re
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Self
@@ -17,25 +15,22 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
-from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
-from inference_service.providers.kit import errors
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures import workers_ai
 from inference_service.providers.pictures.drawing import Target, draw
 from inference_service.providers.pictures.jobs import ask
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo
-from inference_service.quotas import DAY, Clock, window_end
 
 K = FailureKind
-ACCOUNT_VARIABLES = ("CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID")
 PLACEHOLDER = "{account}"
 TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS)
 _ACCOUNT = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    account_id: str = ""  # 32 hexadecimal digits, from the dashboard's address
+    account: str = ""  # 32 hexadecimal digits, from the dashboard's address
     preset: str = "plain"
     prefill: bool | None = None
 
@@ -54,18 +49,6 @@ class Cloudflare(OpenAI):
         sources=("Cloudflare documents: Workers AI REST API, model pages, errors",),
     )
     options_type: ClassVar[type[Any]] = Options
-    signs: ClassVar[tuple[errors.Sign, ...]] = (
-        errors.Sign(K.QUOTA_EXHAUSTED, r"daily free allocation|\b(3036|4006)\b", (400, 429), Scope.GROUP),
-        errors.Sign(K.OVERLOADED, r"\b3040\b|capacity temporarily exceeded"),
-        errors.Sign(K.UNAUTHENTICATED, r"\b(10000|9109|1000|6003|6111|7000|7003)\b", (400, 401, 403, 404)),
-        errors.Sign(K.MODEL_FORBIDDEN, r"\b(5016|5018|3041)\b|workers free", (400, 403)),
-        errors.Sign(K.FORBIDDEN, r"\b3023\b", (403,), Scope.GROUP),
-        errors.Sign(K.RETIRED, r"\b5028\b|deprecated", (400, 404, 410)),
-        errors.Sign(K.MODEL_NOT_FOUND, r"\b(5007|3042)\b|no such model", (400, 404)),
-        errors.Sign(K.CONTENT_REFUSED, r"\b3030\b|nsfw", (400,)),
-        errors.Sign(K.CONTEXT_TOO_LONG, r"\b(5021|3006)\b", (400, 413)),
-        errors.Sign(K.UNAVAILABLE, r"\b(3007|3008)\b"),
-    )
 
     def capabilities(self, model: str) -> Capabilities:
         style = workers_ai.style_of(model)
@@ -87,12 +70,11 @@ class Cloudflare(OpenAI):
         return placed
 
     def _account(self, secret: str | None) -> str:
-        of_secret = (secret or "").partition(":")[0] if ":" in (secret or "") else ""
-        known = (of_secret, self.options.account_id, *(os.environ.get(name, "") for name in ACCOUNT_VARIABLES))
-        account = next((one.strip() for one in known if one.strip()), "")
+        before, colon, _ = (secret or "").partition(":")
+        account = (before if colon else self.options.account).strip()
         if not _ACCOUNT.fullmatch(account):
             words = "is missing" if not account else "is not one (32 hexadecimal digits)"
-            text = f"Cloudflare: the account id {words}; set {ACCOUNT_VARIABLES[0]} or options.account_id"
+            text = f"Cloudflare: the account id {words}; set CLOUDFLARE_ACCOUNT_ID or options.account"
             raise UpstreamFailure(K.UNAUTHENTICATED, text)
         return account
 
@@ -101,13 +83,6 @@ class Cloudflare(OpenAI):
 
     def chat_url(self) -> str:
         return f"{self.settings.base_url}/v1/chat/completions"
-
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        failed = super().failure(status, headers, _in_one_family(body))
-        if failed.kind is K.QUOTA_EXHAUSTED and failed.wake_after is None:
-            now = time.time()
-            failed.wake_after = window_end(Clock.WALL, DAY, now) - now
-        return failed
 
     # --- calls ------------------------------------------------------------------------------
 
@@ -160,19 +135,6 @@ class Cloudflare(OpenAI):
                 self._discovered[name] = can
                 found.append(ModelInfo(name, can))
         return found
-
-
-def _in_one_family(body: bytes) -> bytes:
-    """Cloudflare's list of errors as the one object that the common reader knows."""
-    try:
-        parsed = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return body
-    listed = parsed.get("errors") if isinstance(parsed, dict) else None
-    first = listed[0] if isinstance(listed, list) and listed else None
-    if not isinstance(first, dict):
-        return body
-    return msgspec.json.encode({"error": {"code": str(first.get("code", "")), "message": first.get("message", "")}})
 
 
 def _context(item: Mapping[str, Any]) -> int:

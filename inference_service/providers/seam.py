@@ -20,9 +20,10 @@ Behind them
 The cost is one generator and one look at the type for each event; no text is looked at.
 """
 
+import asyncio
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from contextvars import ContextVar, copy_context
 from typing import Any, Protocol
 
 import msgspec
@@ -205,6 +206,13 @@ def opened(socket: Socket) -> None:
     held = _sockets.get()
     if held is not None:
         held.append(socket)
+
+
+def farewell(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """A task that outlives its call, such as one that cancels an order: its sockets are its own."""
+    context = copy_context()
+    context.run(_sockets.set, None)
+    return asyncio.create_task(work, name=name, context=context)
 
 
 async def checked(events: AsyncIterator[Any]) -> AsyncGenerator[Event, None]:

@@ -17,6 +17,28 @@ function table(id, heads, rows, empty) {
   if (!rows.length) { const td = cell(empty, "dim"); td.colSpan = heads.length; const tr = document.createElement("tr"); tr.append(td); body.append(tr); }
   at(id).replaceChildren(top, body);
 }
+const named = { REQUESTS: "requests", TOKENS: "tokens", PICTURES: "pictures", MONEY: "credit" };
+const spans = { 1: "this second", 60: "this minute", 3600: "this hour", 86400: "today", 2592000: "this month" };
+const count = (n, unit) => unit === "MONEY" ? (n / 1e6).toLocaleString("en", { minimumFractionDigits: 2 }) : Number(n).toLocaleString("en");
+const moment = text => { const at = new Date(text), time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+  return at.toDateString() === new Date().toDateString() ? time : at.toLocaleDateString([], { weekday: "short", day: "numeric", month: "short" }) + " " + time; };
+function window_of(q) {
+  const s = seconds(q.window), fixed = /WALL|PACIFIC/.test(q.clock);
+  return fixed && spans[s] ? spans[s] : "in " + span(s);
+}
+function allowance(q) {
+  const unit = q.unit.replace("QUOTA_UNIT_", "");
+  if (unit === "CONCURRENT") return `${count(q.left)} of ${count(q.limit)} calls at once free`;
+  const parts = [`${count(q.left, unit)} of ${count(q.limit, unit)} ${named[unit] || "units"} left ${window_of(q)}`];
+  if (q.refills_at) parts.push(`refills ${moment(q.refills_at)}`);
+  if (!Number(q.left)) parts.push("used up"); else if (q.runs_out_at) parts.push(`lasts until ${moment(q.runs_out_at)}`);
+  return parts.join(" · ");
+}
+function gauge(q) {
+  const td = document.createElement("td"), meter = document.createElement("meter");
+  meter.max = Math.max(1, Number(q.limit)); meter.low = meter.max * 0.1; meter.high = meter.max * 0.3; meter.optimum = meter.max; meter.value = Number(q.left);
+  meter.setAttribute("aria-label", allowance(q)); td.append(meter); return td;
+}
 function spark(numbers) {
   const most = Math.max(1, ...numbers), step = 600 / Math.max(1, numbers.length), parts = [];
   numbers.forEach((n, i) => { if (n) parts.push(`M${i * step} 50V${50 - 46 * n / most}h${step * 0.75}V50Z`); });
@@ -45,6 +67,9 @@ function show(s) {
       deployments.push([cell(d.name), cell(state + (d.reason ? ` (${words(d.reason)})` : ""), tone[state]), cell(d.probe_at ? span(until(d.probe_at)) : ""), cell(d.attempts, "n"), cell(d.failures, "n"), cell(brief(d.median_first_token), "n")]);
     }
   }
+  const quotas = s.providers.flatMap(p => (p.quotas || []).map(q => [cell(p.name), cell(q.upstream_model || "all"), gauge(q), cell(allowance(q), Number(q.left) ? q.runs_out_at ? "warn" : "" : "bad"), cell(q.declared ? "declared" : "learned", "dim")]));
+  at("quotas").hidden = !quotas.length;
+  table("left", ["provider", "model", "", "left", ""], quotas, "none");
   table("credentials", ["provider", "credential", "state", "wakes in", "running", "calls", "left"], credentials, "none");
   table("deployments", ["deployment", "breaker", "probe in", "attempts", "failed", "first token"], deployments, "none");
   table("routes", ["model", "deployments", ""], s.routes.map(r => [cell(r.model), cell(r.deployments.join(" → ")), cell(r.available ? "available" : "not now", r.available ? "good" : "bad")]), "none");

@@ -80,6 +80,9 @@ class Session(asyncio.Protocol):
         self.watch.close()
         self._drop_calls()
         self.server.closed(self)
+        # Both refer to what refers to them: without this only a full collection would free a connection's memory.
+        vars(self._h2).clear()
+        vars(self.watch).clear()
 
     def data_received(self, data: bytes) -> None:
         self.watch.heard = self.loop.time()
@@ -122,7 +125,9 @@ class Session(asyncio.Protocol):
 
     def flush(self) -> None:
         self._scheduled = False
-        if (data := self._h2.data_to_send()) and not self._closed and not self._transport.is_closing():
+        if self._closed or self._transport.is_closing():
+            return
+        if data := self._h2.data_to_send():
             self._transport.write(data)
             if self._paused and self._transport.get_write_buffer_size() > MOST_REPLIES:
                 self.give_up()

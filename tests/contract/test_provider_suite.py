@@ -47,6 +47,7 @@ HUGGING = {
     "data": [{"id": "m", "architecture": {"input_modalities": ["text"]}, "providers": [{"context_length": 4096}]}]
 }
 GITHUB = [{"id": "openai/m", "supported_output_modalities": ["text"], "supported_input_modalities": ["text"], "limits": {"max_input_tokens": 8}}]  # fmt: skip
+CLOUDFLARE = {"success": True, "result": [{"name": "m", "task": {"name": "Text Generation"}, "properties": [{"property_id": "context_window", "value": "4096"}]}]}  # fmt: skip
 
 CHAT = {"words": WORDS, "said": "ice creeps down", "end": DONE}
 CASES = {
@@ -59,10 +60,14 @@ CASES = {
     "deepinfra pictures": Case("deepinfra", "black-forest-labs/FLUX-1-schnell", picture={"images": [f"data:image/png;base64,{BASE64}"], "seed": 7}),
     "huggingface": Case("huggingface", "m", **CHAT, listed=HUGGING),
     "huggingface pictures": Case("huggingface", "black-forest-labs/FLUX.1-schnell", picture={"images": [{"url": f"data:image/png;base64,{BASE64}"}]}, options={"hub_url": "URL/hub"}, also={b"/hub/": MAPPING}),
+    "cloudflare": Case("cloudflare", "m", **CHAT, listed=CLOUDFLARE, path="/ai"),
+    "cloudflare pictures": Case("cloudflare", "@cf/black-forest-labs/flux-1-schnell", picture={"result": {"image": BASE64}, "success": True}, path="/ai"),
+    "pollinations": Case("pollinations", "m", **CHAT, listed=LISTED, path="/v1"),
+    "pollinations pictures": Case("pollinations", "flux", picture={"data": [{"b64_json": BASE64}]}, path="/v1"),
     "cohere-native": Case("cohere-native", "command-a-03-2025", words=COHERE, said="ice creeps", listed={"models": [{"name": "m", "endpoints": ["chat"], "features": ["vision"], "context_length": 4096.0}]}),
 }  # fmt: skip
-# Kinds without HTTP of this form: Spaces have suites of their own, the embedded one has no upstream.
-OTHERS = {"space", "janus", "flux-dev", "flux-schnell", "embedded"}
+# Spaces and the AI Horde ask in turns, with pauses: they have suites of their own. The embedded one has no upstream.
+OTHERS = {"space", "janus", "flux-dev", "flux-schnell", "aihorde", "embedded"}
 
 
 def test_every_kind_has_a_case() -> None:

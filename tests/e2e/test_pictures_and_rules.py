@@ -45,8 +45,8 @@ async def test_a_picture_comes_with_progress_alt_text_and_buttons(stage: Stage) 
 async def test_nonsense_options_are_explained_privately(stage: Stage) -> None:
     async with stage.running_bot():
         for options, text in (
-            ({"size": "huge"}, "That is no size"),
-            ({"seed": "abc"}, "A seed is a whole number"),
+            ({"size": "huge"}, "I do not know that size"),
+            ({"seed": "abc"}, "The seed must be a whole number"),
             ({"prompt": "\u200b"}, "Tell me what to draw"),
         ):
             refused = await stage.maria.slash(stage.channel, "image", **{"prompt": "fox", **options})
@@ -115,9 +115,9 @@ async def test_autocomplete_offers_models_and_an_unknown_one_is_refused(stage: S
         refused = await (await stage.maria.slash(stage.channel, "chat", prompt="hi", model="a/voice")).answer()
         assert refused.ephemeral
         refused = await (await stage.maria.slash(stage.channel, "chat", prompt="hi", model="nonsense")).answer()
-        assert "no model “nonsense”" in refused.content
+        assert "no model called “nonsense”" in refused.content
         chosen = await (
-            await stage.maria.slash(stage.channel, "persona", text="Speak like a pirate", **{"for": "me"})
+            await stage.maria.slash(stage.channel, "persona", text="Speak like a pirate", scope="me")
         ).answer()
         assert "your own instructions" in chosen.content
         await stage.maria.slash(stage.channel, "chat", prompt="hi")
@@ -146,7 +146,7 @@ async def test_a_status_for_operators_and_a_closed_conversation(stage: Stage) ->
         answer = await stage.discord.wait_for(
             lambda: status.response and not status.response.loading and status.response
         )
-        assert "Answers are possible." in answer.content
+        assert "I can answer." in answer.content
         await stage.maria.slash(stage.channel, "chat", prompt="hi")
         thread = await stage.thread()
         await stage.finished(thread)

@@ -200,7 +200,9 @@ async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
         return
     await settings.set(SettingScope.USER, who, "told", True)
     try:
-        await interaction.followup.send(t(interaction.locale.value, "first-words"), ephemeral=True)
+        locale = interaction.locale.value
+        command = chat.services.commands.of(locale, "privacy")
+        await interaction.followup.send(t(locale, "first-words", command=command), ephemeral=True)
     except discord.HTTPException:
         log.info("the first words could not be told")
 
