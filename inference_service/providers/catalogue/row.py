@@ -161,6 +161,11 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
             scope=self.limits.scope,
         )
 
+    @property
+    def group(self) -> str:
+        """Who shares a quota: the whole account, where the row says so or declares a quota of the whole group."""
+        return "account" if any(quota.scope is Scope.GROUP for quota in self.quotas) else self.limits.group
+
     def preferences(self, task: str) -> tuple[str, ...]:
         found: tuple[str, ...] = getattr(self, task)
         return found

@@ -250,7 +250,7 @@ def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
         credentials=tuple(dict.fromkeys((*own.credentials, *row.env))),
         needs_credential=row.tier not in ("local", "keyless", "community"),
         default_models=own.default_models or row.first_choices("chat", "vision", "image"),
-        quota_group=row.limits.group,
+        quota_group=row.group,
         patience=own.patience if own.patience != Patience() else row.bounds,
         quotas=own.quotas or tuple(quota.quota() for quota in row.quotas),
         discovers=discovers,
