@@ -135,11 +135,13 @@ def recompose(parts: Parts, config: Config) -> list[str]:
     said = []
     for route in plan.routes:
         old = before.get(route.model, ())
-        gone = [name for name in old if name not in route.deployments]
-        new = [name for name in route.deployments if name not in old]
-        for name in gone:
-            provider = name.partition("/")[0]
-            heir = next((one for one in new if one.partition("/")[0] == provider), None)
+        for name in old:
+            provider, _, model = name.partition("/")
+            if name in route.deployments or model in getattr(plan.providers[provider], "listed_models", ()):
+                continue
+            heir = next(
+                (one for one in route.deployments if one.partition("/")[0] == provider and one not in old), None
+            )
             instead = f"; {heir} takes its place" if heir else ""
             said.append(f"The route {route.model} no longer uses {name}, which its provider does not list{instead}.")
     return said

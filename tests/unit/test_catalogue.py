@@ -134,6 +134,17 @@ def test_a_listed_model_takes_the_place_of_a_retired_one() -> None:
     said = recompose(parts, Config())
     assert route(parts, "chat") == ("groq/qwen/qwen3.6-27b", "groq/openai/gpt-oss-20b")
     assert any("openai/gpt-oss-120b" in sentence and "takes its place" in sentence for sentence in said)
+    groq.listed_models = ("openai/gpt-oss-20b",)
+    recompose(parts, Config())
+    assert not route(parts, "vision")  # the model that saw is gone, and none that is listed is known to see
+
+
+def test_pictures_need_no_list_to_be_drawn() -> None:
+    parts = parts_of({"NVIDIA_API_KEY": KEYS["NVIDIA_API_KEY"]})
+    nvidia: Any = parts.plan.providers["nvidia"]
+    nvidia.listed_models = ("openai/gpt-oss-20b",)
+    recompose(parts, Config())
+    assert route(parts, "image")[0] == "nvidia/black-forest-labs/flux.1-schnell"
 
 
 def test_doors_without_a_key_wait_for_a_word_of_the_operator() -> None:

@@ -112,11 +112,13 @@ class OpenAI:
     def choices(self, task: str, most: int = 2) -> tuple[str, ...]:
         """Upstream models for a task, best first: the row's preferences that the list has, or that are no patterns."""
         patterns = self.row.preferences(task)
+        named = tuple(one for one in patterns if not is_pattern(one))
         listed = self.listed_models or self._discovered
         if not listed:
-            return tuple(one for one in patterns if not is_pattern(one))[:most]
-        wanted = dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,)))
-        return tuple(wanted)[:most]
+            return named[:most]
+        found = tuple(dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,))))
+        # Hosts that draw beside their API for chats often leave picture models out of the list.
+        return (found or (named if task == "image" else ()))[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
 
