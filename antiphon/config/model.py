@@ -141,6 +141,8 @@ class ModelConfig(Section):
     """It draws."""
     prefill: bool | None = None
     """It continues an answer that was begun, so that a handover loses no word."""
+    max_images: int | None = Field(None, ge=1)
+    """How many pictures to look at one request may hold."""
     context_tokens: int | None = Field(None, ge=1)
     """How much it can read."""
     max_side: int | None = Field(None, ge=64)

@@ -61,7 +61,9 @@ class SignRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
-    """Patterns of upstream models. other: what the list holds beside chat models; free: what costs nothing."""
+    """Patterns of upstream models. other: what the list holds beside chat models; free: what costs nothing.
+
+    pictures: how many one request may hold; 0: not known."""
 
     sees: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
@@ -69,6 +71,7 @@ class Models(Struct, frozen=True, forbid_unknown_fields=True):
     no_system: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
+    pictures: int = 0
     context: Mapping[str, int] = {}
 
 
@@ -191,6 +194,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
             prefill=continues,
             settings=CHAT_SETTINGS.union(self.wire.takes).difference(self.wire.refuses),
             context_tokens=next((size for one, size in facts.context.items() if fnmatchcase(model, one)), 0),
+            max_images=facts.pictures,
             unknown=frozenset(name for name, is_unknown in unknown.items() if is_unknown),
         )
 
