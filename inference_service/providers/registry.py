@@ -121,7 +121,8 @@ def _row(kind: str, options: Mapping[str, object], rows: Mapping[str, Row], *, o
         if kind == "openai":
             return rows[preset]
     if kind == "openai" and not own_address:
-        return rows["compatible"]  # another server that speaks the same API
+        # Another server that speaks the same API, or a proxy: the usual models, and no habits of OpenAI's own.
+        return msgspec.structs.replace(rows["openai"], wire=rows["compatible"].wire)
     return rows.get(kind)
 
 

@@ -183,7 +183,7 @@ OPENROUTER = [
     Cell("openrouter", "C1", 404, orr("No endpoints found that support image input", 404), K.UNSUPPORTED, detail="vision"),
     Cell("openrouter", "C2", 404, orr('No endpoints found that support tool use. Try disabling "x".', 404), K.UNSUPPORTED, detail="tools"),
     Cell("openrouter", "C2-choice", 404, orr("No endpoints found that support the provided 'tool_choice' value.", 404), K.UNSUPPORTED, detail="tools"),
-    Cell("openrouter", "C4", 404, orr("No endpoints found that can handle the requested parameters.", 404), K.BAD_RESPONSE),
+    Cell("openrouter", "C4", 404, orr("No endpoints found that can handle the requested parameters.", 404), K.REFUSED),
     Cell("openrouter", "C5", 400, orr("This endpoint's maximum context length is 8192 tokens. However, you requested about 10010 tokens (10000 of text input, 10 in the output).", 400), K.CONTEXT_TOO_LONG),
     Cell("openrouter", "C5-output", 400, orr("This endpoint's maximum context length is 8192 tokens. However, you requested about 10010 tokens (10 of text input, 10000 in the output).", 400), K.FIELD_REFUSED, detail="sampling.max_tokens"),
     Cell("openrouter", "C6", 403, orr('google/x requires moderation. Your input was flagged for "violence".', 403, reasons=["violence"], flagged_input="x", provider_name="X"), K.CONTENT_REFUSED),

@@ -70,7 +70,6 @@ class Models(Struct, frozen=True, forbid_unknown_fields=True):
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
-    free: tuple[str, ...] = ()
     pictures: int = 0
     context: Mapping[str, int] = {}
 
@@ -151,7 +150,6 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     quotas: tuple[QuotaRow, ...] = ()
     signs: tuple[SignRow, ...] = ()
     bounds: Patience = Patience()
-    price: Mapping[str, tuple[float, float]] = {}
     about: About = About()
 
     def dialect(self, signs: tuple[Sign, ...] = ()) -> Dialect:
@@ -162,6 +160,11 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
             windows={what: LENGTHS[window] for what, window in self.limits.windows.items()},
             scope=self.limits.scope,
         )
+
+    @property
+    def group(self) -> str:
+        """Who shares a quota: the whole account, where the row says so or declares a quota of the whole group."""
+        return "account" if any(quota.scope is Scope.GROUP for quota in self.quotas) else self.limits.group
 
     def preferences(self, task: str) -> tuple[str, ...]:
         found: tuple[str, ...] = getattr(self, task)

@@ -83,6 +83,7 @@ CAPABILITIES: tuple[Sign, ...] = (
          r"|image input is not|not a (vision|multi-?modal)|vision (is )?(not|un)|mmproj|cannot (process|read|see) images"
          r"|at most 0 image|requested (input )?modalit|only supports? text|input should be a valid string[^|]*\|.*loc:[\w.]*content"
          r"|failed to deserialize[^|]{0,80}content", REQUEST, capability="vision"),
+    Sign(K.REFUSED, r"can handle the requested parameters|requested output modalit", (400, 404)),
     Sign(K.REFUSED, r"tool_use_failed|json_validate_failed|tool choice is none", (200, 400)),
     Sign(K.UNSUPPORTED, r"support(s)? tool|tool[ _-]?call(ing|s)? (is|are) not|tools? (is|are) not (supported|enabled)|single tool-calls"
          r"|function[ _]call(ing|s)? (is|are) not|enable-auto-tool-choice|tool_choice'? value|(param|loc):[\w.]*tool"

@@ -86,7 +86,7 @@ class OpenAI:
             raise ValueError(f"options: {error}") from error
         self.row = row or load.shipped()[self.declaration.kind]
         # A server of the operator's own, with the models named, need not be asked for its list.
-        plain = bool(settings.models) and self.declaration.kind == "openai" and self.row.tier == "local"
+        plain = bool(settings.models) and kind in ("", "openai", "compatible")
         own = self.declaration if not kind else msgspec.structs.replace(self.declaration, kind=kind)
         self.declaration = declared(own, self.row, discovers=not plain)
         self.dialect = self.row.dialect(self.signs)
@@ -250,7 +250,7 @@ def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
         credentials=tuple(dict.fromkeys((*own.credentials, *row.env))),
         needs_credential=row.tier not in ("local", "keyless", "community"),
         default_models=own.default_models or row.first_choices("chat", "vision", "image"),
-        quota_group=row.limits.group,
+        quota_group=row.group,
         patience=own.patience if own.patience != Patience() else row.bounds,
         quotas=own.quotas or tuple(quota.quota() for quota in row.quotas),
         discovers=discovers,
