@@ -8,7 +8,8 @@ mkdir -p "$folder/tls"
 chmod 700 "$folder"
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
-for name in discord_token git_token1 git_token2 mistral_token openai_api_key deepinfra_api_key hf_token1 hf_token2; do
+for name in discord_token groq_api_key gemini_api_key mistral_api_key openrouter_api_key cerebras_api_key \
+  cloudflare_api_token openai_api_key deepinfra_api_key hf_token1 hf_token2; do
   [ -e "$folder/$name" ] || : >"$folder/$name"
 done
 for name in caller_token database_password grafana_password; do

@@ -41,6 +41,7 @@ ADVICE = {
     FailureKind.TIMEOUT: "no answer in time: look at the network, or try later",
     FailureKind.BAD_RESPONSE: "that is not the expected API: look at base_url and kind",
 }
+NOBODY_THERE = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day", 30 * DAY: "a month"}
 
 
@@ -97,7 +98,7 @@ async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
     for key, secret in parts.secrets[name].items():
         label = parts.labels[name, key]
         rows.append(await _list(provider, name, label, secret))
-        if only_list:
+        if only_list or rows[-1].state in NOBODY_THERE:
             continue
         asked = [
             await _question(provider, model, task, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)

@@ -79,9 +79,10 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        memory = MemoryStore(spec, ledger=None if redis_url else self._ledger(config))
         self._store = (
-            SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
+            SharedStore(redis_url, config.state, spec, observer.state_backend)
+            if redis_url
+            else MemoryStore(spec, ledger=self._ledger(config))
         )
         router = Router(config, parts, self._store, observer, self._supervisor)
         self._usage = SharedUsage(redis_url, config.state) if redis_url else None

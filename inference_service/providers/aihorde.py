@@ -1,4 +1,6 @@
-"""The AI Horde: volunteers draw, in the order of their clients' kudos. It works without a key, and slowly.
+"""The AI Horde: volunteers draw and write, in the order of their clients' kudos. It works without a key, and slowly.
+
+Chat goes through the Horde's OpenAI-compatible proxy as the row of the catalogue says; pictures have a queue of their own.
 
 An order is submitted, asked about until it is done, and fetched once. An order that nobody waits for any more is
 cancelled. Pictures drawn without a key of one's own are always shared with LAION.
@@ -8,7 +10,7 @@ Sources: the AI Horde's server (API v2) and its integration guide.
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
@@ -17,8 +19,10 @@ from msgspec import Struct
 
 from inference_service.domain import Capabilities, ChatEvent, ImageEvent, Notice, NoticeKind, Progress
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.providers.catalogue import load
 from inference_service.providers.kit import errors, limits
 from inference_service.providers.kit.http import HttpClient, read, read_error
+from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures.drawing import data_uri, deliver
 from inference_service.providers.pictures.jobs import MOST_MISSED, PASSING, ask
 from inference_service.providers.pictures.results import decode, read_results
@@ -69,6 +73,7 @@ _BAN = re.compile(r"for (?:the next |another )?(\d{1,7}) (?:more )?seconds")
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    text_url: str = "https://oai.aihorde.net/v1"  # the proxy for chat
     contact: str = "none"  # how the AI Horde's operators reach you, part of Client-Agent
     slow_workers: bool = True  # false costs kudos
 
@@ -93,11 +98,16 @@ class AIHorde:
             self.options = msgspec.convert(dict(settings.options), Options)
         except msgspec.ValidationError as error:
             raise ValueError(f"options: {error}") from error
+        written = msgspec.structs.replace(settings, base_url=self.options.text_url, options={})
+        self._text = OpenAI(written, http, load.shipped()["aihorde"], "aihorde")
         self._next_question = 0.0
         self._farewells: set[asyncio.Task[None]] = set()
 
     def capabilities(self, model: str) -> Capabilities:
-        return self.settings.capabilities.get(model, CAN)
+        """Models that write are named after their server: "koboldcpp/…"."""
+        if model in self.settings.capabilities:
+            return self.settings.capabilities[model]
+        return self._text.capabilities(model) if "/" in model else CAN
 
     def headers(self, secret: str | None) -> dict[str, str]:
         return {"apikey": secret or ANONYMOUS, "Client-Agent": f"antiphon:0.1:{self.options.contact}"}
@@ -116,14 +126,12 @@ class AIHorde:
         plain = errors.failure(kind, status=status)
         return UpstreamFailure(kind, words or plain.message, status=status, wake_after=wake, scope=Scope.CREDENTIAL)
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        if not self.capabilities(call.model).chat:
-            raise UpstreamFailure(K.UNSUPPORTED, "the AI Horde is asked for pictures only")
-        yield LimitReport()
+    def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+        return self._text.chat(call)
 
     # --- pictures -----------------------------------------------------------------------------
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+    async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         for notice in dropped(call.request, CAN.settings):
             yield notice
         seed, _ = seed_for(call.request, LARGEST)
@@ -237,12 +245,17 @@ class AIHorde:
     # --- the rest -------------------------------------------------------------------------------
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        url = f"{self.settings.base_url}/status/models?type=image"
-        answer = await ask(self, url, self.headers(secret))
-        if not isinstance(answer, list):
-            raise errors.failure(K.BAD_RESPONSE, status=200)
-        served = [one for one in answer if isinstance(one, dict) and _number(one.get("count"))]
-        return [ModelInfo(name, self.capabilities(name)) for one in served if isinstance(name := one.get("name"), str)]
+        """Models that somebody serves now."""
+        found: list[ModelInfo] = []
+        for kind in ("image", "text"):
+            url = f"{self.settings.base_url}/status/models?type={kind}"
+            answer = await ask(self, url, self.headers(secret))
+            if not isinstance(answer, list):
+                raise errors.failure(K.BAD_RESPONSE, status=200)
+            served = [one for one in answer if isinstance(one, dict) and _number(one.get("count"))]
+            names = [name for one in served if isinstance(name := one.get("name"), str)]
+            found += [ModelInfo(name, self.capabilities(name)) for name in names]
+        return found
 
     async def close(self) -> None:
         await asyncio.gather(*self._farewells, return_exceptions=True)

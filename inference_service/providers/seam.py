@@ -66,8 +66,8 @@ class Patience(Struct, frozen=True):
 class Declaration(Struct, frozen=True):
     """What a kind of provider is, as data.
 
-    credentials: names of environment variables; "GIT_TOKEN" stands for GIT_TOKEN and for
-        GIT_TOKEN1, GIT_TOKEN2, … (any number, gaps allowed).
+    credentials: names of environment variables; "HF_TOKEN" stands for HF_TOKEN and for
+        HF_TOKEN1, HF_TOKEN2, … (any number, gaps allowed).
     needs_credential: False where an empty pool is fine (a local server, a public Space).
     default_models: the upstream models offered without any configuration; the first one of a
         task is what the default route of the task uses.

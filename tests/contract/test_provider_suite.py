@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from inference_service.providers.catalogue import load
 from inference_service.providers.registry import KINDS
 from tests.contract.upstream import PNG
 from tests.support.provider_suite import (
@@ -66,6 +67,12 @@ CASES = {
     "pollinations pictures": Case("pollinations", "flux", picture={"data": [{"b64_json": BASE64}]}, path="/v1"),
     "cohere-native": Case("cohere-native", "command-a-03-2025", words=COHERE, said="ice creeps", listed={"models": [{"name": "m", "endpoints": ["chat"], "features": ["vision"], "context_length": 4096.0}]}),
 }  # fmt: skip
+# Providers that are rows of the catalogue and nothing else share one adapter.
+ROWS = {
+    kind: Case(kind, row.preferences("chat")[0].strip("*") or "m", **CHAT)
+    for kind, row in load.shipped().items()
+    if kind not in KINDS and row.preferences("chat")
+}
 # Spaces and the AI Horde ask in turns, with pauses: they have suites of their own. The embedded one has no upstream.
 OTHERS = {"space", "janus", "flux-dev", "flux-schnell", "aihorde", "embedded"}
 
@@ -82,6 +89,11 @@ def test_every_kind_has_a_case() -> None:
 )
 async def test_a_provider_keeps_the_rules_of_the_seam(name: str, check: Any) -> None:
     await check(CASES[name])
+
+
+@pytest.mark.parametrize("kind", ROWS)
+async def test_every_row_of_the_catalogue_answers(kind: str) -> None:
+    await answers_well(ROWS[kind])
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.listed is not None])

@@ -45,7 +45,7 @@ async def test_every_kind_of_message_that_a_question_points_at_is_read(stage: St
         assert "Faster foxes" in asked(stage)
 
         poll = {"question": {"text": "Which fox?"}, "answers": [{"answer_id": 1, "poll_media": {"text": "red"}}]}
-        poll |= {"expiry": None, "allow_multiselect": False, "layout_type": 1}
+        poll |= {"expiry": "2030-01-01T00:00:00+00:00", "allow_multiselect": False, "layout_type": 1}
         voted = await ben.say(channel, poll=poll, stickers=["Waving fox"])
         link = f"https://discord.com/channels/{stage.guild.id}/{channel.id}/{voted.id}"
         await stage.maria.say(channel, f"{me} sum up {link}")

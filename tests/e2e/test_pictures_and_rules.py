@@ -76,15 +76,16 @@ async def test_settings_hold_at_once_and_only_managers_change_them(stage: Stage)
         assert "Manage Server" in (await refused.answer()).content
         owner = stage.guild.owner
         card = await (await owner.slash(stage.channel, "settings")).answer()  # type: ignore[attr-defined]
-        await (await owner.choose(card, "settings:1:roles", [role])).acknowledged()  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: f"<@&{role.id}>" in card.content)
+        await (await owner.choose(card, "settings:2:access:roles", [role])).acknowledged()  # type: ignore[attr-defined]
+        await stage.discord.wait_for(lambda: f"<@&{role.id}>" in card.text)
         denied = await (await stage.maria.slash(stage.channel, "chat", prompt="hi")).answer()
         assert denied.ephemeral
         assert "role" in denied.content
         await (await owner.click(card, "Reset all")).acknowledged()  # type: ignore[attr-defined]
+        await (await owner.click(card, "Limits")).acknowledged()  # type: ignore[attr-defined]
         form = await (await owner.click(card, "Limits per member…")).acknowledged()  # type: ignore[attr-defined]
         await owner.submit_modal(form, user_requests_per_day="1")  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "Answers per member: 60 an hour, 1 a day" in card.content)
+        await stage.discord.wait_for(lambda: "Answers per member: 60 an hour, 1 a day" in card.text)
         await stage.maria.slash(stage.channel, "chat", prompt="one")
         await stage.finished(await stage.thread())
         full = await (await stage.maria.slash(stage.channel, "chat", prompt="two")).answer()

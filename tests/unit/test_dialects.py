@@ -360,5 +360,23 @@ def test_a_refusal_blames_the_right_one_until_the_right_moment(cell: Cell) -> No
     assert "canary" not in failed.message
 
 
+# Words that are one provider's alone mean the same behind a gateway that has no row.
+PASSED_ON = [
+    cell
+    for cell in CELLS
+    if (cell.provider, cell.situation)
+    in {("gemini", "L2"), ("openrouter", "L2"), ("cohere", "L3"), ("cohere", "L1"), ("cloudflare", "L2"), ("cerebras", "L2"),
+        ("cerebras", "L1-hour"), ("huggingface", "L3-body"), ("ollama-cloud", "L2-session"), ("nvidia", "A1"), ("groq", "A3")}
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", PASSED_ON, ids=str)
+def test_a_gateway_without_a_row_passes_the_same_words_on(cell: Cell) -> None:
+    body = cell.body if isinstance(cell.body, bytes) else json.dumps(cell.body).encode()
+    failed = errors.from_response(cell.status, cell.headers, body, dialect("compatible"), now=NOW)
+    assert failed.kind is cell.kind
+    assert failed.wake_after == (None if cell.until is None else pytest.approx(cell.until, abs=1.0))
+
+
 def test_the_matrix_covers_at_least_25_dialects() -> None:
     assert len({cell.provider for cell in CELLS}) >= 25

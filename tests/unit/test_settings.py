@@ -19,8 +19,8 @@ from inference_service.providers.registry import corrected
 from inference_service.providers.seam import ChatCall, ImageCall, checked
 from inference_service.routing.plan import fit_size, without_unsupported
 from inference_service.settings import CHAT, IMAGE, Sampling
-from tests.contract.test_provider_suite import CASES
-from tests.support.provider_suite import bench, good
+from tests.contract.test_provider_suite import CASES, ROWS
+from tests.support.provider_suite import Case, bench, good
 
 # Values that appear nowhere else in a request.
 CHOSEN: dict[str, Any] = {
@@ -84,10 +84,10 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-async def sent(name: str, call: Any) -> list[str]:
+async def sent(case: Case, call: Any) -> list[str]:
     """Every value in the request that the provider of a case sends for a call, as text."""
-    async with bench(CASES[name]) as made:
-        made.answer_with(*good(CASES[name]))
+    async with bench(case) as made:
+        made.answer_with(*good(case))
         chat = isinstance(call, ChatCall)
         async with contextlib.aclosing(checked(made.provider.chat(call) if chat else made.provider.image(call))) as seen:  # fmt: skip
             assert [event async for event in seen]
@@ -100,13 +100,16 @@ def chat_request(**more: Any) -> ChatRequest:
     return ChatRequest("r", "m", (Message(Role.USER, (TextPart("hi"),)),), sampling=Sampling(CHOSEN), **more)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.words is not None])
+CHATTING = {**ROWS, **{name: case for name, case in CASES.items() if case.words is not None}}
+
+
+@pytest.mark.parametrize("name", CHATTING)
 async def test_every_declared_setting_of_a_chat_is_on_the_wire_and_every_other_is_told(name: str) -> None:
-    case = CASES[name]
+    case = CHATTING[name]
     async with bench(case) as made:
         can = made.provider.capabilities(case.model)
     request, notices = without_unsupported(chat_request(), can)
-    values = await sent(name, ChatCall(request, case.model, "secret"))
+    values = await sent(case, ChatCall(request, case.model, "secret"))
     for setting in CHAT:
         value = CHOSEN[setting.name]
         seen = str(value[0] if setting.most else value) in values
@@ -126,7 +129,7 @@ async def test_every_declared_setting_of_a_drawing_is_on_the_wire_and_every_othe
     asked = ImageRequest("r", "m", "a fox", size=(1024, 512), **DRAWN)
     request, notices = without_unsupported(asked, can)
     size, _ = fit_size(request, can)
-    values = await sent(name, ImageCall(request, case.model, "secret", size=size))
+    values = await sent(case, ImageCall(request, case.model, "secret", size=size))
     for field, value in DRAWN.items():
         assert (str(value) in values) == (field in can.settings), field
     if "size" in can.settings:

@@ -21,7 +21,7 @@ from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
 from discord_bot.features.chat.hearing import locale_for, see
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import thread_on
+from discord_bot.features.chat.places import announced, thread_on
 from discord_bot.features.chat.question import Question
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
@@ -29,7 +29,7 @@ from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
 from discord_bot.store.conversations import PASSING, Conversation, Kind
-from discord_bot.store.turns import State, Turn
+from discord_bot.store.turns import Part, State, Turn
 
 log = structlog.get_logger(__name__)
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
@@ -318,6 +318,10 @@ class ChatFeature:
             messages = await fetch(self.services, turn.channel_id, turn.question_ids)
         except discord.HTTPException:
             return False
+        me = self.services.me
+        turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
+        if turn.parts:
+            return True  # the question of a command stands in the bot's own words above the answer
         if not any(one.author.id == turn.asker_id for one in messages):
             return False
         question = await compose(self.services, messages, turn.locale)

@@ -42,9 +42,7 @@ async def draw(host: Host, call: ImageCall) -> ImageEvents:
     """One call, in the style that `options.image_api` names, else in OpenAI's own. Raises UpstreamFailure."""
     if name := _api(host):
         style = hosts.style_of(name, call.model)
-        own = getattr(host.options, "image_base_url", "")
-        target = Target(own or style.base or host.root(call.secret), host.headers(call.secret), job_base=own)
-        events = drawing.draw(host, style, target, call)
+        events = drawing.draw(host, style, _target(host, style, call), call)
     else:
         events = _draw(host, call)
     async with aclosing(events) as making:

@@ -101,7 +101,9 @@ class OpenAI:
         known = self._discovered.get(model) or self.declaration.capabilities.get(model)
         if known is None and ("gpt-image" in model or model in DRAWS):
             known = DRAWS.get(model, PICTURES)
-        known = known or images.capabilities(self, model) or _by_name(model) or self.row.can(model)
+        if known is None or known.image:  # a host's own way of drawing says more than a list
+            known = images.capabilities(self, model) or known
+        known = known or _by_name(model) or self.row.can(model)
         prefill = getattr(self.options, "prefill", None)
         if prefill is None or not known.chat:
             return known
