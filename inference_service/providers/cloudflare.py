@@ -5,16 +5,15 @@ service makes from CLOUDFLARE_ACCOUNT_ID. A day ends at 00:00 UTC.
 Sources: Cloudflare's REST reference, model pages and error table; recorded answers.
 """
 
-import copy
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
+from inference_service.domain import Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
 from inference_service.providers.openai.provider import OpenAI
@@ -25,7 +24,7 @@ from inference_service.providers.seam import ChatCall, Declaration, ImageCall, L
 
 K = FailureKind
 PLACEHOLDER = "{account}"
-TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS)
+PAINTERS = ("@cf/black-forest-labs/flux-1-schnell", "@cf/black-forest-labs/flux-2-klein-4b")
 _ACCOUNT = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 
 
@@ -39,11 +38,14 @@ class Cloudflare(OpenAI):
     declaration: Declaration = Declaration(
         kind="cloudflare",
         title="Cloudflare Workers AI",
-        base_url=f"https://api.cloudflare.com/client/v4/accounts/{PLACEHOLDER}/ai",
+        base_url=f"https://api.cloudflare.com/client/v4/accounts/{PLACEHOLDER}/ai/v1",
         credentials=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CF_API_TOKEN", "CLOUDFLARE_WORKERS_AI_API_KEY"),
-        default_models=("@cf/black-forest-labs/flux-1-schnell", "@cf/openai/gpt-oss-120b"),
-        model_aliases={"FLUX.1-schnell": "@cf/black-forest-labs/flux-1-schnell"},
-        capabilities={"*": TEXT},
+        default_models=(PAINTERS[0], "@cf/openai/gpt-oss-120b"),
+        model_aliases={"FLUX.1-schnell": PAINTERS[0]},
+        capabilities={
+            PAINTERS[0]: workers_ai.SCHNELL.capabilities,
+            PAINTERS[1]: workers_ai.SECOND_FLUX.capabilities,
+        },
         quota_group="account",
         discovers=True,
         sources=("Cloudflare documents: Workers AI REST API, model pages, errors",),
@@ -58,16 +60,16 @@ class Cloudflare(OpenAI):
 
     # --- the address, which depends on the account ----------------------------------------
 
-    def at_account(self, secret: str | None) -> Self:
-        """This provider with the account's address. Raises UpstreamFailure when no account is known."""
-        base = self.settings.base_url.removesuffix("/v1")
+    def root(self, secret: str | None) -> str:
+        """The address of the OpenAI API. Raises UpstreamFailure when no account is known."""
+        base = self.settings.base_url
         if PLACEHOLDER in base:
             base = base.replace(PLACEHOLDER, self._account(secret))
-        if base == self.settings.base_url:
-            return self
-        placed = copy.copy(self)
-        placed.settings = msgspec.structs.replace(self.settings, base_url=base)
-        return placed
+        return f"{base}/v1" if base.endswith("/ai") else base
+
+    def _own(self, secret: str | None) -> str:
+        """The address of Cloudflare's own API, beside it."""
+        return self.root(secret).removesuffix("/v1")
 
     def _account(self, secret: str | None) -> str:
         before, colon, _ = (secret or "").partition(":")
@@ -81,59 +83,49 @@ class Cloudflare(OpenAI):
     def headers(self, secret: str | None) -> dict[str, str]:
         return super().headers(secret.rpartition(":")[2] if secret else None)
 
-    def chat_url(self) -> str:
-        return f"{self.settings.base_url}/v1/chat/completions"
-
     # --- calls ------------------------------------------------------------------------------
 
     async def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
-        async with aclosing(OpenAI.chat(self.at_account(call.secret), call)) as answering:
+        async with aclosing(super().chat(call)) as answering:
             async for event in answering:
                 yield event
 
     async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
-        placed = self.at_account(call.secret)
         style = workers_ai.style_of(call.model)
         if style is None:
             raise UpstreamFailure(K.UNSUPPORTED, "this model makes no pictures, as far as its name says")
-        target = Target(placed.settings.base_url, self.headers(call.secret))
-        async with aclosing(draw(placed, style, target, call)) as drawing:
+        target = Target(self._own(call.secret), self.headers(call.secret))
+        async with aclosing(draw(self, style, target, call)) as drawing:
             async for event in drawing:
                 yield event
 
     async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
-        placed = self.at_account(call.secret)
-        url = f"{placed.settings.base_url}/run/{call.model}"
-        return await speech.over_workers_ai(placed, url, self.headers(call.secret), call)
+        url = f"{self._own(call.secret)}/run/{call.model}"
+        return await speech.over_workers_ai(self, url, self.headers(call.secret), call)
 
     async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
-        placed = self.at_account(call.secret)
-        url = f"{placed.settings.base_url}/v1/embeddings"
-        return await embeddings.over_openai(placed, url, self.headers(call.secret), call, dimensions="")
+        url = f"{self.root(call.secret)}/embeddings"
+        return await embeddings.over_openai(self, url, self.headers(call.secret), call, dimensions="")
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        placed = self.at_account(secret)
         found = []
-        url = f"{placed.settings.base_url}/models/search?per_page=100"
-        answer = await ask(placed, url, self.headers(secret))
+        answer = await ask(self, f"{self._own(secret)}/models/search?per_page=100", self.headers(secret))
         listed = answer.get("result") if isinstance(answer, dict) else None
         for item in listed if isinstance(listed, list) else ():
-            if not isinstance(item, dict):
+            if not isinstance(item, dict) or not isinstance(name := item.get("name"), str):
                 continue
-            name, task = item.get("name"), item.get("task")
-            what = task.get("name") if isinstance(task, dict) else ""
-            if not isinstance(name, str):
-                continue
-            if what == "Text-to-Image" and workers_ai.style_of(name) is not None:
-                found.append(ModelInfo(name, self.capabilities(name)))
-            elif what == "Automatic Speech Recognition":
-                found.append(ModelInfo(name, speech.SPEECH))
-            elif what == "Text Embeddings":
-                found.append(ModelInfo(name, embeddings.VECTORS))
-            elif what == "Text Generation":
-                can = msgspec.structs.replace(TEXT, context_tokens=_context(item))
-                self._discovered[name] = can
-                found.append(ModelInfo(name, can))
+            task = item.get("task")
+            match task.get("name") if isinstance(task, dict) else "":
+                case "Text-to-Image" if workers_ai.style_of(name) is not None:
+                    found.append(ModelInfo(name, self.capabilities(name)))
+                case "Automatic Speech Recognition":
+                    found.append(ModelInfo(name, speech.SPEECH))
+                case "Text Embeddings":
+                    found.append(ModelInfo(name, embeddings.VECTORS))
+                case "Text Generation":
+                    can = msgspec.structs.replace(self.row.can(name), context_tokens=_context(item))
+                    self._discovered[name] = can
+                    found.append(ModelInfo(name, can))
         return found
 
 

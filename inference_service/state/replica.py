@@ -1,5 +1,6 @@
 """A process's copy of a shared pool: events of the log, whoever caused them, applied to the rules in their order."""
 
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -43,10 +44,11 @@ class Beat(msgspec.Struct, tag="beat"):
 
 
 class Restore(msgspec.Struct, tag="restore"):
-    """What a process knows that the log may not: its rests, and its calls under way with their credentials."""
+    """What a process knows that the log may not: rests, its calls under way with their credentials, leases that ended."""
 
     rests: list[Rest]
     calls: list[tuple[str, Take]]
+    ended: list[str]
 
 
 class Snapshot(msgspec.Struct):
@@ -55,6 +57,7 @@ class Snapshot(msgspec.Struct):
     calls: list[tuple[str, Take]]
 
 
+MOST_ENDED = 10_000
 Body = Take | Give | Told | Lift | Beat | Restore
 DECODER = msgspec.json.Decoder(Body)
 
@@ -70,6 +73,10 @@ class Replica:
         self.pool, self._broker, self._silence = pool, broker, silence
         self.seen = 0
         self.calls: dict[str, tuple[str, Take]] = {}
+        self.ended: deque[str] = deque(
+            maxlen=MOST_ENDED
+        )  # leases of this process of which the log may not know the end
+        self.orphans: list[tuple[str, Take]] = []  # such leases that the log has counted all the same
         self._alive: dict[str, float] = {}
 
     def apply(self, events: list[Event]) -> None:
@@ -81,9 +88,9 @@ class Replica:
     def alone(self, body: str, at: float, credential: str = "-") -> None:
         """An event of this process that the log does not know of."""
         if body:
-            self._apply(Event(self.seen, at, credential, body))
+            self._apply(Event(self.seen, at, credential, body), alone=True)
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: Event, *, alone: bool = False) -> None:
         try:
             body: Any = DECODER.decode(event.body)
         except msgspec.MsgspecError:
@@ -93,7 +100,9 @@ class Replica:
                 self._take(event.credential, body, event.at)
             case Give():
                 ask = Ask(self.pool, body.deployment, body.model)
-                if self.calls.pop(body.lease, None) is None:
+                if alone:
+                    self.ended.append(body.lease)
+                if self.calls.pop(body.lease, None) is None and (alone or body.lease not in self.ended):
                     self._broker.pools[self.pool].follow(ask, body.credential, body.lease, event.at)
                 self._broker.release(ask, Grant(body.credential, body.lease), body.verdict, event.at)
             case Told():
@@ -110,6 +119,9 @@ class Replica:
         self._alive[body.owner] = at
         if body.lease in self.calls:
             return
+        if body.lease in self.ended:
+            self.orphans.append((credential, body))
+            return
         self.calls[body.lease] = credential, body
         ask = Ask(self.pool, body.deployment, body.model, tokens=body.tokens, pictures=body.pictures, last=body.last)
         self._broker.follow(ask, credential, body.lease, at)
@@ -117,11 +129,8 @@ class Replica:
     def _bury(self, at: float) -> None:
         """Calls of processes that are silent for too long have ended with them."""
         gone = {owner for owner, beat in self._alive.items() if beat + self._silence < at}
-        for lease, (credential, body) in list(self.calls.items()):
-            if body.owner in gone:
-                del self.calls[lease]
-                ask = Ask(self.pool, body.deployment, body.model)
-                self._broker.release(ask, Grant(credential, lease), Verdict(), at)
+        for lease in [lease for lease, (_, body) in self.calls.items() if body.owner in gone]:
+            self._end(lease, at)
         for owner in gone:
             del self._alive[owner]
 
@@ -132,6 +141,14 @@ class Replica:
         self._broker.pools[self.pool].restore(body.rests, at)
         for credential, take in body.calls:
             self._take(credential, take, at)
+        for lease in body.ended:
+            self._end(lease, at)
+
+    def _end(self, lease: str, at: float) -> None:
+        if lease in self.calls:
+            credential, take = self.calls.pop(lease)
+            ask = Ask(self.pool, take.deployment, take.model)
+            self._broker.release(ask, Grant(credential, lease), Verdict(), at)
 
     # --- for those who join --------------------------------------------------------------------
 

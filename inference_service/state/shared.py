@@ -136,7 +136,7 @@ class SharedStore:
 
     async def _join_pool(self, name: str) -> None:
         replica = self._replicas[name]
-        mine = Restore(self._memory.rests(name), replica.mine(self._owner))
+        mine = Restore(self._memory.rests(name), replica.mine(self._owner), list(replica.ended))
         joined = await self._log.join(name)
         if joined.new:
             replica.seen = 0
@@ -145,7 +145,7 @@ class SharedStore:
         elif replica.seen > joined.last:
             replica.seen = 0
         replica.apply(joined.events)
-        if mine.rests or mine.calls:
+        if mine.rests or mine.calls or mine.ended:
             await self._append(name, encode(mine), account=EVERYBODY, restricts=True)
 
     async def _append(self, pool: str, body: str, *, account: str = "-", restricts: bool = False) -> Step:
@@ -165,6 +165,10 @@ class SharedStore:
         replica.apply(step.events)
         if step.events:
             self._news.set()
+        while replica.orphans:
+            credential, take = replica.orphans.pop()
+            body = encode(Give(take.lease, take.deployment, take.model, credential, Verdict(sent=False)))
+            self._spawn(self._write(replica.pool, body, "-", restricts=False))
 
     async def _write(self, pool: str, body: str, account: str, *, restricts: bool) -> None:
         async with self._locks[pool]:
@@ -214,6 +218,8 @@ class SharedStore:
             answer = await self._try(self._take_shared, ask, body)
             if answer is None:
                 answer = self._take_here(ask, body)
+                if isinstance(answer, Denied):
+                    self._replicas[ask.pool].ended.append(body.lease)  # Redis may still grant it
             return answer
 
     async def _take_shared(self, ask: Ask, body: Take) -> Grant | Denied:
@@ -251,8 +257,8 @@ class SharedStore:
         body = encode(Give(grant.lease, ask.deployment, ask.model, grant.credential, verdict))
         blames_deployment = verdict.vote not in (Vote.GOOD, Vote.SILENT)
         restricts = blames_deployment or verdict.cooldown is not None or verdict.backoff or verdict.quarantine
-        account = EVERYBODY if blames_deployment else self._account(ask.pool, grant.credential)
-        ending = asyncio.ensure_future(self._write(ask.pool, body, account, restricts=restricts))
+        # A refusal of one account may teach something about all of them.
+        ending = asyncio.ensure_future(self._write(ask.pool, body, EVERYBODY, restricts=restricts))
         await asyncio.shield(ending)
 
     def _account(self, pool: str, credential: str) -> str:

@@ -10,6 +10,7 @@ from jh2.settings import SettingCodes, Settings
 
 from antiphon.channel import STREAMS_A_CONNECTION
 from inference_service.transport.frames import LARGEST
+from inference_service.transport.hpack import CheckedDecoder
 from inference_service.transport.inbox import WINDOW
 
 CONFIGURATION = H2Configuration(
@@ -45,8 +46,7 @@ class Connection(H2Connection):  # type: ignore[misc] # the library has no types
         # What RFC 9113 says holds until the caller says otherwise; the library assumes what browsers send.
         silent = {SettingCodes.INITIAL_WINDOW_SIZE: WINDOW, SettingCodes.HEADER_TABLE_SIZE: TABLE}
         self.remote_settings = Settings(client=True, initial_values=silent)
-        self.decoder.max_allowed_table_size = TABLE
-        self.decoder.max_header_list_size = MOST_METADATA
+        self.decoder = CheckedDecoder(TABLE, MOST_METADATA)
         self._sweep_at = 32
 
     @property

@@ -38,7 +38,7 @@ FLUSH = 128 * 1024  # bytes to collect before they go to the socket within one t
 MOST_REPLIES = 1024 * 1024  # bytes of replies that a caller may leave unread
 QUICK, RESET_COST = 1.0, 10  # a call taken back within a second and before any answer costs ten idle frames
 EARNED = 4  # idle frames allowed for each frame of an answer
-LINGER = 1.0  # seconds for a caller to read the last bytes and close
+LINGER, PATIENCE = 1.0, 30.0  # seconds for a caller to close its side; to read the last bytes
 NOT_GRPC = b"This port speaks gRPC: POST with the content type application/grpc.\n"
 PROBE, FAREWELL = b"antiphon", b"farewell"
 LAST_STREAM = 2**31 - 1
@@ -354,6 +354,7 @@ class Session(asyncio.Protocol):
         if self._transport.is_closing() or self._closed:
             return
         self._closed = True
+        self.watch.close()
         if code is not None:
             self._transport.write(goaway(self._h2.highest_inbound_stream_id, code, text))
         # What still comes is read and thrown away: a socket closed on unread bytes takes the last words with it.
@@ -362,6 +363,7 @@ class Session(asyncio.Protocol):
             self.loop.call_later(LINGER, self._transport.close)
         else:
             self._transport.close()
+        self.loop.call_later(PATIENCE, self._transport.abort)
         self.server.closed(self)
 
     def give_up(self) -> None:

@@ -159,7 +159,8 @@ async def test_pollinations_takes_any_prompt_as_the_path_and_the_key_in_a_header
     ("status", "kind"), [(402, K.QUOTA_EXHAUSTED), (401, K.UNAUTHENTICATED), (403, K.MODEL_FORBIDDEN), (500, K.SERVER_ERROR)]
 )  # fmt: skip
 async def test_what_pollinations_refuses_has_its_class(upstream: Upstream, status: int, kind: FailureKind) -> None:
-    body = {"status": status, "success": False, "error": {"code": "X", "message": "not enough", "requestId": "1"}}
+    words = "This model is paid-only" if status == 403 else "not enough"
+    body = {"status": status, "success": False, "error": {"code": "X", "message": words, "requestId": "1"}}
     upstream.answers["/image/a fox"] = (status, body, {})
     async with provider_at("pollinations", f"{upstream.url}/v1") as provider:
         with pytest.raises(UpstreamFailure) as failed:

@@ -74,7 +74,9 @@ class Aftermath:
 
     async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, notices: list[str]) -> None:
         conversation = await self._services.store.conversations.get(turn.conversation_id)
-        if conversation is None or self._chat.closing or not self._chat.claim(turn.id):
+        claim = self._chat.claim(turn.id)
+        if conversation is None or self._chat.closing or claim is None:
+            self._chat.release(turn.id, claim)
             return
         try:
             who = asker(message.author, conversation.guild_id, channel.id, channel)
@@ -84,7 +86,7 @@ class Aftermath:
         except Refused:
             return  # the former answer stays; whoever edits on and on is not told on and on
         finally:
-            self._chat.release(turn.id)
+            self._chat.release(turn.id, claim)
 
     # --- deletions -------------------------------------------------------------------------------------
 

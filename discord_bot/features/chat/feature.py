@@ -60,7 +60,7 @@ class ChatFeature:
         self.names = Recent[tuple[int, str]]()  # threads and the names that the bot has given them
         self._desks: dict[int, Desk] = {}
         self._lines = WeakValueDictionary[int, asyncio.Lock]()
-        self._claimed: set[int] = set()
+        self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
 
@@ -82,7 +82,9 @@ class ChatFeature:
             # A database that is away, a Discord that refuses: the person hears of it, whatever it was.
             self.services.metrics.errors.labels("message").inc()
             log.exception("a message could not be taken")
-            await self._refuse(message, t(await self._locale(message), "error-general"))
+            # Not the person's own language: that is in the database, too.
+            locale = message.guild.preferred_locale.value if message.guild else "en"
+            await self._refuse(message, t(locale, "error-general"))
 
     async def _take(self, whom: For, message: discord.Message) -> None:
         denied = await self._denied(message)
@@ -258,6 +260,7 @@ class ChatFeature:
                 finally:
                     self.services.metrics.running.dec()
         finally:
+            self._claimed.pop(answer.turn.id, None)
             answer.done.set()
             if self.answers.get(answer.turn.id) is answer:
                 del self.answers[answer.turn.id]
@@ -274,15 +277,27 @@ class ChatFeature:
     def is_busy(self, place_id: int) -> bool:
         return self._line(place_id).locked()
 
-    def claim(self, turn_id: int) -> bool:
-        """For whoever is about to answer the turn again; False: somebody is already."""
+    def claim(self, turn_id: int) -> object | None:
+        """For whoever is about to answer the turn again; None: somebody is already. It ends when the answer stands."""
         if turn_id in self._claimed:
-            return False
-        self._claimed.add(turn_id)
-        return True
+            return None
+        claim = self._claimed[turn_id] = object()
+        return claim
 
-    def release(self, turn_id: int) -> None:
-        self._claimed.discard(turn_id)
+    def release(self, turn_id: int, claim: object | None) -> None:
+        """A claim that came to nothing."""
+        if claim is not None and self._claimed.get(turn_id) is claim:
+            del self._claimed[turn_id]
+
+    async def standing(self, turn_id: int) -> bool:
+        """False while the turn is being answered; where its answer stands, waits until that is noted down."""
+        running = self.answers.get(turn_id)
+        if running is None:
+            return True
+        if running.turn.state is State.RUNNING:
+            return False
+        await running.done.wait()
+        return True
 
     # --- noting down ------------------------------------------------------------------------------
 

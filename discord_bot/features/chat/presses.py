@@ -19,7 +19,7 @@ from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, asker_of, pressable, private
 from discord_bot.rendering.splitter import split
 from discord_bot.store.conversations import PASSING, Conversation, Kind
-from discord_bot.store.turns import State, Turn
+from discord_bot.store.turns import Turn
 
 log = structlog.get_logger(__name__)
 MOST_PARTS = 5  # follow-ups that an interaction allows
@@ -44,6 +44,7 @@ class Press:
     async def press(self, action: str, turn_id: int) -> None:
         await self._acknowledge(action)
         store = self._chat.services.store.conversations
+        standing = await self._chat.standing(turn_id)
         turn = await store.turn(turn_id)
         conversation = await store.get(turn.conversation_id) if turn else None
         if turn is None or conversation is None or action not in LABELS:
@@ -65,6 +66,8 @@ class Press:
                 await self._share(turn)
             case "reply":
                 await self._interaction.response.send_modal(ReplyForm(self._chat, conversation, self._locale))
+            case _ if not standing:
+                await private(self._interaction, t(self._locale, "answer-runs"))
             case _:
                 await self._again(action, conversation, turn)
 
@@ -115,16 +118,12 @@ class Press:
     async def _again(self, action: str, conversation: Conversation, turn: Turn) -> None:
         """Try again, continue, regenerate, answer now. Charged to whoever presses."""
         chat, interaction, locale = self._chat, self._interaction, self._locale
-        if not chat.claim(turn.id):  # two clicks on one button
+        claim = chat.claim(turn.id)
+        if claim is None or chat.is_busy(conversation.place_id):  # two clicks on one button, or another answer here
+            chat.release(turn.id, claim)
             await private(interaction, t(locale, "answer-runs"))
             return
         try:
-            running = chat.answers.get(turn.id)
-            if running is not None and turn.state is not State.RUNNING:  # it stands already and is being put away
-                await running.done.wait()
-            elif running is not None or chat.is_busy(conversation.place_id):
-                await private(interaction, t(locale, "answer-runs"))
-                return
             who = asker_of(interaction)
             denied = await chat.services.admission.refusal(who, locale, place=turn.channel_id)
             if not denied and not turn.asks_something and not await chat.recall(turn):
@@ -138,7 +137,7 @@ class Press:
         except Refused as refused:
             await private(interaction, str(refused))
         finally:
-            chat.release(turn.id)
+            chat.release(turn.id, claim)
 
     async def _take_buttons(self) -> None:
         """From the former answer. In an archived thread it keeps them: nothing can be edited there."""

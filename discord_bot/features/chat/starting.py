@@ -16,6 +16,7 @@ from discord_bot.features.chat.places import FollowupChannel, announcement, may_
 from discord_bot.features.chat.question import Question, typed
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
+from discord_bot.ledger import TROUBLE
 from discord_bot.store.conversations import Conversation, Kind
 from discord_bot.store.settings import SettingScope
 
@@ -197,15 +198,14 @@ async def answer_interaction(
 
 async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
     """Where questions go to, privately, to whoever asks for the first time."""
-    settings, who = chat.services.store.settings, interaction.user.id
-    if (await settings.user(who)).told or interaction.is_expired():
-        return
-    await settings.set(SettingScope.USER, who, "told", True)
+    settings, who, locale = chat.services.store.settings, interaction.user.id, interaction.locale.value
     try:
-        locale = interaction.locale.value
+        if (await settings.user(who)).told or interaction.is_expired():
+            return
+        await settings.set(SettingScope.USER, who, "told", True)
         command = chat.services.commands.of(locale, "privacy")
         await interaction.followup.send(t(locale, "first-words", command=command), ephemeral=True)
-    except discord.HTTPException:
+    except (discord.HTTPException, *TROUBLE):
         log.info("the first words could not be told")
 
 

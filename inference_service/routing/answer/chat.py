@@ -64,6 +64,7 @@ class Opening(Struct):
     kept: int = 0
     restarts: bool = False
     begun: bool = False
+    handed_over: bool = False  # the caller has cut its text to what this call keeps
     said: bool = False  # it has added words
 
 
@@ -134,7 +135,8 @@ class ChatAnswer:
         """The first sign of an answer by this deployment."""
         opening.begun = True
         out: Out = [*self._announcer.start(opening.deployment, opening.number)]
-        if not out and not opening.restarts and self._announcer.moves(opening.deployment, opening.reason):
+        waits = isinstance(opening.joint, Restart | AfterInstruction)  # nothing is taken back before words replace it
+        if not out and not waits and self._announcer.moves(opening.deployment, opening.reason):
             out.append(self._hand_over(opening, opening.kept))
         return out + self._announcer.fresh(opening.deployment, opening.notices)
 
@@ -160,6 +162,8 @@ class ChatAnswer:
             opening.joint = AfterPrefill(opening.prefix, echoes=self._learned.echoes(opening.deployment))
         elif isinstance(opening.joint, AfterInstruction):
             opening.joint = opening.joint.again()
+            if not opening.handed_over:
+                return []
         thoughts = text[opening.kept :]
         if not thoughts:
             return []
@@ -168,6 +172,7 @@ class ChatAnswer:
         return [cut, Reasoning(thoughts)]
 
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
+        opening.handed_over = True
         self._written.replace(self._written.text()[:keep])
         return self._announcer.hand_over(opening.deployment, opening.number, opening.reason, keep)
 
@@ -177,6 +182,8 @@ class ChatAnswer:
         if isinstance(joint, Restart) and joint.keep is not None:
             out.append(self._hand_over(opening, joint.keep))
             opening.joint, opening.said = Fresh(), joint.keep > 0
+        if isinstance(joint, AfterInstruction) and text and not opening.handed_over:
+            out.append(self._hand_over(opening, opening.kept))
         if isinstance(joint, AfterPrefill) and joint.echoed is not None:
             self._learned.continued(opening.deployment, echoed=joint.echoed)
         if text:
@@ -190,26 +197,26 @@ class ChatAnswer:
 
     def end(self, opening: Opening, finish: Finish) -> Out:
         """A call has ended well. Raises UpstreamFailure when what came is no answer."""
-        if finish.reason is FinishReason.OTHER:
-            words = "the provider ended its answer for a reason that its API does not document"
-            raise UpstreamFailure(FailureKind.STREAM_ERROR, words, status=200)
         joint, text = opening.joint, opening.joint.finish()
         said = opening.said or bool(text.strip()) or (isinstance(joint, Restart) and bool(joint.keep))
         if not said:
             continues = isinstance(joint, AfterPrefill | AfterInstruction)
-            if not (continues and self._is_complete(finish)):
+            restored = joint.restore() if isinstance(joint, AfterInstruction) and opening.handed_over else ""
+            if not (continues and self._is_complete(finish, restored)):
                 raise nothing_said(finish)
-            text = joint.restore() if isinstance(joint, AfterInstruction) else ""
+            text = restored
         out = [] if opening.begun else self.begin(opening)
         self.whole = True
+        if isinstance(joint, AfterInstruction) and not text and not opening.handed_over:
+            out.append(self._hand_over(opening, self._written.length))  # it has confirmed all that is there
         return out + self._deliver(opening, text)
 
-    def _is_complete(self, finish: Finish) -> bool:
+    def _is_complete(self, finish: Finish, restored: str) -> bool:
         """A continuation added nothing: believed at once of a text that looks whole, else when a second one agrees."""
         if finish.reason is FinishReason.CONTENT_FILTER:
             return False
         agreed, self._nothing_to_add = self._nothing_to_add, True
-        return agreed or looks_whole(self._written.text())
+        return agreed or looks_whole(self._written.text() + restored)
 
     def settle_for_less(self) -> Out | None:
         """Nobody can go on. None: the request fails; else the last events of an answer that is as whole as it gets."""
