@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service import transport
-from inference_service.api import status
+from inference_service.api import large, status
 from inference_service.api.validate import REQUEST_ID
 from inference_service.failures import RequestFailure
 from inference_service.usage.budgets import Budgets, BudgetSpent
@@ -32,13 +32,14 @@ Asked = TypeVar("Asked", bound=Message)
 
 
 class Admission(Struct, frozen=True):
-    """Who was let in. `deadline` in loop time."""
+    """Who was let in. `deadline` in loop time, `size` of the request in bytes."""
 
     caller: str
     config: CallerConfig
     request_id: str
     deadline: float
     trace_parent: str = ""
+    size: int = 0
 
 
 class Tokens:
@@ -119,7 +120,7 @@ class Door:
         self.live[name, request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
         self.working += counted
         try:
-            request = await self._read(context, kind, deadline)
+            request, size = await self._read(context, kind, deadline)
             given_id = getattr(request, "request_id", "")
             # An id that is not valid is refused later; it must not travel in metadata before.
             if given_id and REQUEST_ID.fullmatch(given_id):
@@ -128,7 +129,7 @@ class Door:
             structlog.contextvars.bind_contextvars(request_id=request_id, caller=name)
             if counted:
                 await self._spend(context, name, config)
-            await handle(request, Admission(name, config, request_id, deadline, parent))
+            await handle(request, Admission(name, config, request_id, deadline, parent, size))
         except RequestFailure as failure:
             await status.refuse_failure(context, failure)
         except (grpc.aio.AbortError, grpc.aio.InternalError, grpc.RpcError):
@@ -151,8 +152,8 @@ class Door:
             self.working -= counted
             self.budgets.leave(name, working=counted)
 
-    async def _read(self, context: Context, kind: type[Asked], deadline: float) -> Asked:
-        """The one message of a request."""
+    async def _read(self, context: Context, kind: type[Asked], deadline: float) -> tuple[Asked, int]:
+        """The one message of a request, and its size in bytes."""
         try:
             async with asyncio.timeout_at(deadline):
                 data = await context.read()
@@ -162,7 +163,7 @@ class Door:
         if not isinstance(data, bytes):  # the mark of gRPC for an end
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no request came", status.info("INVALID"))
         try:
-            return kind.FromString(data)
+            return await large.parse(kind, data), len(data)
         except DecodeError:
             text = f"what came is no {kind.DESCRIPTOR.full_name}"
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, status.info("INVALID"))

@@ -27,7 +27,15 @@ from inference_service.providers.pictures.jobs import MOST_MISSED, PASSING, ask
 from inference_service.providers.pictures.results import decode, read_results
 from inference_service.providers.pictures.seeds import LARGEST, seed_for
 from inference_service.providers.pictures.style import dropped, given
-from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
+from inference_service.providers.seam import (
+    ChatCall,
+    Declaration,
+    ImageCall,
+    LimitReport,
+    ModelInfo,
+    Settings,
+    farewell,
+)
 
 K = FailureKind
 ANONYMOUS = "0000000000"
@@ -210,7 +218,7 @@ class AIHorde:
         await asyncio.sleep(at - now)
 
     def _cancel(self, order: str, secret: str | None) -> None:
-        task = asyncio.create_task(self._delete(order, secret), name="aihorde-cancel")
+        task = farewell(self._delete(order, secret), "aihorde-cancel")
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 

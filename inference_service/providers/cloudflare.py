@@ -6,7 +6,6 @@ Sources: Cloudflare's REST reference, model pages and error table; recorded answ
 """
 
 import re
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
@@ -22,7 +21,6 @@ from inference_service.providers.pictures import workers_ai
 from inference_service.providers.pictures.drawing import Target, draw
 from inference_service.providers.pictures.jobs import ask
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo
-from inference_service.quotas import DAY, Clock, window_end
 
 K = FailureKind
 PLACEHOLDER = "{account}"
@@ -84,13 +82,6 @@ class Cloudflare(OpenAI):
 
     def headers(self, secret: str | None) -> dict[str, str]:
         return super().headers(secret.rpartition(":")[2] if secret else None)
-
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        failed = super().failure(status, headers, body)
-        if failed.kind is K.QUOTA_EXHAUSTED and failed.wake_after is None:
-            now = time.time()
-            failed.wake_after = window_end(Clock.WALL, DAY, now) - now
-        return failed
 
     # --- calls ------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """Pools of credentials: who is picked, who rests, and what refusals teach."""
 
-import random
 import string
 
 import pytest
@@ -21,7 +20,7 @@ SLACK = 1.0
 
 def pool(count: int, *quotas: Quota, groups: list[str] | None = None, most: int = 0) -> Pool:
     names = tuple(string.ascii_lowercase[:count])
-    return Pool(PoolSpec("p", names, tuple(groups or names), most, quotas), lease_time=60, chance=random.Random(1))
+    return Pool(PoolSpec("p", names, tuple(groups or names), most, quotas), lease_time=60)
 
 
 def requests(limit: int, window: float = 60.0, clock: Clock = Clock.ROLLING, scope: str = "credential_model") -> Quota:

@@ -8,9 +8,9 @@ import structlog
 
 from discord_bot.admission import Refused
 from discord_bot.features.chat import buttons
+from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.context import fetch, said
 from discord_bot.features.chat.feature import ChatFeature
-from discord_bot.features.chat.question import compose
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.rendering.view import Look, contents
@@ -42,7 +42,7 @@ class Aftermath:
         channel: Any = self._services.rooms.get_channel(turn.channel_id) or await self._services.rooms.fetch_channel(
             turn.channel_id
         )
-        question = await compose(await self._messages(turn, message), self._services.me, turn.locale)
+        question = await compose(self._services, await self._messages(turn, message), turn.locale)
         if question.text == turn.question or not question:
             return
         newest = await store.newest(turn.conversation_id)

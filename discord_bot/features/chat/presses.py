@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import discord
+import structlog
 
 from discord_bot.access import may_control
 from discord_bot.admission import Refused
@@ -20,6 +21,7 @@ from discord_bot.rendering.splitter import split
 from discord_bot.store.conversations import PASSING, Conversation, Kind
 from discord_bot.store.turns import State, Turn
 
+log = structlog.get_logger(__name__)
 MOST_PARTS = 5  # follow-ups that an interaction allows
 LONGEST_REPLY = 4_000
 FOR_ALL = ("reasoning", "file", "reply")
@@ -40,6 +42,7 @@ class Press:
         self._chat, self._interaction, self._locale = chat, interaction, interaction.locale.value
 
     async def press(self, action: str, turn_id: int) -> None:
+        await self._acknowledge(action)
         store = self._chat.services.store.conversations
         turn = await store.turn(turn_id)
         conversation = await store.get(turn.conversation_id) if turn else None
@@ -65,22 +68,25 @@ class Press:
             case _:
                 await self._again(action, conversation, turn)
 
+    async def _acknowledge(self, action: str) -> None:
+        """Before anything is looked up: Discord waits three seconds, whatever the store or the service do."""
+        if action in ("reasoning", "file"):
+            await self._interaction.response.defer(ephemeral=True, thinking=True)
+        elif action != "reply":  # a form must be the first answer itself
+            await self._interaction.response.defer()
+
     async def _stop(self, turn: Turn) -> None:
         running = self._chat.answers.get(turn.id)
         # By name: in a thread "you" would be wrong for all readers but one.
         who = discord.utils.escape_markdown(self._interaction.user.display_name)
         if running is None or not running.stop(t(turn.locale, "state-stopped", who=who)):
             await private(self._interaction, t(self._locale, "nothing-to-stop"))
-            return
-        await self._interaction.response.defer()
 
     async def _show(self, text: str) -> None:
-        await self._interaction.response.defer(ephemeral=True, thinking=True)
         for part in split(text or t(self._locale, "stale"))[:MOST_PARTS]:
             await self._interaction.followup.send(part.text, ephemeral=True)
 
     async def _send_file(self, turn: Turn) -> None:
-        await self._interaction.response.defer(ephemeral=True, thinking=True)
         await recall_answer(self._chat.services, turn)
         if not turn.answer:
             await self._interaction.followup.send(t(self._locale, "stale"), ephemeral=True)
@@ -96,7 +102,7 @@ class Press:
         if not turn.answer:
             await private(self._interaction, t(self._locale, "stale"))
             return
-        await self._interaction.response.edit_message(view=None)
+        await self._take_buttons()
         note = t(turn.locale, "shared-by", who=discord.utils.escape_markdown(self._interaction.user.display_name))
         asked = next((part.text for part in turn.parts if says_something(part.text)), "")
         quoted = "> " + " ".join(asked.split())[:300] + "\n" if asked else ""
@@ -134,10 +140,16 @@ class Press:
         finally:
             chat.release(turn.id)
 
+    async def _take_buttons(self) -> None:
+        """From the former answer. In an archived thread it keeps them: nothing can be edited there."""
+        try:
+            await self._interaction.edit_original_response(view=None)
+        except discord.HTTPException:
+            log.info("the buttons of a former answer stay")
+
     async def _anew(self, conversation: Conversation, turn: Turn) -> None:
         """An answer that only one person sees has no channel; the click opens a new one."""
         interaction, hidden = self._interaction, conversation.kind is Kind.PRIVATE
-        await interaction.response.defer(ephemeral=hidden, thinking=True)
         ticket = await self._chat.services.admission.admit(
             asker_of(interaction), self._locale, place=conversation.place_id
         )
@@ -149,7 +161,7 @@ class Press:
         """The former answer stays where it stands, without its buttons."""
         chat, interaction = self._chat, self._interaction
         ticket = await chat.services.admission.admit(asker_of(interaction), self._locale, place=conversation.place_id)
-        await interaction.response.edit_message(view=None)
+        await self._take_buttons()
         channel: Any = interaction.channel or await chat.services.rooms.fetch_channel(turn.channel_id)
         before, known = "", None
         if action == "resume":
@@ -160,7 +172,8 @@ class Press:
         elif turn.answer:
             turn.former = [*turn.former, turn.answer]
         reference = None
-        if known is None and turn.question_ids and turn.channel_id == channel.id:
+        asked = turn.question_ids[-1:] != [channel.id]  # what a thread hangs on stands in the channel above
+        if known is None and turn.question_ids and asked and turn.channel_id == channel.id:
             reference = discord.MessageReference(
                 message_id=turn.question_ids[-1], channel_id=channel.id, fail_if_not_exists=False
             )

@@ -103,7 +103,7 @@ async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked
         persona=asked.persona,
     )
     reference = None if thread else _reference(message.id, place.id)
-    await _ask(chat, interaction, conversation, asked, place, reference)
+    await _ask(chat, interaction, conversation, asked, place, reference, message.id)
     await first_words(chat, interaction)
 
 
@@ -125,7 +125,7 @@ async def go_on(chat: ChatFeature, interaction: BotInteraction, conversation: Co
     )
     place: Any = interaction.channel
     message_id = said.message_id or interaction.id
-    await _ask(chat, interaction, conversation, asked, place, _reference(message_id, place.id))
+    await _ask(chat, interaction, conversation, asked, place, _reference(message_id, place.id), message_id)
 
 
 async def _ask(
@@ -135,9 +135,11 @@ async def _ask(
     asked: Asked,
     place: Any,
     reference: discord.MessageReference | None,
+    message_id: int,
 ) -> None:
     locale = interaction.locale.value
     question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
+    question.ids = [message_id]  # where the question stands
     if not question:
         await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
         return
@@ -200,7 +202,9 @@ async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
         return
     await settings.set(SettingScope.USER, who, "told", True)
     try:
-        await interaction.followup.send(t(interaction.locale.value, "first-words"), ephemeral=True)
+        locale = interaction.locale.value
+        command = chat.services.commands.of(locale, "privacy")
+        await interaction.followup.send(t(locale, "first-words", command=command), ephemeral=True)
     except discord.HTTPException:
         log.info("the first words could not be told")
 

@@ -6,7 +6,7 @@ Words are matched without case against one line: the sentences of the refusal, t
 
 from inference_service.failures import FailureKind, Scope
 from inference_service.providers.kit.dialect import Sign
-from inference_service.quotas import DAY, HOUR
+from inference_service.quotas import DAY, HOUR, MINUTE, MONTH, Clock, LimitFact, Unit
 
 K = FailureKind
 REQUEST = (200, 400, 403, 404, 415, 422, 500)
@@ -49,6 +49,23 @@ OVERLOAD: tuple[Sign, ...] = (
          (200, 400, 408, 424, 429, 498, 500, 502, 503, 504, 524, 529)),
     Sign(K.OVERLOADED, r"provider returned error", (408, 429, 502, 503, 524, 529)),
     Sign(K.LOADING, r"(model|weights)[^|]{0,80}(is |being |currently )loading|loading model|estimated_time", (500, 503, 504)),
+)  # fmt: skip
+
+# Words of one provider that no other uses. They count everywhere, because gateways pass refusals on.
+VENDORS: tuple[Sign, ...] = (
+    Sign(K.QUOTA_EXHAUSTED, r"generate\w*perday\w*perproject", (429,), Scope.GROUP_MODEL, None, LimitFact(Unit.REQUESTS, DAY, Clock.PACIFIC)),
+    Sign(K.QUOTA_EXHAUSTED, r"free-models-per-day", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, DAY, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"free-models-per-min", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, MINUTE)),
+    Sign(K.QUOTA_EXHAUSTED, r"trial key[^|]{0,60}api calls ?/ ?month", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, MONTH, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"trial key[^|]{0,60}api calls ?/ ?minute", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, MINUTE, Clock.ROLLING)),
+    Sign(K.QUOTA_EXHAUSTED, r"daily free allocation", (400, 429), Scope.GROUP, None, LimitFact(Unit.MONEY, DAY, Clock.WALL)),
+    Sign(K.QUOTA_EXHAUSTED, r"monthly included credits", (402, 403, 429), Scope.GROUP, None, LimitFact(Unit.MONEY, MONTH, Clock.WALL)),
+    Sign(K.QUOTA_EXHAUSTED, r"session usage limit", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, 5 * HOUR, Clock.FIRST_USE)),
+    Sign(K.QUOTA_EXHAUSTED, r"weekly usage limit", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, 7 * DAY, Clock.FIRST_USE)),
+    Sign(K.QUOTA_EXHAUSTED, r"tokens per day limit exceeded", (429,), None, None, LimitFact(Unit.TOKENS, DAY, Clock.WALL)),
+    Sign(K.QUOTA_EXHAUSTED, r"requests per day limit exceeded", (429,), None, None, LimitFact(Unit.REQUESTS, DAY, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"tokens per hour limit exceeded", (429,), None, None, LimitFact(Unit.TOKENS, HOUR, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"requests per hour limit exceeded", (429,), None, None, LimitFact(Unit.REQUESTS, HOUR, Clock.WALL)),
 )  # fmt: skip
 
 PREFILL: tuple[Sign, ...] = (

@@ -62,9 +62,9 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     prefill: bool | None = None  # correct what the row says
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
+    account: str = ""  # for addresses that hold one
     image_api: ImageApi = ""  # how pictures are ordered; empty: by the base URL
     image_base_url: str = ""  # the host of pictures where it is not the base URL
-    account: str = ""  # for addresses that hold one
 
 
 class OpenAI:
@@ -91,7 +91,7 @@ class OpenAI:
         self.declaration = declared(own, self.row, discovers=not plain)
         self.dialect = self.row.dialect(self.signs)
         self._discovered: dict[str, Capabilities] = {}
-        self.listed_models: dict[str, bool] = {}  # model → free, once the list is known
+        self.listed_models: tuple[str, ...] = ()  # everything in the list, once it is known
         self._without: dict[str, set[str]] = {}  # model → keys of ours that it has refused
         self._folds: set[str] = set()  # models that have refused a system message
 
@@ -112,9 +112,10 @@ class OpenAI:
     def choices(self, task: str, most: int = 2) -> tuple[str, ...]:
         """Upstream models for a task, best first: the row's preferences that the list has, or that are no patterns."""
         patterns = self.row.preferences(task)
-        if not self.listed_models:
+        listed = self.listed_models or self._discovered
+        if not listed:
             return tuple(one for one in patterns if not is_pattern(one))[:most]
-        wanted = dict.fromkeys(name for one in patterns for name in self.listed_models if matches(name, (one,)))
+        wanted = dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,)))
         return tuple(wanted)[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
@@ -219,10 +220,11 @@ class OpenAI:
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         url = urljoin(f"{self.root(secret)}/", self.row.wire.list)
-        found = list(listing.read(await self.listed(url, secret), self.row))
-        self.listed_models = {info.name: free for info, free in found}
-        self._discovered.update({info.name: info.capabilities for info, _ in found if info.name not in DRAWS})
-        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info, _ in found]
+        items = await self.listed(url, secret)
+        found = list(listing.read(items, self.row))
+        self.listed_models = tuple(name for name, _ in listing.named(items, self.row))
+        self._discovered = {info.name: info.capabilities for info in found if info.name not in DRAWS}
+        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in found]
 
     async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
         """The items of a model list. Raises UpstreamFailure."""
@@ -237,13 +239,6 @@ class OpenAI:
 
     async def close(self) -> None:
         await self.http.close()
-
-
-def _by_name(model: str) -> Capabilities | None:
-    """Of a model that is none for chat, as far as its name says."""
-    if speech.listens(model):
-        return speech.SPEECH
-    return embeddings.VECTORS if embeddings.embeds(model) else None
 
 
 def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
@@ -273,3 +268,10 @@ def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     content = first["content"]
     joined = f"{said}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": said}, *content]
     return [{**one, "content": joined} if one is first else one for one in rest]
+
+
+def _by_name(model: str) -> Capabilities | None:
+    """Of a model that is none for chat, as far as its name says."""
+    if speech.listens(model):
+        return speech.SPEECH
+    return embeddings.VECTORS if embeddings.embeds(model) else None
