@@ -341,17 +341,14 @@ async def test_a_host_with_pictures_of_its_own_is_asked_in_its_style(
         ("together", "black-forest-labs/FLUX.1-schnell", "/v1/images/generations"),
         ("siliconflow", "black-forest-labs/FLUX.1-schnell", "/v1/images/generations"),
         ("zai", "cogview-3-flash", "/v1/images/generations"),
-        ("openrouter", "google/gemini-3.1-flash-image", "/v1/chat/completions"),
+        ("openrouter", "google/gemini-3.1-flash-image", "/v1/images"),
         ("nvidia", "black-forest-labs/flux.1-schnell", "/v1/genai/black-forest-labs/flux.1-schnell"),
     ],
 )
 async def test_a_row_of_the_catalogue_draws_in_its_style_wherever_it_is_served(
     upstream: Upstream, kind: str, model: str, path: str
 ) -> None:
-    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{B64}"}}
-    upstream.answers[path] = {"images": [{"url": image["image_url"]["url"]}]}
-    if kind == "openrouter":
-        upstream.answers[path] = {"choices": [{"message": {"images": [image]}}]}
+    upstream.answers[path] = {"images": [{"url": f"data:image/png;base64,{B64}"}]}
     async with provider_at(kind, f"{upstream.url}/v1") as provider:
         assert provider.capabilities(model).image
         assert (await drawn(provider, picture_call(model))).pictures[0].data == PNG
