@@ -1,15 +1,19 @@
-"""`python -m inference_service`: the service; `check`: asks every provider a smallest question.
+"""`python -m inference_service`: the service; `check`: asks every provider a smallest question;
+`rehearse`: plays a load through the configured pools.
 
 Exit codes: 0 ended as asked, 1 a check failed, 2 the configuration or the port cannot be used.
 """
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 from antiphon.config.load import ConfigError, config_path, load_config
+from antiphon.config.model import Config
 from antiphon.config.secrets import SecretProblem
 from inference_service import check, workers
 from inference_service.lifecycle import serve
@@ -27,6 +31,9 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] == ["check"]:
             with named(path):
                 return run(check.check(config, environ, as_json="--json" in arguments))
+        if arguments[:1] == ["rehearse"]:
+            with named(path):
+                return rehearsed(config, environ, arguments[1])
         if config.service.workers > 1 and not workers.is_worker(environ):
             return workers.supervise(config, environ)
         run(serve(config, environ, path))
@@ -36,6 +43,15 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def rehearsed(config: Config, environ: dict[str, str], given: str) -> int:
+    """`given`: the load as JSON, from the command."""
+    from inference_service.rehearsal.rehearse import Plan, rehearse  # noqa: PLC0415 - not needed to serve
+
+    asked = json.loads(given)
+    as_json, picture = asked.pop("json"), asked.pop("picture")
+    return rehearse(config, environ, Plan(**asked), as_json=as_json, picture=Path(picture) if picture else None)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
