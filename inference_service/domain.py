@@ -260,6 +260,8 @@ class Capabilities(Struct, frozen=True):
     "negative_prompt", "steps", …); others are dropped with a notice, or refused if strict.
     `sizes` lists the allowed (width, height); empty means any size that is a multiple of
     `size_step` between `min_side` and `max_side`.
+    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because nobody has said so yet:
+    such a deployment may be tried where no other is left, and is never preferred.
     """
 
     chat: bool = False
@@ -271,12 +273,14 @@ class Capabilities(Struct, frozen=True):
     prefill: bool = False
     settings: frozenset[str] = frozenset()
     context_tokens: int = 0  # 0: not known
+    max_images: int = 0  # pictures to look at in one request; 0: not known
     sizes: tuple[tuple[int, int], ...] = ()
     size_step: int = 8
     min_side: int = 64
     max_side: int = 0  # 0: not known
     max_count: int = 1  # pictures by one call; the router makes more calls for more
     input_image: bool = False
+    unknown: frozenset[str] = frozenset()
 
     def can(self, task: Task) -> bool:
         return self.chat if task is Task.CHAT else self.image

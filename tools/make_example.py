@@ -90,7 +90,13 @@ def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
 
 def page() -> str:
     lines = [HEAD]
-    for name, field in model.Config.model_fields.items():
+    fields = model.Config.model_fields.items()
+    for name, field in fields:
+        if field.default is None:  # keys of the file itself come before every table
+            lines += [f"# {' '.join((field.description or '').split())}", f"# {name} = …  (unset)", ""]
+    for name, field in fields:
+        if field.default is None:
+            continue
         if name in NAMED:
             example, kind = NAMED[name]
             lines += [f"# --- {name}: any number of tables ---", *table(kind, f"{name}.{example}", comment=True)]

@@ -90,6 +90,8 @@ class Service(Section):
     """Serve the status page and metrics over HTTP. Unset: only on loopback."""
     status_host: str = "127.0.0.1"
     """Where the status page listens."""
+    status_names: list[str] = []
+    """Names under which browsers and Prometheus may ask for it; addresses, "localhost" and the machine's name always work."""
     status_port: Port = 50552
     """0 takes a free port."""
 
@@ -139,12 +141,16 @@ class ModelConfig(Section):
     """It draws."""
     prefill: bool | None = None
     """It continues an answer that was begun, so that a handover loses no word."""
+    max_images: int | None = Field(None, ge=1)
+    """How many pictures to look at one request may hold."""
     context_tokens: int | None = Field(None, ge=1)
     """How much it can read."""
     max_side: int | None = Field(None, ge=64)
     """Longest side of a picture in pixels."""
     drop_settings: list[str] = []
     """Dotted request fields that the model does not honour."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat with this model, as its provider documents them."""
 
 
 class ProviderConfig(Section):
@@ -180,6 +186,8 @@ class ProviderConfig(Section):
     """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat, as the provider documents them."""
 
 
 class Hedge(Section):
@@ -233,6 +241,8 @@ class BreakerConfig(Section):
 
 
 class Routing(Section):
+    order: list[str] = []
+    """Providers that default routes ask first, in this order; the others follow, free before paid."""
     attempts: int = Field(8, ge=1, le=50)
     """Upstream calls of one request, refusals included; every deployment of the route keeps one of them."""
     retry_budget: float = Field(0.2, ge=0, le=10)
@@ -316,6 +326,8 @@ class Config(Section):
     """How the bot and the command reach the service."""
     bot: Bot = Bot()
     """The Discord bot."""
+    catalogue_dir: Path | None = None
+    """Directory with rows (*.toml) of providers beside the shipped ones; ~/.config/antiphon/providers is read, too."""
     providers: dict[str, ProviderConfig] = {}
     """Who answers: one table a provider."""
     routing: Routing = Routing()

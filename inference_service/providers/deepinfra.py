@@ -66,7 +66,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeepInfra(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="deepinfra",
         title="DeepInfra",
         base_url="https://api.deepinfra.com/v1/openai",
@@ -85,10 +85,7 @@ class DeepInfra(OpenAI):
             "black-forest-labs/FLUX-1-schnell": BRUSH,
             "black-forest-labs/FLUX-1-dev": BRUSH,
             "stabilityai/sd3.5": BRUSH,
-            "*": TEXT,
         },
-        quota_group="account",
-        discovers=True,
         sources=("DeepInfra documents: OpenAI API, native inference, rate limits",),
     )
     options_type: ClassVar[type[Any]] = Options

@@ -43,7 +43,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HuggingFace(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="huggingface",
         title="Hugging Face inference",
         base_url="https://router.huggingface.co",

@@ -20,10 +20,11 @@ Behind them
 The cost is one generator and one look at the type for each event; no text is looked at.
 """
 
+import asyncio
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextvars import ContextVar
-from typing import Any, ClassVar, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from contextvars import ContextVar, copy_context
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -40,7 +41,7 @@ from inference_service.domain import (
 )
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.events import CHECKS, MOST_TOKENS, count, number, odd
-from inference_service.quotas import LimitFact
+from inference_service.quotas import LimitFact, Quota
 
 log = structlog.get_logger(__name__)
 LONGEST_MODEL = 200
@@ -65,14 +66,15 @@ class Patience(Struct, frozen=True):
 class Declaration(Struct, frozen=True):
     """What a kind of provider is, as data.
 
-    credentials: names of environment variables; "GIT_TOKEN" stands for GIT_TOKEN and for
-        GIT_TOKEN1, GIT_TOKEN2, … (any number, gaps allowed).
+    credentials: names of environment variables; "HF_TOKEN" stands for HF_TOKEN and for
+        HF_TOKEN1, HF_TOKEN2, … (any number, gaps allowed).
     needs_credential: False where an empty pool is fine (a local server, a public Space).
     default_models: the upstream models offered without any configuration; the first one of a
         task is what the default route of the task uses.
     capabilities: by upstream model; the key "*" is what unknown models are taken for.
     quota_group: "credential" when each credential has limits of its own, "account" when all
         credentials of the provider share one.
+    quotas: the limits of each credential, as far as the provider publishes them.
     patience: how long silence is normal here; what the operator sets explicitly wins.
     discovers: True where `models` tells chat, vision and image models apart, so that its list is worth keeping.
     sources: documents that the wire format was taken from.
@@ -87,6 +89,7 @@ class Declaration(Struct, frozen=True):
     model_aliases: Mapping[str, str] = {}
     capabilities: Mapping[str, Capabilities] = {}
     quota_group: str = "credential"
+    quotas: tuple[Quota, ...] = ()
     patience: Patience = Patience()
     discovers: bool = False
     sources: tuple[str, ...] = ()
@@ -96,6 +99,7 @@ class Settings(Struct, frozen=True):
     """One configured instance of a provider, from `antiphon.toml` and the environment.
 
     options: what only this kind understands (`[providers.x.options]`), checked by the provider.
+    provider_options: extra fields for the body of a chat, by upstream model; "*" is for all of them.
     """
 
     name: str
@@ -106,6 +110,7 @@ class Settings(Struct, frozen=True):
     aliases: Mapping[str, str] = {}
     capabilities: Mapping[str, Capabilities] = {}
     options: Mapping[str, object] = {}
+    provider_options: Mapping[str, Mapping[str, object]] = {}
     verify_tls: bool = True
     connect_timeout: float = 5.0
 
@@ -145,8 +150,12 @@ class LimitReport(Struct, frozen=True):
 
 
 class Provider(Protocol):
-    declaration: ClassVar[Declaration]
     settings: Settings
+
+    @property
+    def declaration(self) -> Declaration:
+        """What this provider is: the adapter's, completed by its row of the catalogue."""
+        ...
 
     def capabilities(self, model: str) -> Capabilities:
         """What this upstream model can do; declared, configured or discovered."""
@@ -197,6 +206,13 @@ def opened(socket: Socket) -> None:
     held = _sockets.get()
     if held is not None:
         held.append(socket)
+
+
+def farewell(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """A task that outlives its call, such as one that cancels an order: its sockets are its own."""
+    context = copy_context()
+    context.run(_sockets.set, None)
+    return asyncio.create_task(work, name=name, context=context)
 
 
 async def checked(events: AsyncIterator[Any]) -> AsyncGenerator[Event, None]:

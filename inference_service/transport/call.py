@@ -86,11 +86,12 @@ class H2Call:
         return await asyncio.to_thread(wire.inflated, *arguments)
 
     async def write(self, message: Any) -> None:
+        await self._send(wire.framed(message.SerializeToString()))
+
+    async def _send(self, data: bytes) -> None:
         if self.over:
             raise asyncio.CancelledError
-        self.outgoing = memoryview(wire.framed(message.SerializeToString()))
-        self._session.send(self)
-        if self.outgoing is not None:
+        if not self._session.send(self, data):
             self._room = self._session.loop.create_future()
             await self._room
 
@@ -123,6 +124,11 @@ class H2Call:
         except BaseException:
             self.finish(StatusCode.UNKNOWN, "an error inside the service")
             raise
+
+    async def turn_away(self, text: bytes) -> None:
+        """For a caller of plain HTTP, whose status is on its way."""
+        await self._send(text)
+        self._session.end(self, None)
 
     async def _answer(self, handler: Any) -> None:
         request = None

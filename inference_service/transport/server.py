@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +11,6 @@ import structlog
 
 from antiphon.config.model import Service, Tls
 from inference_service import tls as certificates
-from inference_service.transport.call import H2Call
 from inference_service.transport.session import Session
 from inference_service.transport.wire import Malformed
 
@@ -27,7 +26,7 @@ class H2Server:
         self.loop = asyncio.get_running_loop()
         self.sessions: set[Session] = set()
         self._handlers: list[grpc.GenericRpcHandler] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._listener: asyncio.Server
 
@@ -61,8 +60,8 @@ class H2Server:
                 call.finish(grpc.StatusCode.UNAVAILABLE, "the service is shutting down")
                 call.cancel()
             session.close(None)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self.tasks:
+            await asyncio.wait(self.tasks)
 
     # --- for sessions ------------------------------------------------------------------------------
 
@@ -74,14 +73,14 @@ class H2Server:
                 return found
         raise Malformed("Method not found!", grpc.StatusCode.UNIMPLEMENTED)
 
-    def run(self, call: H2Call, handler: Any) -> asyncio.Task[None]:
-        task = self.loop.create_task(call.run(handler))
-        self._tasks.add(task)
+    def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a call failed unexpectedly", exc_info=error)
 

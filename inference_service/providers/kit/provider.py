@@ -25,6 +25,10 @@ class ChatProvider:
         self.settings, self.http = settings, http
         self._discovered: dict[str, Capabilities] = {}
 
+    @property
+    def dialect(self) -> errors.Dialects:
+        return self.signs
+
     def capabilities(self, model: str) -> Capabilities:
         declared = self.declaration.capabilities
         known = self.settings.capabilities.get(model) or self._discovered.get(model) or declared.get(model)

@@ -6,7 +6,7 @@ text of a read in one Delta, reasoning in tags, stalls of white space, and the d
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any, Protocol
 
 import aiohttp
@@ -28,12 +28,12 @@ AFTER_DONE = 0.05  # for the end of the body behind the end marker
 
 
 class Dialect(Protocol):
-    """What a streamed call needs of its provider. `signs`: how errors inside a stream are worded."""
+    """What a streamed call needs of its provider. `dialect`: how errors inside a stream are worded."""
 
     http: HttpClient
 
     @property
-    def signs(self) -> Sequence[errors.Sign]: ...
+    def dialect(self) -> errors.Dialects: ...
 
     def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure: ...
 
@@ -52,13 +52,13 @@ async def chat(
     head = {"Accept": "text/event-stream", **headers}
     notices = changes(dialect, call)
     async with dialect.http.request("POST", url, headers=head, json=msgspec.json.encode(body)) as response:
-        if response.status != 200:
+        if not 200 <= response.status < 300:
             raise dialect.refusal(call, response.status, response.headers, await read_error(response))
         # Always: it also tells that the provider has answered.
         yield dialect.limit_report(response.headers) or LimitReport()
         for notice in notices:
             yield notice
-        reading = Reading(response, answer_to(call, form, dialect.signs))
+        reading = Reading(response, answer_to(call, form, dialect.dialect))
         while data := await reading.next():
             for event in reading.events(data):
                 yield event
@@ -80,7 +80,7 @@ def changes(dialect: Dialect, call: ChatCall) -> list[Notice]:
     ]
 
 
-def answer_to(call: ChatCall, form: WireFormat, signs: Sequence[errors.Sign] = ()) -> Answer:
+def answer_to(call: ChatCall, form: WireFormat, signs: errors.Dialects = ()) -> Answer:
     about_tags = any("think>" in message.text for message in call.request.messages)
     return Answer(form, signs, continues=bool(call.prefix) or call.continues, lone_closing=not about_tags)
 

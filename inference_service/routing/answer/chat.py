@@ -18,6 +18,8 @@ from inference_service.domain import (
     OnInterruption,
     Picture,
     Preview,
+    Reasoning,
+    Retract,
     Role,
     Started,
     TextPart,
@@ -42,6 +44,7 @@ from inference_service.routing.learned import Learned
 from inference_service.routing.lease import Lease
 from inference_service.routing.plan import Deployment, Route, without_unsupported
 
+RETRACTED = "retracted"  # the reason of a cut that no failure has caused: thoughts had been taken for the answer
 CONTINUE_WORDS = (
     "Your answer was cut off. Continue it exactly where it stopped, in the same language and form. "
     "Do not repeat anything and do not comment on this."
@@ -61,6 +64,7 @@ class Opening(Struct):
     kept: int = 0
     restarts: bool = False
     begun: bool = False
+    handed_over: bool = False  # the caller has cut its text to what this call keeps
     said: bool = False  # it has added words
 
 
@@ -114,7 +118,7 @@ class ChatAnswer:
 
     @staticmethod
     def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
-        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix)
+        call = ChatCall(opening.request, deployment.model, lease.secret, opening.prefix, continues=opening.kept > 0)
         return checked(deployment.provider.chat(call))
 
     async def check(self, _: Picture | Preview) -> tuple[Any, ...]:
@@ -131,12 +135,15 @@ class ChatAnswer:
         """The first sign of an answer by this deployment."""
         opening.begun = True
         out: Out = [*self._announcer.start(opening.deployment, opening.number)]
-        if not out and not opening.restarts and self._announcer.moves(opening.deployment, opening.reason):
+        waits = isinstance(opening.joint, Restart | AfterInstruction)  # nothing is taken back before words replace it
+        if not out and not waits and self._announcer.moves(opening.deployment, opening.reason):
             out.append(self._hand_over(opening, opening.kept))
         return out + self._announcer.fresh(opening.deployment, opening.notices)
 
     def accept(self, opening: Opening, event: Any) -> Out:
         """What the caller sees of an event."""
+        if event.__class__ is Retract:
+            return self._retract(opening)
         if event.__class__ is not Delta:
             return [event]
         if opening.joint.__class__ is Fresh:
@@ -145,7 +152,27 @@ class ChatAnswer:
             return [event]
         return self._deliver(opening, opening.joint.feed(event.text))
 
+    def _retract(self, opening: Opening) -> Out:
+        """What this call has said so far was reasoning: the caller cuts it off again."""
+        text, opening.said = self._written.text(), False
+        if isinstance(opening.joint, Restart):
+            opening.joint = Restart(text)
+            return []
+        if opening.prefix:
+            opening.joint = AfterPrefill(opening.prefix, echoes=self._learned.echoes(opening.deployment))
+        elif isinstance(opening.joint, AfterInstruction):
+            opening.joint = opening.joint.again()
+            if not opening.handed_over:
+                return []
+        thoughts = text[opening.kept :]
+        if not thoughts:
+            return []
+        self._written.replace(text[: opening.kept])
+        cut = Handover(opening.deployment, opening.deployment, RETRACTED, opening.kept, opening.number)
+        return [cut, Reasoning(thoughts)]
+
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
+        opening.handed_over = True
         self._written.replace(self._written.text()[:keep])
         return self._announcer.hand_over(opening.deployment, opening.number, opening.reason, keep)
 
@@ -155,6 +182,8 @@ class ChatAnswer:
         if isinstance(joint, Restart) and joint.keep is not None:
             out.append(self._hand_over(opening, joint.keep))
             opening.joint, opening.said = Fresh(), joint.keep > 0
+        if isinstance(joint, AfterInstruction) and text and not opening.handed_over:
+            out.append(self._hand_over(opening, opening.kept))
         if isinstance(joint, AfterPrefill) and joint.echoed is not None:
             self._learned.continued(opening.deployment, echoed=joint.echoed)
         if text:
@@ -168,26 +197,26 @@ class ChatAnswer:
 
     def end(self, opening: Opening, finish: Finish) -> Out:
         """A call has ended well. Raises UpstreamFailure when what came is no answer."""
-        if finish.reason is FinishReason.OTHER:
-            words = "the provider ended its answer for a reason that its API does not document"
-            raise UpstreamFailure(FailureKind.STREAM_ERROR, words, status=200)
         joint, text = opening.joint, opening.joint.finish()
         said = opening.said or bool(text.strip()) or (isinstance(joint, Restart) and bool(joint.keep))
         if not said:
             continues = isinstance(joint, AfterPrefill | AfterInstruction)
-            if not (continues and self._is_complete(finish)):
+            restored = joint.restore() if isinstance(joint, AfterInstruction) and opening.handed_over else ""
+            if not (continues and self._is_complete(finish, restored)):
                 raise nothing_said(finish)
-            text = joint.restore() if isinstance(joint, AfterInstruction) else ""
+            text = restored
         out = [] if opening.begun else self.begin(opening)
         self.whole = True
+        if isinstance(joint, AfterInstruction) and not text and not opening.handed_over:
+            out.append(self._hand_over(opening, self._written.length))  # it has confirmed all that is there
         return out + self._deliver(opening, text)
 
-    def _is_complete(self, finish: Finish) -> bool:
+    def _is_complete(self, finish: Finish, restored: str) -> bool:
         """A continuation added nothing: believed at once of a text that looks whole, else when a second one agrees."""
         if finish.reason is FinishReason.CONTENT_FILTER:
             return False
         agreed, self._nothing_to_add = self._nothing_to_add, True
-        return agreed or looks_whole(self._written.text())
+        return agreed or looks_whole(self._written.text() + restored)
 
     def settle_for_less(self) -> Out | None:
         """Nobody can go on. None: the request fails; else the last events of an answer that is as whole as it gets."""

@@ -9,6 +9,7 @@ to continue, unless the text itself says such things twice in a row.
 """
 
 import re
+from itertools import pairwise
 
 # A shorter beginning is cheaper said again than continued.
 SHORTEST_PREFIX = 16
@@ -99,6 +100,8 @@ class AfterInstruction:
     def __init__(self, boundary: Boundary) -> None:
         self._boundary = boundary
         self._tail = WORD.findall(boundary.kept)[-LONGEST_OVERLAP:]
+        lines = boundary.kept.splitlines()
+        self._repeats_lines = any(line.strip() and line == after for line, after in pairwise(lines))
         self._held = ""
         self._decided = False
 
@@ -106,13 +109,21 @@ class AfterInstruction:
         if self._decided:
             return text
         self._held += text
-        return "" if self._undecided() else self._decide()
+        if self._undecided() or not (news := self._without_repetition()).strip():
+            return ""  # white space waits, too: how it joins shows with the word behind it
+        self._decided, self._held = True, ""
+        return self._boundary.join(news)
 
     def finish(self) -> str:
         if self._decided:
             return ""
-        said = self._decide()
-        return said if said.strip() else ""
+        self._decided = True
+        news = self._without_repetition()
+        return self._boundary.join(news) if news.strip() else ""
+
+    def again(self) -> "AfterInstruction":
+        """What was said so far does not count."""
+        return AfterInstruction(self._boundary)
 
     def restore(self) -> str:
         """What was taken back from the end of the text: it was whole, and nothing is to be added."""
@@ -135,13 +146,11 @@ class AfterInstruction:
                 return True
         return False
 
-    def _decide(self) -> str:
-        self._decided = True
-        held, self._held = self._held, ""
-        echo = held.lstrip()
-        if echo.startswith(self._boundary.kept):
-            return self._boundary.join(echo[len(self._boundary.kept) :])
-        return self._boundary.join(held[self._repeated(held) :])
+    def _without_repetition(self) -> str:
+        kept, echo = self._boundary.kept, self._held.lstrip()
+        if echo.startswith(kept) and (len(echo) == len(kept) or echo[len(kept)].isspace()):
+            return echo[len(kept) :]
+        return self._held[self._repeated(self._held) :]
 
     def _repeated(self, held: str) -> int:
         """The length of the beginning of `held` that repeats the end of the text."""
@@ -154,22 +163,25 @@ class AfterInstruction:
 
     def _is_repetition(self, unit: list[str], lead: str) -> bool:
         """Whether these words are said again by mistake, rather than because the text goes on like that."""
-        text = "".join(unit)
-        if not any(letter.isalnum() for letter in text):
-            return False
         if all(IDEOGRAPH.match(word) for word in unit) and len(unit) < SHORTEST_IDEOGRAPHS:
             return False
-        if "\n" in lead and not self._begins_line(len(unit)):
+        if "\n" in lead:
+            indentation = self._indentation(len(unit))
+            bracket = not any(letter.isalnum() for letter in "".join(unit))
+            # Closing brackets follow each other, each less indented than the one before.
+            if indentation is None or bracket:
+                return indentation == lead.rpartition("\n")[2]
+        if self._repeats_lines and self._indentation(len(unit)) is not None:
             return False
         size, tail = len(unit), self._tail
         twice = [*unit, *unit]
         return not any(tail[start : start + 2 * size] == twice for start in range(len(tail) - 2 * size + 1))
 
-    def _begins_line(self, count: int) -> bool:
-        """Whether the last `count` words of the text begin a line of it."""
+    def _indentation(self, count: int) -> str | None:
+        """The white space before the last `count` words of the text, if they begin a line of it; else None."""
         places = [match.start() for match in WORD.finditer(self._boundary.kept)]
-        before = self._boundary.kept[: places[-count]].rstrip(" \t")
-        return not before or before.endswith("\n")
+        line = self._boundary.kept[: places[-count]].rpartition("\n")[2]
+        return None if line.strip() else line
 
 
 class Restart:
