@@ -47,7 +47,7 @@ def page(outcome: Outcome, days: float, needless: int, seconds: float) -> str:
     lines = [
         BEGIN,
         "",
-        f"{days:g} days, {len(FREE_TIERS)} providers × {KEYS} keys with declared quotas, {len(outcome.requests):,} questions "
+        f"{days:g} days, {len(FREE_TIERS)} providers × {KEYS} keys with declared quotas, {len(outcome.requests):,} questions",
         f"({SHARE:.0%} of what the keys hold, twice as many in the evening as at night), each patient for {PATIENCE:.0f} s;",
         f"simulated in {seconds:.0f} s with the pool's own code against providers that count for themselves.",
         "",

@@ -1,13 +1,16 @@
 """`python -m inference_service`: the service; `check`: asks every provider a smallest question;
-`explain ROUTE`: says why the deployments of a route stand where they do; `keys`: keeps keys of providers.
+`rehearse`: plays a load through the configured pools; `explain ROUTE`: says why the deployments of a route stand where
+they do; `keys`: keeps keys of providers.
 
 Exit codes: 0 ended as asked, 1 a check failed, 2 the configuration or the port cannot be used.
 """
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Coroutine, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from antiphon.config.load import ConfigError, config_path, load_config
@@ -39,6 +42,9 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] == ["explain"]:
             with named(path):
                 return run(explain.explain(config, environ, arguments[1]))
+        if arguments[:1] == ["rehearse"]:
+            with named(path):
+                return rehearsed(config, environ, arguments[1])
         if config.service.workers > 1 and not workers.is_worker(environ):
             return workers.supervise(config, environ)
         run(serve(config, environ, path))
@@ -48,6 +54,15 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def rehearsed(config: Config, environ: dict[str, str], given: str) -> int:
+    """`given`: the load as JSON, from the command."""
+    from inference_service.rehearsal.rehearse import Plan, rehearse  # noqa: PLC0415 - not needed to serve
+
+    asked = json.loads(given)
+    as_json, picture = asked.pop("json"), asked.pop("picture")
+    return rehearse(config, environ, Plan(**asked), as_json=as_json, picture=Path(picture) if picture else None)
 
 
 def only(config: Config, environ: Mapping[str, str], kinds: list[str]) -> Config:

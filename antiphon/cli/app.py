@@ -146,6 +146,30 @@ def keys_remove(name: Annotated[str, typer.Argument(help="The name under which i
 
 
 @app.command()
+def rehearse(
+    people: Annotated[int, typer.Option("--people", "-p", min=1, help="How many people ask.")] = 50,
+    questions: Annotated[float, typer.Option("--questions", "-q", min=0.01, help="Questions of each on a day.")] = 8,
+    when: Annotated[
+        str, typer.Option("--when", help='"evenings" (mostly 17:00 to 23:00 UTC) or "day" (evenly).', metavar="WHEN")
+    ] = "evenings",
+    days: Annotated[int, typer.Option("--days", "-d", min=1, max=31)] = 1,
+    tokens: Annotated[int, typer.Option("--tokens", min=0, help="Tokens of a question with its answer.")] = 1_500,
+    patience: Annotated[float, typer.Option("--patience", min=0, help="Seconds that people wait.")] = 60,
+    model: Annotated[str, typer.Option("--model", "-m", help="The model they ask.")] = "chat",
+    picture: Annotated[Path | None, typer.Option("--picture", help="Also draw it into this SVG file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Rehearse a load with the configured tokens, without calling anybody: who is answered, who waits, who is refused."""
+    import json
+
+    if when not in ("evenings", "day"):
+        raise typer.BadParameter('allowed are "evenings" and "day"', param_hint="--when")
+    load = {"people": people, "questions": questions, "when": when, "days": days, "tokens": tokens}
+    load |= {"patience": patience, "model": model, "json": as_json, "picture": str(picture) if picture else ""}
+    replace_by("inference_service", "rehearse", json.dumps(load))
+
+
+@app.command()
 def chat(
     prompt: Annotated[
         list[str] | None, typer.Argument(help="The question. Without one on a terminal: a conversation.")

@@ -18,7 +18,7 @@ SMOOTHING = 0.2  # weight of the newest call in what a call typically takes
 
 def slack_of(length: float) -> float:
     """How far our clock and the provider's may be apart, with the way between them."""
-    return min(LONGEST_SLACK, max(0.05, length / 60))
+    return min(LONGEST_SLACK, max(0.05, length / 20))
 
 
 class Window:

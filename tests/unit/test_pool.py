@@ -376,7 +376,7 @@ def test_a_declared_quota_is_never_overrun_and_nothing_usable_is_passed_over(
     windows: dict[str, list[float]] = {name: [] for name in one.spec.credentials}
     for number, gap in enumerate(gaps):
         now += gap
-        able = {name for name, calls in windows.items() if len([at for at in calls if at > now - 10.3]) < quota}
+        able = {name for name, calls in windows.items() if len([at for at in calls if at > now - 10.6]) < quota}
         answer = one.pick(ASK, f"l{number}", now)
         if isinstance(answer, Denied):
             assert not able
