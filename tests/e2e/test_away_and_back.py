@@ -254,10 +254,8 @@ async def test_what_is_drawn_again_starts_from_the_same_picture(stage: Stage) ->
                 assert picture.convert("RGB").getpixel((2, 2)) == (40, 90, 160)
 
         notes = File("notes.txt", b"not a picture", "text/plain")
-        await stage.maria.slash(stage.channel, "image", prompt="a fox", image=notes)
-        await stage.discord.wait_for(
-            lambda: any(
-                one.ephemeral and "notes.txt cannot be read" in one.content
-                for one in stage.channel.shown_to(stage.maria)
-            )
+        refused = await stage.maria.slash(stage.channel, "image", prompt="a fox", image=notes)
+        told = await stage.discord.wait_for(
+            lambda: refused.response and not refused.response.loading and refused.response
         )
+        assert "notes.txt cannot be read" in told.content

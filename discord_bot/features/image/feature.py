@@ -87,9 +87,9 @@ class ImageFeature:
     @staticmethod
     async def _refuse(interaction: BotInteraction, text: str) -> None:
         if interaction.response.is_done():
-            # Everybody sees that something was begun; why it ends is for the person alone.
-            await interaction.delete_original_response()
-        await private(interaction, text)
+            await interaction.edit_original_response(content=text)
+        else:
+            await private(interaction, text)
 
     def _mature(self, interaction: BotInteraction, wish: Wish) -> str | None:
         rule = self.services.config.bot.mature_pictures
