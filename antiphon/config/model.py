@@ -62,7 +62,7 @@ class Service(Section):
     port: Port = 50551
     """0 takes a free port and prints it."""
     transport: Literal["grpcio", "h2"] = "grpcio"
-    """What speaks gRPC: "grpcio" (the C library), or "h2" (in the event loop itself: about twice as fast)."""
+    """What speaks gRPC: "grpcio" (the C library), or "h2" (in the event loop itself: faster, and newer)."""
     workers: int = Field(1, ge=1, le=64)
     """Processes that share the port; more than one needs Redis to share state."""
     grace: Seconds = 20

@@ -61,17 +61,10 @@ CASES = {
     "deepinfra pictures": Case("deepinfra", "black-forest-labs/FLUX-1-schnell", picture={"images": [f"data:image/png;base64,{BASE64}"], "seed": 7}),
     "huggingface": Case("huggingface", "m", **CHAT, listed=HUGGING),
     "huggingface pictures": Case("huggingface", "black-forest-labs/FLUX.1-schnell", picture={"images": [{"url": f"data:image/png;base64,{BASE64}"}]}, options={"hub_url": "URL/hub"}, also={b"/hub/": MAPPING}),
-<<<<<<< HEAD
     "cloudflare": Case("cloudflare", "@cf/openai/gpt-oss-120b", **CHAT, listed={"result": [{"name": "m", "task": {"name": "Text Generation"}, "properties": [{"property_id": "context_window", "value": "4096"}]}]}),
     "cloudflare pictures": Case("cloudflare", "@cf/black-forest-labs/flux-1-schnell", picture={"result": {"image": BASE64}, "success": True}),
     "pollinations": Case("pollinations", "openai", **CHAT, listed=LISTED, also={b"/image/models": ["flux"]}),
     "pollinations pictures": Case("pollinations", "flux", picture={"data": [{"b64_json": BASE64}]}),
-=======
-    "cloudflare": Case("cloudflare", "m", **CHAT, listed=CLOUDFLARE, path="/ai"),
-    "cloudflare pictures": Case("cloudflare", "@cf/black-forest-labs/flux-1-schnell", picture={"result": {"image": BASE64}, "success": True}, path="/ai"),
-    "pollinations": Case("pollinations", "m", **CHAT, listed=LISTED, path="/v1"),
-    "pollinations pictures": Case("pollinations", "flux", picture={"data": [{"b64_json": BASE64}]}, path="/v1"),
->>>>>>> pictures
     # Its pictures are in test_aihorde.py: a call that is cancelled goes on to cancel its order.
     "aihorde": Case("aihorde", "koboldcpp/m", **CHAT, listed=[{"name": "m", "count": 2}], options={"text_url": "URL"}),
     "cohere-native": Case("cohere-native", "command-a-03-2025", words=COHERE, said="ice creeps", listed={"models": [{"name": "m", "endpoints": ["chat"], "features": ["vision"], "context_length": 4096.0}]}),
