@@ -207,6 +207,8 @@ def model(given: models_pb2.Model) -> events.Model:
         ),
         given.available,
         given.is_deployment,
+        given.requests_left if given.HasField("requests_left") else None,
+        given.refills_at.ToNanoseconds() / 1e9 if given.HasField("refills_at") else None,
     )
 
 

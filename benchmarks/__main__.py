@@ -20,13 +20,20 @@ ROUNDS, SECONDS = 9, 2.5
 
 
 async def load(system: System, model: str, concurrency: int, seconds: float) -> dict[str, object]:
+    """With `cpu_ms`: processor time of the system for a request."""
+    before = system.process.cpu_seconds() if system.process else 0.0
     child = Process(
         LOAD_CORE, sys.executable, "-m", "benchmarks.load",
         system.kind, system.target, system.model_prefix + model, str(concurrency), str(seconds), system.token,
     )  # fmt: skip
     line = await child.start("{")
     await child.stop()
-    return dict(json.loads("{" + line))
+    result: dict[str, object] = json.loads("{" + line)
+    if system.process:
+        warm = min(concurrency, 8)
+        requests = float(str(result["requests"])) + warm
+        result["cpu_ms"] = (system.process.cpu_seconds() - before) / requests * 1000
+    return result
 
 
 async def compare(all_systems: list[System], rounds: int, seconds: float) -> report.Series:
@@ -91,6 +98,7 @@ async def measure(
 ) -> tuple[report.Series, dict[str, dict[str, float]], dict[str, float]]:
     """Streams in turn, slow streams, and what it costs to start and to do nothing."""
     running = [systems.direct(port), await systems.relay(port), await systems.antiphon(port, folder)]
+    running.append(await systems.antiphon(port, folder, transport="h2"))
     if proxy := await systems.litellm(port, folder):
         running.append(proxy)
     try:
@@ -98,7 +106,7 @@ async def measure(
         assert process
         idle = {"cold_start_s": process.ready_after, "idle_mib": process.memory() / 2**20}
         series = await compare(running, rounds, seconds)
-        slow = {system.name: await slow_streams(system, streams) for system in running[1:3]}
+        slow = {system.name: await slow_streams(system, streams) for system in running[1:4]}
     finally:
         for system in running:
             if system.process:

@@ -127,6 +127,7 @@ async def antiphon(
     environment: dict[str, str] | None = None,
     core: int | str = TEST_CORE,
     under: tuple[str, ...] = (),
+    transport: str = "grpcio",
 ) -> System:
     """The real service with everything on: caller token, budgets, a pool of six credentials, metrics."""
     core = "0-1" if under else core
@@ -136,9 +137,11 @@ async def antiphon(
     config.write_text(CONFIG.format(upstream=upstream, extra=extra), encoding="utf-8")
     keys = {f"BENCH_KEY{number}": f"bench-key-{number}" for number in range(1, 7)}
     env = {"ANTIPHON_CONFIG": str(config), "BENCH_CALLER_TOKEN": TOKEN, **keys, **(environment or {})}
+    env["ANTIPHON__SERVICE__TRANSPORT"] = transport
     process = Process(core, *under, sys.executable, "-m", "inference_service", env=env)
     target = await process.start("ready: ")
-    return System("Antiphon, everything on", "grpc", target, "bench/", TOKEN, process)
+    title = "Antiphon, everything on" + (f", on {transport}" if transport != "grpcio" else "")
+    return System(title, "grpc", target, "bench/", TOKEN, process)
 
 
 async def litellm(upstream: int, folder: Path) -> System | None:

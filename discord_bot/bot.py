@@ -14,7 +14,7 @@ from antiphon.config.model import Config
 from discord_bot import tracing
 from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
-from discord_bot.commands import FluentTranslator, sync_if_changed
+from discord_bot.commands import CommandMentions, FluentTranslator, sync_if_changed
 from discord_bot.features import all_commands, all_controls
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
@@ -64,7 +64,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services = Services(
             config, store, inference, metrics, self, paces,
             Catalogue(inference, config.bot.models), Admission(config.bot, store, metrics),
-            Ledger(metrics), Tasks(metrics),
+            Ledger(metrics), Tasks(metrics), CommandMentions(),
         )  # fmt: skip
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self.services)
@@ -80,6 +80,7 @@ class AntiphonBot(discord.AutoShardedClient):
             self.tree.add_command(command)
         self.add_dynamic_items(*all_controls(self.chat, self.image))
         await sync_if_changed(self.tree, self.application_id, self.services.store)
+        await self.services.commands.read(self.services.store)
         self.services.metrics.watch(self)
         self.services.tasks.spawn(keep_retention(self.services), "retention")
 

@@ -40,6 +40,21 @@ class FluentTranslator(app_commands.Translator):
         return t(language, key)
 
 
+class CommandMentions:
+    """Names of commands that a reader can press. Known once Discord has given the commands their ids."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+
+    async def read(self, store: Store) -> None:
+        self._ids = json.loads(await store.get_meta("command-ids") or "{}")
+
+    def of(self, locale: str, name: str) -> str:
+        word = t(locale, f"command-{name}")
+        number = self._ids.get(t("en", f"command-{name}"))
+        return f"</{word}:{number}>" if number else f"`/{word}`"
+
+
 async def sync_if_changed(tree: app_commands.CommandTree[Any], application_id: int | None, store: Store) -> bool:
     """Tell Discord of the commands if their definition is not the one it was told last. True: it was told."""
     translator = FluentTranslator()
@@ -51,12 +66,13 @@ async def sync_if_changed(tree: app_commands.CommandTree[Any], application_id: i
     if await store.get_meta("commands") == digest:
         return False
     try:
-        await tree.sync()
+        synced = await tree.sync()
     except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
         # Mentions, threads and the former commands still work; the next start tries again.
         log.error("commands could not be synced", error=str(error)[:500])  # noqa: TRY400 - the text names the field
         return False
     await store.set_meta("commands", digest)
+    await store.set_meta("command-ids", json.dumps({one.name: one.id for one in synced}))
     log.info("commands synced", commands=len(payload))
     return True
 

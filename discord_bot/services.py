@@ -9,6 +9,7 @@ from antiphon.client import InferenceClient
 from antiphon.config.model import Config
 from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
+from discord_bot.commands import CommandMentions
 from discord_bot.ledger import Ledger
 from discord_bot.metrics import BotMetrics
 from discord_bot.rendering.pacing import Paces
@@ -42,6 +43,7 @@ class Services:
     admission: Admission
     ledger: Ledger
     tasks: Tasks
+    commands: CommandMentions
 
     @property
     def me(self) -> int:

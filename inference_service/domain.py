@@ -273,6 +273,7 @@ class Capabilities(Struct, frozen=True):
     prefill: bool = False
     settings: frozenset[str] = frozenset()
     context_tokens: int = 0  # 0: not known
+    max_images: int = 0  # pictures to look at in one request; 0: not known
     sizes: tuple[tuple[int, int], ...] = ()
     size_step: int = 8
     min_side: int = 64

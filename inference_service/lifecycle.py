@@ -59,7 +59,7 @@ def _raise_descriptor_limit() -> None:
 
 
 def _settle_memory() -> None:
-    """What stands after the start stays: the collector need not look at it again and again, nor at every short request."""
+    """Objects that exist after the start live as long as the process: the garbage collector can leave them alone."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_EVERY)

@@ -20,6 +20,7 @@ from inference_service.credentials.types import BreakerSpec, StateStore
 from inference_service.reloading import sentences
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
+from inference_service.routing.welcome import notes
 from inference_service.state.ledger import Ledger as LimitLedger
 from inference_service.state.ledger import state_directory
 from inference_service.state.memory import MemoryStore
@@ -78,9 +79,10 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        memory = MemoryStore(spec, ledger=None if redis_url else self._ledger(config))
         self._store = (
-            SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
+            SharedStore(redis_url, config.state, spec, observer.state_backend)
+            if redis_url
+            else MemoryStore(spec, ledger=self._ledger(config))
         )
         router = Router(config, parts, self._store, observer, self._supervisor)
         self._usage = SharedUsage(redis_url, config.state) if redis_url else None
@@ -94,6 +96,10 @@ class Server:
         self._supervisor.watch("readiness", self._keep_looking)
         if config.service.status_page is not False:
             await self._start_status()
+        for warning in parts.warnings:
+            log.warning(warning)
+        for note in notes(parts):
+            log.info(note)
 
     def _ledger(self, config: Config) -> LimitLedger | None:
         """What is remembered over a restart, where there is a place for it."""
@@ -102,7 +108,7 @@ class Server:
 
     async def _listen(self) -> None:
         service = self.config.service
-        self._server = transport.server(service)
+        self._server = transport.new_server(service)
         add_inference(self._server, self.shared)
         add_operations(self._server, self.shared, self.reload)
         self._health = add_health(self._server)

@@ -54,7 +54,8 @@ IMAGE = (
     Setting("steps", 1, 150, wire="num_inference_steps"),
     Setting("guidance_scale", 0, 50, wire="guidance_scale"),
 )
-FIELDS = frozenset(setting.field for setting in (*CHAT, *IMAGE))
+CHAT_FIELDS = frozenset(setting.field for setting in CHAT)
+FIELDS = CHAT_FIELDS | {setting.field for setting in IMAGE}
 CHAT_SETTINGS = frozenset(setting.field for setting in CHAT if setting.common)
 IMAGE_SETTINGS = frozenset(setting.field for setting in IMAGE)
 OPENAI_NAMES = {setting.field: setting.wire for setting in CHAT}

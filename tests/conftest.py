@@ -13,10 +13,10 @@ def chosen_transport(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = os.environ.get("ANTIPHON__SERVICE__TRANSPORT")
     if chosen is None:
         return
-    original = transport.server
+    original = transport.new_server
 
-    def server(service: Service) -> transport.Server:
+    def new_server(service: Service) -> transport.Server:
         unset = "transport" not in service.model_fields_set
         return original(service.model_copy(update={"transport": chosen}) if unset else service)
 
-    monkeypatch.setattr(transport, "server", server)
+    monkeypatch.setattr(transport, "new_server", new_server)

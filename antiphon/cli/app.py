@@ -102,9 +102,71 @@ def migrate(
 
 
 @app.command()
-def check(as_json: Json = False) -> None:
-    """Check the configuration and ask every provider a smallest question; says what to do about each problem."""
-    replace_by("inference_service", "check", *(["--json"] if as_json else []))
+def check(
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Only ask for the lists of models, which costs nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the configuration and ask every provider one real question of one token; says what to do about each problem."""
+    flags = [flag for flag, wanted in (("--list", only_list), ("--json", as_json)) if wanted]
+    replace_by("inference_service", "check", *flags)
+
+
+keys = typer.Typer(help="Keep keys of providers in your configuration directory.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("add")
+def keys_add(
+    provider: Annotated[str, typer.Option("--for", help="Whose key it is, where its shape does not show it.")] = "",
+) -> None:
+    """Store a key: paste it at the prompt (it is not shown), or send it by standard input."""
+    replace_by("inference_service", "keys", "add", *(["--for", provider] if provider else []))
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """Show which keys are found, masked, and where each comes from."""
+    replace_by("inference_service", "keys", "list")
+
+
+@keys.command("test")
+def keys_test(
+    provider: Annotated[str, typer.Argument(help="Only this provider; all without it.")] = "",
+) -> None:
+    """Ask one real question with every key."""
+    replace_by("inference_service", "keys", "test", *([provider] if provider else []))
+
+
+@keys.command("remove")
+def keys_remove(name: Annotated[str, typer.Argument(help="The name under which it is stored.")]) -> None:
+    """Forget a stored key."""
+    replace_by("inference_service", "keys", "remove", name)
+
+
+@app.command()
+def rehearse(
+    people: Annotated[int, typer.Option("--people", "-p", min=1, help="How many people ask.")] = 50,
+    questions: Annotated[float, typer.Option("--questions", "-q", min=0.01, help="Questions of each on a day.")] = 8,
+    when: Annotated[
+        str, typer.Option("--when", help='"evenings" (mostly 17:00 to 23:00 UTC) or "day" (evenly).', metavar="WHEN")
+    ] = "evenings",
+    days: Annotated[int, typer.Option("--days", "-d", min=1, max=31)] = 1,
+    tokens: Annotated[int, typer.Option("--tokens", min=0, help="Tokens of a question with its answer.")] = 1_500,
+    patience: Annotated[float, typer.Option("--patience", min=0, help="Seconds that people wait.")] = 60,
+    model: Annotated[str, typer.Option("--model", "-m", help="The model they ask.")] = "chat",
+    picture: Annotated[Path | None, typer.Option("--picture", help="Also draw it into this SVG file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Rehearse a load with the configured tokens, without calling anybody: who is answered, who waits, who is refused."""
+    import json
+
+    if when not in ("evenings", "day"):
+        raise typer.BadParameter('allowed are "evenings" and "day"', param_hint="--when")
+    load = {"people": people, "questions": questions, "when": when, "days": days, "tokens": tokens}
+    load |= {"patience": patience, "model": model, "json": as_json, "picture": str(picture) if picture else ""}
+    replace_by("inference_service", "rehearse", json.dumps(load))
 
 
 @app.command()
@@ -193,10 +255,16 @@ def image(
 def models(
     task: Annotated[str, typer.Argument(help="chat or image; all without it.")] = "",
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also every deployment of every provider.")] = False,
+    explain: Annotated[
+        str,
+        typer.Option("--explain", help="Say why each deployment of this model stands where it does, by today's lists."),
+    ] = "",
     target: Target = None,
     as_json: Json = False,
 ) -> None:
     """List what can be asked for."""
+    if explain:
+        replace_by("inference_service", "explain", explain)
     from antiphon.cli import listing
 
     run(listing.models(task, target, everything=everything, as_json=as_json), as_json=as_json)

@@ -90,6 +90,8 @@ class Service(Section):
     """Serve the status page and metrics over HTTP. Unset: only on loopback."""
     status_host: str = "127.0.0.1"
     """Where the status page listens."""
+    status_names: list[str] = []
+    """Names under which browsers and Prometheus may ask for it; addresses, "localhost" and the machine's name always work."""
     status_port: Port = 50552
     """0 takes a free port."""
 
@@ -139,6 +141,8 @@ class ModelConfig(Section):
     """It draws."""
     prefill: bool | None = None
     """It continues an answer that was begun, so that a handover loses no word."""
+    max_images: int | None = Field(None, ge=1)
+    """How many pictures to look at one request may hold."""
     context_tokens: int | None = Field(None, ge=1)
     """How much it can read."""
     max_side: int | None = Field(None, ge=64)

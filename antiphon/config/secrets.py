@@ -1,6 +1,6 @@
 """Secrets come from the environment or from files that it names; never from the configuration file.
 
-A name stands for a pool: "GIT_TOKEN" finds GIT_TOKEN, GIT_TOKEN1, GIT_TOKEN2, … in any number and with gaps, and for
+A name stands for a pool: "HF_TOKEN" finds HF_TOKEN, HF_TOKEN1, HF_TOKEN2, … in any number and with gaps, and for
 each of them a variable with "_FILE" behind it that names a file. Empty means: not there.
 """
 
@@ -26,7 +26,7 @@ class Secret:
 
     @property
     def label(self) -> str:
-        """Where it came from and its last characters: "GIT_TOKEN2 …x7Qa"; the end only of long ones."""
+        """Where it came from and its last characters: "HF_TOKEN2 …x7Qa"; the end only of long ones."""
         return f"{self.name} …{self.value[-SHOWN:]}" if len(self.value) >= LONG_ENOUGH else self.name
 
     def __repr__(self) -> str:

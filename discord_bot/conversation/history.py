@@ -58,7 +58,7 @@ def _shown(part: Part, *, named: bool) -> str:
             quoted = part.text.replace("\n", "\n> ")
             return f"{name} wrote:\n> {quoted}" if name else f"> {quoted}"
         case PartKind.CONTEXT:
-            return f"{name}: {part.text}" if name else part.text
+            return f"[said before] {name}: {part.text}"
         case PartKind.SAID if named and name:
             return f"{name}: {part.text}"
         case _:

@@ -16,7 +16,7 @@ from discord_bot.features.menus.commands import menu_commands
 from discord_bot.features.model.commands import model_commands
 from discord_bot.features.persona.commands import persona_commands
 from discord_bot.features.privacy.commands import privacy_buttons, privacy_commands
-from discord_bot.features.settings.card import settings_controls
+from discord_bot.features.settings.changes import settings_controls
 from discord_bot.features.settings.commands import settings_commands
 from discord_bot.features.status.commands import status_commands
 from discord_bot.features.usage.commands import usage_commands

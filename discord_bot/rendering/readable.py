@@ -9,6 +9,7 @@ import re
 from discord_bot.rendering import tables
 from discord_bot.rendering.marks import fence_of
 
+INNER = "``\u200b`"  # looks like a mark, and ends no block
 DEEP = re.compile(r"#{4,6}[ \t]")
 
 
@@ -23,11 +24,15 @@ def readable(text: str, *, growing: bool = False) -> str:
         fence = fence_of(line)
         if fence is not None and not open_mark:
             open_mark = fence.mark
-            # Discord knows no tildes.
-            made.append(f"{fence.prefix}```{fence.info}" if open_mark[0] == "~" else line)
+            # Discord knows neither tildes nor longer marks.
+            made.append(f"{fence.prefix}```{fence.info}" if open_mark != "```" else line)
         elif open_mark:
             closes = fence is not None and fence.closes(open_mark)
-            made.append(f"{fence.prefix}```" if fence and closes and open_mark[0] == "~" else line)
+            if fence and closes:
+                made.append(f"{fence.prefix}```")
+            else:
+                # Discord would end the block at the first mark, whatever opened it.
+                made.append(line.replace("```", INNER) if open_mark != "```" else line)
             open_mark = "" if closes else open_mark
         elif number + 1 < len(lines) and "|" in line and tables.is_separator(lines[number + 1]):
             end = _end_of_table(lines, number + 2)

@@ -293,7 +293,8 @@ async def _insert_parts(connection: AsyncConnection, turn: Turn, keeping: Keepin
     kept = [
         {"turn_id": turn.id, "author_id": one.author_id, "author_name": one.author_name[:LONGEST_NAME], "kind": one.kind, "text": one.text}
         for one in turn.parts
-        if keeping.allows(one.author_id)
+        # What people said to each other is read for one answer and never stored.
+        if keeping.allows(one.author_id) and one.kind is not PartKind.CONTEXT
     ]  # fmt: skip
     if kept:
         await connection.execute(turn_parts.insert(), kept)

@@ -1,6 +1,7 @@
 """The way in, the same for every RPC: who calls, what they may, how long it may take, and how it ends when it fails."""
 
 import asyncio
+import contextlib
 import hmac
 import re
 import secrets
@@ -14,7 +15,8 @@ from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service import transport
-from inference_service.api import status
+from inference_service.api import large, status
+from inference_service.api.bodies import Bodies, TooMuch
 from inference_service.api.validate import REQUEST_ID
 from inference_service.failures import RequestFailure
 from inference_service.usage.budgets import Budgets, BudgetSpent
@@ -32,13 +34,14 @@ Asked = TypeVar("Asked", bound=Message)
 
 
 class Admission(Struct, frozen=True):
-    """Who was let in. `deadline` in loop time."""
+    """Who was let in. `deadline` in loop time, `size` of the request in bytes."""
 
     caller: str
     config: CallerConfig
     request_id: str
     deadline: float
     trace_parent: str = ""
+    size: int = 0
 
 
 class Tokens:
@@ -94,6 +97,7 @@ class Door:
         self.leaving = self.draining = False  # soon; now
         self.live: dict[tuple[str, str], asyncio.Task[Any]] = {}  # by caller and request id
         self.working = 0  # chats and pictures among them
+        self._bodies = Bodies()
 
     async def run(
         self,
@@ -118,8 +122,10 @@ class Door:
         await self._make_room(context, name, config, request_id, counted=counted)
         self.live[name, request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
         self.working += counted
+        stack = contextlib.ExitStack()
         try:
-            request = await self._read(context, kind, deadline)
+            request, size = await self._read(context, kind, name, deadline)
+            stack.enter_context(self._bodies.hold(name, size, self.settings.max_request_bytes))
             given_id = getattr(request, "request_id", "")
             # An id that is not valid is refused later; it must not travel in metadata before.
             if given_id and REQUEST_ID.fullmatch(given_id):
@@ -128,9 +134,11 @@ class Door:
             structlog.contextvars.bind_contextvars(request_id=request_id, caller=name)
             if counted:
                 await self._spend(context, name, config)
-            await handle(request, Admission(name, config, request_id, deadline, parent))
+            await handle(request, Admission(name, config, request_id, deadline, parent, size))
         except RequestFailure as failure:
             await status.refuse_failure(context, failure)
+        except TooMuch as much:
+            await self._spent(context, name, f"has {much} running already", 1.0)
         except (grpc.aio.AbortError, grpc.aio.InternalError, grpc.RpcError):
             raise
         except asyncio.CancelledError:
@@ -147,14 +155,15 @@ class Door:
                 status.info("INTERNAL"),
             )
         finally:
+            stack.close()
             self.live.pop((name, request_id), None)
             self.working -= counted
             self.budgets.leave(name, working=counted)
 
-    async def _read(self, context: Context, kind: type[Asked], deadline: float) -> Asked:
-        """The one message of a request."""
+    async def _read(self, context: Context, kind: type[Asked], name: str, deadline: float) -> tuple[Asked, int]:
+        """The one message of a request, and its size in bytes."""
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline), self._bodies.reading(name):
                 data = await context.read()
         except TimeoutError:
             text = "the request did not arrive in time"
@@ -162,7 +171,7 @@ class Door:
         if not isinstance(data, bytes):  # the mark of gRPC for an end
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no request came", status.info("INVALID"))
         try:
-            return kind.FromString(data)
+            return await large.parse(kind, data), len(data)
         except DecodeError:
             text = f"what came is no {kind.DESCRIPTOR.full_name}"
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, status.info("INVALID"))
@@ -220,22 +229,22 @@ class Door:
         try:
             self.budgets.open(name, config, working=counted)
         except BudgetSpent as spent:
-            await self._spent(context, name, spent)
+            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after)
 
     async def _spend(self, context: Context, name: str, config: CallerConfig) -> None:
         try:
             await self.budgets.enter(name, config)
         except BudgetSpent as spent:
-            await self._spent(context, name, spent)
+            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after)
 
     @staticmethod
-    async def _spent(context: Context, name: str, spent: BudgetSpent) -> NoReturn:
+    async def _spent(context: Context, name: str, text: str, retry_after: float) -> NoReturn:
         await status.refuse(
             context,
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"the caller {name!r} has used its {spent.what}",
+            f"the caller {name!r} {text}",
             status.info("CALLER_LIMIT"),
-            status.retry_info(spent.retry_after),
+            status.retry_info(retry_after),
         )
 
     @staticmethod

@@ -8,9 +8,12 @@ from importlib import metadata
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Scope
 from antiphon.v1 import operations_pb2 as pb
+from antiphon.v1 import quotas_pb2
 from inference_service.api import convert, status
 from inference_service.api.door import Admission, Context
 from inference_service.api.parts import Shared
+from inference_service.credentials.types import QuotaView
+from inference_service.quotas import Clock, Unit
 from inference_service.routing.snapshot import CredentialSnapshot, DeploymentSnapshot, Snapshot
 from inference_service.telemetry.hour import Sums
 
@@ -32,6 +35,19 @@ BREAKERS = {
     "open": pb.BREAKER_STATE_OPEN,
     "half_open": pb.BREAKER_STATE_HALF_OPEN,
     "benched": pb.BREAKER_STATE_BENCHED,
+}
+UNITS = {
+    Unit.REQUESTS: quotas_pb2.QUOTA_UNIT_REQUESTS,
+    Unit.TOKENS: quotas_pb2.QUOTA_UNIT_TOKENS,
+    Unit.PICTURES: quotas_pb2.QUOTA_UNIT_PICTURES,
+    Unit.MONEY: quotas_pb2.QUOTA_UNIT_MONEY,
+    Unit.CONCURRENT: quotas_pb2.QUOTA_UNIT_CONCURRENT,
+}
+CLOCKS = {
+    Clock.ROLLING: quotas_pb2.QUOTA_CLOCK_ROLLING,
+    Clock.WALL: quotas_pb2.QUOTA_CLOCK_WALL,
+    Clock.PACIFIC: quotas_pb2.QUOTA_CLOCK_PACIFIC,
+    Clock.FIRST_USE: quotas_pb2.QUOTA_CLOCK_FIRST_USE,
 }
 Reload = Callable[[], Awaitable[list[str]]]
 
@@ -117,6 +133,7 @@ def _providers(made: pb.Status, seen: Snapshot, shared: Shared) -> None:
                 kind=provider.kind,
                 credentials=[_credential(one) for one in provider.credentials],
                 deployments=[_deployment(one, counted.get(one.name)) for one in provider.deployments],
+                quotas=[_quota(view) for view in provider.quotas],
             )
         )
 
@@ -131,6 +148,25 @@ def _credential(one: CredentialSnapshot) -> pb.CredentialStatus:
         made.remaining_requests = one.remaining
     for model, until in one.model_rests.items():
         made.model_limits.append(pb.ModelLimit(upstream_model=model, wakes_at=convert.timestamp(until)))
+    return made
+
+
+def _quota(view: QuotaView) -> quotas_pb2.QuotaStatus:
+    made = quotas_pb2.QuotaStatus(
+        unit=UNITS[view.unit],
+        upstream_model=view.model,
+        clock=CLOCKS[view.clock] if view.window else quotas_pb2.QUOTA_CLOCK_UNSPECIFIED,
+        limit=view.limit,
+        used=view.used,
+        left=view.left,
+        declared=view.declared,
+    )
+    if view.window:
+        made.window.CopyFrom(convert.duration(view.window))
+    if view.refills_at is not None:
+        made.refills_at.CopyFrom(convert.timestamp(view.refills_at))
+    if view.runs_out_at is not None:
+        made.runs_out_at.CopyFrom(convert.timestamp(view.runs_out_at))
     return made
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from antiphon.config.model import Images
 from antiphon.v1 import chat_pb2, common_pb2, image_pb2, usage_pb2
 from inference_service import settings
+from inference_service.api.large import apart
 from inference_service.domain import ImagePart
 from inference_service.pictures.normalise import problem, sniff
 
@@ -25,10 +26,13 @@ ROLES = frozenset(chat_pb2.Role.values()) - {chat_pb2.ROLE_UNSPECIFIED}
 Violation = tuple[str, str]
 
 
-async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS) -> list[Violation]:
-    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as [images] sets it."""
+async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, size: int = 0) -> list[Violation]:
+    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as [images] sets it.
+
+    `size`: of the request in bytes; large ones are checked beside the event loop.
+    """
     pictures: list[tuple[str, chat_pb2.InlineImage]] = []
-    found = [*_common(request), *_messages(request, pictures)]
+    found = [*_common(request), *await apart(size, lambda: list(_messages(request, pictures)))]
     if request.HasField("sampling"):
         found += settings.violations(settings.taken(request.sampling))
     if request.on_interruption not in INTERRUPTIONS:

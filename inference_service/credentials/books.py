@@ -1,6 +1,6 @@
 """All windows of a pool, by owner: a credential or its quota group, for one model or for all. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from inference_service.credentials.quota import NEVER, Window
@@ -64,13 +64,21 @@ class Books:
         return windows[key]
 
     def named(
-        self, fact: LimitFact, scope: Scope, credential: str, group: str, model: str, calls: Iterable[float], now: float
+        self,
+        fact: LimitFact,
+        scope: Scope,
+        credential: str,
+        group: str,
+        model: str,
+        calls: Collection[float],
+        now: float,
     ) -> tuple[Window | None, bool]:
         """The window that a provider speaks about, and whether it is new; None where too little is told."""
-        length = fact.window if fact.window is not None else _guess(fact.resets_after)
-        for window in self.windows(credential, group, model):
-            same = window.quota.window == length or (fact.window is None and window.quota.window >= length)
-            if window.quota.unit is fact.unit and same:
+        length = fact.window if fact.window is not None else _guess(fact, len(calls))
+        known = [one for one in self.windows(credential, group, model) if one.quota.unit is fact.unit]
+        for window in sorted(known, key=lambda one: one.quota.window):
+            reaches = fact.window is None and window.quota.window >= 0.95 * (fact.resets_after or 0.0)
+            if window.quota.window == length or reaches:
                 return window, False
         if fact.limit is None and fact.remaining is None:
             return None, False
@@ -111,8 +119,15 @@ def rate_of(windows: list[Window], besides: Window) -> float:
     )
 
 
-def _guess(resets_after: float | None) -> float:
-    return next((length for length in STANDARD if length >= (resets_after or 0.0)), MONTH)
+def _guess(fact: LimitFact, calls: int) -> float:
+    """The length of a window that is not named. The reset of one that has only just begun is its whole length."""
+    reset = fact.resets_after or 0.0
+    if fact.limit is not None and fact.remaining is not None:
+        fresh = fact.remaining >= fact.limit - 1 > 0
+    else:
+        fresh = calls <= 1
+    lengths = (1.0, 10.0, *STANDARD) if fresh and reset else STANDARD
+    return next((length for length in lengths if length >= 0.95 * reset), MONTH)
 
 
 def _owner(scope: Scope, credential: str, group: str, model: str) -> tuple[str, str]:

@@ -71,6 +71,23 @@ class Broker:
             return picked
         return Grant(picked, lease, breaker.is_probe(lease), pool.is_scout(lease))
 
+    def follow(self, ask: Ask, credential: str, lease: str, now: float) -> None:
+        """A call that was granted elsewhere is counted here, too."""
+        self.breaker(ask.deployment).admit(lease, now, LEASE_TIME, last=ask.last)
+        self.pools[ask.pool].follow(ask, credential, lease, now)
+
+    def candidates(self, ask: Ask, now: float) -> tuple[list[tuple[str, str]], bool] | Denied:
+        """Credentials with their accounts that could take the call, the best first, and whether it would be a probe."""
+        breaker = self.breaker(ask.deployment)
+        admitted = breaker.admit("candidate", now, LEASE_TIME, last=ask.last)
+        probe = breaker.is_probe("candidate")
+        breaker.withdraw("candidate")
+        if admitted is not True:
+            view = breaker.view(now)
+            return Denied(Why.BENCHED if view.state == "benched" else Why.BREAKER, float(admitted), view.reason)
+        found = self.pools[ask.pool].candidates(ask, now)
+        return found if isinstance(found, Denied) else (found, probe)
+
     def release(self, ask: Ask, grant: Grant, verdict: Verdict, now: float) -> None:
         self.breaker(ask.deployment).vote(grant.lease, verdict.vote, verdict.reason, now)
         self.pools[ask.pool].release(grant.lease, verdict, now)
@@ -152,6 +169,20 @@ class Broker:
                     break
                 served.append(found)
         return served
+
+    def heads(self) -> list[tuple[Ticket, Ask]]:
+        """The first of every line."""
+        found = [line.heads() for line in self._lines.values() if len(line)]
+        return [heads[0] for heads in found if heads]
+
+    def served(self, ticket: Ticket, ask: Ask) -> None:
+        """Another store has granted it a call."""
+        self._lines[ask.pool, ask.model].served(ticket)
+        self.leave(ticket)
+
+    def others_wait(self, ask: Ask) -> bool:
+        line = self._lines.get((ask.pool, ask.model))
+        return line is not None and bool(len(line))
 
     def _next(self, line: Line, now: float) -> Served | None:
         passed: list[Ticket] = []

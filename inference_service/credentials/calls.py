@@ -12,11 +12,12 @@ LINGER = 0.05  # a call that has ended for us may still run for its provider
 
 
 class Call(Struct):
-    """`marks`: window, mark and amount of what it takes."""
+    """`marks`: window, mark and amount of what it takes. `chance`, 0 to 1, spreads its rest; the same in every process."""
 
     lot: Lot
     began: float
     marks: list[tuple[Window, float, float]]
+    chance: float
     scout: bool = False
     accepted: bool = False
     over: bool = False

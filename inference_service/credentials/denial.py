@@ -52,5 +52,7 @@ def _looked_at_each(lane: Lane, ask: Ask, now: float) -> Denied:
     limits = [one.limit for one, _ in found if one.kind is Kind.LARGE and one.limit]
     if limits:
         return Denied(Why.TOO_LARGE, None, "too_large", max(limits))
+    if not found and not lane.lots.keys() <= ask.exclude:
+        return Denied(Why.BUSY, None, "busy")  # there is room, and others are before
     reasons = [lot.credential.reason or "no_quota" for _, lot in found]
     return Denied(Why.NONE, None, reasons[0] if reasons else "")

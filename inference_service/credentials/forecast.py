@@ -1,6 +1,7 @@
 """What is left of each quota of a pool, when there is more, and when it runs out at the pace of its window. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from inference_service.credentials.pool import Pool
 from inference_service.credentials.quota import NEVER, Window, slack_of
@@ -41,6 +42,23 @@ def _view(windows: list[Window], model: str, now: float, *, declared: bool) -> Q
         _runs_out(windows, left, used, now),
         declared=declared,
     )
+
+
+def requests_left(
+    quotas: Mapping[str, Sequence[QuotaView]], deployments: Iterable[tuple[str, str]]
+) -> tuple[int | None, float | None]:
+    """How many more requests (pool, model) pairs can answer at least, and when there will be more; None: not known."""
+    binding: dict[tuple[str, str, float], QuotaView] = {}
+    for pool, model in deployments:
+        views = [view for view in quotas.get(pool, ()) if view.unit in (Unit.REQUESTS, Unit.PICTURES)]
+        mine = [view for view in views if any(fnmatchcase(model, one or "*") for one in view.model.split(","))]
+        if mine:
+            least = min(mine, key=lambda view: (view.left, -view.window))
+            binding[pool, least.model, least.window] = least  # a quota that models share counts once
+    if not binding:
+        return None, None
+    refills = [view.refills_at for view in binding.values() if view.refills_at is not None]
+    return sum(view.left for view in binding.values()), min(refills, default=None)
 
 
 def refills_at(windows: Iterable[Window], now: float) -> float | None:

@@ -127,7 +127,7 @@ class Lane:
     def __init__(self, model: str) -> None:
         self.model = model
         self.lots: dict[str, Lot] = {}
-        self.lasting = 2.0  # seconds that a call typically takes
+        self.lasting = 1.0  # seconds that a call typically takes
         self._order = itertools.count()
         self._ready: list[tuple[Rank, int, int, Lot]] = []
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
@@ -187,6 +187,16 @@ class Lane:
             heapq.heappush(self._ready, entry)
         return chosen
 
+    def free(self, ask: Ask, now: float, most: int) -> list[Lot]:
+        """Credentials that can take the call now, the best first; of a large pool only some are looked at."""
+        looked = itertools.islice(self.lots.values(), 8 * most)
+        usable = [
+            lot
+            for lot in looked
+            if lot.credential.id not in ask.exclude and not lot.hindrance(ask.tokens, ask.pictures, now)
+        ]
+        return sorted(usable, key=lambda lot: lot.rank(now))[:most]
+
     def perishes(self, now: float) -> float:
         self.wake(now)
         ready = self._ready
@@ -241,11 +251,10 @@ class Lane:
     def _nth(self, lot: Lot, nth: int, ask: Ask, now: float) -> float:
         if lot.credential.quarantined or lot.credential.id in ask.exclude:
             return NEVER
-        pacing = lot.pacing
-        free = pacing.allowed(now) - pacing.flying
         at = max(now, lot.credential.wakes_at(lot.model))
-        if nth > free:
-            at += self.lasting * -(-(nth - free) // max(1, pacing.allowed(now)))
+        most = lot.pacing.known
+        if most and nth > most - lot.pacing.flying:
+            at += self.lasting * -(-(nth - most + lot.pacing.flying) // most)
         for window in lot.counted():
             at = max(at, window.nth_at(nth, window.amount(ask.tokens, ask.pictures), now, self.lasting))
         return at

@@ -8,6 +8,7 @@ the others of its pool until they prove better. A learned limit is tried one hig
 
 from bisect import bisect_right
 from collections import Counter, deque
+from typing import Any
 
 from inference_service.credentials.quota import NEVER, Window
 from inference_service.quotas import Clock, Quota, Unit
@@ -71,6 +72,7 @@ class Pacing:
         "holding",
         "key",
         "norm",
+        "quiet",
         "raises",
         "sent",
         "slow",
@@ -83,6 +85,7 @@ class Pacing:
         self.key, self.norm = key, norm
         self.flying = 0  # calls under way
         self.holding = 0  # those that the provider is known to have taken
+        self.quiet: Any = None  # the latest call of which nobody will report that it was accepted
         self.at_once = 0  # learned here; 0: as the norm says
         self.slow = 0  # calls at once while it starts again after a rest; 0: it does not
         self.sent: deque[float] = deque(maxlen=REMEMBERED)  # calls that were not refused
@@ -109,6 +112,11 @@ class Pacing:
         if known:
             most = min(most, known)
         return min(most, self.slow) if self.slow else most
+
+    @property
+    def known(self) -> int:
+        """Calls at once that it bears, as learned from a refusal; 0: not known."""
+        return self.at_once or self.norm.at_once
 
     def opens_at(self) -> float:
         """When more calls at once are tried again, though none has returned; NEVER: not by time."""

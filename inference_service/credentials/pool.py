@@ -5,25 +5,22 @@ the one with most of it left. A credential that rests, whose window is full or t
 bears is never picked.
 """
 
-import random
+from zlib import crc32
 
 from inference_service.credentials.affinity import Ring
 from inference_service.credentials.books import Books, believed
 from inference_service.credentials.calls import Call, Calls
 from inference_service.credentials.denial import denial
 from inference_service.credentials.lane import Credential, Lane, Lot
-from inference_service.credentials.pacing import AT_ONCE as CALLS_AT_ONCE
-from inference_service.credentials.pacing import LADDER, Norm, Pacing
+from inference_service.credentials.lessons import refused
+from inference_service.credentials.pacing import Norm, Pacing
 from inference_service.credentials.types import Ask, CredentialView, Denied, PoolSpec, Rest, Verdict
 from inference_service.credentials.views import credential_views, open_rests
-from inference_service.failures import FailureKind, Scope
+from inference_service.failures import Scope
 from inference_service.quotas import LimitFact, Unit
 
-SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
 FIRST_QUARANTINE, QUARANTINE_GROWTH, LONGEST_QUARANTINE = 300.0, 4.0, 6 * 3_600.0
-LONGEST_REST = 86_400.0
-# Refusals that say nothing about how many calls a credential bears.
-NO_LIMIT = frozenset({FailureKind.FORBIDDEN, FailureKind.MODEL_FORBIDDEN})
+CANDIDATES = 8
 
 
 def quarantine(times: int) -> float:
@@ -34,13 +31,12 @@ def quarantine(times: int) -> float:
 class Pool:
     """Mutable, for one process at a time."""
 
-    def __init__(self, spec: PoolSpec, *, lease_time: float, chance: random.Random | None = None) -> None:
+    def __init__(self, spec: PoolSpec, *, lease_time: float) -> None:
         self.spec = spec
         self.books = Books()
         self.pacings: dict[tuple[str, str], Pacing] = {}  # by group and model
         self.norms: dict[str, Norm] = {}
         self.touched: set[Lot] = set()  # what a ledger has to write
-        self._chance = chance or random.Random()
         self._credentials: dict[str, Credential] = {}
         self._lanes: dict[str, Lane] = {}
         self._calls = Calls(lease_time)
@@ -155,14 +151,43 @@ class Pool:
         for window in lot.counted():
             amount = window.amount(ask.tokens, ask.pictures)
             marks.append((window, window.take(amount, now), amount))
-        proven = max(lot.pacing.norm.proven, 1)
         level = lot.pacing.took(now)
-        scout = level > proven or bool(lot.pacing.slow)
-        self._calls.begin(lease, Call(lot, now, marks, scout))
+        # The only call of an account is taken for accepted as soon as a later one is.
+        call = Call(lot, now, marks, crc32(lease.encode()) / 2**32, scout=level > 1 or bool(lot.pacing.slow))
+        if not call.scout:
+            lot.pacing.quiet = call
+        self._calls.begin(lease, call)
         one.flying += 1
         one.calls += 1
         one.last_used = now
         lane.refresh(lot, now)
+
+    def candidates(self, ask: Ask, now: float) -> list[tuple[str, str]] | Denied:
+        """Credentials that could take the call, with their accounts; the best first."""
+        self.tick(now)
+        lane = self.lane(ask.model, now)
+        first = self._preferred(lane, ask, now) if ask.conversation else None
+        first = first or lane.pick(ask, now)
+        if first is None:
+            return denial(lane, ask, now)
+        lane.refresh(first, now)
+        names = lane.free(ask, now, CANDIDATES)
+        ordered = dict.fromkeys([first, *names])
+        return [(lot.credential.id, lot.credential.group) for lot in ordered]
+
+    def everything(self) -> set[Lot]:
+        return {lot for lane in self._lanes.values() for lot in lane.lots.values()}
+
+    def restore(self, rests: list[Rest], now: float) -> None:
+        """Rests that another process knows of; nothing ends earlier by it."""
+        for rest in rests:
+            one = self._credentials.get(rest.credential)
+            if one is not None and rest.until > now:
+                one.rests[rest.model] = max(one.rests.get(rest.model, 0.0), rest.until)
+                one.reason = rest.reason
+                if rest.refused:
+                    one.quarantined, one.refused = True, max(one.refused, rest.refused)
+                self._refresh(one, now)
 
     def follow(self, ask: Ask, credential: str, lease: str, now: float) -> None:
         """A call that another store has granted: it is counted here, too."""
@@ -210,12 +235,16 @@ class Pool:
         if limits:
             for fact in limits:
                 self.touched.add(call.lot)
-                self._correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now)
+                self.correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now)
             self._refresh(call.lot.credential, now)
 
     def _accept(self, call: Call, now: float) -> None:
         call.accepted = True
         lot = call.lot
+        quiet = lot.pacing.quiet
+        if quiet is not None and quiet.began < call.began and not (quiet.accepted or quiet.over):
+            quiet.accepted = True
+            lot.pacing.accepted(now)
         if lot.pacing.accepted(now):
             self._refresh_busy(self.lane(lot.model, now), now)
 
@@ -225,7 +254,7 @@ class Pool:
         for lot in [*lane.busy.values()]:
             lane.refresh(lot, now)
 
-    def _correct(
+    def correct(
         self, lot: Lot, fact: LimitFact, scope: Scope, others: int, now: float, *, refused: bool = False
     ) -> None:
         one = lot.credential
@@ -249,16 +278,16 @@ class Pool:
         call.over = True
         self.touched.add(call.lot)
         one = call.lot.credential
-        refused = (verdict.cooldown is not None or verdict.backoff) and not verdict.quarantine
-        self._settle(call, verdict, refused=refused)
+        is_refusal = (verdict.cooldown is not None or verdict.backoff) and not verdict.quarantine
+        self._settle(call, verdict, refused=is_refusal)
         call.lot.pacing.over(now, held=call.accepted)
-        if refused or not verdict.sent:
+        if is_refusal or not verdict.sent:
             call.lot.pacing.forget(call.began)
         lane = self.lane(call.lot.model, now)
         if verdict.quarantine:
             self._quarantine(one, verdict, now)
-        elif refused:
-            self._refused(call, verdict, now)
+        elif is_refusal:
+            refused(self, call, verdict, now)
         elif verdict.good_credential:
             one.refused, one.quarantined = 0, False
             if one.wakes_at(call.lot.model) <= now:
@@ -267,7 +296,7 @@ class Pool:
             if not call.accepted and verdict.sent:
                 self._accept(call, now)
                 call.lot.pacing.over(now, held=True)
-        if verdict.sent and not refused and self._bounded(call.lot):
+        if verdict.sent and not is_refusal and self._bounded(call.lot):
             self._calls.linger(lease, now)
         else:
             self._land(lease, now)
@@ -314,64 +343,7 @@ class Pool:
         one.refused += 1
         one.reason = verdict.reason
 
-    def _refused(self, call: Call, verdict: Verdict, now: float) -> None:
-        """Refusals of calls that were under way together are one strike. What is not about a limit only rests."""
-        if verdict.reason in NO_LIMIT:
-            self._spread(call.lot, verdict, now + self._bounded_rest(verdict.cooldown or LONGEST_REST, verdict))
-            return
-        pacing = call.lot.pacing
-        others = pacing.beside(call.began)
-        first = call.began > pacing.struck_at or not pacing.strikes
-        if first:
-            pacing.strikes += 1
-            pacing.struck_at = now
-        told, limit = verdict.cooldown, verdict.limit
-        rest = 0.0
-        if limit is not None and limit.unit is Unit.CONCURRENT:
-            pacing.refused_at_once(others, now)
-            pacing.doubt = CALLS_AT_ONCE
-            rest = min(told, LADDER[0]) if told is not None else 0.0
-        elif limit is not None:
-            pacing.doubt = None
-            self._reached(call, limit, verdict.scope, now)
-            rest = believed(told, limit.window) if told is not None else 0.0
-        elif verdict.backoff or verdict.reason == FailureKind.RATE_LIMITED:
-            rest = self._explain(call, others, told, now, first=first)
-        elif told is not None:
-            rest = told
-        if told is not None and first and pacing.strikes > 1:
-            rest *= 2.0 ** min(pacing.strikes - 1, 10)  # what was told before was too short
-        if told is not None or rest:
-            if pacing.doubt != CALLS_AT_ONCE:
-                pacing.slow = 1
-            self._spread(call.lot, verdict, now + self._bounded_rest(rest, verdict))
-
-    def _bounded_rest(self, rest: float, verdict: Verdict) -> float:
-        longest = LONGEST_REST if verdict.limit is None else 32 * LONGEST_REST
-        rest = min(max(rest, SHORTEST_REST) if rest <= AT_ONCE else rest, longest)
-        return rest * (0.8 + 0.4 * self._chance.random()) if verdict.cooldown is None else rest
-
-    def _explain(self, call: Call, others: int, told: float | None, now: float, *, first: bool) -> float:
-        pacing = call.lot.pacing
-        if not first:  # it says the same as the one before
-            if pacing.doubt == CALLS_AT_ONCE:
-                pacing.refused_at_once(others, now)
-            return told or 0.0
-        before = dict(pacing.norm.limits), pacing.norm.at_once
-        learned = pacing.explain(others, now, at_least=told or 0.0)
-        if before != (pacing.norm.limits, pacing.norm.at_once):
-            lane = self.lane(call.lot.model, now)
-            for lot in lane.lots.values():
-                lot.pacing.adopt(now)
-                lane.refresh(lot, now)
-        return believed(told, None) if told is not None else learned
-
-    def _reached(self, call: Call, fact: LimitFact, scope: Scope, now: float) -> None:
-        """The provider has named the limit: nothing is left of it."""
-        told = LimitFact(fact.unit, fact.window, fact.clock, fact.limit, 0, fact.resets_after)
-        self._correct(call.lot, told, scope, 0, now, refused=True)
-
-    def _spread(self, lot: Lot, verdict: Verdict, until: float) -> None:
+    def spread(self, lot: Lot, verdict: Verdict, until: float) -> None:
         """Each limit rests at its real scope."""
         one = lot.credential
         key = lot.model if verdict.scope in (Scope.CREDENTIAL_MODEL, Scope.GROUP_MODEL) else ""

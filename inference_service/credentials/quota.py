@@ -7,7 +7,6 @@ moment is counted on both sides of it. So a limit that is declared is never over
 
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
 
 from inference_service.quotas import Clock, LimitFact, Quota, Unit, window_end
 
@@ -19,7 +18,7 @@ SMOOTHING = 0.2  # weight of the newest call in what a call typically takes
 
 def slack_of(length: float) -> float:
     """How far our clock and the provider's may be apart, with the way between them."""
-    return min(LONGEST_SLACK, max(0.05, length / 60))
+    return min(LONGEST_SLACK, max(0.05, length / 20))
 
 
 class Window:
@@ -33,7 +32,7 @@ class Window:
         self.used = 0.0
         self.ends = 0.0  # of a fixed window
         self.late = 0.0  # the part of `used` that may fall into the provider's next window already
-        self.log: deque[list[float]] = deque()  # of a rolling window: [leaves at, amount]
+        self.log: deque[list[float]] = deque()  # of a rolling window: leaves at, amount, the first of them at
         self.held_until = 0.0  # the provider says that nothing fits before
         self.typical = 0.0  # what a call takes that does not say so beforehand
 
@@ -80,11 +79,12 @@ class Window:
         slack = slack_of(length)
         if self.rolling:
             leaves = now + length + slack
-            if self.log and leaves - self.log[-1][0] < length / SLOTS:
+            if self.log and leaves - self.log[-1][2] < length / SLOTS:
+                self.log[-1][0] = leaves  # the latest of them decides
                 self.log[-1][1] += amount
             else:
-                self.log.append([leaves, amount])
-            return self.log[-1][0]
+                self.log.append([leaves, amount, leaves])
+            return leaves
         if not self.ends:
             self.ends = self._end(now, now)
         if now >= self.ends - 2 * slack:
@@ -97,8 +97,8 @@ class Window:
         if self.quota.unit is Unit.CONCURRENT:
             self.used = max(0.0, self.used + difference)
         elif self.rolling:
-            entry = next((one for one in reversed(self.log) if one[0] <= mark), None)
-            if entry is not None and entry[0] == mark:
+            entry = next((one for one in reversed(self.log) if one[2] <= mark), None)
+            if entry is not None and entry[0] >= mark:
                 difference = max(difference, -entry[1])
                 entry[1] += difference
                 self.used += difference
@@ -149,7 +149,7 @@ class Window:
             at = self.ends if self.late + amount <= limit else self.ends + self.quota.window
             return max(at, self.held_until)
         at = now
-        for leaves, part in self.log:
+        for leaves, part, _ in self.log:
             over -= part
             at = leaves
             if over <= 1e-6:
@@ -174,7 +174,7 @@ class Window:
         turns, rest = divmod(count - 1, whole)
         needed = self.used + (rest + 1) * amount - limit
         at = now
-        for leaves, part in self.log if needed > 1e-6 else ():
+        for leaves, part, _ in self.log if needed > 1e-6 else ():
             needed -= part
             at = leaves
             if needed <= 1e-6:
@@ -230,7 +230,7 @@ class Window:
             length = self.quota.window
             leaves = now + min(length if resets_after is None else resets_after, length)
             place = next((i for i, one in enumerate(self.log) if one[0] >= leaves), len(self.log))
-            self.log.insert(place, [leaves, amount])
+            self.log.insert(place, [leaves, amount, leaves])
         elif not self.ends:
             self.ends = self._end(now, now)
 
@@ -250,13 +250,14 @@ class Window:
         """The clock was moved: what has been counted stays counted for as long as it would have been."""
         for entry in self.log:
             entry[0] += by
+            entry[2] += by
         if self.held_until:
             self.held_until += by
         if self.ends:
             self.ends = self.ends + by if self.quota.clock is Clock.FIRST_USE else self._end(now, now)
 
     def dump(self) -> list[float]:
-        log = [number for entry in islice(self.log, None) for number in entry]
+        log = [number for leaves, amount, _ in self.log for number in (leaves, amount)]
         return [self.used, self.ends, self.late, self.held_until, self.typical, *log]
 
     def load(self, stored: list[float], now: float) -> None:
@@ -264,7 +265,7 @@ class Window:
         self.used, ends, self.late, held, self.typical, *log = stored
         length = self.quota.window + 2 * slack_of(self.quota.window)
         pairs = zip(log[::2], log[1::2], strict=True)
-        self.log = deque([min(leaves, now + length), amount] for leaves, amount in pairs)
+        self.log = deque([at := min(leaves, now + length), amount, at] for leaves, amount in pairs)
         self.ends = min(ends, now + length + 86_400.0 if self.quota.window > 86_400.0 else now + length + 3_700.0)
         self.held_until = min(held, now + length)
         self.roll(now)

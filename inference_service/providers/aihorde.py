@@ -1,4 +1,6 @@
-"""The AI Horde: volunteers draw, in the order of their clients' kudos. It works without a key, and slowly.
+"""The AI Horde: volunteers draw and write, in the order of their clients' kudos. It works without a key, and slowly.
+
+Chat goes through the Horde's OpenAI-compatible proxy as the row of the catalogue says; pictures have a queue of their own.
 
 An order is submitted, asked about until it is done, and fetched once. An order that nobody waits for any more is
 cancelled. Pictures drawn without a key of one's own are always shared with LAION.
@@ -7,8 +9,7 @@ Sources: the AI Horde's server (API v2) and its integration guide.
 
 import asyncio
 import contextlib
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
@@ -16,22 +17,31 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.domain import Capabilities, ChatEvent, ImageEvent, Notice, NoticeKind, Progress
-from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.catalogue import load
 from inference_service.providers.kit import errors, limits
 from inference_service.providers.kit.http import HttpClient, read, read_error
+from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures.drawing import data_uri, deliver
 from inference_service.providers.pictures.jobs import MOST_MISSED, PASSING, ask
 from inference_service.providers.pictures.results import decode, read_results
 from inference_service.providers.pictures.seeds import LARGEST, seed_for
 from inference_service.providers.pictures.style import dropped, given
-from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
+from inference_service.providers.seam import (
+    ChatCall,
+    Declaration,
+    ImageCall,
+    LimitReport,
+    ModelInfo,
+    Settings,
+    farewell,
+)
 
 K = FailureKind
 ANONYMOUS = "0000000000"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 5.0  # seconds between two questions; the server's answer is a second old at most
 SPACING = 0.7  # seconds between any two questions of this process: 90 a minute are allowed from one address
 FAREWELL = 2.0  # seconds that cancelling an order may take
-WAIT_AFTER_PARALLEL = 5.0  # seconds until one of the calls at once has probably ended
 CAN = Capabilities(
     image=True,
     settings=frozenset({"negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale"}),
@@ -41,26 +51,18 @@ CAN = Capabilities(
     max_count=4,
     input_image=True,
 )
+# What the row of the catalogue does not say, because chat never meets it.
 RETURN_CODES: Mapping[str, tuple[FailureKind, str]] = {
-    "InvalidAPIKey": (K.UNAUTHENTICATED, ""),
-    "KudosUpfront": (K.UNSUPPORTED, "the picture is too large for a key with so few kudos"),
-    "TimeoutIP": (K.BLOCKED, "the AI Horde refuses this address for a while"),
-    "TooManyNewIPs": (K.BLOCKED, "the AI Horde refuses this address for a while"),
-    "BannedClientAgent": (K.BLOCKED, "the AI Horde refuses this client"),
-    "CorruptPrompt": (K.CONTENT_REFUSED, ""),
     "TooManySteps": (K.UNSUPPORTED, "the AI Horde does not take so many steps"),
     "InvalidSize": (K.UNSUPPORTED, "the AI Horde does not take this size"),
-    "UnsupportedModel": (K.MODEL_NOT_FOUND, ""),
     "RequestNotFound": (K.SERVER_ERROR, "the AI Horde has lost the order"),
     "RequestExpired": (K.TIMEOUT, "the order has expired at the AI Horde"),
-    "Locked": (K.UNAVAILABLE, ""),
-    "TooManyPrompts": (K.RATE_LIMITED, ""),
-    "MaintenanceMode": (K.UNAVAILABLE, ""),
+    "Locked": (K.UNAVAILABLE, "the AI Horde is locked for a moment"),
 }
-_BAN = re.compile(r"for (?:the next |another )?(\d{1,7}) (?:more )?seconds")
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    text_url: str = "https://oai.aihorde.net/v1"  # the proxy for chat
     contact: str = "none"  # how the AI Horde's operators reach you, part of Client-Agent
     slow_workers: bool = True  # false costs kudos
 
@@ -85,11 +87,17 @@ class AIHorde:
             self.options = msgspec.convert(dict(settings.options), Options)
         except msgspec.ValidationError as error:
             raise ValueError(f"options: {error}") from error
+        written = msgspec.structs.replace(settings, base_url=self.options.text_url, options={})
+        self._text = OpenAI(written, http, load.shipped()["aihorde"], "aihorde")
+        self.dialect = self._text.dialect
         self._next_question = 0.0
         self._farewells: set[asyncio.Task[None]] = set()
 
     def capabilities(self, model: str) -> Capabilities:
-        return self.settings.capabilities.get(model, CAN)
+        """Models that write are named after their server: "koboldcpp/…"."""
+        if model in self.settings.capabilities:
+            return self.settings.capabilities[model]
+        return self._text.capabilities(model) if "/" in model else CAN
 
     def headers(self, secret: str | None) -> dict[str, str]:
         return {"apikey": secret or ANONYMOUS, "Client-Agent": f"antiphon:0.1:{self.options.contact}"}
@@ -101,21 +109,16 @@ class AIHorde:
             parsed = None
         code = str(parsed.get("rc")) if isinstance(parsed, dict) else ""
         if code not in RETURN_CODES:
-            return errors.from_response(status, headers, body)
+            return errors.from_response(status, headers, body, self.dialect)
         kind, words = RETURN_CODES[code]
-        told = _BAN.search(str(parsed.get("message", "")))
-        wake = WAIT_AFTER_PARALLEL if kind is K.RATE_LIMITED else float(told[1]) if told else None
-        plain = errors.failure(kind, status=status)
-        return UpstreamFailure(kind, words or plain.message, status=status, wake_after=wake, scope=Scope.CREDENTIAL)
+        return UpstreamFailure(kind, words, status=status)
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        if not self.capabilities(call.model).chat:
-            raise UpstreamFailure(K.UNSUPPORTED, "the AI Horde is asked for pictures only")
-        yield LimitReport()
+    def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+        return self._text.chat(call)
 
     # --- pictures -----------------------------------------------------------------------------
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+    async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         for notice in dropped(call.request, CAN.settings):
             yield notice
         seed, _ = seed_for(call.request, LARGEST)
@@ -215,7 +218,7 @@ class AIHorde:
         await asyncio.sleep(at - now)
 
     def _cancel(self, order: str, secret: str | None) -> None:
-        task = asyncio.create_task(self._delete(order, secret), name="aihorde-cancel")
+        task = farewell(self._delete(order, secret), "aihorde-cancel")
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 
@@ -229,12 +232,17 @@ class AIHorde:
     # --- the rest -------------------------------------------------------------------------------
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        url = f"{self.settings.base_url}/status/models?type=image"
-        answer = await ask(self, url, self.headers(secret))
-        if not isinstance(answer, list):
-            raise errors.failure(K.BAD_RESPONSE, status=200)
-        served = [one for one in answer if isinstance(one, dict) and _number(one.get("count"))]
-        return [ModelInfo(name, self.capabilities(name)) for one in served if isinstance(name := one.get("name"), str)]
+        """Models that somebody serves now."""
+        found: list[ModelInfo] = []
+        for kind in ("image", "text"):
+            url = f"{self.settings.base_url}/status/models?type={kind}"
+            answer = await ask(self, url, self.headers(secret))
+            if not isinstance(answer, list):
+                raise errors.failure(K.BAD_RESPONSE, status=200)
+            served = [one for one in answer if isinstance(one, dict) and _number(one.get("count"))]
+            names = [name for one in served if isinstance(name := one.get("name"), str)]
+            found += [ModelInfo(name, self.capabilities(name)) for name in names]
+        return found
 
     async def close(self) -> None:
         await asyncio.gather(*self._farewells, return_exceptions=True)

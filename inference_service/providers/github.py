@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.failures import FailureKind, Scope
-from inference_service.providers.kit import errors
+from inference_service.providers.kit import errors, values
 from inference_service.providers.openai.provider import CHAT, OpenAI
 from inference_service.providers.seam import ChatCall, Declaration, ModelInfo
 
@@ -56,13 +56,13 @@ class GitHub(OpenAI):
         root = self.settings.base_url.removesuffix("/inference")
         found = []
         for item in await self.listed(f"{root}/catalog/models", secret):
-            name, outputs = item.get("id"), item.get("supported_output_modalities") or ["text"]
+            name, outputs = item.get("id"), values.texts(item.get("supported_output_modalities")) or ["text"]
             if not isinstance(name, str) or "text" not in outputs:
                 continue
-            limits = item.get("limits") or {}
+            limits = values.mapping(item.get("limits"))
             can = msgspec.structs.replace(
                 CHAT,
-                vision="image" in (item.get("supported_input_modalities") or ()),
+                vision="image" in values.texts(item.get("supported_input_modalities")),
                 context_tokens=limits.get("max_input_tokens") or 0,
             )
             short = name.removeprefix(f"{self.options.publisher}/")

@@ -4,8 +4,7 @@ The key goes into a header, never into the address: addresses end up in logs. Po
 Sources: Pollinations' API documents and server; its clients.
 """
 
-import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -14,9 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities, ImageEvent, ImageRequest, Progress
-from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures.normalise import sniff
-from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import read, read_error
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures.drawing import deliver, from_body
@@ -25,7 +23,6 @@ from inference_service.providers.pictures.results import decode, read_results
 from inference_service.providers.pictures.seeds import seed_for
 from inference_service.providers.pictures.style import dropped
 from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
-from inference_service.quotas import HOUR, Clock, window_end
 
 K = FailureKind
 LONGEST_PROMPT = 6_000  # characters of the address; servers and proxies refuse more than about 8,000
@@ -59,17 +56,6 @@ class Pollinations(OpenAI):
         sources=("Pollinations documents and clients",),
     )
     options_type: ClassVar[type[Any]] = Options
-    signs: ClassVar[tuple[errors.Sign, ...]] = (
-        errors.Sign(K.QUOTA_EXHAUSTED, r".*", (402,), Scope.GROUP),
-        errors.Sign(K.MODEL_FORBIDDEN, r".*", (403,)),
-    )
-
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        failed = super().failure(status, headers, body)
-        if failed.kind is K.QUOTA_EXHAUSTED and failed.wake_after is None:
-            now = time.time()
-            failed.wake_after = window_end(Clock.WALL, HOUR, now) - now
-        return failed
 
     def _root(self) -> str:
         return self.settings.base_url.removesuffix("/v1")

@@ -25,6 +25,7 @@ from inference_service.providers.huggingface import HuggingFace
 from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
 from inference_service.providers.openai.provider import OpenAI, declared
+from inference_service.providers.pictures import hosts
 from inference_service.providers.pollinations import Pollinations
 from inference_service.providers.seam import Declaration, Provider, Settings
 from inference_service.settings import FIELDS
@@ -80,6 +81,8 @@ def build_provider(
     options = dict(given.options)
     if kind == "embedded":
         options = {**config.embedded.model_dump(), **options}
+    if kind in hosts.NAMES and KINDS.get(kind, OpenAI) is OpenAI:
+        options = {"image_api": kind, **options}
     row = _row(kind, options, rows, own_address=address == declaration.base_url)
     settings = Settings(
         name=name,
@@ -118,7 +121,8 @@ def _row(kind: str, options: Mapping[str, object], rows: Mapping[str, Row], *, o
         if kind == "openai":
             return rows[preset]
     if kind == "openai" and not own_address:
-        return rows["compatible"]  # another server that speaks the same API
+        # Another server that speaks the same API, or a proxy: the usual models, and no habits of OpenAI's own.
+        return msgspec.structs.replace(rows["openai"], wire=rows["compatible"].wire)
     return rows.get(kind)
 
 

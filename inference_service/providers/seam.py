@@ -20,9 +20,10 @@ Behind them
 The cost is one generator and one look at the type for each event; no text is looked at.
 """
 
+import asyncio
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from contextvars import ContextVar, copy_context
 from typing import Any, Protocol
 
 import msgspec
@@ -65,8 +66,8 @@ class Patience(Struct, frozen=True):
 class Declaration(Struct, frozen=True):
     """What a kind of provider is, as data.
 
-    credentials: names of environment variables; "GIT_TOKEN" stands for GIT_TOKEN and for
-        GIT_TOKEN1, GIT_TOKEN2, … (any number, gaps allowed).
+    credentials: names of environment variables; "HF_TOKEN" stands for HF_TOKEN and for
+        HF_TOKEN1, HF_TOKEN2, … (any number, gaps allowed).
     needs_credential: False where an empty pool is fine (a local server, a public Space).
     default_models: the upstream models offered without any configuration; the first one of a
         task is what the default route of the task uses.
@@ -205,6 +206,13 @@ def opened(socket: Socket) -> None:
     held = _sockets.get()
     if held is not None:
         held.append(socket)
+
+
+def farewell(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """A task that outlives its call, such as one that cancels an order: its sockets are its own."""
+    context = copy_context()
+    context.run(_sockets.set, None)
+    return asyncio.create_task(work, name=name, context=context)
 
 
 async def checked(events: AsyncIterator[Any]) -> AsyncGenerator[Event, None]:

@@ -82,7 +82,6 @@ class Simulation:
         self._woken_at = NEVER
         for site in self.sites.values():
             self.broker.configure(site.spec)
-            self.broker.pools[site.spec.name]._chance = self._chance  # noqa: SLF001 - so that a run can be repeated
 
     def run(self, requests: Iterable[Request]) -> Outcome:
         for number, request in enumerate(requests):

@@ -81,7 +81,7 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
         address = keys.base_url_of(row, draft.environ) if row is not None else ""
         provider = build_provider(name, given, draft.config, draft.rows, address)
         declaration = provider.declaration
-        official = row is not None and provider.settings.base_url == row.base_url
+        official = provider.settings.base_url == declaration.base_url
         names = given.credentials_env or list(declaration.credentials)
         secrets, misnamed = keys.credentials(names, draft.environ, kind, draft.rows, own_address=official)
     except (ValueError, SecretProblem) as error:
@@ -89,7 +89,7 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
         return
     draft.warnings += misnamed
     draft.problems += _unknown_members(f"providers.{name}", given, provider)
-    if row is not None and "{account}" in provider.settings.base_url and not provider.settings.options.get("account"):
+    if row is not None and "{account}" in provider.settings.base_url and not _account(provider):
         paired = [keys.with_account(secret, row, draft.environ) for secret in secrets]
         if secrets and None in paired:
             text = f"the account is not known: set {row.account_env[0]}, or write account:token into {secrets[0].name}"
@@ -109,6 +109,11 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
     draft.found[name] = secrets
 
 
+def _account(provider: Provider) -> object:
+    options = provider.settings.options
+    return options.get("account") or options.get("account_id")
+
+
 def _deployments(providers: Mapping[str, Provider]) -> dict[str, Deployment]:
     found: dict[str, Deployment] = {}
     for name, provider in providers.items():
@@ -120,6 +125,26 @@ def _deployments(providers: Mapping[str, Provider]) -> dict[str, Deployment]:
 def _offered(provider: Provider) -> tuple[str, ...]:
     """Models of a provider without any configuration of them; own models replace the defaults."""
     return () if provider.settings.models else provider.declaration.default_models
+
+
+def recompose(parts: Parts, config: Config) -> list[str]:
+    """Composes the routes again by what model lists have taught. What has changed, in sentences."""
+    plan = parts.plan
+    before = {route.model: route.deployments for route in plan.routes}
+    plan.replace(compose_routes(config, plan.providers, plan.deployments, parts.rows, []))
+    said = []
+    for route in plan.routes:
+        old = before.get(route.model, ())
+        for name in old:
+            provider, _, model = name.partition("/")
+            if name in route.deployments or model in getattr(plan.providers[provider], "listed_models", ()):
+                continue
+            heir = next(
+                (one for one in route.deployments if one.partition("/")[0] == provider and one not in old), None
+            )
+            instead = f"; {heir} takes its place" if heir else ""
+            said.append(f"The route {route.model} no longer uses {name}, which its provider does not list{instead}.")
+    return said
 
 
 def compose_routes(
@@ -143,7 +168,10 @@ def compose_routes(
         for one in members:
             deployments.setdefault(one.deployment, Deployment(one.deployment, providers[one.provider], one.model))
         lists[route] = tuple(one.deployment for one in members)
-    lists |= families({name: (one.model, one.capabilities) for name, one in deployments.items()})
+    by_rank = sorted(
+        deployments.values(), key=lambda one: ranks.of(one.provider.settings.name, one.provider.declaration.kind)
+    )
+    lists |= families({one.name: (one.model, one.capabilities) for one in by_rank})
     for name, provider in providers.items():
         for alias, model in provider.settings.aliases.items():
             full = f"{name}/{model}"

@@ -107,9 +107,12 @@ def choices(provider: Provider, route: str) -> tuple[tuple[str, ...], str]:
     prefers = getattr(provider, "choices", None)
     if prefers is None:
         return (() if route == "fast" else provider.declaration.default_models), "its default model"
-    preferred = tuple(prefers(route)) or (() if route == "fast" else provider.declaration.default_models)
-    listed = bool(getattr(provider, "listed_models", None))
-    return preferred, "preferred, and in today's list" if listed else "preferred; its list is not known yet"
+    preferred = tuple(prefers(route))
+    if getattr(provider, "listed_models", None):
+        return preferred, "preferred, and in today's list"
+    return preferred or (
+        () if route == "fast" else provider.declaration.default_models
+    ), "preferred; no list is known yet"
 
 
 def families(deployments: Mapping[str, tuple[str, Capabilities]]) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ A key is used only by the provider that its variable is named for; one under a w
 import re
 from collections.abc import Mapping
 
+from antiphon.config.keys import is_environment_name
 from antiphon.config.model import Config, ProviderConfig
 from antiphon.config.secrets import Secret, SecretProblem, find_secrets
 from inference_service.providers.catalogue.row import Row
@@ -15,7 +16,6 @@ from inference_service.providers.registry import declaration_of, known_kinds
 ASKED_FOR = frozenset({"local", "retired"})  # tiers that only a table of the configuration switches on
 SECOND_DOORS = frozenset({"cohere-native"})  # another API of a provider that its key would otherwise use twice
 _LIKE_A_KEY = re.compile(r"[A-Z][A-Z0-9_]*(KEY|TOKEN|SECRET)\d*", re.IGNORECASE)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_PROVIDERS = frozenset({"DISCORD_TOKEN", "ANTIPHON_TOKEN"})
 
 
@@ -56,7 +56,7 @@ def credentials(
     """
     row = rows.get(kind)
     for name in names:
-        if not _VARIABLE.fullmatch(name) or provider_of_key(name, rows) or _is_random(name):
+        if not is_environment_name(name):
             example = row.env[0] if row and row.env else "EXAMPLE_API_KEY"
             raise SecretProblem(
                 "credentials_env: holds a key instead of the name of a variable: put the key into a variable such as "
@@ -68,7 +68,7 @@ def credentials(
         usual = row is not None and secret.name.rstrip("0123456789") in row.env
         if own_address and usual and looks is not None and looks != kind:
             right = rows[looks]
-            warnings.append(f"{secret.name} looks like a {right.title} key and is not used: name it {right.env[0]}.")
+            warnings.append(f"{secret.name} looks like {a(right.title)} key and is not used: name it {right.env[0]}.")
         else:
             good.append(secret)
     return good, warnings
@@ -85,10 +85,6 @@ def with_account(secret: Secret, row: Row, environ: Mapping[str, str]) -> Secret
             if account := environ.get(name + suffix, "").strip():
                 return Secret(secret.name, f"{account}:{secret.value}")
     return None
-
-
-def _is_random(name: str) -> bool:
-    return len(name) >= 24 and any(c.islower() for c in name) and any(c.isdigit() for c in name)
 
 
 def misplaced(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) -> list[str]:
@@ -108,5 +104,10 @@ def misplaced(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row
         if row.tier == "retired":
             said.append(f"{name} looks like a key of {row.title}, which is {row.about.limits.removeprefix('none: ')}.")
         else:
-            said.append(f"{name} looks like a {row.title} key: name it {row.env[0]}.")
+            said.append(f"{name} looks like {a(row.title)} key: name it {row.env[0]}.")
     return said
+
+
+def a(title: str) -> str:
+    """The title behind its article."""
+    return f"{'an' if title[:1] in 'AEIO' else 'a'} {title}"

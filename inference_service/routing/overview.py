@@ -5,7 +5,8 @@ from collections import deque
 
 import msgspec
 
-from inference_service.credentials.types import BreakerView, CredentialView, StateStore
+from inference_service.credentials.forecast import requests_left
+from inference_service.credentials.types import BreakerView, CredentialView, QuotaView, StateStore
 from inference_service.domain import Capabilities, Task
 from inference_service.routing.build import Parts
 from inference_service.routing.generation import Generation
@@ -25,16 +26,18 @@ FLAGS = ("chat", "vision", "image", "streaming", "prefill", "input_image")
 
 
 class Overview:
-    """`refresh` looks at every breaker; everything else answers from that look."""
+    """`refresh` looks at every breaker and quota; everything else answers from that look."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
         self._breakers: dict[str, BreakerView] = {}
+        self._quotas: dict[str, list[QuotaView]] = {}
         self.used: dict[str, None] = {}  # deployments that requests have named and no route does
         self.handovers: deque[HandoverSnapshot] = deque(maxlen=KEPT_HANDOVERS)
 
     async def refresh(self, generation: Generation) -> None:
         self._breakers = await self._store.breakers(self._named(generation))
+        self._quotas = {pool: await self._store.quotas(pool) for pool in generation.parts.pools}
 
     def _named(self, generation: Generation) -> list[str]:
         """Deployments of routes, and those that have been used."""
@@ -67,7 +70,11 @@ class Overview:
         able = [generation.parts.plan.deployments[name].capabilities for name in route.deployments]
         tasks = tuple(task for task in Task if any(can.can(task) for can in able))
         available = any(self._available(name) for name in route.deployments)
-        return PublicModel(route.model, route.aliases, tasks, route.deployments, union(able), available, is_deployment)
+        deployments = [generation.parts.plan.deployments[name] for name in route.deployments]
+        left, refills = requests_left(self._quotas, [(one.provider.settings.name, one.model) for one in deployments])
+        return PublicModel(
+            route.model, route.aliases, tasks, route.deployments, union(able), available, is_deployment, left, refills
+        )
 
     async def snapshot(self, generation: Generation) -> Snapshot:
         """Everything that the status shows about routing."""
@@ -101,7 +108,8 @@ class Overview:
             if deployment.partition("/")[0] == name and (view := self._breakers[deployment])
         )
         credentials = tuple(_credential(parts, name, view) for view in views)
-        return ProviderSnapshot(name, parts.plan.providers[name].declaration.kind, credentials, deployments)
+        quotas = tuple(self._quotas.get(name, ()))
+        return ProviderSnapshot(name, parts.plan.providers[name].declaration.kind, credentials, deployments, quotas)
 
 
 def _credential(parts: Parts, pool: str, view: CredentialView) -> CredentialSnapshot:

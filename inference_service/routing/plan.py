@@ -91,6 +91,12 @@ class Plan:
             found = self._singles[model] = self._find(model)
         return found
 
+    def replace(self, routes: Sequence[Route]) -> None:
+        """Puts other routes in force; requests under way keep theirs."""
+        self.routes = list(routes)
+        self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
+        self._singles = {}
+
     def knows(self, model: str) -> bool:
         """Whether a configuration or a list has named this model."""
         return model in self._by_name or model in self.deployments
@@ -138,6 +144,7 @@ class Plan:
                     f"no deployment of {route.model!r} looks at pictures; try the model 'vision'",
                     field="messages",
                 )
+            able = few_enough(able, sum(len(message.images) for message in request.messages))
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
         return route, able
@@ -176,6 +183,16 @@ def wanted_settings(request: ChatRequest | ImageRequest) -> frozenset[str]:
     if isinstance(request, ChatRequest):
         return settings.wanted(request.sampling)
     return settings.wanted_of_image(request)
+
+
+def few_enough(able: list[Deployment], images: int) -> list[Deployment]:
+    """Only what takes so many pictures in one request. Raises RequestFailure(UNSUPPORTED) with the largest number."""
+    limits = [deployment.capabilities.max_images for deployment in able]
+    willing = [deployment for deployment, most in zip(able, limits, strict=True) if not most or images <= most]
+    if willing or not able:
+        return willing
+    text = f"the request has {images} pictures; at most {max(limits)} are taken"
+    raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
 
 
 def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, now: float) -> list[Deployment]:

@@ -1,7 +1,7 @@
 """Pools, breakers and lines of one process: the rules of `credentials/` with a clock and the event loop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from inference_service.credentials.broker import Broker, Served
 from inference_service.credentials.forecast import forecast
@@ -27,17 +27,26 @@ from inference_service.state.ledger import Ledger
 
 Progress = Callable[[int, float | None], None]
 Answer = tuple[Ask, Grant] | Denied
+Release = Callable[[Ask, Grant, Verdict], Awaitable[None]]
 PROGRESS_PERIOD = 0.5
 FLUSH_PERIOD = 0.5
 SOONEST = 0.001
 
 
 class MemoryStore:
-    """`clock` gives epoch seconds; tests turn it. `ledger`: what is remembered over a restart."""
+    """`clock` gives epoch seconds; tests turn it. `ledger`: what is remembered over a restart.
+
+    on_room: asked before anybody in line is let in; False where another store does that.
+    """
 
     def __init__(
-        self, breaker: BreakerSpec, clock: Callable[[], float] | None = None, ledger: Ledger | None = None
+        self,
+        breaker: BreakerSpec,
+        clock: Callable[[], float] | None = None,
+        ledger: Ledger | None = None,
+        on_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._on_room = on_room
         self._clock = clock or SteadyClock()
         self._ledger = ledger
         self.broker = Broker(breaker)
@@ -71,10 +80,6 @@ class MemoryStore:
         self._pump(now, ask.pool)
         self._remember()
         return self.broker.acquire(ask, now)
-
-    def follow(self, ask: Ask, grant: Grant) -> None:
-        """Counts a call that another store has granted."""
-        self.broker.pools[ask.pool].follow(ask, grant.credential, grant.lease, self._clock())
 
     async def wait(self, asks: Sequence[Ask], deadline: float, progress: Progress | None = None) -> Answer:
         """See `StateStore.wait`; `deadline` is in the event loop's time."""
@@ -132,11 +137,28 @@ class MemoryStore:
     # --- the line ------------------------------------------------------------------------------
 
     def _pump(self, now: float, pool: str | None = None) -> None:
-        if not self._waiting:
+        if not self._waiting or not self._on_room():
             return
         for served in self.broker.pump(now, pool):
             self._serve(served)
         self._set_timer(now)
+
+    def pump(self) -> None:
+        """Lets in who can be served now."""
+        self._pump(self._clock())
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._waiting)
+
+    async def hand_over(self, ticket: Ticket, ask: Ask, grant: Grant, release: Release) -> None:
+        """Another store has a grant for the one in line; goes back if that one has left meanwhile."""
+        future = self._waiting.get(ticket)
+        if ticket.gone or future is None or future.done():
+            await release(ask, grant, Verdict(sent=False))
+            return
+        self.broker.served(ticket, ask)
+        future.set_result((ask, grant))
 
     def _serve(self, served: Served) -> None:
         ticket, ask, grant = served

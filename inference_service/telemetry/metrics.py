@@ -72,6 +72,9 @@ class Metrics:
             "antiphon_pool_credentials", "Credentials by state", ("provider", "state"), registry=registry
         )
         self.breakers = Gauge("antiphon_breaker_open", "1 while not closed", ("deployment",), registry=registry)
+        labels = ("provider", "model", "unit", "window_seconds")
+        self.quota_limit = Gauge("antiphon_quota_limit", "What a window of a quota holds", labels, registry=registry)
+        self.quota_left = Gauge("antiphon_quota_left", "What is left of it now", labels, registry=registry)
         self.degraded = Gauge("antiphon_state_degraded", "1 while Redis is configured and lost", registry=registry)
 
     # --- observer of routing -------------------------------------------------------------------
@@ -167,6 +170,10 @@ class Metrics:
                 self.credentials.labels(provider.name, state).set(
                     sum(one.state == state for one in provider.credentials)
                 )
+            for view in provider.quotas:
+                labels = provider.name, view.model, view.unit.value, f"{view.window:g}"
+                self.quota_limit.labels(*labels).set(view.limit)
+                self.quota_left.labels(*labels).set(view.left)
             for one in provider.deployments:
                 self.breakers.labels(one.name).set(one.breaker != "closed")
         self.degraded.set(snapshot.backend == "redis_lost")

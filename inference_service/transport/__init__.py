@@ -4,7 +4,7 @@ from antiphon.config.model import Service
 from inference_service.transport.interface import Call, Server
 
 
-def server(service: Service) -> Server:
+def new_server(service: Service) -> Server:
     """The server that `service.transport` names."""
     if service.transport == "h2":
         from inference_service.transport.server import H2Server  # noqa: PLC0415 - the other transport needs none of it
@@ -15,4 +15,4 @@ def server(service: Service) -> Server:
     return GrpcioServer(service)
 
 
-__all__ = ["Call", "Server", "server"]
+__all__ = ["Call", "Server", "new_server"]

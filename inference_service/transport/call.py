@@ -91,9 +91,7 @@ class H2Call:
     async def _send(self, data: bytes) -> None:
         if self.over:
             raise asyncio.CancelledError
-        self.outgoing = memoryview(data)
-        self._session.send(self)
-        if self.outgoing is not None:
+        if not self._session.send(self, data):
             self._room = self._session.loop.create_future()
             await self._room
 

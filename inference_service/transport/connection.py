@@ -10,6 +10,7 @@ from jh2.settings import SettingCodes, Settings
 
 from antiphon.channel import STREAMS_A_CONNECTION
 from inference_service.transport.frames import LARGEST
+from inference_service.transport.hpack import CheckedDecoder
 from inference_service.transport.inbox import WINDOW
 
 CONFIGURATION = H2Configuration(
@@ -23,6 +24,10 @@ CONFIGURATION = H2Configuration(
 METADATA, MOST_METADATA = 16 * 1024, 1280 * 1024  # bytes; beyond: the call is refused; the connection ends
 jh2.frame_buffer.CONTINUATION_BACKLOG = MOST_METADATA // LARGEST
 TABLE = 4_096  # bytes of header compression state, whatever the caller offers
+LARGEST_SENT = 64 * 1024  # so that a large message shares the connection with others
+# :status 200 and content-type application/grpc, by the static table and as a literal that nobody indexes.
+RESPONSE = b"\x88\x0f\x10\x10application/grpc"
+RESPONSE_HEAD = len(RESPONSE).to_bytes(3, "big") + b"\x01\x04"  # HEADERS, END_HEADERS
 SETTINGS = frozenset(SettingCodes)
 
 
@@ -41,8 +46,7 @@ class Connection(H2Connection):  # type: ignore[misc] # the library has no types
         # What RFC 9113 says holds until the caller says otherwise; the library assumes what browsers send.
         silent = {SettingCodes.INITIAL_WINDOW_SIZE: WINDOW, SettingCodes.HEADER_TABLE_SIZE: TABLE}
         self.remote_settings = Settings(client=True, initial_values=silent)
-        self.decoder.max_allowed_table_size = TABLE
-        self.decoder.max_header_list_size = MOST_METADATA
+        self.decoder = CheckedDecoder(TABLE, MOST_METADATA)
         self._sweep_at = 32
 
     @property
@@ -55,6 +59,22 @@ class Connection(H2Connection):  # type: ignore[misc] # the library has no types
     def forget_closed(self) -> None:
         self._open_streams(1)
         self._sweep_at = 2 * len(self.streams) + 32
+
+    def room(self, stream: int) -> int:
+        """Bytes that one frame of this stream may carry now."""
+        window = min(self.streams[stream].outbound_flow_control_window, self.outbound_flow_control_window)
+        return int(min(window, self.max_outbound_frame_size, LARGEST_SENT))
+
+    def send_response(self, stream: int) -> None:
+        """The same bytes for every answer; for the library the trailers alone are the response."""
+        self._data_to_send += RESPONSE_HEAD + stream.to_bytes(4, "big") + RESPONSE
+
+    def send_message(self, stream: int, data: bytes | memoryview) -> None:
+        """A frame within `room`. The library's own way costs as much as everything else of an answer together."""
+        self._data_to_send += len(data).to_bytes(3, "big") + b"\x00\x00" + stream.to_bytes(4, "big")
+        self._data_to_send += data
+        self.streams[stream].outbound_flow_control_window -= len(data)
+        self.outbound_flow_control_window -= len(data)
 
     def bound(self, changed: dict[Any, Any]) -> None:
         """What a caller sets may not make us remember much."""

@@ -35,11 +35,10 @@ if TYPE_CHECKING:
 
 CONNECTION_WINDOW = 4 * 1024 * 1024
 FLUSH = 128 * 1024  # bytes to collect before they go to the socket within one turn of the loop
-LARGEST_FRAME = 64 * 1024  # so that a large message shares the connection with others
 MOST_REPLIES = 1024 * 1024  # bytes of replies that a caller may leave unread
 QUICK, RESET_COST = 1.0, 10  # a call taken back within a second and before any answer costs ten idle frames
 EARNED = 4  # idle frames allowed for each frame of an answer
-LINGER = 1.0  # seconds for a caller to read the last bytes and close
+LINGER, PATIENCE = 1.0, 30.0  # seconds for a caller to close its side; to read the last bytes
 NOT_GRPC = b"This port speaks gRPC: POST with the content type application/grpc.\n"
 PROBE, FAREWELL = b"antiphon", b"farewell"
 LAST_STREAM = 2**31 - 1
@@ -80,6 +79,9 @@ class Session(asyncio.Protocol):
         self.watch.close()
         self._drop_calls()
         self.server.closed(self)
+        # Both refer to what refers to them: without this only a full collection would free a connection's memory.
+        self._h2.__dict__.clear()
+        self.watch.__dict__.clear()
 
     def data_received(self, data: bytes) -> None:
         self.watch.heard = self.loop.time()
@@ -122,7 +124,9 @@ class Session(asyncio.Protocol):
 
     def flush(self) -> None:
         self._scheduled = False
-        if (data := self._h2.data_to_send()) and not self._closed and not self._transport.is_closing():
+        if self._closed or self._transport.is_closing():
+            return
+        if data := self._h2.data_to_send():
             self._transport.write(data)
             if self._paused and self._transport.get_write_buffer_size() > MOST_REPLIES:
                 self.give_up()
@@ -247,13 +251,20 @@ class Session(asyncio.Protocol):
             self._h2.increment_flow_control_window(allowed - window)
             self._flush_soon()
 
-    def send(self, call: H2Call) -> None:
+    def send(self, call: H2Call, data: bytes) -> bool:
+        """False: there is no room for all of it now; `call.sent` is called when the last of it has gone."""
         if not call.answered:
             call.answered = True
-            self._h2.send_headers(call.stream, wire.RESPONSE)
+            self._h2.send_response(call.stream)
+        self._flush_soon()
+        if not self._queue and not self._paused and len(data) <= self._h2.room(call.stream):
+            self._h2.send_message(call.stream, data)
+            self._worked()
+            return True
+        call.outgoing = memoryview(data)
         self._queue[call.stream] = call
         self._pump()
-        self._flush_soon()
+        return call.outgoing is None
 
     def _pump(self) -> None:
         """A frame of each waiting call in turn, as long as there is room."""
@@ -261,25 +272,26 @@ class Session(asyncio.Protocol):
         while queue and not self._paused and h2.outbound_flow_control_window > 0:
             stream, call = next(iter(queue.items()))
             del queue[stream]
-            outgoing = call.outgoing
-            room = min(h2.local_flow_control_window(stream), h2.max_outbound_frame_size, LARGEST_FRAME)
+            outgoing, room = call.outgoing, h2.room(stream)
             if outgoing is None or room <= 0:
                 continue
-            piece = bytes(outgoing[:room])
-            h2.send_data(stream, piece)
-            self._allowance.earn(EARNED)
+            h2.send_message(stream, outgoing[:room])
+            self._worked()
+            collected += min(room, len(outgoing))
             if len(outgoing) <= room:
                 call.sent()
             else:
                 call.outgoing = outgoing[room:]
                 queue[stream] = call
-            collected += len(piece)
             if collected >= FLUSH:
                 self.flush()
                 collected = 0
-        if collected:
-            self.watch.answered()
-            self._flush_soon()
+        self._flush_soon()
+
+    def _worked(self) -> None:
+        """A frame of an answer allows frames about it."""
+        self._allowance.earn(EARNED)
+        self.watch.answered()
 
     def end(self, call: H2Call, trailers: list[wire.Header] | None) -> None:
         self._forget(call)
@@ -290,8 +302,7 @@ class Session(asyncio.Protocol):
             self._h2.send_headers(call.stream, trailers if call.answered else wire.RESPONSE + trailers, end_stream=True)
         if not call.inbox.ended:
             self._h2.reset_stream(call.stream, ErrorCodes.NO_ERROR)
-        self._allowance.earn(EARNED)
-        self.watch.answered()
+        self._worked()
         self._flush_soon()
         if self._last_stream != LAST_STREAM and not self.calls:
             self.close(None)
@@ -343,6 +354,7 @@ class Session(asyncio.Protocol):
         if self._transport.is_closing() or self._closed:
             return
         self._closed = True
+        self.watch.close()
         if code is not None:
             self._transport.write(goaway(self._h2.highest_inbound_stream_id, code, text))
         # What still comes is read and thrown away: a socket closed on unread bytes takes the last words with it.
@@ -351,6 +363,7 @@ class Session(asyncio.Protocol):
             self.loop.call_later(LINGER, self._transport.close)
         else:
             self._transport.close()
+        self.loop.call_later(PATIENCE, self._transport.abort)
         self.server.closed(self)
 
     def give_up(self) -> None:

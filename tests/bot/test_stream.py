@@ -50,7 +50,7 @@ def test_notes_stand_small_and_on_one_line_each() -> None:
 def test_an_answer_that_is_far_too_long_ends_with_a_word_about_its_file() -> None:
     parts = contents(Look(text="word " * 8_000, live=False), "ru")
     assert len(parts) == MOST_SEGMENTS
-    assert parts[-1].endswith("-# Весь ответ — в файле.")
+    assert parts[-1].endswith("-# Полный ответ — в приложенном файле.")
 
 
 texts = st.lists(

@@ -240,7 +240,7 @@ async def test_a_very_long_answer_is_a_file_too(stage: Stage) -> None:
     assert file.filename == "answer.md"
     assert file.content.decode() == text
     assert file.description == "The whole answer"
-    assert stage.channel.texts[-1].endswith("-# The whole answer is in the file.")
+    assert stage.channel.texts[-1].endswith("-# The full answer is in the attached file.")
 
 
 async def test_the_cut_ends_of_code_stand_as_code_in_discord(stage: Stage) -> None:

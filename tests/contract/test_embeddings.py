@@ -62,7 +62,7 @@ async def test_cloudflare_and_hugging_face_embed(upstream: Upstream) -> None:
     path = f"/client/v4/accounts/{ACCOUNT}/ai/v1/embeddings"
     upstream.answers[path] = {"data": [item(0, [1.0]), item(1, [2.0])]}
     base = f"{upstream.url}/client/v4/accounts/{{account}}/ai"
-    async with provider_at("cloudflare", base, account_id=ACCOUNT) as cloudflare:
+    async with provider_at("cloudflare", base, account=ACCOUNT) as cloudflare:
         assert (await embedded(cloudflare, call("@cf/baai/bge-m3"))).vectors == ((1.0,), (2.0,))
     pipeline = "/hf-inference/models/intfloat/e5-large/pipeline/feature-extraction"
     upstream.answers[pipeline] = (200, [[0.1, 0.2], [0.3, 0.4]], {})

@@ -27,7 +27,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cloudflare(upstream: Upstream, **options: Any) -> Any:
     base = f"{upstream.url}/client/v4/accounts/{{account}}/ai"
-    return provider_at("cloudflare", base, **{"account_id": ACCOUNT, **options})
+    return provider_at("cloudflare", base, **{"account": ACCOUNT, **options})
 
 
 async def test_cloudflare_draws_with_flux_and_reports_the_seed_that_it_sent(upstream: Upstream) -> None:
@@ -100,22 +100,17 @@ async def test_what_cloudflare_refuses_has_its_class(
         assert failed.value.wake_after == pytest.approx(midnight, abs=30)
 
 
-async def test_a_cloudflare_account_comes_from_the_credential_or_its_lack_is_said(
-    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID", raising=False)
-    monkeypatch.delenv("CF_ACCOUNT_ID", raising=False)
+async def test_a_cloudflare_account_comes_from_the_credential_or_its_lack_is_said(upstream: Upstream) -> None:
     other = "f" * 32
     upstream.answers[f"/client/v4/accounts/{other}/ai/run/{SCHNELL}"] = {"result": {"image": B64}}
-    async with cloudflare(upstream, account_id="") as provider:
+    async with cloudflare(upstream, account="") as provider:
         await drawn(provider, picture_call(SCHNELL, secret=f"{other}:the-token"))
         assert upstream.seen[-1][2]["Authorization"] == "Bearer the-token"
         asked = len(upstream.seen)
         with pytest.raises(UpstreamFailure, match=r"account id is missing; set CLOUDFLARE_ACCOUNT_ID"):
             await drawn(provider, picture_call(SCHNELL))
-        monkeypatch.setenv("CF_ACCOUNT_ID", "not an id")
         with pytest.raises(UpstreamFailure, match="32 hexadecimal digits"):
-            await drawn(provider, picture_call(SCHNELL))
+            await drawn(provider, picture_call(SCHNELL, secret="not-an-id:the-token"))
         assert len(upstream.seen) == asked
 
 
@@ -164,7 +159,8 @@ async def test_pollinations_takes_any_prompt_as_the_path_and_the_key_in_a_header
     ("status", "kind"), [(402, K.QUOTA_EXHAUSTED), (401, K.UNAUTHENTICATED), (403, K.MODEL_FORBIDDEN), (500, K.SERVER_ERROR)]
 )  # fmt: skip
 async def test_what_pollinations_refuses_has_its_class(upstream: Upstream, status: int, kind: FailureKind) -> None:
-    body = {"status": status, "success": False, "error": {"code": "X", "message": "not enough", "requestId": "1"}}
+    words = "This model is paid-only" if status == 403 else "not enough"
+    body = {"status": status, "success": False, "error": {"code": "X", "message": words, "requestId": "1"}}
     upstream.answers["/image/a fox"] = (status, body, {})
     async with provider_at("pollinations", f"{upstream.url}/v1") as provider:
         with pytest.raises(UpstreamFailure) as failed:
@@ -308,7 +304,7 @@ async def test_replicate_versions_have_their_own_route_and_fal_answers_at_once_o
         ("openrouter", "/v1/images", {"created": 1, "data": [{"b64_json": B64}], "usage": {"cost": 0.01}}),
         ("openrouter-chat", "/v1/chat/completions", {"choices": [{"message": {"images": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{B64}"}}]}}]}),
         ("fireworks", "/v1/workflows/accounts/fireworks/models/flux/text_to_image", PNG),
-        ("nvidia", "/v1/flux", {"artifacts": [{"base64": B64, "finishReason": "SUCCESS", "seed": 11}]}),
+        ("nvidia", "/v1/genai/flux", {"artifacts": [{"base64": B64, "finishReason": "SUCCESS", "seed": 11}]}),
     ],
 )  # fmt: skip
 async def test_a_host_with_pictures_of_its_own_is_asked_in_its_style(
@@ -339,12 +335,32 @@ async def test_a_host_with_pictures_of_its_own_is_asked_in_its_style(
             assert refused.value.field in lost
 
 
+@pytest.mark.parametrize(
+    ("kind", "model", "path"),
+    [
+        ("together", "black-forest-labs/FLUX.1-schnell", "/v1/images/generations"),
+        ("siliconflow", "black-forest-labs/FLUX.1-schnell", "/v1/images/generations"),
+        ("zai", "cogview-3-flash", "/v1/images/generations"),
+        ("openrouter", "google/gemini-3.1-flash-image", "/v1/images"),
+        ("nvidia", "black-forest-labs/flux.1-schnell", "/v1/genai/black-forest-labs/flux.1-schnell"),
+    ],
+)
+async def test_a_row_of_the_catalogue_draws_in_its_style_wherever_it_is_served(
+    upstream: Upstream, kind: str, model: str, path: str
+) -> None:
+    upstream.answers[path] = {"images": [{"url": f"data:image/png;base64,{B64}"}]}
+    async with provider_at(kind, f"{upstream.url}/v1") as provider:
+        assert provider.capabilities(model).image
+        assert (await drawn(provider, picture_call(model))).pictures[0].data == PNG
+    assert [seen for _, seen, *_ in upstream.seen] == [path]
+
+
 async def test_nvidia_names_a_job_in_a_header_and_is_asked_for_it(upstream: Upstream) -> None:
     upstream.answers["/v1/genai/flux.1-dev"] = (202, b"", {"NVCF-REQID": "11-22"})
     states = iter([(202, b"", {}), {"artifacts": [{"base64": B64, "finishReason": "SUCCESS", "seed": 3}]}])
-    upstream.answers["/v1/genai/status/11-22"] = lambda _: next(states)
+    upstream.answers["/v1/status/11-22"] = lambda _: next(states)
     async with provider_at(
-        "openai", f"{upstream.url}/v1", image_api="nvidia", image_base_url=f"{upstream.url}/v1/genai"
+        "openai", f"{upstream.url}/v1", image_api="nvidia", image_base_url=f"{upstream.url}/v1"
     ) as provider:
         made = await drawn(provider, picture_call("flux.1-dev", steps=2, size=(768, 1024)))
     assert made.seeds == [3]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from inference_service.providers.catalogue import load
 from inference_service.providers.registry import KINDS
 from tests.contract.upstream import PNG
 from tests.support.provider_suite import (
@@ -47,6 +48,7 @@ HUGGING = {
     "data": [{"id": "m", "architecture": {"input_modalities": ["text"]}, "providers": [{"context_length": 4096}]}]
 }
 GITHUB = [{"id": "openai/m", "supported_output_modalities": ["text"], "supported_input_modalities": ["text"], "limits": {"max_input_tokens": 8}}]  # fmt: skip
+CLOUDFLARE = {"success": True, "result": [{"name": "m", "task": {"name": "Text Generation"}, "properties": [{"property_id": "context_window", "value": "4096"}]}]}  # fmt: skip
 
 CHAT = {"words": WORDS, "said": "ice creeps down", "end": DONE}
 CASES = {
@@ -59,9 +61,28 @@ CASES = {
     "deepinfra pictures": Case("deepinfra", "black-forest-labs/FLUX-1-schnell", picture={"images": [f"data:image/png;base64,{BASE64}"], "seed": 7}),
     "huggingface": Case("huggingface", "m", **CHAT, listed=HUGGING),
     "huggingface pictures": Case("huggingface", "black-forest-labs/FLUX.1-schnell", picture={"images": [{"url": f"data:image/png;base64,{BASE64}"}]}, options={"hub_url": "URL/hub"}, also={b"/hub/": MAPPING}),
+<<<<<<< HEAD
+    "cloudflare": Case("cloudflare", "@cf/openai/gpt-oss-120b", **CHAT, listed={"result": [{"name": "m", "task": {"name": "Text Generation"}, "properties": [{"property_id": "context_window", "value": "4096"}]}]}),
+    "cloudflare pictures": Case("cloudflare", "@cf/black-forest-labs/flux-1-schnell", picture={"result": {"image": BASE64}, "success": True}),
+    "pollinations": Case("pollinations", "openai", **CHAT, listed=LISTED, also={b"/image/models": ["flux"]}),
+    "pollinations pictures": Case("pollinations", "flux", picture={"data": [{"b64_json": BASE64}]}),
+=======
+    "cloudflare": Case("cloudflare", "m", **CHAT, listed=CLOUDFLARE, path="/ai"),
+    "cloudflare pictures": Case("cloudflare", "@cf/black-forest-labs/flux-1-schnell", picture={"result": {"image": BASE64}, "success": True}, path="/ai"),
+    "pollinations": Case("pollinations", "m", **CHAT, listed=LISTED, path="/v1"),
+    "pollinations pictures": Case("pollinations", "flux", picture={"data": [{"b64_json": BASE64}]}, path="/v1"),
+>>>>>>> pictures
+    # Its pictures are in test_aihorde.py: a call that is cancelled goes on to cancel its order.
+    "aihorde": Case("aihorde", "koboldcpp/m", **CHAT, listed=[{"name": "m", "count": 2}], options={"text_url": "URL"}),
     "cohere-native": Case("cohere-native", "command-a-03-2025", words=COHERE, said="ice creeps", listed={"models": [{"name": "m", "endpoints": ["chat"], "features": ["vision"], "context_length": 4096.0}]}),
 }  # fmt: skip
-# Kinds without HTTP of this form: Spaces have suites of their own, the embedded one has no upstream.
+# Providers that are rows of the catalogue and nothing else share one adapter.
+ROWS = {
+    kind: Case(kind, row.preferences("chat")[0].strip("*") or "m", **CHAT)
+    for kind, row in load.shipped().items()
+    if kind not in KINDS and row.preferences("chat")
+}
+# Spaces ask in turns, with pauses: they have suites of their own. The embedded one has no upstream.
 OTHERS = {"space", "janus", "flux-dev", "flux-schnell", "embedded"}
 
 
@@ -77,6 +98,11 @@ def test_every_kind_has_a_case() -> None:
 )
 async def test_a_provider_keeps_the_rules_of_the_seam(name: str, check: Any) -> None:
     await check(CASES[name])
+
+
+@pytest.mark.parametrize("kind", ROWS)
+async def test_every_row_of_the_catalogue_answers(kind: str) -> None:
+    await answers_well(ROWS[kind])
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.listed is not None])

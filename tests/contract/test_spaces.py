@@ -27,6 +27,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import gradio_envs  # noqa: E402 - the path comes first
 
 VERSIONS = ("3", "4", "5", "6")
+# Importing Gradio takes a minute or more on a slow machine, and counts as the first test's.
+pytestmark = pytest.mark.timeout(600)
 SERVE = ROOT / "tests" / "fakes" / "gradio_apps" / "serve.py"
 
 

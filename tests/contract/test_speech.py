@@ -95,7 +95,7 @@ async def test_cloudflare_listens_to_base64_or_to_bytes(upstream: Upstream) -> N
         "result": {"results": {"channels": [{"alternatives": [{"transcript": "Hey"}]}]}}
     }
     async with provider_at(
-        "cloudflare", f"{upstream.url}/client/v4/accounts/{{account}}/ai", account_id=ACCOUNT
+        "cloudflare", f"{upstream.url}/client/v4/accounts/{{account}}/ai", account=ACCOUNT
     ) as cloudflare:
         made = await heard(cloudflare, call(turbo, language="en", prompt="Names"))
         assert (made.text, made.language, made.seconds, len(made.segments)) == ("Hi", "en", 1.2, 1)

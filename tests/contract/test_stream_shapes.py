@@ -93,6 +93,32 @@ async def test_thoughts_that_are_only_closed_are_taken_back_from_the_reader(upst
         assert [(one.keep_chars, one.from_deployment == one.to_deployment) for one in moved] == [(0, True)]
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("MAX_TOKENS", "length"), ("end_turn", "stop"), ("tool_calls", "other"), ("content_filter", "content_filter")],
+)
+async def test_every_good_end_is_one_for_the_caller(upstream: Upstream, word: str, reason: str) -> None:
+    model, base = MODELS["openai"]
+    upstream.answers = Everywhere([b"".join(map(event, [*map(delta, SAID), delta(None, word)]))])
+    async with serving(config("openai", upstream.url + base, model), {"TOKEN": TOKEN}) as (_, client):
+        answer = client.chat("Привет")
+        async for _event in answer:
+            pass
+        assert answer.finished is not None
+        assert (answer.text, answer.finished.reason) == ("".join(SAID), reason)
+
+
+@pytest.mark.parametrize("word", ["insufficient_system_resource", "network_error", "error", "never seen"])
+async def test_any_other_end_moves_the_answer_on(upstream: Upstream, word: str) -> None:
+    model, base = MODELS["openai"]
+    upstream.answers = Everywhere([b"".join(map(event, [*map(delta, SAID), delta(None, word)]))])
+    async with serving(config("openai", upstream.url + base, model), {"TOKEN": TOKEN}) as (_, client):
+        with pytest.raises(errors.AntiphonError) as told:
+            async for _event in client.chat("Привет", timeout=5):
+                pass
+        assert {one.failure for one in told.value.attempts} == {"stream_error"}
+
+
 BROKEN: dict[str, tuple[Any, str]] = {
     "an error object with 200": ({"error": {"message": "The engine is overloaded", "type": "server_error"}}, "overloaded"),
     "an error as the first event": ([event({"error": {"message": "Rate limit reached", "type": "rate_limit"}})], "rate_limited"),

@@ -34,6 +34,8 @@ class Upstream:
             }
         elif request.content_type.startswith("audio/") or request.content_type == "application/octet-stream":
             body = await request.read()
+        elif request.content_type == "application/x-www-form-urlencoded":
+            body = await request.text()
         else:
             text = await request.text()
             body = json.loads(text) if text else None

@@ -242,12 +242,13 @@ async def test_mutual_tls_lets_in_only_who_shows_a_certificate(tmp_path) -> None
 
 async def test_health_tells_alive_from_ready_and_reflection_lists_both_services() -> None:
     async with FakeUpstream() as upstream:
-        config = two_providers(upstream, "410", "gone")
+        config = two_providers(upstream, "503", "503")
         async with serving(config, KEYS) as (server, client), grpc.aio.insecure_channel(server.target) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             ready = health_pb2.HealthCheckRequest(service="antiphon.v1.InferenceService")
             assert (await health.Check(ready)).status == health_pb2.HealthCheckResponse.SERVING
-            await failing(client.chat("hi"))
+            for _ in range(3):  # until both breakers are open
+                await failing(client.chat("hi"))
             async for change in health.Watch(ready):
                 if change.status == health_pb2.HealthCheckResponse.NOT_SERVING:
                     break

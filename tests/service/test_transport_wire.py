@@ -12,13 +12,15 @@ import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jh2.connection import HPACKError
 from jh2.errors import ErrorCodes
+from jh2.hpack.hpack import Encoder
 
-from inference_service.transport import wire
+from inference_service.transport import hpack, wire
 from inference_service.transport.frames import FRAMES_A_TURN, PREFACE, Allowance, Frames, Violation
 from inference_service.transport.inbox import WINDOW, Inbox
 from inference_service.transport.wire import Malformed
-from tests.support.http2 import DATA, GOAWAY, HEADERS, PING, SETTINGS, frame, grpc_message
+from tests.support.http2 import DATA, GOAWAY, HEADERS, PING, SETTINGS, frame, grpc_message, literal
 
 LIMIT = 100_000
 
@@ -103,7 +105,14 @@ def test_a_compressed_message_is_whole_up_to_the_limit_and_refused_beyond(encodi
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"plain", gzip.compress(b"hello")[:-3], gzip.compress(b"hello") + b"x", gzip.compress(b"a") * 2]
+    "data",
+    [
+        b"",
+        b"plain",
+        gzip.compress(b"hello", mtime=0)[:-3],
+        gzip.compress(b"hello", mtime=0) + b"x",
+        gzip.compress(b"a", mtime=0) * 2,
+    ],
 )
 def test_a_message_that_is_not_what_its_encoding_says_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed) as caught:
@@ -137,6 +146,47 @@ def test_a_request_is_known_by_its_fields() -> None:
 )  # fmt: skip
 def test_a_malformed_request_is_known_by_its_fields(headers: list[wire.Header]) -> None:
     assert wire.request_fields(headers) is None
+
+
+# --- header blocks ---------------------------------------------------------------------------------
+
+fields = st.lists(st.tuples(st.binary(min_size=1, max_size=150), st.binary(max_size=150)), min_size=1, max_size=6)
+
+
+@given(fields, st.booleans(), st.integers(0, 4_096))
+def test_any_header_block_of_an_encoder_is_taken(pairs: list[tuple[bytes, bytes]], huffman: bool, size: int) -> None:
+    encoder = Encoder()
+    encoder.header_table_size = size
+    block = encoder.encode(pairs, huffman=huffman)
+    decoder = hpack.CheckedDecoder(4_096, 100_000)
+    assert [tuple(field[:2]) for field in decoder.decode(block, True)] == pairs
+    again = encoder.encode(pairs, huffman=huffman)
+    assert [tuple(field[:2]) for field in decoder.decode(again, True)] == pairs
+
+
+@given(st.text("abc", min_size=1, max_size=200), st.text("xyz", max_size=200), st.integers(1, 10_000))
+def test_a_header_block_that_is_cut_off_anywhere_is_refused(name: str, value: str, place: int) -> None:
+    block = literal(name, value)
+    hpack.check(block)
+    with pytest.raises(HPACKError):
+        hpack.check(block[: 1 + place % (len(block) - 1)])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"\xff", b"\x40", b"\x41\x05abc", b"\x00\x01x", b"\x00\x01x\x7f", b"\x00\x7f\x80", b"\x3f", b"\x82\x20", b"\x82\x3f\xe1\x1f", b"\xff\x80\x80\x80\x80\x01"],
+)  # fmt: skip
+def test_a_header_block_that_would_make_the_decoder_panic_does_not_reach_it(
+    block: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(HPACKError):
+        hpack.CheckedDecoder(4_096, 100_000).decode(block, True)
+    assert "panicked" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("block", [b"", b"\x20\x82", b"\x3f\xe1\x1f\x82\x84", b"\x82\x10\x01x\x00", b"\x0f\x10\x01y"])
+def test_a_header_block_of_whole_fields_is_taken(block: bytes) -> None:
+    hpack.check(block)
 
 
 # --- messages of a stream ----------------------------------------------------------------------------

@@ -156,6 +156,7 @@ def test_words_and_nothing_that_says_end_are_cut() -> None:
         [DONE],
         [counted(), DONE],
         [*words("\n", "  "), chunk("stop"), DONE],
+        [*words("\u200b", "\ufeff \u2060"), chunk("stop"), DONE],
         [chunk(reasoning_content="I should greet."), chunk("stop"), DONE],
         [*words("<think>I should greet."), chunk("stop")],
         [*words("<think>I should"), chunk("length"), DONE],
@@ -170,6 +171,8 @@ def test_a_continuation_may_have_nothing_to_add() -> None:
     assert read([chunk("stop"), DONE], continues=True) == ("", STOP)
     assert broken([chunk("content_filter")], continues=True) is FailureKind.CONTENT_REFUSED
     assert broken([], continues=True) is FailureKind.STREAM_CUT
+    # All of it as reasoning: the deployment has not continued, its parser is confused.
+    assert broken([chunk(reasoning=" and on"), chunk("stop")], continues=True) is FailureKind.BAD_RESPONSE
 
 
 ERROR = {"message": "Token limit reached", "code": 400}
@@ -182,6 +185,43 @@ def test_an_error_beside_a_good_end_is_a_failure_unless_the_answer_was_counted_o
     assert broken([*words("ice"), within, DONE]) is FailureKind.STREAM_ERROR
     assert read([*words("ice"), chunk("length"), event({"error": ERROR})]) == ("ice", LENGTH)
     assert read([*words("ice"), chunk("stop"), counted(error=ERROR)]) == ("ice", STOP)
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"code": None, "message": ""}, {"code": 0, "details": []}, "", [], {}, False, {"message": "null"}]
+)
+def test_an_error_of_nothings_is_none(nothing: Any) -> None:
+    stream = [event({"choices": [{"delta": {"content": text}}], "error": nothing}) for text in ("ice", " creeps")]
+    assert read([*stream, chunk("stop")]) == ("ice creeps", STOP)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"error": "Model too busy"}, FailureKind.OVERLOADED),
+        ({"message": "Rate limit exceeded", "type": "rate_limited", "code": "1300"}, FailureKind.RATE_LIMITED),
+        ({"code": 50505, "message": "Model service overloaded. Please try again later.", "data": None}, FailureKind.OVERLOADED),
+        ({"detail": "Model too busy"}, FailureKind.OVERLOADED),
+        ({"detail": [{"loc": ["body"], "msg": "Rate limit exceeded", "type": "x"}]}, FailureKind.RATE_LIMITED),
+        ({"success": False, "errors": [{"code": 3040, "message": "Capacity temporarily exceeded"}]}, FailureKind.OVERLOADED),
+        ({"object": "error", "message": "The engine is overloaded"}, FailureKind.OVERLOADED),
+    ],
+    ids=lambda value: str(value)[:50],
+)  # fmt: skip
+def test_an_error_in_any_family_of_bodies_is_one(error: Any, kind: FailureKind) -> None:
+    assert broken([event(error)]) is kind
+    assert broken([*words("ice"), event(error), *words(" cr"), chunk("stop")]) in (kind, FailureKind.STREAM_ERROR)
+
+
+@pytest.mark.parametrize("marker", [b"[DONE]", b"[done]", b'"[DONE]"', b" [DONE] ", b"[DONE] bye"])
+def test_an_end_marker_is_one_in_any_spelling(marker: bytes) -> None:
+    assert read([*words("ice"), SseEvent(marker), *words(" never")]) == ("ice", STOP)
+    assert read([*words("ice"), SseEvent(b"{}", "done")]) == ("ice", STOP)
+
+
+def test_a_word_that_keeps_the_connection_alive_costs_nothing() -> None:
+    alive = [event(data) for data in (b"ping", b"keep-alive", b"null", b"{}", b'""', b"true", b":)", b"")] * 5
+    assert read([*alive, *words("ice"), *alive, chunk("stop")]) == ("ice", STOP)
 
 
 # --- white space and tags ----------------------------------------------------------------------

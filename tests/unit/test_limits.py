@@ -177,7 +177,7 @@ R, T = Unit.REQUESTS, Unit.TOKENS
             [LimitFact(R, MINUTE, None, 50, 49, 40.0)],
         ),
         ("openai", {"x-ratelimit-limit-tokens": "200000", "x-ratelimit-remaining-tokens": "-1", "x-ratelimit-reset-tokens": "NaN"},
-         [LimitFact(T, MINUTE, None, 200000, None, None)]),
+         [LimitFact(T, None, None, 200000, None, None)]),
         ("compatible", {"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "4", "x-ratelimit-renewalperiod-requests": "60"},
          [LimitFact(R, MINUTE, None, 10, 4, None)]),
         ("compatible", {"ratelimit": '"api";r=3;t=55', "ratelimit-policy": '"api";q=500;w=300'}, [LimitFact(R, 300.0, None, 500, 3, 55.0)]),

@@ -164,7 +164,7 @@ def test_every_documented_shape_of_a_picture_is_read(answer: Any, found: list[Re
         ({"choices": [{"message": {"content": "I cannot"}, "finish_reason": "content_filter"}]}, FailureKind.CONTENT_REFUSED),
         ({"choices": [{"message": {"content": "aGVsbG8="}, "finish_reason": "stop"}]}, FailureKind.BAD_RESPONSE),
         ({"success": False, "errors": [{"code": 3040, "message": "Model is overloaded"}]}, FailureKind.OVERLOADED),
-        ({"error": {"message": "rate limit"}}, FailureKind.RATE_LIMITED),
+        ({"error": {"message": "Rate limit reached", "code": 429}}, FailureKind.RATE_LIMITED),
         ({"images": [None, 3, {"x": 1}]}, FailureKind.BAD_RESPONSE),
         ({"inference_status": {"status": "failed"}}, FailureKind.SERVER_ERROR),
         ([], FailureKind.BAD_RESPONSE),

@@ -170,6 +170,40 @@ async def test_an_adapter_that_fails_while_it_is_closed_does_no_harm() -> None:
         assert await anext(events) == Delta("a")
 
 
+class Line:
+    """A socket, as the HTTP kit tells it."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    async def closed(self) -> None: ...
+
+
+async def test_a_farewell_keeps_its_sockets_when_its_call_ends() -> None:
+    lines, sent = [Line(), Line()], asyncio.Event()
+
+    async def cancel_order() -> None:
+        seam.opened(lines[1])
+        sent.set()
+
+    async def ordering() -> AsyncIterator[Any]:
+        seam.opened(lines[0])
+        try:
+            yield Delta("a")
+        finally:
+            tasks.append(seam.farewell(cancel_order(), "cancel"))
+            await sent.wait()
+
+    tasks: list[asyncio.Task[None]] = []
+    async with contextlib.aclosing(checked(ordering())) as events:
+        await anext(events)
+    await asyncio.gather(*tasks)
+    assert [line.aborted for line in lines] == [True, False]
+
+
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=5)
 
 

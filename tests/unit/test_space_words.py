@@ -99,15 +99,21 @@ def answer(events: list[Any]) -> str:
     ("texts", "events"),
     [
         (["whole"], [Delta("whole")]),
-        (["a", "ab", "abc", "abc"], [Delta("ab"), Delta("c")]),
-        (["⏳ Thinking…", "It", "It is", "It is so"], [Delta("It is"), Delta(" so")]),
-        (["⏳ Thinking…", "It is so"], [Delta("It is so")]),
-        (["Sea", "Searching", "Found"], [Delta("Searching"), Retract(), Delta("Found")]),
-        (["a▌", "ab▌", "abc▌", "abc"], [Delta("ab"), Delta("c")]),
-        (["a", "ab", "", "abc"], [Delta("ab"), Delta("c")]),
+        (["a", "ab", "abc", "abc"], [Delta("a"), Delta("b"), Delta("c")]),
+        (["⏳ Thinking…", "It", "It is", "It is so"], [Delta("It"), Delta(" is"), Delta(" so")]),
+        (["⏳", "Thinking.", "Thinking..", "Thinking...", "Yes"], [Delta("Yes")]),
+        (
+            ["Loading", "Loading the dishwasher is simple: first, put the plates below, then the cups above."],
+            [Delta("Loading the dishwasher is simple: first, put the plates below, then the cups above.")],
+        ),
+        (["Thinking…"], [Delta("Thinking…")]),  # what stays is the answer
+        (["Генерирую ответ", "Да"], [Delta("Да")]),
+        (["Draft one", "Draft two", "Draft two."], [Delta("Draft one"), Retract(), Delta("Draft two"), Delta(".")]),
+        (["a▌", "ab▌", "abc▌", "abc"], [Delta("a"), Delta("b"), Delta("c")]),
+        (["a", "ab", "", "abc"], [Delta("a"), Delta("b"), Delta("c")]),
         (["", "  ", "a"], [Delta("a")]),
         (["<think>hm", "<think>hm</think>", "<think>hm</think>yes"], [Reasoning("hm"), Delta("yes")]),
-        (["a", "ab", ""], [Delta("ab")]),
+        (["a", "ab", ""], [Delta("a"), Delta("b")]),
     ],
 )
 def test_what_is_shown_again_and_again_becomes_one_answer(texts: list[str], events: list[Any]) -> None:

@@ -8,9 +8,9 @@ import structlog
 
 from discord_bot.admission import Refused
 from discord_bot.features.chat import buttons
+from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.context import fetch, said
 from discord_bot.features.chat.feature import ChatFeature
-from discord_bot.features.chat.question import compose
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.rendering.view import Look, contents
@@ -42,7 +42,7 @@ class Aftermath:
         channel: Any = self._services.rooms.get_channel(turn.channel_id) or await self._services.rooms.fetch_channel(
             turn.channel_id
         )
-        question = await compose(await self._messages(turn, message), self._services.me, turn.locale)
+        question = await compose(self._services, await self._messages(turn, message), turn.locale)
         if question.text == turn.question or not question:
             return
         newest = await store.newest(turn.conversation_id)
@@ -74,7 +74,9 @@ class Aftermath:
 
     async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, notices: list[str]) -> None:
         conversation = await self._services.store.conversations.get(turn.conversation_id)
-        if conversation is None or self._chat.closing or not self._chat.claim(turn.id):
+        claim = self._chat.claim(turn.id)
+        if conversation is None or self._chat.closing or claim is None:
+            self._chat.release(turn.id, claim)
             return
         try:
             who = asker(message.author, conversation.guild_id, channel.id, channel)
@@ -84,7 +86,7 @@ class Aftermath:
         except Refused:
             return  # the former answer stays; whoever edits on and on is not told on and on
         finally:
-            self._chat.release(turn.id)
+            self._chat.release(turn.id, claim)
 
     # --- deletions -------------------------------------------------------------------------------------
 

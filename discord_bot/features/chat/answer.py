@@ -16,6 +16,7 @@ from discord_bot.conversation.history import History, build
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.context import recollect
 from discord_bot.i18n import t
+from discord_bot.notices import notice_text
 from discord_bot.problems import Problem, delivery, describe, short_reference, utcnow
 from discord_bot.quotas import Ticket
 from discord_bot.rendering.view import MOST_SEGMENTS, Look, contents, needs_file
@@ -223,7 +224,7 @@ class Answer:
             case events.Progress() if not stream.text:
                 self._show(Look(line=progress_line(event, locale), notes=self._notes))
             case events.Notice() if event.kind == "changed":
-                self._notes.append(event.message)
+                self._notes.append(notice_text(locale, event, stream.deployment))
             case _:
                 pass
 

@@ -12,22 +12,24 @@ import structlog
 from discord_bot.access import Asker
 from discord_bot.admission import Refused
 from discord_bot.conversation.title import thread_name
-from discord_bot.features.chat.addressing import For, judge, without_mention
+from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.answer import Answer, Tell
+from discord_bot.features.chat.card import IN_THREADS
+from discord_bot.features.chat.composing import compose, own_text
 from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
 from discord_bot.features.chat.hearing import locale_for, see
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import thread_on
-from discord_bot.features.chat.question import Question, compose
+from discord_bot.features.chat.places import announced, thread_on
+from discord_bot.features.chat.question import Question
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
 from discord_bot.store.conversations import PASSING, Conversation, Kind
-from discord_bot.store.turns import State, Turn
+from discord_bot.store.turns import Part, State, Turn
 
 log = structlog.get_logger(__name__)
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
@@ -58,7 +60,7 @@ class ChatFeature:
         self.names = Recent[tuple[int, str]]()  # threads and the names that the bot has given them
         self._desks: dict[int, Desk] = {}
         self._lines = WeakValueDictionary[int, asyncio.Lock]()
-        self._claimed: set[int] = set()
+        self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
 
@@ -80,13 +82,18 @@ class ChatFeature:
             # A database that is away, a Discord that refuses: the person hears of it, whatever it was.
             self.services.metrics.errors.labels("message").inc()
             log.exception("a message could not be taken")
-            await self._refuse(message, t(await self._locale(message), "error-general"))
+            # Not the person's own language: that is in the database, too.
+            locale = message.guild.preferred_locale.value if message.guild else "en"
+            await self._refuse(message, t(locale, "error-general"))
 
     async def _take(self, whom: For, message: discord.Message) -> None:
         denied = await self._denied(message)
+        if denied is None and not _holds_anything(message, own_text(self.services, message)):
+            denied = t(await self._locale(message), "empty-prompt")
         if denied is not None:
             await self._refuse(message, denied)
             return
+        self.services.tasks.spawn(_show_typing(message), "typing")
         conversation = await self._conversation(whom, message)
         self._desk(conversation).add(message)
 
@@ -137,7 +144,7 @@ class ChatFeature:
             if known is not None and known.kind not in PASSING:
                 return known
         settings = await self.services.store.settings.guild(guild_id)
-        question = without_mention(message.content, self.services.me)
+        question = own_text(self.services, message)
         thread = await thread_on(message, question, settings)
         if thread is None:
             return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
@@ -159,7 +166,7 @@ class ChatFeature:
             channel = services.rooms.get_channel(known.channel_id) or await services.rooms.fetch_channel(
                 known.channel_id
             )
-        question = await compose(messages, services.me, locale)
+        question = await compose(services, messages, locale, before=await self._before(known, messages[0]))
         if not question:
             await self._refuse(last, "\n".join(question.notices) or t(locale, "empty-prompt"))
             return
@@ -175,6 +182,15 @@ class ChatFeature:
             await self.ask(known, asking)
         except Refused as refused:
             await self._refuse(last, str(refused))
+
+    async def _before(self, conversation: Conversation, first: discord.Message) -> int:
+        """How many messages of the channel are read where the bot is called into a talk of people."""
+        if conversation.place_id != first.id and conversation.kind is not Kind.THREAD:
+            return 0
+        if isinstance(first.channel, discord.Thread):
+            return IN_THREADS if conversation.kind is Kind.CHAIN else 0
+        begins = first.guild is not None and await self.services.store.conversations.newest(conversation.id) is None
+        return (await self.services.store.settings.guild(conversation.guild_id)).context_messages if begins else 0
 
     @staticmethod
     async def _tell(message: discord.Message, text: str) -> None:
@@ -244,6 +260,7 @@ class ChatFeature:
                 finally:
                     self.services.metrics.running.dec()
         finally:
+            self._claimed.pop(answer.turn.id, None)
             answer.done.set()
             if self.answers.get(answer.turn.id) is answer:
                 del self.answers[answer.turn.id]
@@ -260,15 +277,27 @@ class ChatFeature:
     def is_busy(self, place_id: int) -> bool:
         return self._line(place_id).locked()
 
-    def claim(self, turn_id: int) -> bool:
-        """For whoever is about to answer the turn again; False: somebody is already."""
+    def claim(self, turn_id: int) -> object | None:
+        """For whoever is about to answer the turn again; None: somebody is already. It ends when the answer stands."""
         if turn_id in self._claimed:
-            return False
-        self._claimed.add(turn_id)
-        return True
+            return None
+        claim = self._claimed[turn_id] = object()
+        return claim
 
-    def release(self, turn_id: int) -> None:
-        self._claimed.discard(turn_id)
+    def release(self, turn_id: int, claim: object | None) -> None:
+        """A claim that came to nothing."""
+        if claim is not None and self._claimed.get(turn_id) is claim:
+            del self._claimed[turn_id]
+
+    async def standing(self, turn_id: int) -> bool:
+        """False while the turn is being answered; where its answer stands, waits until that is noted down."""
+        running = self.answers.get(turn_id)
+        if running is None:
+            return True
+        if running.turn.state is State.RUNNING:
+            return False
+        await running.done.wait()
+        return True
 
     # --- noting down ------------------------------------------------------------------------------
 
@@ -304,9 +333,13 @@ class ChatFeature:
             messages = await fetch(self.services, turn.channel_id, turn.question_ids)
         except discord.HTTPException:
             return False
+        me = self.services.me
+        turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
+        if turn.parts:
+            return True  # the question of a command stands in the bot's own words above the answer
         if not any(one.author.id == turn.asker_id for one in messages):
             return False
-        question = await compose(messages, self.services.me, turn.locale)
+        question = await compose(self.services, messages, turn.locale)
         turn.parts, turn.images = question.parts, question.images
         return bool(question)
 
@@ -325,3 +358,17 @@ class ChatFeature:
         desk = self._desks.get(channel_id)
         if desk is not None and user_id != self.services.me:
             desk.typing()
+
+
+def _holds_anything(message: discord.Message, text: str) -> bool:
+    """A bare mention asks nothing, unless it points at something."""
+    pointed = message.reference or message.message_snapshots or message.stickers or message.poll
+    return says_something(text) or bool(message.attachments or pointed)
+
+
+async def _show_typing(message: discord.Message) -> None:
+    """The first sign: it comes before anything is read or asked."""
+    try:
+        await message.channel.typing()
+    except (discord.HTTPException, discord.RateLimited):
+        log.debug("nobody was shown to type")

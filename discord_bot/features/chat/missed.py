@@ -9,9 +9,9 @@ import structlog
 
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.addressing import says_something
+from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.feature import Asking, ChatFeature
 from discord_bot.features.chat.hearing import locale_for
-from discord_bot.features.chat.question import compose
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.store.conversations import Conversation, Kind
@@ -83,7 +83,7 @@ async def _offer(chat: ChatFeature, conversation: Conversation, channel: Any, mi
     last = missed[-1]
     locale = await locale_for(chat.services, last)
     written = [one for one in missed if says_something(one.content)] or [last]
-    question = await compose(written, chat.services.me, locale)
+    question = await compose(chat.services, written, locale)
     if not question:
         return
     who = asker(last.author, conversation.guild_id, channel.id, channel)

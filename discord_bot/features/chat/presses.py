@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import discord
+import structlog
 
 from discord_bot.access import may_control
 from discord_bot.admission import Refused
@@ -18,8 +19,9 @@ from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, asker_of, pressable, private
 from discord_bot.rendering.splitter import split
 from discord_bot.store.conversations import PASSING, Conversation, Kind
-from discord_bot.store.turns import State, Turn
+from discord_bot.store.turns import Turn
 
+log = structlog.get_logger(__name__)
 MOST_PARTS = 5  # follow-ups that an interaction allows
 LONGEST_REPLY = 4_000
 FOR_ALL = ("reasoning", "file", "reply")
@@ -40,7 +42,9 @@ class Press:
         self._chat, self._interaction, self._locale = chat, interaction, interaction.locale.value
 
     async def press(self, action: str, turn_id: int) -> None:
+        await self._acknowledge(action)
         store = self._chat.services.store.conversations
+        standing = await self._chat.standing(turn_id)
         turn = await store.turn(turn_id)
         conversation = await store.get(turn.conversation_id) if turn else None
         if turn is None or conversation is None or action not in LABELS:
@@ -62,8 +66,17 @@ class Press:
                 await self._share(turn)
             case "reply":
                 await self._interaction.response.send_modal(ReplyForm(self._chat, conversation, self._locale))
+            case _ if not standing:
+                await private(self._interaction, t(self._locale, "answer-runs"))
             case _:
                 await self._again(action, conversation, turn)
+
+    async def _acknowledge(self, action: str) -> None:
+        """Before anything is looked up: Discord waits three seconds, whatever the store or the service do."""
+        if action in ("reasoning", "file"):
+            await self._interaction.response.defer(ephemeral=True, thinking=True)
+        elif action != "reply":  # a form must be the first answer itself
+            await self._interaction.response.defer()
 
     async def _stop(self, turn: Turn) -> None:
         running = self._chat.answers.get(turn.id)
@@ -71,16 +84,12 @@ class Press:
         who = discord.utils.escape_markdown(self._interaction.user.display_name)
         if running is None or not running.stop(t(turn.locale, "state-stopped", who=who)):
             await private(self._interaction, t(self._locale, "nothing-to-stop"))
-            return
-        await self._interaction.response.defer()
 
     async def _show(self, text: str) -> None:
-        await self._interaction.response.defer(ephemeral=True, thinking=True)
         for part in split(text or t(self._locale, "stale"))[:MOST_PARTS]:
             await self._interaction.followup.send(part.text, ephemeral=True)
 
     async def _send_file(self, turn: Turn) -> None:
-        await self._interaction.response.defer(ephemeral=True, thinking=True)
         await recall_answer(self._chat.services, turn)
         if not turn.answer:
             await self._interaction.followup.send(t(self._locale, "stale"), ephemeral=True)
@@ -96,7 +105,7 @@ class Press:
         if not turn.answer:
             await private(self._interaction, t(self._locale, "stale"))
             return
-        await self._interaction.response.edit_message(view=None)
+        await self._take_buttons()
         note = t(turn.locale, "shared-by", who=discord.utils.escape_markdown(self._interaction.user.display_name))
         asked = next((part.text for part in turn.parts if says_something(part.text)), "")
         quoted = "> " + " ".join(asked.split())[:300] + "\n" if asked else ""
@@ -109,16 +118,12 @@ class Press:
     async def _again(self, action: str, conversation: Conversation, turn: Turn) -> None:
         """Try again, continue, regenerate, answer now. Charged to whoever presses."""
         chat, interaction, locale = self._chat, self._interaction, self._locale
-        if not chat.claim(turn.id):  # two clicks on one button
+        claim = chat.claim(turn.id)
+        if claim is None or chat.is_busy(conversation.place_id):  # two clicks on one button, or another answer here
+            chat.release(turn.id, claim)
             await private(interaction, t(locale, "answer-runs"))
             return
         try:
-            running = chat.answers.get(turn.id)
-            if running is not None and turn.state is not State.RUNNING:  # it stands already and is being put away
-                await running.done.wait()
-            elif running is not None or chat.is_busy(conversation.place_id):
-                await private(interaction, t(locale, "answer-runs"))
-                return
             who = asker_of(interaction)
             denied = await chat.services.admission.refusal(who, locale, place=turn.channel_id)
             if not denied and not turn.asks_something and not await chat.recall(turn):
@@ -132,12 +137,18 @@ class Press:
         except Refused as refused:
             await private(interaction, str(refused))
         finally:
-            chat.release(turn.id)
+            chat.release(turn.id, claim)
+
+    async def _take_buttons(self) -> None:
+        """From the former answer. In an archived thread it keeps them: nothing can be edited there."""
+        try:
+            await self._interaction.edit_original_response(view=None)
+        except discord.HTTPException:
+            log.info("the buttons of a former answer stay")
 
     async def _anew(self, conversation: Conversation, turn: Turn) -> None:
         """An answer that only one person sees has no channel; the click opens a new one."""
         interaction, hidden = self._interaction, conversation.kind is Kind.PRIVATE
-        await interaction.response.defer(ephemeral=hidden, thinking=True)
         ticket = await self._chat.services.admission.admit(
             asker_of(interaction), self._locale, place=conversation.place_id
         )
@@ -149,7 +160,7 @@ class Press:
         """The former answer stays where it stands, without its buttons."""
         chat, interaction = self._chat, self._interaction
         ticket = await chat.services.admission.admit(asker_of(interaction), self._locale, place=conversation.place_id)
-        await interaction.response.edit_message(view=None)
+        await self._take_buttons()
         channel: Any = interaction.channel or await chat.services.rooms.fetch_channel(turn.channel_id)
         before, known = "", None
         if action == "resume":
@@ -160,7 +171,8 @@ class Press:
         elif turn.answer:
             turn.former = [*turn.former, turn.answer]
         reference = None
-        if known is None and turn.question_ids and turn.channel_id == channel.id:
+        asked = turn.question_ids[-1:] != [channel.id]  # what a thread hangs on stands in the channel above
+        if known is None and turn.question_ids and asked and turn.channel_id == channel.id:
             reference = discord.MessageReference(
                 message_id=turn.question_ids[-1], channel_id=channel.id, fail_if_not_exists=False
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import discord
 
 from discord_bot.conversation.attachments import MOST_FILES, read
-from discord_bot.features.chat.addressing import says_something, without_mention
+from discord_bot.features.chat.addressing import says_something
 from discord_bot.store.turns import Attached, Part, PartKind
 
 
@@ -31,28 +31,22 @@ class Question:
     def people(self) -> set[int]:
         return {part.author_id for part in self.parts} | {one.author_id for one in self.images}
 
-    async def attach(self, author: discord.abc.User, attachments: Sequence[discord.Attachment], locale: str) -> None:
-        """Reads files; they belong to whoever brought them."""
+    async def attach(
+        self,
+        author: discord.abc.User,
+        attachments: Sequence[discord.Attachment],
+        locale: str,
+        *,
+        owner: int | None = None,
+    ) -> None:
+        """Reads files; they belong to whoever brought them, or to `owner`."""
         if not attachments:
             return
         given = await read(attachments, locale, max(0, MOST_FILES - self.files))
         self.files += len(attachments)
         self.parts += [Part(author.id, author.display_name, text, PartKind.FILE) for text in given.texts]
-        self.images += [Attached(author.id, mime, data) for mime, data in given.images]
+        self.images += [Attached(owner or author.id, mime, data) for mime, data in given.images]
         self.notices += given.notices
-
-
-async def compose(messages: Sequence[discord.Message], me: int, locale: str) -> Question:
-    """One question of messages that belong together, in the order of writing. `me`: the bot's own account."""
-    question = Question(ids=[message.id for message in messages])
-    if messages:
-        question.parts += _quoted(messages[0], me)
-    for message in messages:
-        text = without_mention(message.content, me)
-        if says_something(text):
-            question.parts.append(Part(message.author.id, message.author.display_name, text))
-        await question.attach(message.author, message.attachments, locale)
-    return question
 
 
 async def typed(
@@ -64,11 +58,3 @@ async def typed(
         question.parts.append(Part(author.id, author.display_name, prompt))
     await question.attach(author, attachments, locale)
     return question
-
-
-def _quoted(message: discord.Message, me: int) -> list[Part]:
-    """A mention in reply to somebody else's message is about that message."""
-    resolved = message.reference.resolved if message.reference else None
-    if isinstance(resolved, discord.Message) and resolved.author.id != me and resolved.content:
-        return [Part(resolved.author.id, resolved.author.display_name, resolved.content, PartKind.QUOTED)]
-    return []

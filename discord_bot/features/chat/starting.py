@@ -16,6 +16,7 @@ from discord_bot.features.chat.places import FollowupChannel, announcement, may_
 from discord_bot.features.chat.question import Question, typed
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
+from discord_bot.ledger import TROUBLE
 from discord_bot.store.conversations import Conversation, Kind
 from discord_bot.store.settings import SettingScope
 
@@ -103,7 +104,7 @@ async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked
         persona=asked.persona,
     )
     reference = None if thread else _reference(message.id, place.id)
-    await _ask(chat, interaction, conversation, asked, place, reference)
+    await _ask(chat, interaction, conversation, asked, place, reference, message.id)
     await first_words(chat, interaction)
 
 
@@ -125,7 +126,7 @@ async def go_on(chat: ChatFeature, interaction: BotInteraction, conversation: Co
     )
     place: Any = interaction.channel
     message_id = said.message_id or interaction.id
-    await _ask(chat, interaction, conversation, asked, place, _reference(message_id, place.id))
+    await _ask(chat, interaction, conversation, asked, place, _reference(message_id, place.id), message_id)
 
 
 async def _ask(
@@ -135,9 +136,11 @@ async def _ask(
     asked: Asked,
     place: Any,
     reference: discord.MessageReference | None,
+    message_id: int,
 ) -> None:
     locale = interaction.locale.value
     question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
+    question.ids = [message_id]  # where the question stands
     if not question:
         await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
         return
@@ -195,13 +198,14 @@ async def answer_interaction(
 
 async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
     """Where questions go to, privately, to whoever asks for the first time."""
-    settings, who = chat.services.store.settings, interaction.user.id
-    if (await settings.user(who)).told or interaction.is_expired():
-        return
-    await settings.set(SettingScope.USER, who, "told", True)
+    settings, who, locale = chat.services.store.settings, interaction.user.id, interaction.locale.value
     try:
-        await interaction.followup.send(t(interaction.locale.value, "first-words"), ephemeral=True)
-    except discord.HTTPException:
+        if (await settings.user(who)).told or interaction.is_expired():
+            return
+        await settings.set(SettingScope.USER, who, "told", True)
+        command = chat.services.commands.of(locale, "privacy")
+        await interaction.followup.send(t(locale, "first-words", command=command), ephemeral=True)
+    except (discord.HTTPException, *TROUBLE):
         log.info("the first words could not be told")
 
 

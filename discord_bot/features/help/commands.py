@@ -15,7 +15,8 @@ def help_commands(services: Services) -> list[app_commands.Command[Any, Any, Any
     @EVERYWHERE
     async def help_(interaction: discord.Interaction[Any]) -> None:
         locale = interaction.locale.value
-        text = t(locale, "help-text")
+        names = ("chat", "image", "model", "persona", "usage", "privacy")
+        text = t(locale, "help-text", **{name: services.commands.of(locale, name) for name in names})
         if not services.config.bot.message_content_intent:
             text += f"\n{t(locale, 'help-no-content')}"
         await private(interaction, text)

@@ -7,6 +7,7 @@ from typing import Self
 
 from antiphon.events import Handover, Notice, Progress
 from discord_bot.i18n import t
+from discord_bot.notices import notice_text
 
 BAR = 12
 SHOWN_PROMPT = 300
@@ -24,7 +25,7 @@ class Drawing:
     queue_position: int | None = None
     eta: float | None = None
     handovers: int = 0
-    notices: tuple[str, ...] = field(default=())
+    notices: tuple[Notice, ...] = field(default=())
 
     def after(self, event: Progress | Handover | Notice) -> Self:
         match event:
@@ -42,9 +43,9 @@ class Drawing:
                     self, stage="", fraction=None, queue_position=None, eta=None, handovers=self.handovers + 1
                 )
             case Notice():
-                if event.message in self.notices:
+                if event in self.notices:
                     return self
-                return replace(self, notices=(*self.notices, event.message))
+                return replace(self, notices=(*self.notices, event))
 
     def worth_showing_after(self, shown: Self) -> bool:
         """Whether a person would miss the difference."""
@@ -120,9 +121,9 @@ class Result:
     count: int
 
 
-def finished_text(locale: str, prompt: str, result: Result, notices: tuple[str, ...], *, footer: bool) -> str:
+def finished_text(locale: str, prompt: str, result: Result, notices: tuple[Notice, ...], *, footer: bool) -> str:
     lines = [f"**{quoted(prompt)}**"]
-    lines += [f"-# {t(locale, 'image-notice', message=shorten(notice, 200))}" for notice in notices[:3]]
+    lines += [f"-# {notice_text(locale, notice, result.model)}" for notice in notices[:3]]
     if footer:
         facts = [result.model, f"{result.width}×{result.height}"]
         if result.steps:

@@ -16,6 +16,7 @@ from discord_bot.features.image.job import Job
 from discord_bot.features.image.options import Wish
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
+from discord_bot.quotas import Ticket
 from discord_bot.services import Services
 from discord_bot.store.pictures import OrderState, PictureOrder
 
@@ -49,31 +50,46 @@ class ImageFeature:
         order = await store.pictures.create(
             owner, interaction.guild_id, channel_id, wish.stored(), locale, keeping, beginning
         )
-        text = progress_text(locale, Drawing(wish.prompt))
-        view = buttons.running(order.id, locale)
-        if interaction.response.is_done():
-            await interaction.edit_original_response(content=text, view=view)
-        else:
-            await interaction.response.send_message(text, view=view or discord.utils.MISSING)
-        scope = await store.settings.scope(interaction.guild_id, channel_id, owner)
-        chosen = [one for one in (wish.model, scope.guild.image_model, self.services.config.bot.image_model) if one]
-        model = await self.services.catalogue.choose(chosen, "image")
-        footer = scope.footer(self.services.config.bot.footer)
-        job = Job(self.services, interaction, order, wish, ticket, model, input_image, footer=footer)
+        job = await self._job(interaction, order, wish, ticket, input_image)
+        # Before it is shown: its button may be pressed at once.
         self.jobs[order.id] = job
         self.services.metrics.running.inc()
         try:
+            await self._show(interaction, wish, order)
             await job.run()
         finally:
             self.services.metrics.running.dec()
             self.jobs.pop(order.id, None)
 
     @staticmethod
+    async def _show(interaction: BotInteraction, wish: Wish, order: PictureOrder) -> None:
+        text, view = progress_text(order.locale, Drawing(wish.prompt)), buttons.running(order.id, order.locale)
+        if interaction.response.is_done():
+            await interaction.edit_original_response(content=text, view=view)
+        else:
+            await interaction.response.send_message(text, view=view or discord.utils.MISSING)
+
+    async def _job(
+        self,
+        interaction: BotInteraction,
+        order: PictureOrder,
+        wish: Wish,
+        ticket: Ticket,
+        input_image: events.Image | None,
+    ) -> Job:
+        config = self.services.config.bot
+        scope = await self.services.store.settings.scope(order.guild_id, order.channel_id, order.owner_id)
+        wishes = [one for one in (wish.model, scope.guild.image_model, config.image_model) if one]
+        model = await self.services.catalogue.choose(wishes, "image")
+        footer = scope.footer(config.footer)
+        return Job(self.services, interaction, order, wish, ticket, model, input_image, footer=footer)
+
+    @staticmethod
     async def _refuse(interaction: BotInteraction, text: str) -> None:
         if interaction.response.is_done():
-            # Everybody sees that something was begun; why it ends is for the person alone.
-            await interaction.delete_original_response()
-        await private(interaction, text)
+            await interaction.edit_original_response(content=text)
+        else:
+            await private(interaction, text)
 
     def _mature(self, interaction: BotInteraction, wish: Wish) -> str | None:
         rule = self.services.config.bot.mature_pictures

@@ -9,6 +9,7 @@ from discord_bot.commands import EVERYWHERE, words
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.starting import answer_interaction
+from discord_bot.features.chat.words import names_in, said_by
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.options import BadOption, Wish, clean_prompt
 from discord_bot.i18n import t
@@ -27,11 +28,15 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
         question = Question(parts=[Part(interaction.user.id, interaction.user.display_name, t(locale, key))])
-        if message.content:
-            question.parts.append(
-                Part(message.author.id, message.author.display_name, message.content, PartKind.QUOTED)
-            )
+        text = said_by(message, names_in(message), embeds=True)
+        if text:
+            question.parts.append(Part(message.author.id, message.author.display_name, text, PartKind.QUOTED))
         await question.attach(message.author, message.attachments, locale)
+        for snapshot in message.message_snapshots:
+            forwarded = said_by(snapshot, names_in(message), embeds=True)
+            if forwarded:
+                question.parts.append(Part(message.author.id, "", forwarded, PartKind.QUOTED))
+            await question.attach(message.author, snapshot.attachments, locale)
         if len(question.parts) == 1 and not question.images:
             await interaction.followup.send(t(locale, "nothing-here"), ephemeral=True)
             return

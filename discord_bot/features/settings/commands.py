@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 
 from discord_bot.commands import command
-from discord_bot.features.settings.card import show
+from discord_bot.features.settings.changes import show
 from discord_bot.i18n import t
 from discord_bot.interactions import private
 from discord_bot.services import Services

@@ -21,7 +21,9 @@ async def welcome(services: Services, guild: discord.Guild) -> None:
         if mine.view_channel and mine.send_messages:
             try:
                 locale = guild.preferred_locale.value
-                words = f"{t(locale, 'welcome')}\n{report(guild, locale)}"
+                names = ("chat", "image", "settings", "privacy")
+                commands = {name: services.commands.of(locale, name) for name in names}
+                words = f"{t(locale, 'welcome', **commands)}\n{report(guild, locale)}"
                 await channel.send(words, silent=True)
             except discord.HTTPException:
                 log.info("no welcome was possible")

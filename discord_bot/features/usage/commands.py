@@ -9,7 +9,8 @@ from discord import app_commands
 from discord_bot.commands import EVERYWHERE, command
 from discord_bot.i18n import t
 from discord_bot.interactions import private
-from discord_bot.quotas import limits_of
+from discord_bot.problems import countdown_at
+from discord_bot.quotas import limits_of, next_day
 from discord_bot.services import Services
 from discord_bot.store.usage import DAY, Used
 
@@ -28,14 +29,21 @@ def usage_commands(services: Services) -> list[app_commands.Command[Any, Any, An
             line(locale, "usage-me", await counts.used(now - DAY, user_id=user_id)),
             line(locale, "usage-me-month", await counts.used(now - 30 * DAY, user_id=user_id)),
         ]
-        limits = limits_of(
-            services.admission.gate.defaults, (await services.store.settings.guild(interaction.guild_id)).limits
-        )
-        today = await counts.used(now - now % DAY, user_id=user_id)
-        if limits.user_requests_per_day:
-            lines.append(t(locale, "usage-limit", used=today.requests, limit=limits.user_requests_per_day))
+        lines += await left_today(services, locale, user_id, interaction.guild_id)
         if interaction.guild_id is not None and interaction.permissions.manage_guild:
             lines.append(line(locale, "usage-server", await counts.used(now - DAY, guild_id=interaction.guild_id)))
         await private(interaction, "\n".join(lines))
 
     return [command("usage", usage)]
+
+
+async def left_today(services: Services, locale: str, user_id: int, guild_id: int | None) -> list[str]:
+    """A line for the day's limit, where there is one, and when it begins anew."""
+    settings = await services.store.settings.guild(guild_id)
+    limits = limits_of(services.admission.gate.defaults, settings.limits)
+    if not limits.user_requests_per_day:
+        return []
+    now = time.time()
+    used = (await services.store.usage.windows(user_id, guild_id, now)).user_day.requests
+    when = countdown_at(next_day(now))
+    return [t(locale, "usage-limit", used=used, limit=limits.user_requests_per_day, when=when)]

@@ -17,6 +17,7 @@ from inference_service.providers.kit.dialect import Dialect, Sign
 from inference_service.providers.kit.limits import WINDOWS
 from inference_service.providers.seam import Patience
 from inference_service.quotas import Clock, LimitFact, Quota, Unit
+from inference_service.settings import CHAT_FIELDS
 
 Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "retired"]
 Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
@@ -60,19 +61,22 @@ class SignRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
-    """Patterns of upstream models. other: what the list holds beside chat models; free: what costs nothing."""
+    """Patterns of upstream models. other: what the list holds beside chat models; free: what costs nothing.
+
+    pictures: how many one request may hold; 0: not known."""
 
     sees: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
-    free: tuple[str, ...] = ()
+    pictures: int = 0
     context: Mapping[str, int] = {}
 
 
 class Wire(Struct, frozen=True, forbid_unknown_fields=True):
-    """How requests differ. refuses: dotted settings; renames: dotted setting → key of the body; most: highest value.
+    """How requests differ. refuses, takes: dotted settings, fewer or more than most servers take; renames: dotted setting
+    → key of the body; most: highest value.
 
     default_tokens: sent as the bound of an answer where the caller sets none. usage: whether `stream_options` is taken.
     body: sent with every chat. list: path of the model list; strip: beginning of the ids in it that is left out.
@@ -83,6 +87,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     max_tokens: str = "max_tokens"
     default_tokens: int = 0
     refuses: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     renames: Mapping[str, str] = {}
     most: Mapping[str, float] = {}
     usage: bool = True
@@ -145,7 +150,6 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     quotas: tuple[QuotaRow, ...] = ()
     signs: tuple[SignRow, ...] = ()
     bounds: Patience = Patience()
-    price: Mapping[str, tuple[float, float]] = {}
     about: About = About()
 
     def dialect(self, signs: tuple[Sign, ...] = ()) -> Dialect:
@@ -156,6 +160,11 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
             windows={what: LENGTHS[window] for what, window in self.limits.windows.items()},
             scope=self.limits.scope,
         )
+
+    @property
+    def group(self) -> str:
+        """Who shares a quota: the whole account, where the row says so or declares a quota of the whole group."""
+        return "account" if any(quota.scope is Scope.GROUP for quota in self.quotas) else self.limits.group
 
     def preferences(self, task: str) -> tuple[str, ...]:
         found: tuple[str, ...] = getattr(self, task)
@@ -186,8 +195,9 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
             vision=sees,
             streaming=True,
             prefill=continues,
-            settings=CHAT_SETTINGS - frozenset(self.wire.refuses),
+            settings=CHAT_SETTINGS.union(self.wire.takes).difference(self.wire.refuses),
             context_tokens=next((size for one, size in facts.context.items() if fnmatchcase(model, one)), 0),
+            max_images=facts.pictures,
             unknown=frozenset(name for name, is_unknown in unknown.items() if is_unknown),
         )
 
@@ -217,11 +227,13 @@ def mistakes(row: Row) -> list[tuple[str, str]]:
         for name in row.env
         if not re.fullmatch(r"[A-Za-z_]\w*", name)
     ]
-    known = ", ".join(sorted(CHAT_SETTINGS))
+    known, wire = ", ".join(sorted(CHAT_FIELDS)), row.wire
+    named = {"refuses": wire.refuses, "takes": wire.takes, "renames": wire.renames, "most": wire.most}
     found += [
-        ("wire.refuses", f"{field!r} is no setting; known are {known}")
-        for field in row.wire.refuses
-        if field not in CHAT_SETTINGS
+        (f"wire.{key}", f"{field!r} is no setting; known are {known}")
+        for key, fields in named.items()
+        for field in fields
+        if field not in CHAT_FIELDS
     ]
     if not (row.base_url or row.base_url_env) and row.tier != "local":
         found.append(("base_url", "is missing: write the address of the API"))

@@ -4,6 +4,7 @@ Source: the values of Gradio's Textbox, Markdown, Chatbot (pairs, messages, mess
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,12 @@ ANSWERS = frozenset({"answer", "response", "reply", "output", "result", "assista
 WRITTEN_OUT = "[{'role': "  # how the Textbox of Gradio 4 shows a list of messages
 LONGEST_WRITTEN_OUT = 262_144
 BETWEEN = "\n\n"
+LONGEST_WAITING = 80
+_WAITING = re.compile(
+    r"[⏳⌛🤔💭🔄🕐-🕧⠁-⣿]|(\.\.\.|…)$|^\W*(thinking|loading|generating|processing|working|searching|typing|please wait|wait"
+    r"|one moment|думаю|загру\w+|генер\w+|обраб\w+|подожд\w+|пишу|ищу)\b.{0,40}$",
+    re.IGNORECASE,
+)
 
 
 class Said(Struct, frozen=True):
@@ -126,17 +133,16 @@ def _tokens(value: Any) -> Said:
 class Speech:
     """From what an app shows, again and again, to the events of an answer.
 
-    An app may rewrite what it has shown: a first text counts once it has grown, so that a "Thinking…" that the answer
-    replaces is never shown; what is rewritten after that is taken back.
+    An app may rewrite what it has shown. What looks like a sign of waiting ("⏳ Thinking…") is held back until more than
+    that is there, so that it is no part of the answer when the answer replaces it; anything else that is rewritten is
+    taken back.
     """
 
     def __init__(self) -> None:
         self.text = ""  # the answer so far
         self.others = 0
         self._shown = ""  # of the app's text, what has become events
-        self._seen = ""  # the app's text before
         self._thoughts = ""
-        self._grows = False
         self._think = ThinkSplitter()
 
     def feed(self, said: Said, *, final: bool) -> Iterator[ChatEvent]:
@@ -149,12 +155,10 @@ class Speech:
             return
         if not text.startswith(self._shown):
             yield from self._take_back()
-        if not (final or self._grows):
-            self._grows = bool(self._seen) and text.startswith(self._seen) and text != self._seen
-            self._seen = text
-        if (final or self._grows) and text.strip():
-            new, self._shown = text[len(self._shown) :], text
-            yield from self._say(new)
+        if not text.strip() or (not final and not self._shown and is_waiting(text)):
+            return
+        new, self._shown = text[len(self._shown) :], text
+        yield from self._say(new)
 
     def end(self) -> Iterator[ChatEvent]:
         """Raises UpstreamFailure if nothing was said."""
@@ -169,7 +173,7 @@ class Speech:
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, words, status=200)
 
     def _take_back(self) -> Iterator[ChatEvent]:
-        self._shown, self._seen, self._grows, self._think = "", "", False, ThinkSplitter()
+        self._shown, self._think = "", ThinkSplitter()
         if self.text:
             self.text = ""
             yield Retract()
@@ -184,6 +188,11 @@ class Speech:
         if split.answer:
             self.text += split.answer
             yield Delta(split.answer)
+
+
+def is_waiting(text: str) -> bool:
+    """Whether a text may stand for "wait". It is only held back for that, never left out."""
+    return len(text) <= LONGEST_WAITING and _WAITING.search(text.strip()) is not None
 
 
 def without_cursor(text: str) -> str:

@@ -23,6 +23,8 @@ from inference_service.providers.kit.think import MOST_BLANK, ThinkSplitter
 
 MOST_BROKEN_CHUNKS = 10
 HELD_TEXT = re.compile(rb'"(?:content|text)"\s*:\s*"[^"]')
+# White space, and what has no width: nothing of it is a word.
+INVISIBLE = "".join(map(chr, (9, 10, 11, 12, 13, 32, 0xA0, 0x200B, 0x200C, 0x200D, 0x2060, 0x3000, 0xFEFF)))
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _HIGH = ("\ud800", "\udbff")
 
@@ -75,6 +77,7 @@ class Answer:
         self._think = ThinkSplitter(lone_closing=lone_closing)
         self._blank = ""  # waits for the word behind it: an endless run of white space is no sign of life
         self._half = ""  # of a character that one event began and the next one ends
+        self._thought = False  # reasoning has come
         self._odd = False  # an event had to be read tolerantly: it may hold half a character
         self._broken = 0
         self._ending = Ending()
@@ -96,7 +99,7 @@ class Answer:
         if text:
             self._ending.words()
         for event in events[len(text) :]:
-            if event.data.startswith(b"[DONE]"):
+            if event.data[:1] != b"{" and _is_marker(event):
                 self.done = True
                 break
             failure = self._event(event, text, thoughts)
@@ -112,14 +115,14 @@ class Answer:
         if rest.reasoning:
             yield Reasoning(rest.reasoning)
         reason = self._ending.verdict(done=self.done, cut=cut)
-        if reason is None and not (self.done and (self.began or rest.answer.strip())):
+        if reason is None and not (self.done and (self.began or rest.answer.strip(INVISIBLE))):
             raise self._nothing() if self.done else _cut()
-        if rest.answer.strip():
+        if rest.answer.strip(INVISIBLE):
             self.began = True
         text = self._blank + rest.answer + ("\ufffd" if self._half else "")
         if self.began and text:
             yield Delta(text)
-        if not (self.began or (self._continues and reason is not FinishReason.CONTENT_FILTER)):
+        if not (self.began or (self._continues and not self._ending.refused and not self._thought)):
             raise self._nothing()
         if (used := self._ending.usage) is not None and (used.completion_tokens or not self.began):
             yield used
@@ -148,7 +151,7 @@ class Answer:
 
     def _piece(self, piece: Piece, text: list[str], thoughts: list[str]) -> UpstreamFailure | None:
         began = self.began or bool(text)
-        if piece.error:
+        if piece.error is not None and values.says_something(piece.error):
             if not self._ending.survives(piece):
                 return errors.in_stream(piece.error, self._signs, began=began)
             self.done, piece.finish = True, None
@@ -166,6 +169,8 @@ class Answer:
     def _malformed(self, event: SseEvent) -> UpstreamFailure | None:
         if event.event == "error":
             return errors.in_stream(event.data.decode(errors="replace"), self._signs, began=self.began)
+        if event.data.lstrip()[:1] not in (b"{", b"["):
+            return None  # a word that keeps the connection alive
         self._broken += 1
         # An event that cannot be read is passed over; one that held words leaves a hole in the answer.
         if self._broken >= MOST_BROKEN_CHUNKS or HELD_TEXT.search(event.data):
@@ -184,6 +189,7 @@ class Answer:
                 yield Retract()
             text, thoughts = split.answer, thoughts + split.reasoning
         if thoughts:
+            self._thought = True
             yield Reasoning(thoughts)
         if not text:
             return
@@ -191,7 +197,7 @@ class Answer:
         words = said.rstrip()
         self._blank = said[len(words) :]
         if words:
-            self.began = True
+            self.began = self.began or bool(words.strip(INVISIBLE))
             yield Delta(words)
         if len(self._blank) > MOST_BLANK:
             kind = FailureKind.STALLED if self.began else FailureKind.TIMEOUT
@@ -205,6 +211,10 @@ class Answer:
         if _HIGH[0] <= text[-1:] <= _HIGH[1]:
             text, self._half = text[:-1], text[-1]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _is_marker(event: SseEvent) -> bool:
+    return event.data.strip(b' "')[:6].upper() == b"[DONE]"
 
 
 class Ending:

@@ -283,6 +283,7 @@ RULES: tuple[Callable[[Case], UpstreamFailure | None], ...] = (
     _too_large,
     _by_signs(signs.OVERLOAD),
     _by_signs(signs.LIMITED_FIELD),
+    _by_signs(signs.VENDORS),
     _limit,
     _by_signs(signs.PREFILL),
     _by_signs(signs.CAPABILITIES),

@@ -6,7 +6,7 @@ Words are matched without case against one line: the sentences of the refusal, t
 
 from inference_service.failures import FailureKind, Scope
 from inference_service.providers.kit.dialect import Sign
-from inference_service.quotas import DAY, HOUR
+from inference_service.quotas import DAY, HOUR, MINUTE, MONTH, Clock, LimitFact, Unit
 
 K = FailureKind
 REQUEST = (200, 400, 403, 404, 415, 422, 500)
@@ -51,6 +51,23 @@ OVERLOAD: tuple[Sign, ...] = (
     Sign(K.LOADING, r"(model|weights)[^|]{0,80}(is |being |currently )loading|loading model|estimated_time", (500, 503, 504)),
 )  # fmt: skip
 
+# Words of one provider that no other uses. They count everywhere, because gateways pass refusals on.
+VENDORS: tuple[Sign, ...] = (
+    Sign(K.QUOTA_EXHAUSTED, r"generate\w*perday\w*perproject", (429,), Scope.GROUP_MODEL, None, LimitFact(Unit.REQUESTS, DAY, Clock.PACIFIC)),
+    Sign(K.QUOTA_EXHAUSTED, r"free-models-per-day", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, DAY, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"free-models-per-min", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, MINUTE)),
+    Sign(K.QUOTA_EXHAUSTED, r"trial key[^|]{0,60}api calls ?/ ?month", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, MONTH, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"trial key[^|]{0,60}api calls ?/ ?minute", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, MINUTE, Clock.ROLLING)),
+    Sign(K.QUOTA_EXHAUSTED, r"daily free allocation", (400, 429), Scope.GROUP, None, LimitFact(Unit.MONEY, DAY, Clock.WALL)),
+    Sign(K.QUOTA_EXHAUSTED, r"monthly included credits", (402, 403, 429), Scope.GROUP, None, LimitFact(Unit.MONEY, MONTH, Clock.WALL)),
+    Sign(K.QUOTA_EXHAUSTED, r"session usage limit", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, 5 * HOUR, Clock.FIRST_USE)),
+    Sign(K.QUOTA_EXHAUSTED, r"weekly usage limit", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, 7 * DAY, Clock.FIRST_USE)),
+    Sign(K.QUOTA_EXHAUSTED, r"tokens per day limit exceeded", (429,), None, None, LimitFact(Unit.TOKENS, DAY, Clock.WALL)),
+    Sign(K.QUOTA_EXHAUSTED, r"requests per day limit exceeded", (429,), None, None, LimitFact(Unit.REQUESTS, DAY, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"tokens per hour limit exceeded", (429,), None, None, LimitFact(Unit.TOKENS, HOUR, Clock.WALL)),
+    Sign(K.RATE_LIMITED, r"requests per hour limit exceeded", (429,), None, None, LimitFact(Unit.REQUESTS, HOUR, Clock.WALL)),
+)  # fmt: skip
+
 PREFILL: tuple[Sign, ...] = (
     Sign(K.PREFILL_REFUSED, r"assistant (message|response) prefill|must end with a user|expected last role|continue_final_message"
          r"|add_generation_prompt|prefill is (incompatible|not supported)|requests? ends? with a user|roles must alternate"
@@ -66,6 +83,7 @@ CAPABILITIES: tuple[Sign, ...] = (
          r"|image input is not|not a (vision|multi-?modal)|vision (is )?(not|un)|mmproj|cannot (process|read|see) images"
          r"|at most 0 image|requested (input )?modalit|only supports? text|input should be a valid string[^|]*\|.*loc:[\w.]*content"
          r"|failed to deserialize[^|]{0,80}content", REQUEST, capability="vision"),
+    Sign(K.REFUSED, r"can handle the requested parameters|requested output modalit", (400, 404)),
     Sign(K.REFUSED, r"tool_use_failed|json_validate_failed|tool choice is none", (200, 400)),
     Sign(K.UNSUPPORTED, r"support(s)? tool|tool[ _-]?call(ing|s)? (is|are) not|tools? (is|are) not (supported|enabled)|single tool-calls"
          r"|function[ _]call(ing|s)? (is|are) not|enable-auto-tool-choice|tool_choice'? value|(param|loc):[\w.]*tool"

@@ -52,7 +52,7 @@ async def chat(
     head = {"Accept": "text/event-stream", **headers}
     notices = changes(dialect, call)
     async with dialect.http.request("POST", url, headers=head, json=msgspec.json.encode(body)) as response:
-        if response.status != 200:
+        if not 200 <= response.status < 300:
             raise dialect.refusal(call, response.status, response.headers, await read_error(response))
         # Always: it also tells that the provider has answered.
         yield dialect.limit_report(response.headers) or LimitReport()

@@ -96,6 +96,13 @@ def usage(prompt: object, completion: object, reasoning: object = None) -> Usage
     return Usage(asked, written if written >= thought else written + thought, thought)
 
 
+def says_something(value: object) -> bool:
+    """Whether anything in it is neither empty, zero nor false: some servers send an error of nothings with every event."""
+    if isinstance(value, dict | list):
+        return any(map(says_something, value.values() if isinstance(value, dict) else value))
+    return bool(value) and value not in ("null", "none", "None", "0")
+
+
 def text_of(value: object) -> str:
     """Text as providers write it: plain, in `text`, `content`, `value` or `summary` of an object, or a list of these."""
     if isinstance(value, str):

@@ -19,8 +19,8 @@ from inference_service.providers.kit.sse import EventTooLargeError, SseParser
 from inference_service.providers.pictures import drawing, hosts
 from inference_service.providers.pictures.drawing import ImageEvents, Target, deliver
 from inference_service.providers.pictures.results import decode, from_text, read_results
-from inference_service.providers.pictures.style import dropped
-from inference_service.providers.seam import ImageCall, LimitReport, Settings
+from inference_service.providers.pictures.style import Style, dropped
+from inference_service.providers.seam import Declaration, ImageCall, LimitReport, Settings
 
 LARGEST_EVENT = 64 * 1024 * 1024
 HONOURED = frozenset({"size", "aspect_ratio"})
@@ -29,6 +29,7 @@ HONOURED = frozenset({"size", "aspect_ratio"})
 class Host(drawing.Host, Protocol):
     """An OpenAI-compatible provider."""
 
+    declaration: Declaration
     settings: Settings
     options: Any
 
@@ -41,9 +42,7 @@ async def draw(host: Host, call: ImageCall) -> ImageEvents:
     """One call, in the style that `options.image_api` names, else in OpenAI's own. Raises UpstreamFailure."""
     if name := _api(host):
         style = hosts.style_of(name, call.model)
-        own = getattr(host.options, "image_base_url", "")
-        target = Target(own or style.base or host.root(call.secret), host.headers(call.secret), job_base=own)
-        events = drawing.draw(host, style, target, call)
+        events = drawing.draw(host, style, _target(host, style, call), call)
     else:
         events = _draw(host, call)
     async with aclosing(events) as making:
@@ -59,8 +58,16 @@ def capabilities(host: Host, model: str) -> Capabilities | None:
 
 def _api(host: Host) -> str:
     """The style's name; empty for OpenAI's own."""
-    name = getattr(host.options, "image_api", "") or hosts.by_address(host.settings.base_url)
-    return name if name in hosts.NAMES else ""
+    chosen = getattr(host.options, "image_api", "") or hosts.name_of(host.declaration.kind, host.settings.base_url)
+    return chosen if chosen in hosts.NAMES else ""
+
+
+def _target(host: Host, style: Style, call: ImageCall) -> Target:
+    """Where the order goes. A base URL of the operator's own stands for all hosts of the provider."""
+    own = getattr(host.options, "image_base_url", "")
+    if not own and host.settings.base_url != host.declaration.base_url:
+        own = host.root(call.secret)
+    return Target(own or style.base or host.root(call.secret), host.headers(call.secret), job_base=own)
 
 
 def body(call: ImageCall, partial_images: int) -> dict[str, Any]:

@@ -39,18 +39,21 @@ def items(answer: Any) -> list[dict[str, Any]]:
     return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
 
 
-def read(listed: list[dict[str, Any]], row: Row) -> Iterator[tuple[ModelInfo, bool]]:
-    """Every chat or picture model of a list with what is known about it, and whether the list calls it free."""
+def named(listed: list[dict[str, Any]], row: Row) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every usable entry with the id by which it is asked for."""
     for item in listed:
         name = next((one for key in ("id", "name", "model") if isinstance(one := item.get(key), str) and one), "")
-        if row.base_url.startswith("https://api.cloudflare.com") and isinstance(item.get("name"), str):
-            name = item["name"]
         name = name.removeprefix(row.wire.strip)
-        if not name or item.get("active") is False:
-            continue
+        if name and item.get("active") is not False:
+            yield name, item
+
+
+def read(listed: list[dict[str, Any]], row: Row) -> Iterator[ModelInfo]:
+    """Every chat or picture model of a list with what is known about it."""
+    for name, item in named(listed, row):
         can = capabilities(item, name, row)
         if can.chat or can.image:
-            yield ModelInfo(name, can), is_free(item, name, row)
+            yield ModelInfo(name, can)
 
 
 def capabilities(item: dict[str, Any], name: str, row: Row) -> Capabilities:
@@ -114,18 +117,7 @@ def _modalities(item: dict[str, Any], key: str) -> list[Any] | None:
     return None
 
 
-def is_free(item: dict[str, Any], name: str, row: Row) -> bool:
-    """By the row, else by prices that are all nothing."""
-    if row.models.free:
-        return matches(name, row.models.free)
-    prices = item.get("pricing")
-    if isinstance(prices, dict) and prices:
-        amounts = [number(prices.get(key), fraction=True) for key in ("prompt", "completion", "request")]
-        return not any(amounts) and any(key in prices for key in ("prompt", "completion"))
-    return row.tier in ("recurring", "keyless", "community", "local")
-
-
-def number(value: Any, *, fraction: bool = False) -> float | int:
+def number(value: Any) -> int:
     """`131072`, `"131072"`, `"32k"`; 0 for anything else."""
     if isinstance(value, bool):
         return 0
@@ -136,4 +128,4 @@ def number(value: Any, *, fraction: bool = False) -> float | int:
         value = float(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()]
     if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value < 2**31:
         return 0
-    return value if fraction else int(value)
+    return int(value)

@@ -62,9 +62,9 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     prefill: bool | None = None  # correct what the row says
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
+    account: str = ""  # for addresses that hold one
     image_api: ImageApi = ""  # how pictures are ordered; empty: by the base URL
     image_base_url: str = ""  # the host of pictures where it is not the base URL
-    account: str = ""  # for addresses that hold one
 
 
 class OpenAI:
@@ -86,12 +86,12 @@ class OpenAI:
             raise ValueError(f"options: {error}") from error
         self.row = row or load.shipped()[self.declaration.kind]
         # A server of the operator's own, with the models named, need not be asked for its list.
-        plain = bool(settings.models) and self.declaration.kind == "openai" and self.row.tier == "local"
+        plain = bool(settings.models) and kind in ("", "openai", "compatible")
         own = self.declaration if not kind else msgspec.structs.replace(self.declaration, kind=kind)
         self.declaration = declared(own, self.row, discovers=not plain)
         self.dialect = self.row.dialect(self.signs)
         self._discovered: dict[str, Capabilities] = {}
-        self.listed_models: dict[str, bool] = {}  # model → free, once the list is known
+        self.listed_models: tuple[str, ...] = ()  # everything in the list, once it is known
         self._without: dict[str, set[str]] = {}  # model → keys of ours that it has refused
         self._folds: set[str] = set()  # models that have refused a system message
 
@@ -101,7 +101,9 @@ class OpenAI:
         known = self._discovered.get(model) or self.declaration.capabilities.get(model)
         if known is None and ("gpt-image" in model or model in DRAWS):
             known = DRAWS.get(model, PICTURES)
-        known = known or images.capabilities(self, model) or _by_name(model) or self.row.can(model)
+        if known is None or known.image:  # a host's own way of drawing says more than a list
+            known = images.capabilities(self, model) or known
+        known = known or _by_name(model) or self.row.can(model)
         prefill = getattr(self.options, "prefill", None)
         if prefill is None or not known.chat:
             return known
@@ -110,10 +112,13 @@ class OpenAI:
     def choices(self, task: str, most: int = 2) -> tuple[str, ...]:
         """Upstream models for a task, best first: the row's preferences that the list has, or that are no patterns."""
         patterns = self.row.preferences(task)
-        if not self.listed_models:
-            return tuple(one for one in patterns if not is_pattern(one))[:most]
-        wanted = dict.fromkeys(name for one in patterns for name in self.listed_models if matches(name, (one,)))
-        return tuple(wanted)[:most]
+        named = tuple(one for one in patterns if not is_pattern(one))
+        listed = self.listed_models or self._discovered
+        if not listed:
+            return named[:most]
+        found = tuple(dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,))))
+        # Hosts that draw beside their API for chats often leave picture models out of the list.
+        return (found or (named if task == "image" else ()))[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
 
@@ -217,10 +222,11 @@ class OpenAI:
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         url = urljoin(f"{self.root(secret)}/", self.row.wire.list)
-        found = list(listing.read(await self.listed(url, secret), self.row))
-        self.listed_models = {info.name: free for info, free in found}
-        self._discovered.update({info.name: info.capabilities for info, _ in found if info.name not in DRAWS})
-        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info, _ in found]
+        items = await self.listed(url, secret)
+        found = list(listing.read(items, self.row))
+        self.listed_models = tuple(name for name, _ in listing.named(items, self.row))
+        self._discovered = {info.name: info.capabilities for info in found if info.name not in DRAWS}
+        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in found]
 
     async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
         """The items of a model list. Raises UpstreamFailure."""
@@ -237,13 +243,6 @@ class OpenAI:
         await self.http.close()
 
 
-def _by_name(model: str) -> Capabilities | None:
-    """Of a model that is none for chat, as far as its name says."""
-    if speech.listens(model):
-        return speech.SPEECH
-    return embeddings.VECTORS if embeddings.embeds(model) else None
-
-
 def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
     """The adapter's declaration with what the row knows better."""
     return msgspec.structs.replace(
@@ -253,7 +252,7 @@ def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
         credentials=tuple(dict.fromkeys((*own.credentials, *row.env))),
         needs_credential=row.tier not in ("local", "keyless", "community"),
         default_models=own.default_models or row.first_choices("chat", "vision", "image"),
-        quota_group=row.limits.group,
+        quota_group=row.group,
         patience=own.patience if own.patience != Patience() else row.bounds,
         quotas=own.quotas or tuple(quota.quota() for quota in row.quotas),
         discovers=discovers,
@@ -271,3 +270,10 @@ def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     content = first["content"]
     joined = f"{said}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": said}, *content]
     return [{**one, "content": joined} if one is first else one for one in rest]
+
+
+def _by_name(model: str) -> Capabilities | None:
+    """Of a model that is none for chat, as far as its name says."""
+    if speech.listens(model):
+        return speech.SPEECH
+    return embeddings.VECTORS if embeddings.embeds(model) else None

@@ -127,14 +127,9 @@ class ChunkFormat(WireFormat):
 
     def piece(self, value: Any, name: str) -> Piece | None:
         chunk = values.mapping(value)
-        if not chunk:
-            return Piece(error={"message": value}) if name == "error" and isinstance(value, str) else None
-        if error := chunk.get("error"):
-            found = Piece(error=error)
-        elif name == "error" or chunk.get("object") == "error":
-            found = Piece(error={key: chunk.get(key) for key in ("message", "code", "type")})
-        else:
-            found = Piece()
+        if name == "error" and isinstance(value, str):
+            return Piece(error={"message": value})
+        found = Piece(error=_error(chunk, name), done=name == "done")
         found.usage = _usage(chunk)
         for choice in values.items(chunk.get("choices")):
             if isinstance(choice, dict) and not values.number(choice.get("index")):  # others are not ours
@@ -154,6 +149,19 @@ class ChunkFormat(WireFormat):
         found.finish = finish if finish is not None else found.finish
         if error := choice.get("error"):
             found.error, found.within = error, True
+
+
+def _error(chunk: dict[str, Any], name: str) -> Any:
+    """An error in any family of bodies: under its key, or as the chunk itself."""
+    if error := chunk.get("error"):
+        return error
+    if name == "error" or chunk.get("object") == "error":
+        return chunk
+    if "choices" in chunk:
+        return None
+    coded = chunk.get("code") or chunk.get("type") or chunk.get("status")
+    told = chunk.get("detail") or chunk.get("errors") or (coded and isinstance(chunk.get("message"), str))
+    return chunk if told or chunk.get("success") is False else None
 
 
 def _words(delta: object) -> tuple[str, str]:

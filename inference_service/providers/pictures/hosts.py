@@ -132,11 +132,11 @@ def _nvidia(model: str) -> Style:
         if "schnell" not in model and "flux.2" not in model:
             settings, steps = settings | {"guidance_scale"}, (5, 50)
     return Style(
-        "/{model}",
+        "/genai/{model}",
         body,
         msgspec.structs.replace(can, settings=frozenset(settings)),
         steps=steps,
-        base="https://ai.api.nvidia.com/v1/genai",
+        base="https://ai.api.nvidia.com/v1",
         headers={"Accept": "application/json"},
         job=Job(_nvidia_path, _nvidia_stage, base=NVCF),
     )
@@ -219,8 +219,9 @@ ADDRESSES: Mapping[str, str] = {
     "openrouter.ai": "openrouter-chat",
     "api.fireworks.ai": "fireworks",
     "integrate.api.nvidia.com": "nvidia",
-    "ai.api.nvidia.com": "nvidia",
 }
+# Rows of the catalogue whose name is not that of their style.
+ROWS: Mapping[str, str] = {"openrouter": "openrouter-chat"}
 
 
 DRAWING = re.compile(r"flux|stable-?diffusion|sdxl|cogview|glm-image|kolors|qwen-image|seedream|image", re.IGNORECASE)
@@ -235,6 +236,7 @@ def style_of(name: str, model: str) -> Style:
     return STYLES[name](model)
 
 
-def by_address(base_url: str) -> str:
-    """The style of a well-known host; empty for every other one, which is asked in OpenAI's own."""
-    return ADDRESSES.get(urlsplit(base_url).hostname or "", "")
+def name_of(kind: str, base_url: str) -> str:
+    """The style of a row of the catalogue, else of a well-known host; empty for OpenAI's own."""
+    name = ROWS.get(kind, kind)
+    return name if name in NAMES else ADDRESSES.get(urlsplit(base_url).hostname or "", "")

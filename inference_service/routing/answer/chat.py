@@ -197,9 +197,6 @@ class ChatAnswer:
 
     def end(self, opening: Opening, finish: Finish) -> Out:
         """A call has ended well. Raises UpstreamFailure when what came is no answer."""
-        if finish.reason is FinishReason.OTHER:
-            words = "the provider ended its answer for a reason that its API does not document"
-            raise UpstreamFailure(FailureKind.STREAM_ERROR, words, status=200)
         joint, text = opening.joint, opening.joint.finish()
         said = opening.said or bool(text.strip()) or (isinstance(joint, Restart) and bool(joint.keep))
         if not said:

@@ -89,7 +89,7 @@ def serialise(message: Message) -> bytes:
 
 async def serve(service: Service) -> tuple[transport.Server, int]:
     """The server and its port."""
-    server = transport.server(service)
+    server = transport.new_server(service)
     handlers: dict[str, Any] = {
         name: grpc.stream_stream_rpc_method_handler(method, None, serialise) for name, method in METHODS.items()
     }
