@@ -1,0 +1,498 @@
+"""One counted limit: what is used, what is left, and when there is room again. Moments are seconds."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_service.credentials.quota import NEVER, Window, slack_of
+from inference_service.quotas import Clock, LimitFact, Quota, Unit
+
+ROLLING, WALL, PACIFIC, FIRST_USE = Clock.ROLLING, Clock.WALL, Clock.PACIFIC, Clock.FIRST_USE
+DAY = 86_400.0
+NOW = 20_000 * DAY + 30.0  # half a minute past midnight UTC
+
+
+def window(
+    limit: int = 3, length: float = 60.0, clock: Clock = ROLLING, unit: Unit = Unit.REQUESTS, *, firm: bool = True
+) -> Window:
+    return Window(Quota(unit, limit, length, clock, firm=firm))
+
+
+def used(one: Window, *moments: float, amount: float = 1.0) -> Window:
+    for moment in moments:
+        one.take(amount, moment)
+    return one
+
+
+def as_told(seconds: float) -> float:
+    return seconds
+
+
+def told(one: Window, now: float, *, flying: float = 0.0, refused: bool = False, **fact: object) -> Window:
+    one.correct(LimitFact(one.quota.unit, **fact), flying, now, as_told, refused=refused)  # type: ignore[arg-type]
+    return one
+
+
+@pytest.mark.parametrize(
+    ("length", "slack"), [(0.5, 0.05), (3.0, 0.05), (6.0, 0.1), (30.0, 0.5), (60.0, 1.0), (DAY, 1.0)]
+)
+def test_clocks_may_be_apart_by_a_sixtieth_of_the_window_within_bounds(length: float, slack: float) -> None:
+    assert slack_of(length) == slack
+
+
+# --- counting ------------------------------------------------------------------------------------
+
+
+def test_a_rolling_window_gives_each_call_back_after_its_length_and_the_slack() -> None:
+    one = used(window(3), 0.0, 10.0, 20.0)
+    assert not one.fits(1, 60.9)
+    assert one.left(60.9) == 0
+    assert one.fits(1, 61.0)
+    assert one.left(61.0) == 1
+    assert one.left(71.0) == 2
+    assert one.left(81.0) == 3
+    assert one.used == 0.0
+
+
+@pytest.mark.parametrize("clock", [WALL, FIRST_USE])
+def test_a_fixed_window_gives_everything_back_at_once(clock: Clock) -> None:
+    start = NOW if clock is FIRST_USE else NOW - 30.0
+    one = used(window(3, clock=clock), start + 5, start + 20)
+    end = start + (5 if clock is FIRST_USE else 0) + 61.0
+    assert one.left(end - 0.1) == 1
+    assert one.left(end) == 3
+
+
+def test_a_call_near_the_end_of_a_fixed_window_counts_on_both_sides_of_it() -> None:
+    start = NOW - 30.0
+    one = used(window(3, clock=WALL), start + 5, start + 59.0)
+    assert one.left(start + 61.0) == 2  # the last one may have arrived in the next window
+    assert one.left(start + 121.0) == 3
+    one = used(window(3, clock=WALL), start + 5, start + 58.9)
+    assert one.left(start + 61.0) == 3
+
+
+def test_after_a_long_pause_nothing_is_counted_any_more() -> None:
+    start = NOW - 30.0
+    one = used(window(3, clock=WALL), start + 59.5)
+    assert one.left(start + 60.0 + 61.0) == 3
+
+
+def test_a_day_ends_at_midnight() -> None:
+    one = used(window(3, DAY, WALL), NOW)
+    assert one.left(NOW - 30 + DAY + 0.9) == 2
+    assert one.left(NOW - 30 + DAY + 1.0) == 3
+
+
+def test_a_window_that_begins_with_its_first_use_waits_for_the_next_one_when_it_is_over() -> None:
+    one = used(window(1, clock=FIRST_USE), NOW)
+    assert one.left(NOW + 300) == 1
+    one.take(1, NOW + 300)
+    assert one.left(NOW + 360.9) == 0
+    assert one.left(NOW + 361) == 1
+
+
+def test_calls_at_once_have_no_window() -> None:
+    one = window(2, 0.0, unit=Unit.CONCURRENT)
+    assert one.take(1, 0.0) == 0.0
+    one.take(1, 0.0)
+    assert not one.fits(1, 1e9)
+    assert one.room_at(1, 5.0) == NEVER
+    one.settle(0.0, 1, 0)
+    assert one.fits(1, 5.0)
+    assert one.room_at(1, 5.0) == 5.0
+    one.settle(0.0, 1, 0)
+    one.settle(0.0, 1, 0)  # never below nothing
+    assert one.left(0.0) == 2
+
+
+def test_calls_that_are_close_together_share_an_entry() -> None:
+    one = window(100)
+    marks = {one.take(1, moment) for moment in (0.0, 0.05, 0.09, 0.1, 0.2)}
+    assert len(marks) == len(one.log) == 3
+    assert one.left(1.0) == 95
+    assert one.left(61.0) == 98  # the first three leave together
+    assert one.left(61.2) == 100
+
+
+# --- settling ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clock", [ROLLING, WALL, FIRST_USE])
+@pytest.mark.parametrize(("really", "left"), [(100.0, 900), (0.0, 1_000), (500.0, 500), (900.0, 100)])
+def test_what_a_call_has_really_used_replaces_the_estimate(clock: Clock, really: float, left: float) -> None:
+    one = window(1_000, clock=clock, unit=Unit.TOKENS)
+    mark = one.take(300, NOW)
+    one.settle(mark, 300, really)
+    assert one.left(NOW + 1) == left
+
+
+@pytest.mark.parametrize("clock", [ROLLING, WALL])
+def test_a_call_that_has_left_the_window_changes_nothing(clock: Clock) -> None:
+    one = window(1_000, clock=clock, unit=Unit.TOKENS)
+    mark = one.take(300, NOW)
+    one.take(200, NOW + 70)
+    one.settle(mark, 300, 0)
+    assert one.left(NOW + 71) == 800
+
+
+def test_settling_finds_its_own_entry_among_others() -> None:
+    one = window(1_000, unit=Unit.TOKENS)
+    first, second, third = (one.take(100, moment) for moment in (0.0, 10.0, 20.0))
+    one.settle(second, 100, 50)
+    assert [entry[1] for entry in one.log] == [100, 50, 100]
+    one.settle(first, 100, 10)
+    one.settle(third, 100, 20)
+    assert [entry[1] for entry in one.log] == [10, 50, 20]
+    one.settle(third - 1, 100, 0)  # of no entry
+    assert one.left(21.0) == 920
+
+
+def test_an_entry_never_falls_below_nothing() -> None:
+    one = window(1_000, unit=Unit.TOKENS)
+    mark = one.take(100, 0.0)
+    one.settle(mark, 300, 0)
+    assert one.left(1.0) == 1_000
+    fixed = window(1_000, clock=WALL, unit=Unit.TOKENS)
+    mark = fixed.take(100, NOW)
+    fixed.settle(mark, 300, 0)
+    assert fixed.left(NOW) == 1_000
+
+
+def test_what_was_late_is_never_more_than_what_is_used() -> None:
+    start = NOW - 30.0
+    one = window(10, clock=WALL)
+    mark = one.take(4, start + 59.5)
+    one.settle(mark, 4, 1)
+    assert one.left(start + 61) == 9
+
+
+def test_what_a_call_typically_takes_follows_the_newest_ones() -> None:
+    one = window(10_000, unit=Unit.TOKENS)
+    assert one.amount(0, 0) == 0.0
+    mark = one.take(0, 0.0)
+    one.settle(mark, 0, 100)
+    assert one.amount(0, 0) == 100.0
+    one.settle(mark, 0, 200)
+    assert one.amount(0, 0) == pytest.approx(120.0)
+    one.settle(mark, 0, 0)
+    assert one.amount(0, 0) == pytest.approx(120.0)  # a refused call says nothing about it
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "tokens", "pictures", "amount"),
+    [
+        (Unit.REQUESTS, 500, 2, 1.0),
+        (Unit.TOKENS, 500, 2, 500.0),
+        (Unit.TOKENS, 0, 2, 40.0),
+        (Unit.PICTURES, 500, 2, 2.0),
+        (Unit.MONEY, 500, 2, 40.0),
+        (Unit.CONCURRENT, 500, 2, 1.0),
+    ],
+)
+def test_what_a_call_takes_depends_on_what_is_counted(unit: Unit, tokens: int, pictures: int, amount: float) -> None:
+    one = window(1_000, unit=unit)
+    one.typical = 40.0
+    assert one.amount(tokens, pictures) == amount
+
+
+def test_what_is_typical_never_exceeds_the_limit() -> None:
+    for unit in (Unit.TOKENS, Unit.MONEY):
+        one = window(30, unit=unit)
+        one.typical = 40.0
+        assert one.amount(0, 0) == 30.0
+
+
+def test_exactly_the_limit_fits() -> None:
+    one = window(100, unit=Unit.TOKENS)
+    one.take(60, 0.0)
+    assert one.fits(40, 1.0)
+    assert not one.fits(41, 1.0)
+    assert one.fits(0, 1.0)
+    one.take(40, 1.0)
+    assert not one.fits(0, 1.0)  # an unknown amount of tokens needs some room
+
+
+def test_an_unknown_number_of_requests_is_nothing() -> None:
+    one = used(window(1), 0.0)
+    assert one.fits(0, 1.0)
+
+
+def test_nothing_fits_while_the_provider_holds_it() -> None:
+    one = window(3)
+    one.held_until = 50.0
+    assert not one.fits(1, 49.9)
+    assert one.left(49.9) == 0.0
+    assert one.room_at(1, 0.0) == 50.0
+    assert one.fits(1, 50.0)
+    assert one.left(50.0) == 3
+    assert one.room_at(1, 55.0) == 55.0
+
+
+@pytest.mark.parametrize(("amount", "at"), [(1, 5.0), (2, 61.0), (3, 71.0), (4, 81.0), (5, NEVER)])
+def test_a_rolling_window_has_room_when_enough_has_left_it(amount: int, at: float) -> None:
+    one = used(window(4), 0.0, 10.0, 20.0)
+    assert one.room_at(amount, 5.0 if amount == 1 else 20.0) == (20.0 if amount == 1 and at == 20 else at)
+
+
+@pytest.mark.parametrize("clock", [WALL, FIRST_USE])
+def test_a_fixed_window_has_room_when_it_ends(clock: Clock) -> None:
+    start = NOW if clock is FIRST_USE else NOW - 30.0
+    one = used(window(2, clock=clock), start, start + 1)
+    assert one.room_at(1, start + 5) == start + 61.0
+    assert one.room_at(3, start + 5) == NEVER
+    one.held_until = start + 100
+    assert one.room_at(1, start + 5) == start + 100
+
+
+def test_what_is_late_may_fill_the_next_window_too() -> None:
+    start = NOW - 30.0
+    one = used(window(2, clock=WALL), start + 59.5, start + 59.6)
+    assert one.room_at(1, start + 59.7) == start + 121.0
+    one = used(window(3, clock=WALL), start + 59.5, start + 59.6, start + 5)
+    assert one.room_at(1, start + 59.7) == start + 61.0
+
+
+def test_where_nothing_is_offered_there_is_never_room() -> None:
+    one = window(0)
+    assert one.room_at(0, 0.0) == NEVER
+    assert one.room_at(1, 0.0) == NEVER
+    assert not one.fits(1, 0.0)
+
+
+def test_room_for_nothing_needs_some_room_all_the_same() -> None:
+    one = used(window(1), 0.0)
+    assert one.room_at(0, 5.0) == 61.0
+
+
+@pytest.mark.parametrize(
+    ("count", "at"), [(1, 20.0), (2, 61.0), (3, 71.0), (4, 81.0), (5, 81.0), (6, 122.0), (8, 142.0)]
+)
+def test_the_nth_call_fits_when_enough_turns_have_passed(count: int, at: float) -> None:
+    one = used(window(4), 0.0, 10.0, 20.0)
+    assert one.nth_at(count, 1.0, 20.0, lasting=9.0) == pytest.approx(at)
+
+
+@pytest.mark.parametrize(("count", "turns"), [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 3)])
+def test_the_nth_call_at_once_waits_for_so_many_that_end(count: int, turns: int) -> None:
+    one = used(window(2, 0.0, unit=Unit.CONCURRENT), 0.0)
+    assert one.nth_at(count, 1.0, 10.0, lasting=7.0) == 10.0 + 7.0 * turns
+
+
+@pytest.mark.parametrize(("count", "windows"), [(1, None), (2, 0), (3, 0), (4, 1), (5, 1), (6, 2)])
+def test_the_nth_call_of_a_fixed_window_waits_for_so_many_ends(count: int, windows: int | None) -> None:
+    start = NOW - 30.0
+    one = used(window(2, clock=WALL), start + 5)
+    now = start + 10
+    assert one.nth_at(count, 1.0, now, lasting=9.0) == (now if windows is None else start + 61 + 60 * windows)
+
+
+def test_the_nth_call_waits_for_what_the_provider_holds() -> None:
+    one = window(5)
+    one.held_until = 40.0
+    assert one.nth_at(1, 1.0, 10.0, lasting=1.0) == 40.0
+    fixed = window(5, clock=FIRST_USE)
+    fixed.held_until = NOW + 500
+    assert fixed.nth_at(1, 1.0, NOW, lasting=1.0) == NOW + 500
+    assert window(5).nth_at(1, 6.0, 0.0, lasting=1.0) == NEVER
+
+
+# --- what would be lost --------------------------------------------------------------------------
+
+
+def test_a_rolling_window_loses_what_it_does_not_use_once_it_is_full() -> None:
+    one = used(window(4), 0.0)
+    assert one.spend_by(10.0, rate=1.0) == 10.0 + 60.0 / 4
+    assert window(0).spend_by(10.0, rate=1.0) == 10.0
+
+
+def test_a_fixed_window_loses_what_is_left_at_its_end() -> None:
+    start = NOW - 30.0
+    one = used(window(10, clock=WALL), start + 5)
+    assert one.spend_by(start + 6, rate=0.5) == start + 61 - 9 / 0.5
+    assert window(10, clock=WALL).spend_by(start + 6, rate=0.5) == start + 61 - 10 / 0.5
+
+
+def test_a_window_that_has_not_begun_loses_nothing() -> None:
+    assert window(10, clock=FIRST_USE).spend_by(NOW, rate=1.0) == NEVER
+
+
+# --- what the provider says ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("firm", "limit", "after"), [(True, 5, 5), (True, 20, 10), (False, 5, 5), (False, 20, 20)])
+def test_a_provider_may_lower_a_limit_and_raise_only_what_no_person_wrote(firm: bool, limit: int, after: int) -> None:
+    one = told(window(10, firm=firm), 0.0, limit=limit)
+    assert one.limit == after
+    assert one.firm is firm
+    assert (one.quota.unit, one.quota.window, one.quota.clock, one.quota.firm) == (Unit.REQUESTS, 60.0, ROLLING, firm)
+
+
+def test_a_limit_below_nothing_is_no_limit() -> None:
+    assert told(window(10, firm=False), 0.0, limit=-1).limit == 10
+    assert told(window(10, firm=False), 0.0, limit=0).limit == 0
+
+
+def test_scope_and_models_of_a_quota_stay_when_its_limit_changes() -> None:
+    one = Window(Quota(Unit.REQUESTS, 9, 60.0, ROLLING, "group", ("gpt*",)))
+    assert told(one, 0.0, limit=5).quota == Quota(Unit.REQUESTS, 5, 60.0, ROLLING, "group", ("gpt*",))
+
+
+@pytest.mark.parametrize("clock", [ROLLING, WALL, FIRST_USE])
+def test_calls_that_only_the_provider_knows_are_counted(clock: Clock) -> None:
+    one = told(used(window(10, clock=clock), NOW), NOW + 1, remaining=4)
+    assert one.left(NOW + 1) == 4
+
+
+def test_what_only_the_provider_knows_leaves_when_it_says_so() -> None:
+    one = told(used(window(10), 0.0), 1.0, remaining=4, resets_after=30.0)
+    assert one.left(30.9) == 4
+    assert one.left(31.0) == 9
+    one = told(used(window(10), 0.0), 1.0, remaining=4)
+    assert one.left(60.9) == 4
+    assert one.left(61.0) == 10
+    one = told(used(window(10), 0.0), 1.0, remaining=4, resets_after=900.0)
+    assert one.left(61.0) == 10  # no longer than the window
+
+
+def test_the_log_of_a_rolling_window_stays_in_order() -> None:
+    one = told(used(window(10), 0.0, 10.0, 20.0), 20.0, remaining=4, resets_after=45.0)
+    assert [entry[0] for entry in one.log] == [61.0, 65.0, 71.0, 81.0]
+    assert one.left(66.0) == 8
+
+
+@pytest.mark.parametrize("clock", [ROLLING, WALL])
+@pytest.mark.parametrize(("flying", "left"), [(0.0, 9), (2.0, 7), (5.0, 5)])
+def test_a_count_that_is_lower_is_believed_but_for_calls_under_way(clock: Clock, flying: float, left: float) -> None:
+    one = used(window(10, clock=clock, firm=False), NOW, NOW + 1, NOW + 2, NOW + 3, NOW + 4)
+    assert told(one, NOW + 5, remaining=9, flying=flying).left(NOW + 5) == left
+
+
+def test_a_firm_limit_is_never_given_back_by_a_word() -> None:
+    assert told(used(window(10), 0.0, 1.0, 2.0), 3.0, remaining=10).left(3.0) == 7
+
+
+def test_the_oldest_calls_are_given_back_first() -> None:
+    one = told(used(window(10, firm=False), 0.0, 10.0, 20.0, amount=2.0), 20.0, remaining=7)
+    assert [entry[1] for entry in one.log] == [1.0, 2.0]
+    one = told(used(window(10, firm=False), 0.0, 10.0, 20.0, amount=2.0), 20.0, remaining=10)
+    assert list(one.log) == []
+    assert one.used == 0.0
+
+
+def test_what_is_given_back_is_not_late_either() -> None:
+    start = NOW - 30.0
+    one = used(window(10, clock=WALL, firm=False), start + 59.5, start + 59.6)
+    told(one, start + 59.7, remaining=9)
+    assert one.left(start + 61) == 9
+
+
+@pytest.mark.parametrize(
+    ("clock", "refused", "remaining", "held"),
+    [
+        (ROLLING, True, 0, True),
+        (ROLLING, False, 0, False),  # the reset of an accepted call is when it is empty again, not a wait
+        (WALL, False, 0, True),
+        (WALL, True, 0, True),
+        (WALL, True, 1, False),
+    ],
+)
+def test_an_exhausted_limit_is_held_until_it_resets(clock: Clock, refused: bool, remaining: int, held: bool) -> None:
+    one = told(window(10, clock=clock), NOW, refused=refused, remaining=remaining, resets_after=20.0)
+    assert one.held_until == (NOW + 20.0 if held else 0.0)
+
+
+def test_a_hold_is_never_shortened_and_is_bounded_by_sense() -> None:
+    one = told(window(10, clock=WALL), NOW, remaining=0, resets_after=20.0)
+    told(one, NOW + 1, remaining=0, resets_after=5.0)
+    assert one.held_until == NOW + 20.0
+    fact = LimitFact(Unit.REQUESTS, remaining=0, resets_after=1e9)
+    one.correct(fact, 0.0, NOW, lambda seconds: min(seconds, 60.0))
+    assert one.held_until == NOW + 60.0
+
+
+def test_a_word_about_the_limit_alone_changes_no_count() -> None:
+    one = told(used(window(10), 0.0), 1.0, limit=5, resets_after=9.0)
+    assert (one.used, one.held_until) == (1.0, 0.0)
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clock", [ROLLING, WALL, PACIFIC, FIRST_USE])
+def test_what_is_stored_is_what_is_loaded(clock: Clock) -> None:
+    length = DAY if clock is PACIFIC else 60.0
+    one = used(window(10, length, clock), NOW, NOW + 5)
+    one.held_until, one.typical = NOW + 20, 7.0
+    other = window(10, length, clock)
+    other.load(one.dump(), NOW + 6)
+    assert other.dump() == one.dump()
+    assert other.left(NOW + 30) == one.left(NOW + 30) == 8
+
+
+def test_nothing_is_kept_for_longer_than_a_window_whatever_the_clock_did() -> None:
+    one = used(window(10), NOW + 1e6)
+    one.held_until = NOW + 1e6
+    other = window(10)
+    other.load(one.dump(), NOW)
+    assert other.held_until == NOW + 62.0
+    assert other.log[0][0] == NOW + 62.0
+    fixed = used(window(10, clock=WALL), NOW + 1e6)
+    other = window(10, clock=WALL)
+    other.load(fixed.dump(), NOW)
+    assert other.ends == NOW + 62.0 + 3_700.0
+    month = used(window(10, 30 * DAY, WALL), NOW + 1e7)
+    other = window(10, 30 * DAY, WALL)
+    other.load(month.dump(), NOW)
+    assert other.ends == NOW + 30 * DAY + 2.0 + DAY
+
+
+def test_what_is_over_by_now_is_not_loaded() -> None:
+    one = used(window(10), NOW)
+    other = window(10)
+    other.load(one.dump(), NOW + 100)
+    assert (other.used, list(other.log)) == (0.0, [])
+
+
+@pytest.mark.parametrize("clock", [ROLLING, FIRST_USE])
+def test_a_clock_that_was_moved_moves_what_lasts(clock: Clock) -> None:
+    one = used(window(10, clock=clock), NOW)
+    one.held_until = NOW + 20
+    one.shift(1_000.0, NOW + 1_001)
+    assert one.held_until == NOW + 1_020
+    assert one.left(NOW + 1_060.9) == 9
+    assert one.left(NOW + 1_061) == 10
+
+
+def test_a_window_by_the_clock_ends_by_the_new_clock() -> None:
+    one = used(window(10, clock=WALL), NOW)
+    one.shift(1_000.0, NOW + 1_001)
+    start = (NOW + 1_001) // 60 * 60
+    assert one.ends == start + 61
+    assert one.held_until == 0.0
+
+
+@given(
+    st.sampled_from([ROLLING, WALL, FIRST_USE]),
+    st.lists(st.tuples(st.floats(0.0, 40.0), st.integers(1, 4)), max_size=30),
+)
+def test_a_declared_limit_is_never_overrun_in_any_window_of_the_provider(
+    clock: Clock, asks: list[tuple[float, int]]
+) -> None:
+    limit, one, now = 6, window(6, clock=clock), NOW
+    calls: list[tuple[float, float]] = []
+    for pause, amount in asks:
+        now += pause
+        at = one.room_at(amount, now)
+        assert one.fits(amount, now) is (at <= now)
+        if one.fits(amount, now):
+            one.take(amount, now)
+            calls.append((now, amount))
+        assert 0 <= one.left(now) <= limit
+    begins = [moment // 60 * 60 for moment, _ in calls] if clock is WALL else [moment for moment, _ in calls]
+    if clock is not FIRST_USE:
+        for begin in begins:
+            assert sum(amount for moment, amount in calls if begin <= moment < begin + 60.0) <= limit
