@@ -147,7 +147,10 @@ def _problem(error: Any, values: dict[str, Any], from_environment: Mapping[str, 
         else:
             text = "there is no such key" + (f"; did you mean {near[0]!r}?" if near else "")
     else:
-        secret = any(str(step).endswith("_env") or KEY_NAMES.fullmatch(str(step)) for step in place)
+        # A number is no key, whatever its name: "first_token" is a time.
+        secret = isinstance(error.get("input"), str) and any(
+            str(step).endswith("_env") or KEY_NAMES.fullmatch(str(step)) for step in place
+        )
         value = "" if secret or error["type"] == "missing" else shown(error.get("input"))
         text = text[:1].lower() + text[1:] + (f" (it is {value})" if value else "")
     if key in from_environment:

@@ -298,7 +298,7 @@ def failure(facts: Facts, now: float) -> Fail:
         for standing in facts.standings.values()
     )
     if kinds <= CREDENTIALS and resting and wait is not None:
-        text = f"every credential is resting ({words(reason)}); the first one is free again in {duration(wait)}"
+        text = f"every credential is resting: {said or words(reason)}; the first one is free again in {duration(wait)}"
         return Fail(Outcome.EXHAUSTED, text, wait, reason=reason)
     if said:
         text = f"no deployment could answer; the last one reported: {said}"

@@ -10,8 +10,8 @@ from tests.support.service import KEYS, serving, two_providers
 BEFORE_THE_FIRST_TOKEN = [
     ("401", "unauthenticated", 1),
     ("402", "quota_exhausted", 1),
-    ("403", "forbidden", 1),
-    ("404", "model_not_found", 1),
+    ("403", "model_forbidden", 1),
+    ("404", "bad_response", 1),
     ("gone", "model_not_found", 1),
     ("410", "retired", 1),
     ("429:60", "rate_limited", 1),
@@ -23,7 +23,7 @@ BEFORE_THE_FIRST_TOKEN = [
     ("502", "server_error", 1),
     ("503", "unavailable", 1),
     ("504", "unavailable", 1),
-    ("529", "unavailable", 1),
+    ("529", "overloaded", 1),
     ("loading:60", "loading", 1),
     ("reset", "connection_reset", 1),
     ("silent", "timeout", 1),
@@ -245,7 +245,7 @@ async def test_all_tokens_are_tried_before_the_next_provider_and_a_resting_one_i
         status = await client.status()
         pool = next(one for one in status.providers if one.name == "a").credentials
         assert {one.reason for one in pool} == {"rate_limited"}
-        assert all(one.HasField("wakes_at") and one.in_flight == 0 for one in pool)
+        assert all((one.HasField("wakes_at") or one.model_limits) and one.in_flight == 0 for one in pool)
 
 
 async def test_one_good_token_among_refused_ones_answers() -> None:
