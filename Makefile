@@ -6,27 +6,29 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 PROTOS := $(shell find proto -name '*.proto')
-SETUP := pyproject.toml hatch_build.py $(PROTOS)
+SETUP := pyproject.toml hatch_build.py requirements/build.lock $(PROTOS)
+LOCKED_BUILD := --build-constraints requirements/build.lock
 
-.PHONY: help run test soak lint format bench proto docs audit lock clean
+.PHONY: help run test soak lint format bench proto docs audit release lock clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Antiphon needs Python 3.11 or newer (python3 was not found or is older)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p;}' requirements/build.lock >$(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 
 $(VENV)/run.stamp: $(BIN)/python requirements/run.lock $(SETUP)
 	@echo "setting up $(VENV) …"
 	@test -e $(VENV)/dev.stamp || VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/run.lock
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon -e .
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon $(LOCKED_BUILD) -e .
 	@touch $@
 
 $(VENV)/dev.stamp: $(BIN)/python requirements/dev.lock $(SETUP)
 	@echo "setting up $(VENV) with the tools for tests …"
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.lock
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon -e .
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon $(LOCKED_BUILD) -e .
 	@touch $(VENV)/run.stamp $@
 
 run: $(VENV)/run.stamp ## run the product: the service, then the bot or a terminal chat
@@ -56,7 +58,7 @@ bench: $(VENV)/dev.stamp ## measure speed and scale; writes docs/performance.md 
 	$(BIN)/python -m benchmarks.scale
 
 proto: $(VENV)/dev.stamp ## compile the contract again and check it
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon -e .
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon $(LOCKED_BUILD) -e .
 	$(BIN)/python tools/check_protos.py
 
 docs: $(VENV)/dev.stamp ## make the generated pages of docs/ again
@@ -65,7 +67,13 @@ docs: $(VENV)/dev.stamp ## make the generated pages of docs/ again
 audit: $(VENV)/dev.stamp ## look for known weaknesses in the dependencies
 	$(BIN)/python -m tools.audit
 
+release: $(VENV)/dev.stamp ## make dist/: wheel, SBOM, provenance, signatures. KEY=… names the SSH key; DRAFT=1 needs none
+	$(BIN)/python -m tools.release $(if $(KEY),--key $(KEY)) $(if $(DRAFT),--draft)
+	$(if $(UPLOAD),$(BIN)/uv publish dist/*.whl dist/*.tar.gz)
+
 lock: $(BIN)/python ## resolve the dependencies again
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    requirements/build.in -o requirements/build.lock
 	@for extra in service bot all dev; do \
 	  name=$$extra; [ $$extra = all ] && name=run; \
 	  also=; case $$extra in service | bot) also="--extra telemetry" ;; esac; \

@@ -9,6 +9,7 @@ Options = list[tuple[str, Any]]
 KEEPALIVE_MS = 30_000  # a silent stream must survive load balancers
 LARGEST_ANSWER = 8 * 1024 * 1024  # a client accepts this; pictures come in chunks far below it
 LONGEST_RECONNECT_MS = 2_000  # a service that returns is found quickly
+HANDSHAKE_MS = 5_000
 STREAMS_A_CONNECTION = 1_024  # more wait in the client, or are refused at once when it does not care
 
 
@@ -63,6 +64,11 @@ def server_options(
         ("grpc.max_receive_message_length", max_request_bytes),
         ("grpc.max_send_message_length", LARGEST_ANSWER),
         ("grpc.max_concurrent_streams", STREAMS_A_CONNECTION),
+        # A connection that never says what it wants gives its place back (gRPC's own value is two minutes).
+        # A window that grows with the line lets every stream that nobody reads hold megabytes. What is read gets all it needs.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+        ("grpc.http2.settings_timeout", HANDSHAKE_MS),
         # What gRPC itself lets wait for a handler. Beyond the first it throws calls away at random, whoever they belong
         # to: so one connection's streams must never fill it (its own value is 1,000).
         ("grpc.server.max_pending_requests", 16 * STREAMS_A_CONNECTION),

@@ -38,6 +38,9 @@ PASSING = (
     ("onnection refused", "nothing listens there; is the service running?"),
 )
 UNKNOWN_CAUSE = "is the service running?"
+# What a port that expects TLS does to plain text.
+HANGS_UP = ("Socket closed", "onnection reset", "GOAWAY")
+PLAIN_ON_TLS = "it closes the connection at once; if it speaks TLS, set client.ca or client.tls = true"
 
 
 class Connection:
@@ -137,7 +140,8 @@ class Connection:
         return ""
 
     def _lost(self, said: str) -> errors.ConnectionLost:
-        cause = _first(HOPELESS + PASSING, said) or UNKNOWN_CAUSE
+        hangs_up = self._tls is None and any(sign in said for sign in HANGS_UP)
+        cause = _first(HOPELESS + PASSING, said) or (PLAIN_ON_TLS if hangs_up else UNKNOWN_CAUSE)
         return errors.ConnectionLost(
             f"the service at {self.target} cannot be reached: {cause}", retry_after=RETRY_AFTER
         )

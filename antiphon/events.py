@@ -52,6 +52,7 @@ class Sampling:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    top_k: int | None = None
 
 
 # --- events ------------------------------------------------------------------------------
@@ -177,6 +178,8 @@ class Model:
     capabilities: Capabilities
     available: bool
     is_deployment: bool
+    requests_left: int | None = None  # None: no quota is known
+    refills_at: float | None = None  # epoch seconds
 
 
 @dataclass(frozen=True)

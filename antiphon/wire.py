@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import grpc
@@ -44,9 +45,7 @@ def picture(given: events.Image) -> chat_pb2.InlineImage:
 
 
 def sampling(given: events.Sampling) -> chat_pb2.Sampling:
-    return chat_pb2.Sampling(
-        temperature=given.temperature, top_p=given.top_p, max_tokens=given.max_tokens, stop=given.stop, seed=given.seed
-    )
+    return chat_pb2.Sampling(**asdict(given))
 
 
 def chat_request(
@@ -208,6 +207,8 @@ def model(given: models_pb2.Model) -> events.Model:
         ),
         given.available,
         given.is_deployment,
+        given.requests_left if given.HasField("requests_left") else None,
+        given.refills_at.ToNanoseconds() / 1e9 if given.HasField("refills_at") else None,
     )
 
 

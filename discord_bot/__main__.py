@@ -14,7 +14,6 @@ from typing import Any
 
 import discord
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from antiphon.client import InferenceClient
 from antiphon.config.load import ConfigError, load_config
@@ -22,8 +21,10 @@ from antiphon.config.model import Config
 from antiphon.config.secrets import SecretProblem, find_secret
 from antiphon.telemetry.logs import set_up_logs
 from discord_bot.bot import AntiphonBot
+from discord_bot.manage import manage
 from discord_bot.metrics import BotMetrics
 from discord_bot.store.database import Store, open_store
+from discord_bot.store.problem import DatabaseProblem
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,8 @@ def main() -> int:
     try:
         config = load_config()
         set_up_logs(config.telemetry, "bot")
+        if len(sys.argv) > 1:
+            return manage(sys.argv[1:], database_url(config, os.environ), os.environ)
         token = discord_token(config, os.environ)
         _runner()(run(config, os.environ, token))
     except (ConfigError, SecretProblem, StartProblem) as problem:
@@ -83,8 +86,8 @@ async def run(config: Config, environ: Mapping[str, str], token: str) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         store = await open_store(database_url(config, environ))
-    except (SQLAlchemyError, OSError) as error:
-        raise StartProblem(f"bot.database: the database cannot be opened ({type(error).__name__})") from None
+    except DatabaseProblem as problem:
+        raise StartProblem(f"bot.database: {problem}") from None
     metrics = BotMetrics()
     if config.bot.metrics_port is not None:
         metrics.serve(config.bot.metrics_port)
@@ -100,17 +103,16 @@ async def _live(
     config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics, token: str, stop: asyncio.Event
 ) -> None:
     """Be connected until `stop`; a Discord that cannot be reached is tried again and again."""
-    message_content = config.bot.message_content_intent
     pause = FIRST_PAUSE
     while not stop.is_set():
-        bot = AntiphonBot(config, store, inference, metrics, message_content=message_content)
+        bot = AntiphonBot(config, store, inference, metrics)
         try:
             await _until(bot, token, stop)
         except discord.PrivilegedIntentsRequired:
             log.warning(
                 "message content intent is off in the developer portal; answering mentions, replies, menus and commands"
             )
-            message_content = False
+            config = without_message_content(config)
         except discord.LoginFailure:
             raise StartProblem(
                 f"Discord refused the token of {config.bot.token_env}. Reset it at "
@@ -124,6 +126,10 @@ async def _live(
             log.warning("discord cannot be reached", error=type(error).__name__, again_in=pause)
             await _pause(stop, pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def without_message_content(config: Config) -> Config:
+    return config.model_copy(update={"bot": config.bot.model_copy(update={"message_content_intent": False})})
 
 
 async def _until(bot: AntiphonBot, token: str, stop: asyncio.Event) -> None:

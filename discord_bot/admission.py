@@ -1,39 +1,65 @@
 """Whether somebody may be answered here and now; the sentence that refuses where not."""
 
-from typing import TYPE_CHECKING
-
-from discord_bot.access import Asker, refusal
+from antiphon.config.bot import Bot
+from discord_bot.access import Asker, ServerRules, operator_refusal, refusal
 from discord_bot.i18n import t
+from discord_bot.metrics import BotMetrics
 from discord_bot.problems import countdown_at
-from discord_bot.quotas import Denied
-from discord_bot.scope import scope_of
+from discord_bot.quotas import Denied, Gate, Ticket
+from discord_bot.store.database import Store
+from discord_bot.store.settings import GuildSettings
 
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+
+class Refused(Exception):
+    """No work begins; the text is for the person."""
 
 
 class Admission:
     """Access rules first, then quotas; every refusal is counted."""
 
-    def __init__(self, bot: "AntiphonBot") -> None:
-        self._bot = bot
+    def __init__(self, config: Bot, store: Store, metrics: BotMetrics) -> None:
+        self.gate = Gate(config.quotas, store)
+        self._config, self._store, self._metrics = config, store, metrics
 
-    async def refusal(self, who: Asker, locale: str, *, place: int, queued: bool = False) -> str | None:
-        """None lets in and keeps a place among the answers at once for a moment.
+    async def refusal(
+        self, who: Asker, locale: str, *, place: int, queued: bool = False, count: int = 1, pictures: bool = False
+    ) -> str | None:
+        """None lets in and keeps a place among the answers at once for a moment; nothing is charged yet.
 
         `place`: where the answer begins; several messages in one place become one answer. `queued`: an answer of the
         same conversation runs, so this one waits behind it and counts for nothing.
         """
-        scope = await scope_of(self._bot.store, who.guild, who.parent or who.channel, who.user)
-        key = refusal(who, scope.guild.get("channels", ()), scope.guild.get("roles", ()))
-        if key:
-            self._bot.metrics.refused(key)
-            return t(locale, key)
-        found = await self._bot.gate.check(who.user, who.guild, scope.guild, place=place, queued=queued)
-        if found is None:
-            return None
-        self._bot.metrics.refused(found.key)
-        return sentence(found, locale)
+        try:
+            settings = await self._access(who, locale, pictures=pictures)
+        except Refused as refused:
+            return str(refused)
+        denied = await self.gate.check(who.user, who.guild, settings.limits, place=place, queued=queued, count=count)
+        return self._sentence(denied, locale) if denied is not None else None
+
+    async def admit(self, who: Asker, locale: str, *, place: int, count: int = 1, pictures: int = 0) -> Ticket:
+        """The work starts: it is charged to whoever asked for it. Raises Refused."""
+        settings = await self._access(who, locale, pictures=bool(pictures))
+        found = await self.gate.charge(
+            who.user, who.guild, settings.limits, place=place, count=count, pictures=pictures
+        )
+        if isinstance(found, Denied):
+            raise Refused(self._sentence(found, locale))
+        return found
+
+    async def _access(self, who: Asker, locale: str, *, pictures: bool) -> GuildSettings:
+        settings = await self._store.settings.guild(who.guild)
+        rules = ServerRules(settings.channels, settings.roles, settings.blocked_channels, settings.blocked_roles)
+        key = operator_refusal(who, self._config.access, self._config.operators) or refusal(who, rules)
+        if key is None and pictures and not settings.pictures:
+            key = "access-pictures-off"
+        if key is not None:
+            self._metrics.refused(key)
+            raise Refused(t(locale, key))
+        return settings
+
+    def _sentence(self, denied: Denied, locale: str) -> str:
+        self._metrics.refused(denied.key)
+        return sentence(denied, locale)
 
 
 def sentence(denied: Denied, locale: str) -> str:

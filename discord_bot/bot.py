@@ -2,8 +2,6 @@
 
 import asyncio
 import sys
-import time
-from collections.abc import Coroutine
 from typing import Any
 
 import discord
@@ -16,8 +14,8 @@ from antiphon.config.model import Config
 from discord_bot import tracing
 from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
-from discord_bot.commands import FluentTranslator, sync_if_changed
-from discord_bot.features import register_all
+from discord_bot.commands import CommandMentions, FluentTranslator, sync_if_changed
+from discord_bot.features import all_commands, all_controls
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.missed import answer_missed
@@ -25,11 +23,15 @@ from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.privacy.retention import keep_retention
 from discord_bot.features.settings.welcome import welcome
 from discord_bot.interactions import explain
+from discord_bot.ledger import Ledger
 from discord_bot.metrics import BotMetrics
-from discord_bot.quotas import Gate
+from discord_bot.recent import Recent
 from discord_bot.rendering.pacing import Paces
 from discord_bot.rendering.trace import rate_limit_trace
+from discord_bot.services import Services
 from discord_bot.store.database import Store
+from discord_bot.store.settings import SettingScope
+from discord_bot.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -41,14 +43,14 @@ MOST_LOCALES = 10_000
 
 
 class AntiphonBot(discord.AutoShardedClient):
-    def __init__(
-        self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics, *, message_content: bool
-    ) -> None:
+    """Features know `services`; only this file knows the client."""
+
+    def __init__(self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics) -> None:
         # The address of Discord belongs to the library's class; a process speaks to one Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
-        self.paces = Paces()
+        paces = Paces()
         super().__init__(
-            intents=intents(message_content=message_content),
+            intents=intents(message_content=config.bot.message_content_intent),
             allowed_mentions=discord.AllowedMentions.none(),
             shard_count=config.bot.shard_count,
             # Neither members nor messages are kept: memory follows the running answers, not the servers.
@@ -57,79 +59,71 @@ class AntiphonBot(discord.AutoShardedClient):
             max_messages=None,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             enable_debug_events=False,
-            http_trace=rate_limit_trace(self.paces, metrics.wrote),
+            http_trace=rate_limit_trace(paces, metrics.wrote),
         )
-        self.config, self.store, self.inference, self.metrics = config, store, inference, metrics
-        self.message_content = message_content
-        self.catalogue = Catalogue(inference)
-        self.gate = Gate(config.bot.quotas, store)
-        self.admission = Admission(self)
+        self.services = Services(
+            config, store, inference, metrics, self, paces,
+            Catalogue(inference, config.bot.models), Admission(config.bot, store, metrics),
+            Ledger(metrics), Tasks(metrics), CommandMentions(),
+        )  # fmt: skip
         self.tree = AnsweringTree(self)
-        self.chat = ChatFeature(self)
-        self.aftermath = Aftermath(self)
-        self.image = ImageFeature(self)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.chat = ChatFeature(self.services)
+        self.aftermath = Aftermath(self.chat)
+        self.image = ImageFeature(self.services)
         self._was_ready = False
-        self._locales: dict[int, str] = {}
-        self.started_at = time.time()
+        self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
     async def setup_hook(self) -> None:
         """Once a process, before the gateway: commands, buttons, and what a restart left behind."""
         await self.tree.set_translator(FluentTranslator())
-        register_all(self)
-        await sync_if_changed(self)
-        self.metrics.watch(self)
-        self.spawn(keep_retention(self), "retention")
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run beside; owned by the bot, reported when it fails, ended with the bot."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.metrics.errors.labels(task.get_name()).inc()
-            log.error("background task failed", task=task.get_name(), exc_info=error)
+        for command in all_commands(self.chat, self.image):
+            self.tree.add_command(command)
+        self.add_dynamic_items(*all_controls(self.chat, self.image))
+        await sync_if_changed(self.tree, self.application_id, self.services.store)
+        await self.services.commands.read(self.services.store)
+        self.services.metrics.watch(self)
+        self.services.tasks.spawn(keep_retention(self.services), "retention")
 
     async def finish_answers(self) -> None:
         """The process is to end: every running answer gets an honest last state."""
         await asyncio.gather(self.aftermath.interrupt_all(), self.image.interrupt_all())
+        await self.services.ledger.end()
 
     async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.catalogue.close()
+        await self.services.tasks.end()
+        await self.services.ledger.end()
+        await self.services.catalogue.close()
         await super().close()
 
     async def on_ready(self) -> None:
-        log.info("connected", guilds=len(self.guilds), shards=self.shard_count, message_content=self.message_content)
+        content = self.services.config.bot.message_content_intent
+        log.info("connected", guilds=len(self.guilds), shards=self.shard_count, message_content=content)
         if not self._was_ready:
             self._was_ready = True
             print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
-        self.spawn(self._recover(), "recovery")
+        self.services.tasks.spawn(self._recover(), "recovery")
 
     async def _recover(self) -> None:
         await self.aftermath.recover()
         await self.image.recover()
-        await answer_missed(self)
+        await answer_missed(self.chat)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Discord tells a person's language only here; answers to their messages are in it, too."""
-        locale = interaction.locale.value
-        if self._locales.get(interaction.user.id) != locale:
-            if len(self._locales) >= MOST_LOCALES:
-                self._locales.clear()
-            self._locales[interaction.user.id] = locale
-            await self.store.settings.set("user", interaction.user.id, "locale", locale)
+        who, locale = interaction.user.id, interaction.locale.value
+        if (who, locale) in self._locales:
+            return
+        for language in discord.Locale:
+            self._locales.discard((who, language.value))
+        self._locales.add((who, locale))
+        settings = self.services.store.settings
+        await self.services.ledger.note("locale", lambda: settings.set(SettingScope.USER, who, "locale", locale))
 
     async def on_app_command_completion(self, interaction: discord.Interaction[Any], _: object) -> None:
         tracing.leave(interaction)
 
     async def on_message(self, message: discord.Message) -> None:
-        with tracing.began(self.inference, "message"):
+        with tracing.began(self.services.inference, "message"):
             await self.chat.on_message(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
@@ -151,13 +145,13 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.aftermath.on_thread_gone(channel.id)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await welcome(self, guild)
+        await welcome(self.services, guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self.store.privacy.erase_guild(guild.id)
+        await self.services.store.privacy.erase_guild(guild.id)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the library's signature
-        self.metrics.errors.labels(event_method).inc()
+        self.services.metrics.errors.labels(event_method).inc()
         log.error("event failed", event_name=event_method, exc_info=sys.exc_info()[1])
 
 
@@ -167,7 +161,7 @@ class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
     async def interaction_check(self, interaction: discord.Interaction[AntiphonBot], /) -> bool:
         if interaction.type is discord.InteractionType.application_command:
             name = interaction.command.name if interaction.command else ""
-            tracing.enter(interaction, interaction.client.inference, f"command {name}")
+            tracing.enter(interaction, interaction.client.services.inference, f"command {name}")
         return True
 
     async def on_error(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import structlog
@@ -22,8 +22,10 @@ LONGEST_CHOICE = 100
 
 
 class Catalogue:
-    def __init__(self, inference: InferenceClient) -> None:
-        self._inference = inference
+    """Only what the operator offers: `offered` by name, or the routes where it is empty."""
+
+    def __init__(self, inference: InferenceClient, offered: Collection[str] = ()) -> None:
+        self._inference, self._offered = inference, frozenset(offered)
         self._models: list[Model] = []
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -38,20 +40,37 @@ class Catalogue:
                     await asyncio.shield(self._reading)
             except TimeoutError:
                 log.info("list of models is late; using the last one", models=len(self._models))
-        return [model for model in self._models if task is None or task in model.tasks]
+        return [one for one in self._models if self._is_offered(one) and (task is None or task in one.tasks)]
+
+    def _is_offered(self, model: Model) -> bool:
+        if self._offered:
+            return not self._offered.isdisjoint((model.name, *model.aliases))
+        return not model.is_deployment
+
+    async def choose(self, wishes: Sequence[str], task: Task) -> str:
+        """The first wish that is offered. The last one is the operator's own default, and is not looked up."""
+        for wish in wishes[:-1]:
+            if await self.find(wish, task) is not None:
+                return wish
+        return wishes[-1]
 
     async def find(self, name: str, task: Task) -> Model | None:
-        """By name or alias."""
-        return next((m for m in await self.models(task) if name == m.name or name in m.aliases), None)
+        """By name or alias; None for what is not offered."""
+        if self._offered and name not in self._offered:
+            return None
+        return next((one for one in await self.models(task) if name == one.name or name in one.aliases), None)
 
     async def names(self, task: Task, query: str) -> list[str]:
         """At most 25 names for autocomplete, best first."""
         models = await self.models(task)
         names = [model.name for model in models] + [alias for model in models for alias in model.aliases]
+        if self._offered:
+            names = [name for name in names if name in self._offered]
         return rank(query, [name for name in names if len(name) <= LONGEST_CHOICE])[:MOST_CHOICES]
 
     async def context_tokens(self, name: str, default: int) -> int:
-        model = await self.find(name, "chat")
+        await self.models()
+        model = next((one for one in self._models if name == one.name or name in one.aliases), None)
         return model.capabilities.context_tokens if model and model.capabilities.context_tokens else default
 
     async def _read(self) -> None:

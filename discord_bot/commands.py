@@ -7,7 +7,7 @@ changed: the hash of the exact payload, all translations included, is kept in th
 import hashlib
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import discord
 import structlog
@@ -15,9 +15,7 @@ from discord import app_commands
 from discord.app_commands import locale_str
 
 from discord_bot.i18n import LANGUAGES, t
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.store.database import Store
 
 log = structlog.get_logger(__name__)
 
@@ -42,23 +40,39 @@ class FluentTranslator(app_commands.Translator):
         return t(language, key)
 
 
-async def sync_if_changed(bot: "AntiphonBot") -> bool:
+class CommandMentions:
+    """Names of commands that a reader can press. Known once Discord has given the commands their ids."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+
+    async def read(self, store: Store) -> None:
+        self._ids = json.loads(await store.get_meta("command-ids") or "{}")
+
+    def of(self, locale: str, name: str) -> str:
+        word = t(locale, f"command-{name}")
+        number = self._ids.get(t("en", f"command-{name}"))
+        return f"</{word}:{number}>" if number else f"`/{word}`"
+
+
+async def sync_if_changed(tree: app_commands.CommandTree[Any], application_id: int | None, store: Store) -> bool:
     """Tell Discord of the commands if their definition is not the one it was told last. True: it was told."""
     translator = FluentTranslator()
-    commands: list[Any] = bot.tree.get_commands(type=None)
-    payload = [await command.get_translated_payload(bot.tree, translator) for command in commands]
+    commands: list[Any] = tree.get_commands(type=None)
+    payload = [await command.get_translated_payload(tree, translator) for command in commands]
     payload.sort(key=lambda command: (command["type"], command["name"]))
     text = json.dumps(payload, sort_keys=True, ensure_ascii=False)
-    digest = hashlib.sha256(f"{bot.application_id}:{text}".encode()).hexdigest()
-    if await bot.store.get_meta("commands") == digest:
+    digest = hashlib.sha256(f"{application_id}:{text}".encode()).hexdigest()
+    if await store.get_meta("commands") == digest:
         return False
     try:
-        await bot.tree.sync()
+        synced = await tree.sync()
     except (discord.HTTPException, app_commands.CommandSyncFailure) as error:
         # Mentions, threads and the former commands still work; the next start tries again.
         log.error("commands could not be synced", error=str(error)[:500])  # noqa: TRY400 - the text names the field
         return False
-    await bot.store.set_meta("commands", digest)
+    await store.set_meta("commands", digest)
+    await store.set_meta("command-ids", json.dumps({one.name: one.id for one in synced}))
     log.info("commands synced", commands=len(payload))
     return True
 

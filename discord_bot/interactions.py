@@ -1,23 +1,21 @@
 """Answering a person who pressed or typed something: always, once, and privately unless said otherwise."""
 
 import contextlib
+import re
 import uuid
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Self, TypeAlias
 
 import discord
 import structlog
 
 from discord_bot.access import Asker
 from discord_bot.problems import describe, short_reference, utcnow
+from discord_bot.services import services_of
 from discord_bot.tracing import began
 
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
-
-    BotInteraction: TypeAlias = discord.Interaction[AntiphonBot]
-else:
-    BotInteraction = discord.Interaction
+BotInteraction: TypeAlias = discord.Interaction[Any]
+Press: TypeAlias = Callable[[BotInteraction, "re.Match[str]", list[Any]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +35,7 @@ async def private(interaction: BotInteraction, text: str, **more: Any) -> None:
 async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[None]:
     """Whatever happens inside, the person gets a sentence and the log gets an id to find it by."""
     try:
-        with began(interaction.client.inference, where):
+        with began(services_of(interaction).inference, where):
             yield
     except Exception as error:  # noqa: BLE001 - the outermost place; the error is logged and told
         await explain(interaction, error, where)
@@ -45,7 +43,7 @@ async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[Non
 
 async def explain(interaction: BotInteraction, error: BaseException, where: str) -> None:
     reference = short_reference(uuid.uuid4().hex)
-    interaction.client.metrics.errors.labels(where).inc()
+    services_of(interaction).metrics.errors.labels(where).inc()
     log.error("unexpected error", where=where, reference=reference, exc_info=error)
     problem = describe(error, utcnow(), reference)
     try:
@@ -81,3 +79,27 @@ def asker(user: discord.abc.User, guild: int | None, channel_id: int, channel: o
         roles=roles,
         manager=manager,
     )
+
+
+def pressable(pattern: str, press: Press, where: str) -> type[discord.ui.DynamicItem[Any]]:
+    """Buttons and selects whose id matches the pattern, for ever: nothing of them needs to be remembered.
+
+    `press` gets the interaction, what the id says, and what was chosen in a select.
+    """
+
+    class Pressable(discord.ui.DynamicItem[Any], template=pattern):
+        def __init__(self, item: discord.ui.Item[Any], match: "re.Match[str]") -> None:
+            super().__init__(item)
+            self._match = match
+
+        @classmethod
+        async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature
+            return cls(item, match)
+
+        async def callback(self, interaction: Any) -> None:
+            chosen: BotInteraction = interaction
+            action = self._match.groupdict().get("action", "")
+            async with answered(chosen, f"{where}:{action}"):
+                await press(chosen, self._match, list(getattr(self.item, "values", ())))
+
+    return Pressable

@@ -88,7 +88,7 @@ class Problem:
 
     def text(self, locale: str, now: datetime) -> str:
         """The whole message: sentence, time as a countdown in the reader's own language, id."""
-        parts = [t(locale, self.key, **self.details)]
+        parts = [t(locale, self.key, command=f"`/{t(locale, 'command-model')}`", **self.details)]
         if self.retry_at is not None and self.retry_at > now:
             parts.append(t(locale, "error-retry-at", when=countdown(self.retry_at)))
         elif self.retry:

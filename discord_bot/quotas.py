@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from antiphon.config.model import BotQuotas
+from antiphon.config.bot import BotQuotas
 from discord_bot.store.database import Store
-from discord_bot.store.usage import HOUR, Used
+from discord_bot.store.usage import DAY, HOUR, Charge, Windows
 
-DAY = 24 * HOUR
 PROMISE = 10.0  # seconds that a place is kept for an answer that is about to begin
 
 
@@ -31,23 +30,30 @@ def next_day(now: float) -> float:
     return (int(now) // DAY + 1) * float(DAY)
 
 
-def decide(
-    limits: BotQuotas, user_hour: Used, user_day: Used, server_hour: Used, server_day: Used, now: float
-) -> Denied | None:
-    """Pure. 0 is no limit. Windows are hours and days of the clock (UTC), so the time to wait is exact."""
+def decide(defaults: BotQuotas, limits: BotQuotas, used: Windows, now: float, count: int = 1) -> Denied | None:
+    """Whether `count` more fit. Pure; 0 is no limit.
+
+    The bot's own limits (`defaults`) hold for what a person uses anywhere, a server's for what is used there.
+    Windows are hours and days of the clock (UTC), so the time to wait is exact.
+    """
+    hour, day = next_hour(now), next_day(now)
     rows = (
-        ("limit-user-hour", limits.user_requests_per_hour, user_hour.requests, next_hour(now)),
-        ("limit-user-day", limits.user_requests_per_day, user_day.requests, next_day(now)),
-        ("limit-user-tokens-hour", limits.user_tokens_per_hour, user_hour.tokens, next_hour(now)),
-        ("limit-user-tokens", limits.user_tokens_per_day, user_day.tokens, next_day(now)),
-        ("limit-server-hour", limits.server_requests_per_hour, server_hour.requests, next_hour(now)),
-        ("limit-server-day", limits.server_requests_per_day, server_day.requests, next_day(now)),
-        ("limit-server-tokens-hour", limits.server_tokens_per_hour, server_hour.tokens, next_hour(now)),
-        ("limit-server-tokens", limits.server_tokens_per_day, server_day.tokens, next_day(now)),
+        ("limit-user-hour", defaults.user_requests_per_hour, used.user_hour.requests, count, hour),
+        ("limit-user-day", defaults.user_requests_per_day, used.user_day.requests, count, day),
+        ("limit-user-tokens-hour", defaults.user_tokens_per_hour, used.user_hour.tokens, 1, hour),
+        ("limit-user-tokens", defaults.user_tokens_per_day, used.user_day.tokens, 1, day),
+        ("limit-user-hour", limits.user_requests_per_hour, used.here_hour.requests, count, hour),
+        ("limit-user-day", limits.user_requests_per_day, used.here_day.requests, count, day),
+        ("limit-user-tokens-hour", limits.user_tokens_per_hour, used.here_hour.tokens, 1, hour),
+        ("limit-user-tokens", limits.user_tokens_per_day, used.here_day.tokens, 1, day),
+        ("limit-server-hour", limits.server_requests_per_hour, used.server_hour.requests, count, hour),
+        ("limit-server-day", limits.server_requests_per_day, used.server_day.requests, count, day),
+        ("limit-server-tokens-hour", limits.server_tokens_per_hour, used.server_hour.tokens, 1, hour),
+        ("limit-server-tokens", limits.server_tokens_per_day, used.server_day.tokens, 1, day),
     )
-    for key, limit, used, free_at in rows:
-        if limit and used >= limit:
-            return Denied(key, {"used": used, "limit": limit}, free_at)
+    for key, limit, counted, more, free_at in rows:
+        if limit and counted + more > limit:
+            return Denied(key, {"used": min(counted, limit), "limit": limit}, free_at)
     return None
 
 
@@ -63,8 +69,32 @@ def bounded_limit(wanted: int, highest: int) -> int:
     return min(wanted or highest, highest) if highest else wanted
 
 
+@dataclass
+class Ticket:
+    """Work that was charged to a person. `start` when it begins, `end` when it has ended, whatever the end."""
+
+    charge: Charge
+    place: int
+    gate: "Gate"
+    running: bool = False
+
+    @property
+    def payer(self) -> int:
+        return self.charge.user_id
+
+    def start(self) -> None:
+        if not self.running:
+            self.running = True
+            self.gate.begin(self.payer, self.place)
+
+    def end(self) -> None:
+        if self.running:
+            self.running = False
+            self.gate.end(self.payer)
+
+
 class Gate:
-    """Counts what runs, and asks the store what was used."""
+    """Counts what runs; what was used is in the store."""
 
     def __init__(self, defaults: BotQuotas, store: Store) -> None:
         self.defaults, self._store = defaults, store
@@ -79,32 +109,43 @@ class Gate:
         *,
         place: int = 0,
         queued: bool = False,
+        count: int = 1,
     ) -> Denied | None:
-        """None keeps a place for a moment, so that two who ask at once are not both the last one."""
+        """Charges nothing. None keeps a place for a moment, so that two who ask at once are not both the last one."""
         limits = limits_of(self.defaults, settings)
         if not queued:
-            count = self._running[user_id] + self._others(user_id, place)
-            if count >= limits.user_concurrent:
-                return Denied("limit-concurrent", {"count": count})
+            busy = self._running[user_id] + self._others(user_id, place)
+            if busy >= limits.user_concurrent:
+                return Denied("limit-concurrent", {"count": busy})
             self._promised.setdefault(user_id, {})[place] = time.monotonic() + PROMISE
-        denied = await self._used_up(user_id, guild_id, limits)
+        now = time.time()
+        used = await self._store.usage.windows(user_id, guild_id, now)
+        denied = decide(self.defaults, limits, used, now, count)
         if denied is not None:
             self._forget(user_id, place)
         return denied
 
-    async def _used_up(self, user_id: int, guild_id: int | None, limits: BotQuotas) -> Denied | None:
-        """The bot's own limits hold for what a person uses anywhere, a server's for what is used there."""
-        now, usage = time.time(), self._store.usage
-        hour, day = now - now % HOUR, now - now % DAY
-        server_hour = await usage.used(hour, guild_id=guild_id) if guild_id else Used()
-        server_day = await usage.used(day, guild_id=guild_id) if guild_id else Used()
-        user_hour, user_day = await usage.used(hour, user_id=user_id), await usage.used(day, user_id=user_id)
-        denied = decide(self.defaults, user_hour, user_day, server_hour, server_day, now)
-        if denied is not None or guild_id is None or limits == self.defaults:
-            return denied
-        user_hour = await usage.used(hour, user_id=user_id, guild_id=guild_id)
-        user_day = await usage.used(day, user_id=user_id, guild_id=guild_id)
-        return decide(limits, user_hour, user_day, server_hour, server_day, now)
+    async def charge(
+        self,
+        user_id: int,
+        guild_id: int | None,
+        settings: Mapping[str, Any],
+        *,
+        place: int = 0,
+        count: int = 1,
+        pictures: int = 0,
+    ) -> Ticket | Denied:
+        """The work starts now: it counts from here on, whatever becomes of it."""
+        limits = limits_of(self.defaults, settings)
+
+        def refuse(used: Windows) -> Denied | None:
+            return decide(self.defaults, limits, used, time.time(), count)
+
+        charged = await self._store.usage.charge(user_id, guild_id, refuse, requests=count, pictures=pictures)
+        if isinstance(charged, Denied):
+            self._forget(user_id, place)
+            return charged
+        return Ticket(charged, place, self)
 
     def _others(self, user_id: int, place: int) -> int:
         """Places that are kept for answers that have not begun yet."""

@@ -1,4 +1,5 @@
-"""`python -m inference_service`: the service; `check`: asks every provider a smallest question.
+"""`python -m inference_service`: the service; `check`: asks every provider a smallest question;
+`explain ROUTE`: says why the deployments of a route stand where they do; `keys`: keeps keys of providers.
 
 Exit codes: 0 ended as asked, 1 a check failed, 2 the configuration or the port cannot be used.
 """
@@ -6,13 +7,16 @@ Exit codes: 0 ended as asked, 1 a check failed, 2 the configuration or the port 
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from antiphon.config.load import ConfigError, config_path, load_config
+from antiphon.config.model import Config, ProviderConfig
 from antiphon.config.secrets import SecretProblem
-from inference_service import check, workers
+from inference_service import check, explain, keystore, workers
 from inference_service.lifecycle import serve
+from inference_service.providers.catalogue.load import CatalogueProblem
+from inference_service.routing.build import build_parts
 from inference_service.server import StartProblem, named
 
 CANNOT_START = 2
@@ -22,20 +26,40 @@ T = TypeVar("T")
 def main(arguments: list[str]) -> int:
     environ = dict(os.environ)
     try:
+        if arguments[:1] == ["keys"] and arguments[1:2] != ["test"]:
+            return keystore.main(arguments[1:], environ)
         path = config_path(environ)
         config = load_config(path, environ)
         if arguments[:1] == ["check"]:
             with named(path):
-                return run(check.check(config, environ, as_json="--json" in arguments))
+                return run(check.check(config, environ, as_json="--json" in arguments, only_list="--list" in arguments))
+        if arguments[:1] == ["keys"]:
+            with named(path):
+                return run(check.check(only(config, environ, arguments[2:3]), environ, as_json=False))
+        if arguments[:1] == ["explain"]:
+            with named(path):
+                return run(explain.explain(config, environ, arguments[1]))
         if config.service.workers > 1 and not workers.is_worker(environ):
             return workers.supervise(config, environ)
         run(serve(config, environ, path))
-    except (ConfigError, SecretProblem, StartProblem) as error:
+    except (ConfigError, SecretProblem, StartProblem, keystore.KeyProblem, CatalogueProblem) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def only(config: Config, environ: Mapping[str, str], kinds: list[str]) -> Config:
+    """The configuration with this provider alone; unchanged where none is named. Raises KeyProblem."""
+    if not kinds:
+        return config
+    present = build_parts(config, environ).plan.providers
+    if kinds[0] not in present:
+        raise keystore.KeyProblem(f"{kinds[0]!r} is not in use; in use are {', '.join(present)}")
+    others = {name: ProviderConfig(enabled=False) for name in present if name != kinds[0]}
+    given = {kinds[0]: config.providers.get(kinds[0], ProviderConfig())}
+    return config.model_copy(update={"providers": {**others, **given}, "routes": {}})
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

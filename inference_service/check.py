@@ -1,33 +1,48 @@
-"""`antiphon check`: asks every provider with every credential a smallest question, and says what to do about each problem."""
+"""`antiphon check`: asks every provider with every credential a real question, and says what to do about each problem."""
 
 import asyncio
+import base64
 import json
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import aclosing
 
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
 from antiphon.config.model import Config
+from inference_service.domain import Capabilities, ChatRequest, ImagePart, Message, Role, TextPart
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.seam import Provider
-from inference_service.routing.build import build_parts
+from inference_service.providers import seam
+from inference_service.providers.seam import ChatCall, LimitReport, Provider
+from inference_service.quotas import DAY, HOUR, MINUTE, LimitFact
+from inference_service.routing.build import Parts, build_parts
+from inference_service.routing.compose import choices
 from inference_service.server import caller_tokens, check_exposure, redis_url_of
+from inference_service.settings import Sampling
 
 LONGEST = 30.0
+WIDE = 200
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
+)
 ADVICE = {
     FailureKind.UNAUTHENTICATED: "the token is not accepted: make a new one and replace it",
-    FailureKind.FORBIDDEN: "the token lacks a permission: look at its scopes at the provider",
+    FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: look at the provider's console",
+    FailureKind.MODEL_FORBIDDEN: "this token may not use the model: look at the plan, or name another one in models",
     FailureKind.RATE_LIMITED: "the limit is reached: wait, or add a token",
     FailureKind.QUOTA_EXHAUSTED: "the quota is used up: wait for the reset, top up, or add a token of another account",
     FailureKind.MODEL_NOT_FOUND: "the address or model is gone: look at base_url and models",
     FailureKind.RETIRED: "the provider has retired this service: set base_url to a copy of it, or remove it",
     FailureKind.UNREACHABLE: "no connection: look at base_url, proxy and your network",
+    FailureKind.BLOCKED: "the provider does not serve this place or network: use a proxy, or remove it",
     FailureKind.TIMEOUT: "no answer in time: look at the network, or try later",
     FailureKind.BAD_RESPONSE: "that is not the expected API: look at base_url and kind",
 }
+NOBODY_THERE = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
+PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day", 30 * DAY: "a month"}
 
 
 class Row(Struct, frozen=True):
@@ -37,55 +52,156 @@ class Row(Struct, frozen=True):
     models: int
     seconds: float
     advice: str
+    task: str = ""  # chat or vision; empty: only the list was asked for
+    left: str = ""  # what the provider tells about its limits
 
 
-async def check(config: Config, environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Prints one row a credential. 0 when every provider has one that works, else 1. Raises as the service's start does."""
+async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, only_list: bool = False) -> int:
+    """Prints one row for each credential and task. 0 when every route can be answered, else 1.
+
+    Raises as the service's start does.
+    """
     check_exposure(config)
     caller_tokens(config, environ)
     redis_url_of(config, environ)
     parts = build_parts(config, environ)
     try:
-        rows = await asyncio.gather(
-            *(
-                _ask(provider, name, parts.labels[name, key], secret)
-                for name, provider in parts.plan.providers.items()
-                for key, secret in parts.secrets[name].items()
-            )
-        )
+        found = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
     finally:
         for provider in parts.plan.providers.values():
             await provider.close()
+    rows = [row for rows in found for row in rows]
+    silent = unanswered(parts, rows)
     if as_json:
         for row in rows:
             fields = {name: getattr(row, name) for name in Row.__struct_fields__}
             sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     else:
-        _print(rows, parts.warnings)
+        _print(rows, parts.warnings, silent)
+    return 1 if silent or not rows else 0
+
+
+def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
+    """Routes none of whose providers has a credential that works."""
     working = {row.provider for row in rows if row.state == "ok"}
-    return 0 if working >= {row.provider for row in rows} else 1
+    return [
+        route.model
+        for route in parts.plan.routes
+        if not any(name.partition("/")[0] in working for name in route.deployments)
+    ]
 
 
-async def _ask(provider: Provider, name: str, label: str, secret: str | None) -> Row:
+async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
+    """One credential after the other, so that the check itself hits no limit."""
+    provider = parts.plan.providers[name]
+    rows = []
+    for key, secret in parts.secrets[name].items():
+        label = parts.labels[name, key]
+        rows.append(await _list(provider, name, label, secret))
+        if only_list or rows[-1].state in NOBODY_THERE:
+            continue
+        asked = [
+            await _question(provider, model, task, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
+            for task in ("chat", "vision")
+            if (model := _model(parts, provider, name, task))
+        ]
+        if asked:  # a real answer says more than a list, whether that is public or missing
+            rows[-1:] = asked
+    return rows
+
+
+def _model(parts: Parts, provider: Provider, name: str, task: str) -> str:
+    """The model of this provider that a route of the task would ask; empty where there is none."""
+    named = [one for route in parts.plan.routes if route.model == task for one in route.deployments]
+    mine = [one.partition("/")[2] for one in named if one.partition("/")[0] == name]
+    models = mine or (choices(provider, "chat")[0] if task == "chat" else ())
+    return next((model for model in models if _able(provider.capabilities(model), task)), "")
+
+
+def _able(can: Capabilities, task: str) -> bool:
+    return can.chat and (can.vision or task == "chat")
+
+
+async def _list(provider: Provider, name: str, label: str, secret: str | None) -> Row:
     began = time.monotonic()
     try:
         async with asyncio.timeout(LONGEST):
-            models = await provider.models(secret)
+            models = await seam.models(provider, secret)
     except UpstreamFailure as failure:
-        advice = ADVICE.get(failure.kind, failure.message)
-        return Row(name, label, failure.kind.value, 0, time.monotonic() - began, advice)
+        return _failed(Row(name, label, "", 0, time.monotonic() - began, ""), failure)
     except TimeoutError:
-        return Row(name, label, FailureKind.TIMEOUT.value, 0, time.monotonic() - began, ADVICE[FailureKind.TIMEOUT])
+        return _failed(Row(name, label, "", 0, time.monotonic() - began, ""), UpstreamFailure(FailureKind.TIMEOUT))
     return Row(name, label, "ok", len(models), time.monotonic() - began, "")
 
 
-def _print(rows: list[Row], warnings: list[str]) -> None:
-    console = Console()
-    table = Table("provider", "credential", "state", "models", "time", "what to do")
+async def _question(provider: Provider, model: str, task: str, row: Row, secret: str | None) -> Row:
+    """One question of one token; an accepted call is enough, its answer is not waited for."""
+    parts = (TextPart("Hi"),) if task == "chat" else (TextPart("Hi"), ImagePart("image/png", PIXEL))
+    began = time.monotonic()
+    failure: UpstreamFailure | None = None
+    for sampling in (Sampling({"max_tokens": 1}), Sampling()):
+        request = ChatRequest("check", model, (Message(Role.USER, parts),), sampling)
+        try:
+            async with asyncio.timeout(LONGEST):
+                left = await _accepted(provider, ChatCall(request, model, secret))
+        except TimeoutError:
+            failure = UpstreamFailure(FailureKind.TIMEOUT)
+        except UpstreamFailure as error:
+            failure = error
+        else:
+            return Row(row.provider, row.credential, "ok", row.models, time.monotonic() - began, "", task, left)
+        if failure.kind is not FailureKind.FIELD_REFUSED:
+            break
+    row = Row(row.provider, row.credential, "", row.models, time.monotonic() - began, "", task)
+    return _failed(row, failure or UpstreamFailure(FailureKind.BAD_RESPONSE))
+
+
+async def _accepted(provider: Provider, call: ChatCall) -> str:
+    """What the provider tells of its limits once it accepts the call. Raises UpstreamFailure."""
+    async with aclosing(seam.checked(provider.chat(call))) as answer:
+        async for event in answer:
+            if isinstance(event, LimitReport):
+                return "; ".join(_said(fact) for fact in event.limits[:2] if fact.remaining is not None)
+    return ""
+
+
+def _failed(row: Row, failure: UpstreamFailure) -> Row:
+    advice = ADVICE.get(failure.kind, failure.message)
+    left = f"back in {span(failure.wake_after)}" if failure.wake_after else ""
+    return Row(row.provider, row.credential, failure.kind.value, row.models, row.seconds, advice, row.task, left)
+
+
+def _said(fact: LimitFact) -> str:
+    """`999 of 1,000 requests a day left, full again in 1 min`."""
+    of = f" of {fact.limit:,}" if fact.limit is not None else ""
+    period = f" {PERIODS[fact.window]}" if fact.window in PERIODS else ""
+    again = f", full again in {span(fact.resets_after)}" if fact.resets_after else ""
+    return f"{fact.remaining:,}{of} {fact.unit.value}{period} left{again}"
+
+
+def span(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 5 min`, `2 days`."""
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 2 * HOUR:
+        return f"{round(seconds / MINUTE)} min"
+    if seconds < 2 * DAY:
+        return f"{int(seconds // HOUR)} h {int(seconds % HOUR // MINUTE)} min"
+    return f"{round(seconds / DAY)} days"
+
+
+def _print(rows: list[Row], warnings: list[str], silent: list[str]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
+    table = Table("provider", "credential", "asked", "state", "models", "time", "limits", "what to do")
     for row in rows:
         colour = "green" if row.state == "ok" else "red"
         state = f"[{colour}]{row.state.replace('_', ' ')}[/]"
-        table.add_row(row.provider, row.credential, state, str(row.models or ""), f"{row.seconds:.2f} s", row.advice)
+        models, seconds = str(row.models or ""), f"{row.seconds:.2f} s"
+        table.add_row(row.provider, row.credential, row.task or "list", state, models, seconds, row.left, row.advice)
     console.print(table)
     for warning in warnings:
-        console.print(f"[yellow]{warning}[/]")
+        console.print(warning, style="yellow", markup=False)
+    for route in silent:
+        console.print(f"The model {route} cannot be answered: none of its providers works.", style="red", markup=False)

@@ -9,6 +9,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from inference_service.settings import CHAT_SETTINGS, IMAGE_SETTINGS, Sampling
+
+__all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the table of settings, used with Capabilities
+
 
 class Task(StrEnum):
     CHAT = "chat"
@@ -78,16 +82,6 @@ class Message(Struct, frozen=True):
         return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
 
-class Sampling(Struct, frozen=True):
-    """Unset (None, empty) means: left to the deployment. Ranges are those of the contract."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    seed: int | None = None
-
-
 class Caller(Struct, frozen=True):
     """Who asks. `name` is the authenticated caller ("local" without tokens); the ids are opaque."""
 
@@ -145,6 +139,13 @@ class Reasoning(Struct, frozen=True):
     text: str
 
 
+class Retract(Struct, frozen=True):
+    """All text of this call so far was reasoning, as its end has shown: the answer begins behind this event.
+
+    The answer has to be cut back to where this call began.
+    """
+
+
 class Progress(Struct, frozen=True):
     stage: str
     fraction: float | None = None
@@ -187,7 +188,7 @@ class Picture(Struct, frozen=True):
     seed: int | None = None
 
 
-ChatEvent = Delta | Reasoning | Progress | Notice | Usage | Finish
+ChatEvent = Delta | Reasoning | Retract | Progress | Notice | Usage | Finish
 ImageEvent = Progress | Preview | Notice | Usage | Picture | Finish
 
 
@@ -259,27 +260,27 @@ class Capabilities(Struct, frozen=True):
     "negative_prompt", "steps", …); others are dropped with a notice, or refused if strict.
     `sizes` lists the allowed (width, height); empty means any size that is a multiple of
     `size_step` between `min_side` and `max_side`.
+    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because nobody has said so yet:
+    such a deployment may be tried where no other is left, and is never preferred.
     """
 
     chat: bool = False
     vision: bool = False
     image: bool = False
+    transcribe: bool = False
+    embed: bool = False
     streaming: bool = False
     prefill: bool = False
     settings: frozenset[str] = frozenset()
     context_tokens: int = 0  # 0: not known
+    max_images: int = 0  # pictures to look at in one request; 0: not known
     sizes: tuple[tuple[int, int], ...] = ()
     size_step: int = 8
     min_side: int = 64
     max_side: int = 0  # 0: not known
     max_count: int = 1  # pictures by one call; the router makes more calls for more
     input_image: bool = False
+    unknown: frozenset[str] = frozenset()
 
     def can(self, task: Task) -> bool:
         return self.chat if task is Task.CHAT else self.image
-
-
-CHAT_SETTINGS = frozenset(
-    {"sampling.temperature", "sampling.top_p", "sampling.max_tokens", "sampling.stop", "sampling.seed"}
-)
-IMAGE_SETTINGS = frozenset({"negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale"})

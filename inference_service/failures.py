@@ -8,7 +8,7 @@ upstream's body verbatim.
 
 from enum import StrEnum
 
-from inference_service.domain import AttemptRecord, UsageRecord
+from inference_service.domain import AttemptRecord
 from inference_service.quotas import LimitFact
 
 
@@ -110,8 +110,8 @@ class RequestFailure(Exception):
 
     retry_after: seconds until a retry makes sense, None when none does or nobody knows.
     attempts: the upstream calls that failed, in their order.
-    usage: what was used all the same.
     field: the request's field that is wrong, as a dotted path, for INVALID and UNSUPPORTED.
+    reason: a FailureKind value, where it is known why the deployments cannot answer.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class RequestFailure(Exception):
         retry_after: float | None = None,
         attempts: tuple[AttemptRecord, ...] = (),
         field: str = "",
-        usage: tuple[UsageRecord, ...] = (),
+        reason: str = "",
     ) -> None:
         super().__init__(message)
         self.outcome = outcome
@@ -130,4 +130,4 @@ class RequestFailure(Exception):
         self.retry_after = retry_after
         self.attempts = attempts
         self.field = field
-        self.usage = usage
+        self.reason = reason

@@ -1,6 +1,7 @@
 """From start to end of the process: ready line, signals, drain."""
 
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
@@ -21,6 +22,7 @@ COLLECT_EVERY = (50_000, 20, 50)  # new objects, and rounds of the younger gener
 async def serve(config: Config, environ: dict[str, str], path: Path | None) -> None:
     """Runs until SIGTERM or SIGINT. Raises StartProblem or ConfigError when it cannot start."""
     set_up_logs(config.telemetry, "inference")
+    _raise_descriptor_limit()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -47,8 +49,17 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
     await server.stop(server.config.service.grace)
 
 
+def _raise_descriptor_limit() -> None:
+    """The usual 1,024 is for programs that use select(); every connection and upstream call needs a descriptor."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - not on Windows
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _settle_memory() -> None:
-    """What stands after the start stays: the collector need not look at it again and again, nor at every short request."""
+    """Objects that exist after the start live as long as the process: the garbage collector can leave them alone."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_EVERY)

@@ -6,11 +6,14 @@ Sources of the clocks: the providers' own documents, listed with each row of the
 """
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+
+from antiphon.config.quotas import QuotaConfig
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 MINUTE, HOUR, DAY, MONTH = 60.0, 3_600.0, 86_400.0, 30 * 86_400.0
@@ -44,6 +47,7 @@ class Quota(Struct, frozen=True):
     clock: Clock
     scope: str = "credential_model"
     models: tuple[str, ...] = ()
+    firm: bool = False  # written by a person: an upstream's word may lower it, not raise it
 
 
 class LimitFact(Struct, frozen=True):
@@ -58,6 +62,35 @@ class LimitFact(Struct, frozen=True):
     limit: int | None = None
     remaining: int | None = None
     resets_after: float | None = None
+
+
+LENGTHS = {
+    "second": 1.0,
+    "minute": MINUTE,
+    "hour": HOUR,
+    "5h": 5 * HOUR,
+    "day": DAY,
+    "7d": 7 * DAY,
+    "month": MONTH,
+}
+MICRO = 1_000_000
+USUAL_CLOCKS = {"day": Clock.WALL, "month": Clock.WALL, "5h": Clock.FIRST_USE, "7d": Clock.FIRST_USE}
+
+
+def declared(config: QuotaConfig) -> Quota:
+    """A quota that a person has written."""
+    unit = Unit(config.unit)
+    clock = Clock(config.clock) if config.clock else USUAL_CLOCKS.get(config.per or "", Clock.ROLLING)
+    limit = int(config.limit * MICRO) if unit is Unit.MONEY else int(config.limit)
+    window = LENGTHS[config.per] if config.per else 0.0
+    return Quota(unit, limit, window, clock, config.scope, tuple(config.models), firm=True)
+
+
+def overridden(catalogue: Iterable[Quota], configured: Iterable[Quota]) -> tuple[Quota, ...]:
+    """The catalogue's quotas, but for those that a person has written for the same unit and window."""
+    own = tuple(configured)
+    taken = {(one.unit, one.window) for one in own}
+    return (*own, *(one for one in catalogue if (one.unit, one.window) not in taken))
 
 
 def window_end(clock: Clock, window: float, now: float, began: float | None = None) -> float:

@@ -17,11 +17,16 @@ from inference_service.api.health import Health
 from inference_service.api.parts import Shared
 from inference_service.api.servicers import add_health, add_inference, add_operations, add_reflection
 from inference_service.credentials.types import BreakerSpec, StateStore
+from inference_service.reloading import sentences
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
+from inference_service.routing.welcome import notes
+from inference_service.state.ledger import Ledger as LimitLedger
+from inference_service.state.ledger import state_directory
 from inference_service.state.memory import MemoryStore
 from inference_service.state.shared import SharedStore
 from inference_service.statuspage.http import StatusServer
+from inference_service.tasks import Supervisor
 from inference_service.telemetry.metrics import Metrics
 from inference_service.telemetry.observer import Observers
 from inference_service.telemetry.traces import Traces
@@ -60,7 +65,7 @@ class Server:
         self._store: StateStore
         self._health: Health
         self._status: StatusServer | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._supervisor = Supervisor()
         self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
@@ -74,22 +79,32 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        memory = MemoryStore(spec)
         self._store = (
-            SharedStore(redis_url, config.state, spec, memory, observer.state_backend) if redis_url else memory
+            SharedStore(redis_url, config.state, spec, observer.state_backend)
+            if redis_url
+            else MemoryStore(spec, ledger=self._ledger(config))
         )
-        router = Router(config, parts, self._store, observer)
+        router = Router(config, parts, self._store, observer, self._supervisor)
         self._usage = SharedUsage(redis_url, config.state) if redis_url else None
-        door = Door(config.service, tokens, Budgets(self._usage))
+        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor))
         self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
         if isinstance(self._store, SharedStore):
             await self._store.start()
         await self._listen()
         router.start()
         await self._look()
-        self._watch = asyncio.create_task(self._keep_looking())
+        self._supervisor.watch("readiness", self._keep_looking)
         if config.service.status_page is not False:
             await self._start_status()
+        for warning in parts.warnings:
+            log.warning(warning)
+        for note in notes(parts):
+            log.info(note)
+
+    def _ledger(self, config: Config) -> LimitLedger | None:
+        """What is remembered over a restart, where there is a place for it."""
+        directory = state_directory(config.state.directory, self._path, self._environ)
+        return LimitLedger(directory) if directory is not None else None
 
     async def _listen(self) -> None:
         service = self.config.service
@@ -131,14 +146,15 @@ class Server:
 
     async def _look(self) -> None:
         await self.shared.router.refresh()
-        self._health.set_ready(self.shared.router.ready())
+        self._health.set_ready(self.shared.router.ready() and self._supervisor.healthy)
 
     async def _keep_looking(self) -> None:
-        while True:
+        while not self.shared.door.leaving:
             await asyncio.sleep(READY_PERIOD)
             self.shared.metrics.live.set(self.shared.door.working)
             await asyncio.shield(self.shared.ledger.flush())
-            await self._look()
+            if not self.shared.door.leaving:
+                await self._look()
 
     async def reload(self) -> list[str]:
         """Reads configuration and secrets again. Raises ConfigError, having changed nothing."""
@@ -147,12 +163,7 @@ class Server:
             with named(self._path):
                 tokens = caller_tokens(config, self._environ)
                 changes = await self.shared.router.reload(config, self._environ)
-            fixed = [
-                key
-                for key in ("host", "port", "transport", "workers", "tls")
-                if getattr(config.service, key) != getattr(self.config.service, key)
-            ]
-            changes += [f"service.{key} takes effect after a restart." for key in fixed]
+            changes += sentences(self.config, config)
             self.shared.door.settings, self.shared.door.tokens = config.service, tokens
             self.config = config
             log.info("reloaded", changes=len(changes))
@@ -161,9 +172,7 @@ class Server:
     # --- the end -------------------------------------------------------------------------------
 
     async def leave(self) -> None:
-        """Not ready, and still taking what comes: gRPC cancels what is on its way when a server stops to listen."""
-        if self._watch is not None:
-            self._watch.cancel()
+        """Not ready, but still accepting: gRPC cancels requests on their way when a server stops listening."""
         self.shared.door.leaving = True
         self._health.end()
         await asyncio.sleep(min(NOTICE, self.config.service.grace / 4))
@@ -171,8 +180,6 @@ class Server:
     async def stop(self, grace: float) -> None:
         """Not ready; no new requests; streams may end within `grace` seconds; the rest ends with a clear status."""
         door = self.shared.door
-        if self._watch is not None:
-            self._watch.cancel()
         door.leaving = door.draining = True
         self._health.end()
         self._health.close()
@@ -183,8 +190,9 @@ class Server:
         await stopping
         if self._status is not None:
             await self._status.stop()
+        await self._supervisor.close()
         await self.shared.router.close()
-        await self.shared.ledger.flush()
+        await self.shared.ledger.flush_all()
         if self._usage is not None:
             await self._usage.close()
         await asyncio.to_thread(self.shared.traces.close)  # it waits for the collector
@@ -212,6 +220,8 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
     found: dict[str, str] = {}
     problems: list[tuple[str, str]] = []
     for name, caller in config.service.callers.items():
+        if caller.token_env is None:  # its certificate is enough
+            continue
         key = f"service.callers.{name}.token_env"
         try:
             secret = find_secret(caller.token_env, environ)

@@ -22,7 +22,7 @@ def is_worker(environ: Mapping[str, str]) -> bool:
 
 
 def when_alone(environ: Mapping[str, str], tell: Callable[[], None]) -> None:
-    """Calls `tell` when the supervisor has ended: workers without one would hold the port for good."""
+    """Calls `tell` when the supervisor has ended: without one, workers would hold the port for ever."""
     if not is_worker(environ):
         return
     loop, pipe = asyncio.get_running_loop(), int(environ[MARK])
@@ -59,7 +59,8 @@ class _Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, lambda number, _: self._on_signal(number))
         for number in range(count):
-            self._start(number)
+            if not self._ending:
+                self._start(number)
         worst = 0
         while self._running:
             pid, status = os.wait()
@@ -74,7 +75,7 @@ class _Supervisor:
                 time.sleep(max(0.0, SHORTEST_LIFE - (time.monotonic() - started)))
             if not self._ending:
                 self._start(number)
-            elif code != -signal.SIGTERM:  # it had not come to listen to signals
+            elif code != -signal.SIGTERM:  # ended by the signal before it handled signals itself
                 worst = max(worst, abs(code))
         return worst
 
@@ -89,8 +90,10 @@ class _Supervisor:
             stdout=None if number == 0 else subprocess.DEVNULL,
             pass_fds=[self._pipe],
         )
-        process.returncode = 0  # we wait for it ourselves, by number
+        process.returncode = 0  # `run` waits for it, by its number
         self._running[process.pid] = (number, time.monotonic())
+        if self._ending:  # a signal came while it was being started and has not reached it
+            self._on_signal(signal.SIGTERM)
 
     def _on_signal(self, number: int) -> None:
         self._ending = self._ending or number != signal.SIGHUP

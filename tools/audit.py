@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("service", "bot", "run")
+LOCKS = ("service", "bot", "run", "build")
 # Copyleft that would bind the whole. MPL and LGPL bind only their own files and are fine to depend on.
 FORBIDDEN = re.compile(r"\b(AGPL|GPL|SSPL|BUSL)\b", re.IGNORECASE)
 ALLOWED_ANYWAY = re.compile(r"LGPL|Lesser", re.IGNORECASE)

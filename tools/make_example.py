@@ -10,13 +10,13 @@ from pydantic_core import PydanticUndefined
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from antiphon.config import model  # noqa: E402 - the path comes first
+from antiphon.config import bot, model  # noqa: E402 - the path comes first
 
 TARGET = ROOT / "antiphon.example.toml"
 # Tables that are named by the operator, with an example each.
 NAMED: dict[str, tuple[str, type[BaseModel]]] = {
     "service.callers": ("bot", model.CallerConfig),
-    "bot.personas": ("pirate", model.Persona),
+    "bot.personas": ("pirate", bot.Persona),
     "providers": ("mistral", model.ProviderConfig),
     "providers.mistral.model": ('"mistral-large-latest"', model.ModelConfig),
     "routes": ("fast", model.RouteConfig),
@@ -27,6 +27,8 @@ OPTIONAL: dict[str, type[BaseModel]] = {
     "routes.fast.image_timeouts": model.ImageTimeouts,
     "routes.fast.hedge": model.Hedge,
 }
+# Tables that may be repeated.
+REPEATED: dict[str, type[BaseModel]] = {"providers.mistral.quotas": model.QuotaConfig}
 HEAD = """\
 # Antiphon's configuration, read by the service and the bot. Everything here is a default: an empty file is a valid one.
 # Every key can be overridden by the environment: service.port by ANTIPHON__SERVICE__PORT.
@@ -52,11 +54,12 @@ def shown(value: Any) -> str | None:
 
 
 def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
-    lines = [f"{'# ' if comment else ''}[{path}]"]
+    head = f"[[{path}]]" if path in REPEATED else f"[{path}]"
+    lines = [f"{'# ' if comment else ''}{head}"]
     inner: list[tuple[str, type[BaseModel]]] = []
     for name, field in kind.model_fields.items():
         full = f"{path}.{name}"
-        if f"{path}.{name}" in NAMED or full in OPTIONAL:
+        if full in NAMED or full in OPTIONAL or full in REPEATED:
             continue
         default = field.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
@@ -76,6 +79,9 @@ def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
     for full, one in OPTIONAL.items():
         if full.rpartition(".")[0] == path:
             lines += table(one, full, comment=True)
+    for full, one in REPEATED.items():
+        if full.rpartition(".")[0] == path:
+            lines += table(one, full, comment=True)
     for full, (example, one) in NAMED.items():
         if full.rpartition(".")[0] == path:
             lines += table(one, f"{full}.{example}", comment=True)
@@ -84,7 +90,13 @@ def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
 
 def page() -> str:
     lines = [HEAD]
-    for name, field in model.Config.model_fields.items():
+    fields = model.Config.model_fields.items()
+    for name, field in fields:
+        if field.default is None:  # keys of the file itself come before every table
+            lines += [f"# {' '.join((field.description or '').split())}", f"# {name} = …  (unset)", ""]
+    for name, field in fields:
+        if field.default is None:
+            continue
         if name in NAMED:
             example, kind = NAMED[name]
             lines += [f"# --- {name}: any number of tables ---", *table(kind, f"{name}.{example}", comment=True)]

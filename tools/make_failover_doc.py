@@ -24,7 +24,7 @@ from tests.fakes.upstream.server import TEXT, FakeUpstream  # noqa: E402
 from tests.support.service import KEYS, QUICK, serving, two_providers  # noqa: E402
 
 TARGET = ROOT / "docs" / "failover.md"
-BOUND = 0.5  # seconds of silence
+BOUND = 0.8  # seconds of silence
 STEPS = (0.3, 1.0, 3.0)  # seconds; the page must not change with every machine
 REFUSALS = {
     "401": "401", "402": "402, credits gone", "403": "403", "404": "404", "410": "410", "429:60": "429 with a time", "429": "429 without one",

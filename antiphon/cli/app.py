@@ -70,10 +70,79 @@ def bot() -> None:
     replace_by("discord_bot")
 
 
+Replace = Annotated[bool, typer.Option("--replace", help="Overwrite what the database holds.")]
+
+
 @app.command()
-def check(as_json: Json = False) -> None:
-    """Check the configuration and ask every provider a smallest question; says what to do about each problem."""
-    replace_by("inference_service", "check", *(["--json"] if as_json else []))
+def backup(
+    file: Annotated[Path, typer.Argument(help="The new file; a SQLite database, whatever the bot uses.")],
+) -> None:
+    """Save the bot's database to a file. The bot may go on running."""
+    replace_by("discord_bot", "backup", str(file))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `antiphon backup` made, by this or an older version.")],
+    replace: Replace = False,
+) -> None:
+    """Fill the bot's database from a backup."""
+    replace_by("discord_bot", "restore", str(file), *(["--replace"] if replace else []))
+
+
+@app.command()
+def migrate(
+    target: Annotated[
+        str, typer.Argument(help="The new database's URL, or the name of an environment variable that holds it.")
+    ],
+    replace: Replace = False,
+) -> None:
+    """Move the bot's data to another database, such as from SQLite to PostgreSQL. Stop the bot first."""
+    replace_by("discord_bot", "migrate", target, *(["--replace"] if replace else []))
+
+
+@app.command()
+def check(
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Only ask for the lists of models, which costs nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the configuration and ask every provider one real question of one token; says what to do about each problem."""
+    flags = [flag for flag, wanted in (("--list", only_list), ("--json", as_json)) if wanted]
+    replace_by("inference_service", "check", *flags)
+
+
+keys = typer.Typer(help="Keep keys of providers in your configuration directory.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("add")
+def keys_add(
+    provider: Annotated[str, typer.Option("--for", help="Whose key it is, where its shape does not show it.")] = "",
+) -> None:
+    """Store a key: paste it at the prompt (it is not shown), or send it by standard input."""
+    replace_by("inference_service", "keys", "add", *(["--for", provider] if provider else []))
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """Show which keys are found, masked, and where each comes from."""
+    replace_by("inference_service", "keys", "list")
+
+
+@keys.command("test")
+def keys_test(
+    provider: Annotated[str, typer.Argument(help="Only this provider; all without it.")] = "",
+) -> None:
+    """Ask one real question with every key."""
+    replace_by("inference_service", "keys", "test", *([provider] if provider else []))
+
+
+@keys.command("remove")
+def keys_remove(name: Annotated[str, typer.Argument(help="The name under which it is stored.")]) -> None:
+    """Forget a stored key."""
+    replace_by("inference_service", "keys", "remove", name)
 
 
 @app.command()
@@ -162,10 +231,16 @@ def image(
 def models(
     task: Annotated[str, typer.Argument(help="chat or image; all without it.")] = "",
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also every deployment of every provider.")] = False,
+    explain: Annotated[
+        str,
+        typer.Option("--explain", help="Say why each deployment of this model stands where it does, by today's lists."),
+    ] = "",
     target: Target = None,
     as_json: Json = False,
 ) -> None:
     """List what can be asked for."""
+    if explain:
+        replace_by("inference_service", "explain", explain)
     from antiphon.cli import listing
 
     run(listing.models(task, target, everything=everything, as_json=as_json), as_json=as_json)

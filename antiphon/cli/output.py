@@ -27,8 +27,10 @@ CODES: list[tuple[tuple[type[errors.AntiphonError], ...], int]] = [
 ]
 CONNECT_TIMEOUT = 2.0
 WIDE = 200  # columns where nobody's terminal says how many: names stay whole for grep
-console = Console(highlight=False, markup=False, width=None if sys.stdout and sys.stdout.isatty() else WIDE)
-complaints = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+console = Console(
+    highlight=False, markup=False, emoji=False, width=None if sys.stdout and sys.stdout.isatty() else WIDE
+)
+complaints = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 # What a model writes must not steer the terminal: no control characters but the line's end and the tabulator.
 CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -87,10 +89,11 @@ async def _until_ended(work: Coroutine[Any, Any, int | None]) -> int | None:
 
 def complain(error: errors.AntiphonError) -> None:
     """What is wrong, where, and what to do."""
-    complaints.print(plain(error.message), style="red")
-    if isinstance(error, errors.InvalidRequest):
-        for field, text in error.violations:
-            complaints.print(f"  {plain(field)}: {plain(text)}")
+    violations = error.violations if isinstance(error, errors.InvalidRequest) else ()
+    for field, text in violations:  # the message repeats the first of them
+        complaints.print(f"{plain(field)}: {plain(text)}", style="red")
+    if not violations:
+        complaints.print(plain(error.message), style="red")
     for attempt in error.attempts:
         status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
         complaints.print(f"  {plain(attempt.deployment)}: {attempt.failure.replace('_', ' ')}{status}", style="dim")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import datetime
 
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from antiphon import errors
 from antiphon.cli.output import client, console, plain
+from antiphon.cli.quotas import sentence
 from antiphon.client import InferenceClient
 from antiphon.v1 import operations_pb2 as pb
 
@@ -24,6 +26,7 @@ COLOURS = {
     "quarantine": "red",
     "benched": "red",
 }
+BAR_WIDTH = 12
 BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -78,6 +81,8 @@ def render(now: pb.Status) -> Group:
         (spark(list(hour.requests_by_minute)), "cyan"),
     )
     parts: list[Table | Text] = [head, credentials(now), deployments(now), routes(now)]
+    if any(provider.quotas for provider in now.providers):
+        parts.insert(1, quotas(now))
     if now.recent_handovers:
         parts.append(handovers(now))
     parts += [Text(f"! {plain(warning)}", style="yellow") for warning in now.warnings]
@@ -113,6 +118,26 @@ def credentials(now: pb.Status) -> Table:
                 left,
             )
     return table
+
+
+def quotas(now: pb.Status) -> Table:
+    table = Table("provider", "model", "", "what is left", title="Quotas", title_justify="left")
+    here = datetime.now().astimezone()
+    for provider in now.providers:
+        for one in provider.quotas:
+            style = "red" if not one.left else "yellow" if one.HasField("runs_out_at") else ""
+            table.add_row(
+                provider.name,
+                one.upstream_model or "all",
+                bar(one.left, one.limit),
+                Text(sentence(one, here), style=style),
+            )
+    return table
+
+
+def bar(left: int, limit: int) -> Text:
+    full = round(BAR_WIDTH * left / limit) if limit else 0
+    return Text("█" * full + "░" * (BAR_WIDTH - full), style="cyan")
 
 
 def deployments(now: pb.Status) -> Table:

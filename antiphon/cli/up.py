@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from antiphon.cli import environments
 from antiphon.cli.output import USAGE, complaints
 from antiphon.cli.parts import missing
 from antiphon.config.load import ConfigError, load_config
@@ -80,15 +81,15 @@ def up(environ: dict[str, str]) -> int:
     children = Children(config.service.grace + KILL_AFTER)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        service = children.start(environ, "inference_service", piped=True)
+        service = children.start(environments.for_service(config, environ), "inference_service", piped=True)
         assert service is not None  # noqa: S101 - nothing has ended yet
         target = _wait_ready(service)
         if target is None:
             return service.wait()
         target = config.client.target or target
         if token is not None:
-            surroundings = {**environ, "ANTIPHON__CLIENT__TARGET": target}
-            threading.Thread(target=_keep_bot, args=(children, surroundings), daemon=True).start()
+            own = environments.for_bot(config, environ, target)
+            threading.Thread(target=_keep_bot, args=(children, own), daemon=True).start()
             return _ended(service)
         sys.stdout.write(STEPS.format(variable=config.bot.token_env))
         sys.stdout.flush()

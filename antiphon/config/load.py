@@ -3,26 +3,32 @@
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from antiphon.config.keys import HIDDEN, KEY_NAMES, is_certainly_key, looks_like_key, redacted, shown
 from antiphon.config.model import Config
 
 PREFIX = "ANTIPHON__"
 DEFAULT_FILE = "antiphon.toml"
-MOST_SHOWN = 80
+SECRETS_ELSEWHERE = (
+    "This looks like a secret, and secrets do not belong into the configuration: put it into an environment variable, such "
+    "as GROQ_API_KEY, or name a file that holds it in GROQ_API_KEY_FILE"
+)
 
 
 class ConfigError(Exception):
     """The configuration cannot be used. `problems` are (key, text); the message names file, key, value and what is allowed."""
 
     def __init__(self, source: str, problems: list[tuple[str, str]]) -> None:
-        self.source, self.problems = source, problems
+        # A key that was written in a wrong place must not end up in a log or in a question to others.
+        self.source, self.problems = source, [(redacted(key), redacted(text)) for key, text in problems]
         super().__init__(
-            "\n".join(f"{source}: {key}: {text}" if key else f"{source}: {text}" for key, text in problems)
+            "\n".join(f"{source}: {key}: {text}" if key else f"{source}: {text}" for key, text in self.problems)
         )
 
 
@@ -43,13 +49,40 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] | None = No
     overrides = _overrides(surroundings)
     for keys, text in overrides:
         _put(values, keys, text, source)
+    if misplaced := list(_misplaced_keys(values, ())):
+        raise ConfigError(source, misplaced)
     try:
         return _checked(values, overrides)
     except ValidationError as error:
         from_environment = {".".join(keys): PREFIX + "__".join(keys).upper() for keys, _ in overrides}
-        raise ConfigError(
-            source, [_problem(one, from_environment) for one in error.errors(include_url=False)]
-        ) from None
+        problems = [_problem(detail, values, from_environment) for detail in error.errors(include_url=False)]
+        raise ConfigError(source, _each_field_once(problems)) from None
+
+
+def _misplaced_keys(values: Any, place: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Every table, key and value of the file that looks like a secret. All of them can be listed or logged later."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            if looks_like_key(key):
+                yield ".".join((*place, HIDDEN)), SECRETS_ELSEWHERE
+            else:
+                yield from _misplaced_keys(value, (*place, key))
+    elif isinstance(values, list):
+        for number, value in enumerate(values):
+            yield from _misplaced_keys(value, (*place, str(number)))
+    elif isinstance(values, str) and _holds_key(values):
+        yield ".".join(place), SECRETS_ELSEWHERE
+
+
+def _holds_key(text: str) -> bool:
+    if "://" not in text:
+        return is_certainly_key(text)
+    try:
+        address = urlsplit(text)
+        parts = [address.username, address.password, *(value for _, value in parse_qsl(address.query))]
+    except ValueError:  # no URL after all; its field says so
+        parts = [text]
+    return any(is_certainly_key(part) for part in parts if part)
 
 
 def _checked(values: dict[str, Any], overrides: list[tuple[list[str], str]]) -> Config:
@@ -68,11 +101,11 @@ def _checked(values: dict[str, Any], overrides: list[tuple[list[str], str]]) -> 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors write a mark in front
     except OSError as error:
         raise ConfigError(str(path), [("", f"cannot be read: {error.strerror}")]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [("", f"is not valid TOML: {error}")]) from error
+        raise ConfigError(str(path), [("", f"is not valid TOML: {error}")]) from None  # its words may repeat a key
 
 
 def _overrides(environ: Mapping[str, str]) -> list[tuple[list[str], str]]:
@@ -103,19 +136,43 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def _problem(error: Any, from_environment: Mapping[str, str]) -> tuple[str, str]:
-    key = ".".join(str(step) for step in error["loc"])
+def _problem(error: Any, values: dict[str, Any], from_environment: Mapping[str, str]) -> tuple[str, str]:
+    place = _real_place(error, values)
+    key = ".".join(str(step) for step in place)
     text = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), _siblings(error["loc"]), n=1)
-        text = "there is no such key" + (f"; did you mean {near[0]!r}?" if near else "")
+        near = difflib.get_close_matches(str(place[-1]), _siblings(place), n=1)
+        if KEY_NAMES.fullmatch(str(place[-1])):
+            text = f"there is no such key. {SECRETS_ELSEWHERE}"
+        else:
+            text = "there is no such key" + (f"; did you mean {near[0]!r}?" if near else "")
     else:
-        given = error.get("input")
-        shown = "" if isinstance(given, dict) or error["type"] == "missing" else f" (it is {str(given)[:MOST_SHOWN]!r})"
-        text = text[:1].lower() + text[1:] + shown
+        secret = any(str(step).endswith("_env") or KEY_NAMES.fullmatch(str(step)) for step in place)
+        value = "" if secret or error["type"] == "missing" else shown(error.get("input"))
+        text = text[:1].lower() + text[1:] + (f" (it is {value})" if value else "")
     if key in from_environment:
         text += f"; set by {from_environment[key]}"
     return key, text
+
+
+def _real_place(error: Any, values: dict[str, Any]) -> tuple[Any, ...]:
+    """The location without pydantic's own steps, such as the name of a union's member."""
+    inner: Any = values
+    for number, step in enumerate(error["loc"]):
+        if (isinstance(inner, dict) and step in inner) or (
+            isinstance(inner, list) and isinstance(step, int) and step < len(inner)
+        ):
+            inner = inner[step]
+        else:
+            return tuple(error["loc"][: number + (error["type"] == "missing")])
+    return tuple(error["loc"])
+
+
+def _each_field_once(problems: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    texts: dict[str, list[str]] = {}
+    for key, text in problems:
+        texts.setdefault(key, []).append(text)
+    return [(key, ", or ".join(dict.fromkeys(said))) for key, said in texts.items()]
 
 
 def _siblings(place: tuple[Any, ...]) -> list[str]:

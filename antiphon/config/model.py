@@ -7,18 +7,13 @@ variable, and for every variable NAME a variable NAME_FILE may name a file inste
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator, model_validator
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values never change after the load."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from antiphon.config.bot import Bot
+from antiphon.config.quotas import QuotaConfig
+from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
 
 class Scope(StrEnum):
@@ -33,14 +28,18 @@ class Tls(Section):
     key: Path
     """PEM file with its private key."""
     client_ca: Path | None = None
-    """PEM file; when set, callers must show a certificate signed by it (mutual TLS)."""
+    """PEM file; when set, callers must show a certificate signed by it (mutual TLS). `callers` says who is who."""
     reload_seconds: Seconds = 60
     """How often the files are looked at for a renewal."""
 
 
 class CallerConfig(Section):
-    token_env: str
+    """A caller shows what is set here: its token, its certificate, or both."""
+
+    token_env: EnvironmentName | None = None
     """Environment variable that holds the caller's token."""
+    certificate: str | None = Field(None, min_length=1)
+    """With mutual TLS: common name or alternative name in the caller's certificate, such as "bot.example"."""
     scopes: frozenset[Scope] = frozenset({Scope.CHAT, Scope.IMAGE})
     """What the caller may do: "chat", "image", "operate" (status, reload, everybody's usage)."""
     requests_per_minute: int | None = Field(None, ge=1)
@@ -49,6 +48,12 @@ class CallerConfig(Section):
     """Tokens read and written. Unset: no bound."""
     max_streams: int = Field(100, ge=1)
     """Streams open at once."""
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        if self.token_env is None and self.certificate is None:
+            raise ValueError("needs token_env, certificate or both")
+        return self
 
 
 class Service(Section):
@@ -79,19 +84,39 @@ class Service(Section):
     tls: Tls | None = None
     """TLS for callers. Unset: plain text."""
     callers: dict[str, CallerConfig] = {}
-    """Named callers. Empty: whoever reaches the port may call."""
+    """Named callers. Empty: everybody who reaches the port may call; with mutual TLS everybody with a certificate may chat
+    and draw, but not operate."""
     status_page: bool | None = None
     """Serve the status page and metrics over HTTP. Unset: only on loopback."""
     status_host: str = "127.0.0.1"
     """Where the status page listens."""
+    status_names: list[str] = []
+    """Names under which browsers and Prometheus may ask for it; addresses, "localhost" and the machine's name always work."""
     status_port: Port = 50552
     """0 takes a free port."""
+
+    @field_validator("callers")
+    @classmethod
+    def _one_caller_a_certificate(cls, callers: dict[str, CallerConfig]) -> dict[str, CallerConfig]:
+        alone = [
+            caller.certificate.lower() for caller in callers.values() if caller.certificate and not caller.token_env
+        ]
+        if len(set(alone)) < len(alone):
+            raise ValueError("two callers have the same certificate and no token")
+        return callers
+
+    @model_validator(mode="after")
+    def _certificates_are_asked_for(self) -> Self:
+        named = [name for name, caller in self.callers.items() if caller.certificate]
+        if named and (self.tls is None or self.tls.client_ca is None):
+            raise ValueError(f"callers.{named[0]}.certificate needs tls.client_ca, so that callers show a certificate")
+        return self
 
 
 class Client(Section):
     target: str | None = None
     """gRPC target of the service, such as "dns:///antiphon:50551". Unset: service.host and service.port."""
-    token_env: str = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: EnvironmentName = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
     """Environment variable that holds this caller's token, where the service wants one."""
     ca: Path | None = None
     """PEM file that signed the service's certificate; setting it (or `tls`) turns TLS on."""
@@ -105,89 +130,6 @@ class Client(Section):
     """Name to expect in the certificate when it differs from the target."""
 
 
-class BotQuotas(Section):
-    """Defaults; a server's managers may set lower or higher ones up to these maxima. 0: unlimited."""
-
-    user_requests_per_hour: int = Field(60, ge=0)
-    """Answers and pictures of one person."""
-    user_requests_per_day: int = Field(300, ge=0)
-    """The same by day."""
-    user_tokens_per_hour: int = Field(0, ge=0)
-    """Tokens read and written for one person."""
-    user_tokens_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    server_requests_per_hour: int = Field(0, ge=0)
-    """Answers and pictures of one Discord server."""
-    server_requests_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    server_tokens_per_hour: int = Field(0, ge=0)
-    """Tokens read and written for one Discord server."""
-    server_tokens_per_day: int = Field(0, ge=0)
-    """The same by day."""
-    user_concurrent: int = Field(2, ge=1)
-    """Answers and pictures of one person at the same time."""
-
-
-class Persona(Section):
-    name: str = Field(max_length=80)
-    """As people see it, at most 80 characters."""
-    prompt: str = Field(max_length=8_000)
-    """Instructions for the model, at most 8,000 characters."""
-    description: str = Field("", max_length=100)
-    """One line for the list, at most 100 characters."""
-
-
-class Bot(Section):
-    token_env: str = "DISCORD_TOKEN"  # noqa: S105 - the name of a variable, not a token
-    """Environment variable that holds the Discord token."""
-    database: str = "sqlite+aiosqlite:///antiphon.sqlite3"
-    """SQLAlchemy URL; "postgresql+asyncpg://…" works too. `database_env` wins where it is set."""
-    database_env: str = "ANTIPHON_DATABASE_URL"
-    """Environment variable with the URL, for one that holds a password."""
-    chat_model: str = "chat"
-    """Model for conversations, until a server or person chooses another."""
-    vision_model: str = "vision"
-    """Model for conversations with pictures."""
-    image_model: str = "image"
-    """Model that draws."""
-    personas: dict[str, Persona] = {}
-    """Characters that /persona offers."""
-    default_persona: str | None = None
-    """The one that is taken without a choice. Unset: none."""
-    system_prompt: str = (
-        "You are a helpful assistant in a Discord conversation. Answer in the language of the question."
-    )
-    """Instructions for every conversation without a persona."""
-    history_tokens: int = Field(8_000, ge=500)
-    """Budget of a conversation when the model's context is not known."""
-    answer_timeout: Seconds = 180
-    """Longest a person waits for a whole answer."""
-    image_timeout: Seconds = 600
-    """Longest a person waits for a picture."""
-    missed_timeout: float = Field(600, ge=0)
-    """A question asked while the bot was away is answered when it is younger than so many seconds; else it is offered."""
-    retention_days: int = Field(30, ge=0)
-    """Conversations older than this are erased. 0: kept."""
-    quotas: BotQuotas = BotQuotas()
-    """How much people may ask."""
-    message_content_intent: bool = True
-    """Read messages in threads without a mention; must be switched on in the developer portal, too."""
-    footer: bool = True
-    """Say under an answer who gave it and how fast."""
-    reasoning: bool = True
-    """Offer the model's reasoning under an answer."""
-    operators: list[int] = []
-    """Discord user ids that may see /status."""
-    mature_pictures: Literal["refuse", "age_restricted_only", "allow"] = "age_restricted_only"
-    """Pictures that are marked as mature: "refuse", "age_restricted_only" (in such channels) or "allow"."""
-    api_base_url: str = "https://discord.com/api/v10"
-    """For a proxy in front of Discord."""
-    metrics_port: Port | None = None
-    """Serve Prometheus metrics of the bot on this port, on all addresses. Unset: not."""
-    shard_count: int | None = Field(None, ge=1)
-    """Unset: what Discord recommends."""
-
-
 class ModelConfig(Section):
     """Corrects what a provider's declaration says about one upstream model."""
 
@@ -199,12 +141,16 @@ class ModelConfig(Section):
     """It draws."""
     prefill: bool | None = None
     """It continues an answer that was begun, so that a handover loses no word."""
+    max_images: int | None = Field(None, ge=1)
+    """How many pictures to look at one request may hold."""
     context_tokens: int | None = Field(None, ge=1)
     """How much it can read."""
     max_side: int | None = Field(None, ge=64)
     """Longest side of a picture in pixels."""
     drop_settings: list[str] = []
     """Dotted request fields that the model does not honour."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat with this model, as its provider documents them."""
 
 
 class ProviderConfig(Section):
@@ -214,7 +160,7 @@ class ProviderConfig(Section):
     """false: as if it were not there."""
     base_url: str | None = None
     """Address of the API. Unset: the kind's own."""
-    credentials_env: list[str] | None = None
+    credentials_env: list[EnvironmentName] | None = None
     """Names of environment variables; "X" stands for X, X1, X2, … Unset: the kind's own names."""
     quota_groups: list[list[str]] = []
     """Credentials (by variable name) that share one account and rest together."""
@@ -235,9 +181,13 @@ class ProviderConfig(Section):
     model: dict[str, ModelConfig] = {}
     """What the declaration has wrong, by upstream model."""
     max_concurrent: int | None = Field(None, ge=1)
-    """Calls at once on one credential. Unset: no bound of ours."""
+    """Calls at once on one credential. Unset: learned from refusals."""
+    quotas: list[QuotaConfig] = []
+    """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
+    provider_options: dict[str, Any] = {}
+    """Extra fields for the body of every chat, as the provider documents them."""
 
 
 class Hedge(Section):
@@ -252,11 +202,11 @@ class Hedge(Section):
 class Timeouts(Section):
     """`None` in a route: the value of [routing.timeouts]."""
 
-    headers: Seconds = 20
+    headers: Seconds = 8
     """Longest until the provider begins to answer."""
-    first_token: Seconds = 20
-    """Longest until the first text."""
-    idle: Seconds = 15
+    first_token: Seconds = 10
+    """Longest until the first text. Bounds on silence move an answer on only while another deployment can take it."""
+    idle: Seconds = 10
     """Longest silence within an answer."""
     total: Seconds = 170
     """Longest one attempt may take."""
@@ -264,8 +214,8 @@ class Timeouts(Section):
     """Characters per second over `slowest_window`; below it the stream is too slow. 0: no bound."""
     slowest_window: Seconds = 20
     """Over how long the speed is measured."""
-    short_wait: float = Field(5.0, ge=0, le=600)
-    """Longest wait for a resting credential or a loading model before the next deployment is asked."""
+    short_wait: float = Field(2.0, ge=0, le=600)
+    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
 
 
 class ImageTimeouts(Section):
@@ -276,23 +226,25 @@ class ImageTimeouts(Section):
     total: Seconds = 300
     """Longest one attempt may take."""
     short_wait: float = Field(20.0, ge=0, le=600)
-    """Longest wait for a resting credential or a loading model before the next deployment is asked."""
+    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
 
 
 class BreakerConfig(Section):
-    failures: int = Field(3, ge=1)
-    """So many within `window` open the breaker of a deployment."""
+    failures: int = Field(2, ge=1)
+    """A deployment is left alone after so many failures in a row, or so many that are half of the calls in `window`."""
     window: Seconds = 60
-    """Failures older than this are forgotten."""
-    probe_interval: Seconds = 15
-    """Pause between two probes of an open one."""
+    """Calls older than this are forgotten."""
+    probe_interval: Seconds = 20
+    """Pause between two probes of a deployment that is left alone."""
     bench: Seconds = 86_400
-    """How long a model that is gone is left alone."""
+    """Longest pause between two probes of a model that is gone; the first pauses are 1, 5 and 30 minutes."""
 
 
 class Routing(Section):
-    attempts: int = Field(4, ge=1, le=20)
-    """Upstream calls that reach a model, over all deployments of one request."""
+    order: list[str] = []
+    """Providers that default routes ask first, in this order; the others follow, free before paid."""
+    attempts: int = Field(8, ge=1, le=50)
+    """Upstream calls of one request, refusals included; every deployment of the route keeps one of them."""
     retry_budget: float = Field(0.2, ge=0, le=10)
     """Retries per request on average over the last ten seconds (with a floor of 10)."""
     timeouts: Timeouts = Timeouts()
@@ -321,9 +273,12 @@ class RouteConfig(Section):
 
 
 class State(Section):
+    directory: Path | None = None
+    """Where limits and rests are remembered over restarts. Unset: ".antiphon" beside the configuration file, or the user's
+    state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
-    redis_url_env: str = "ANTIPHON_REDIS_URL"
+    redis_url_env: EnvironmentName = "ANTIPHON_REDIS_URL"
     """Environment variable with the URL of Redis, such as redis://localhost:6379/0."""
     prefix: str = "antiphon"
     """Beginning of every key in Redis."""
@@ -334,8 +289,8 @@ class State(Section):
 
 
 class Images(Section):
-    max_pixels: int = Field(40_000_000, ge=4_096, le=500_000_000)
-    """Larger pictures are refused, from callers and providers."""
+    max_pixels: int = Field(4_096 * 4_096, ge=4_096, le=500_000_000)
+    """Larger pictures are refused, from callers and providers. Decoding one takes up to 16 bytes a pixel."""
     max_bytes: int = Field(32 * 1024 * 1024, ge=65_536)
     """Largest file from a provider."""
     fetch_timeout: Seconds = 60
@@ -371,6 +326,8 @@ class Config(Section):
     """How the bot and the command reach the service."""
     bot: Bot = Bot()
     """The Discord bot."""
+    catalogue_dir: Path | None = None
+    """Directory with rows (*.toml) of providers beside the shipped ones; ~/.config/antiphon/providers is read, too."""
     providers: dict[str, ProviderConfig] = {}
     """Who answers: one table a provider."""
     routing: Routing = Routing()
@@ -378,7 +335,7 @@ class Config(Section):
     routes: dict[str, RouteConfig] = {}
     """Names that callers ask for, and who answers them in which order."""
     state: State = State()
-    """Where cooldowns, breakers and budgets live."""
+    """Where limits, rests, breakers and budgets live."""
     images: Images = Images()
     """Bounds for pictures."""
     embedded: Embedded = Embedded()

@@ -1,26 +1,30 @@
-"""What people attach: pictures for vision, text, code and PDFs as text. Limits are told, never silently applied.
+"""What people attach: pictures for vision, text, code and documents as text. Limits are told, never silently applied.
 
-Pictures and PDFs are opened in a thread.
+Everything is opened in a small pool of threads, documents in a child process of their own.
 """
 
 import asyncio
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import aiohttp
 import discord
 from PIL import Image, ImageOps, UnidentifiedImageError
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 
 from discord_bot.conversation.title import file_name
+from discord_bot.documents.reading import read_document
 from discord_bot.i18n import t
 
 MOST_FILES, LARGEST = 6, 20 * 1024 * 1024
-LARGEST_SIDE, MOST_PIXELS = 2048, 60_000_000
+LARGEST_SIDE, MOST_PIXELS = 2048, 40_000_000
 LONGEST_TEXT, MOST_PAGES = 60_000, 40
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
+HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypheis", b"ftypmif1", b"ftypmsf1")
+# Two pictures of the largest size at once, however many people send one.
+READERS = ThreadPoolExecutor(2, thread_name_prefix="attachments")
 
 
 @dataclass
@@ -32,11 +36,12 @@ class Read:
     notices: list[str] = field(default_factory=list)
 
 
-async def read(attachments: Sequence[discord.Attachment], locale: str) -> Read:
+async def read(attachments: Sequence[discord.Attachment], locale: str, most: int = MOST_FILES) -> Read:
+    """`most`: what is left of the files that one question may have."""
     found = Read()
-    if len(attachments) > MOST_FILES:
-        found.notices.append(t(locale, "notice-too-many", count=len(attachments) - MOST_FILES))
-    for attachment in attachments[:MOST_FILES]:
+    if len(attachments) > most:
+        found.notices.append(t(locale, "notice-too-many", count=len(attachments) - most))
+    for attachment in attachments[:most]:
         name = file_name(attachment.filename)
         if attachment.size > LARGEST:
             found.notices.append(t(locale, "notice-too-large", name=name, limit=LARGEST // 1024 // 1024))
@@ -46,18 +51,27 @@ async def read(attachments: Sequence[discord.Attachment], locale: str) -> Read:
         except (discord.HTTPException, aiohttp.ClientError, OSError):
             found.notices.append(t(locale, "notice-unreadable", name=name))
             continue
-        await asyncio.to_thread(_sort, name, attachment.content_type or "", data, locale, found)
+        await asyncio.get_running_loop().run_in_executor(
+            READERS, _sort, name, attachment.content_type or "", data, locale, found
+        )
     return found
 
 
 def _sort(name: str, kind: str, data: bytes, locale: str, found: Read) -> None:
-    if data.startswith(b"%PDF"):
-        _pdf(name, data, locale, found)
+    if data.startswith((b"%PDF", b"PK\x03\x04")):
+        _document(name, data, locale, found)
         return
-    if kind.startswith("image/") or data[:4] in (b"\x89PNG", b"RIFF", b"GIF8") or data[:3] == b"\xff\xd8\xff":
+    if data[4:12] in HEIC:
+        found.notices.append(t(locale, "notice-heic", name=name))
+        return
+    signed = data[:4] in (b"\x89PNG", b"RIFF", b"GIF8") or data[:3] == b"\xff\xd8\xff" or data[4:11] == b"ftypavi"
+    if signed or kind.startswith("image/"):
         picture = shrink(data)
         if picture is not None:
             found.images.append(picture)
+            return
+        if signed:
+            found.notices.append(t(locale, "notice-unreadable", name=name))
             return
     text = decode(data)
     if text is None:
@@ -69,18 +83,21 @@ def _sort(name: str, kind: str, data: bytes, locale: str, found: Read) -> None:
 def shrink(data: bytes) -> tuple[str, bytes] | None:
     """A picture that every model takes: one of four formats, at most 2,048 pixels a side; None when it is none."""
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 return None
             if image.format in MIMES and max(image.size) <= LARGEST_SIDE and len(data) <= 4 * 1024 * 1024:
                 image.verify()
                 return MIMES[image.format], data
+            image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
             upright = ImageOps.exif_transpose(image).convert("RGB")
             upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
             out = io.BytesIO()
             upright.save(out, "JPEG", quality=88)
             return "image/jpeg", out.getvalue()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (UnidentifiedImageError, Image.DecompressionBombError, MemoryError):
+        return None
+    except Exception:  # noqa: BLE001 - a decoder may raise anything at a stranger's bytes; then it is no picture
         return None
 
 
@@ -108,14 +125,17 @@ def _text(name: str, text: str, locale: str, found: Read) -> None:
     found.texts.append(f"[{name}]\n{text}\n[/{name}]")
 
 
-def _pdf(name: str, data: bytes, locale: str, found: Read) -> None:
-    try:
-        pages = PdfReader(io.BytesIO(data)).pages
-        count = len(pages)
-        text = "\n\n".join(pages[number].extract_text() for number in range(min(count, MOST_PAGES)))
-    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError, OSError):
-        found.notices.append(t(locale, "notice-unreadable", name=name))
+def _document(name: str, data: bytes, locale: str, found: Read) -> None:
+    document = read_document(data, MOST_PAGES, LONGEST_TEXT)
+    text = "\n\n".join(document.pages)
+    if document.end == "encrypted":
+        found.notices.append(t(locale, "notice-encrypted", name=name))
         return
-    if count > MOST_PAGES:
-        found.notices.append(t(locale, "notice-pages", name=name, pages=count, limit=MOST_PAGES))
+    if not text.strip():
+        key = {"late": "notice-slow", "large": "notice-slow", "whole": "notice-no-text"}
+        found.notices.append(t(locale, key.get(document.end, "notice-unreadable"), name=name))
+        return
+    if len(document.pages) < document.count and len(text) <= LONGEST_TEXT:
+        read_pages = len(document.pages)
+        found.notices.append(t(locale, "notice-pages", name=name, pages=document.count, limit=read_pages))
     _text(name, text, locale, found)

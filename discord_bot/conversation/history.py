@@ -1,10 +1,10 @@
 """What of a conversation is sent: the newest turns that fit the model's context; the persona always. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from antiphon.events import Image, Message
-from discord_bot.store.conversations import Turn
+from discord_bot.store.turns import Part, PartKind, Turn
 
 ANSWER_SHARE = 0.3  # of the context is left for the answer
 PER_IMAGE = 800
@@ -14,6 +14,8 @@ PER_IMAGE = 800
 class History:
     messages: list[Message]
     left_out: int  # turns that did not fit
+    people: frozenset[int] = frozenset()
+    """Everybody whose words are in it; an answer may repeat them."""
 
 
 def tokens(text: str) -> int:
@@ -22,28 +24,42 @@ def tokens(text: str) -> int:
     return 4 + (len(text) - foreign) // 4 + foreign // 2
 
 
-def build(
-    persona: str,
-    turns: Sequence[Turn],
-    images: Mapping[int, list[tuple[str, bytes]]],
-    context: int,
-    *,
-    several: bool = False,
-) -> History:
-    """`turns` oldest first, the last one to be answered; `several`: more than one person writes, so names are shown."""
+def build(persona: str, turns: Sequence[Turn], context: int) -> History:
+    """`turns` oldest first, the last one to be answered. Where several people write, each part has its name."""
     budget = int(context * (1 - ANSWER_SHARE)) - tokens(persona)
-    chosen: list[list[Message]] = []
+    named = len({part.author_id for turn in turns for part in turn.parts if part.kind is PartKind.SAID}) > 1
+    pairs: list[list[Message]] = []
+    people: set[int] = set()
     for number, turn in enumerate(reversed(turns)):
-        pictures = [Image(mime, data) for mime, data in images.get(turn.id, [])]
-        cost = tokens(turn.question) + tokens(turn.answer) + PER_IMAGE * len(pictures)
-        if chosen and cost > budget:
+        text = prompt_of(turn.parts, named=named)
+        cost = tokens(text) + tokens(turn.answer) + PER_IMAGE * len(turn.images)
+        if pairs and cost > budget:
             break
         budget -= cost
-        text = f"{turn.asker_name}: {turn.question}" if several and turn.asker_name else turn.question
-        pair = [Message.user(text, *pictures)]
+        people |= turn.people
+        pair = [Message.user(text, *(Image(one.mime, one.data) for one in turn.images))]
         if number and turn.answer:
             pair.append(Message.assistant(turn.answer))
-        chosen.append(pair)
+        pairs.append(pair)
     system = [Message.system(persona)] if persona else []
-    messages = [*system, *(message for pair in reversed(chosen) for message in pair)]
-    return History(messages, len(turns) - len(chosen))
+    messages = [*system, *(message for pair in reversed(pairs) for message in pair)]
+    return History(messages, len(turns) - len(pairs), frozenset(people))
+
+
+def prompt_of(parts: Sequence[Part], *, named: bool) -> str:
+    """The parts as one text. What is quoted always says of whom; what was said does where several people write."""
+    return "\n\n".join(_shown(part, named=named) for part in parts)
+
+
+def _shown(part: Part, *, named: bool) -> str:
+    name = " ".join(part.author_name.split())
+    match part.kind:
+        case PartKind.QUOTED:
+            quoted = part.text.replace("\n", "\n> ")
+            return f"{name} wrote:\n> {quoted}" if name else f"> {quoted}"
+        case PartKind.CONTEXT:
+            return f"[said before] {name}: {part.text}"
+        case PartKind.SAID if named and name:
+            return f"{name}: {part.text}"
+        case _:
+            return part.text

@@ -1,38 +1,45 @@
 """Every command, menu and button, registered in one place."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from discord_bot.features.chat.buttons import TurnButton
+import discord
+from discord import app_commands
+
 from discord_bot.features.chat.commands import chat_commands
+from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.chat.presses import turn_buttons
 from discord_bot.features.help.commands import help_commands
-from discord_bot.features.image.buttons import PictureButton
 from discord_bot.features.image.commands import image_commands
+from discord_bot.features.image.feature import ImageFeature
+from discord_bot.features.image.presses import picture_buttons
 from discord_bot.features.menus.commands import menu_commands
 from discord_bot.features.model.commands import model_commands
 from discord_bot.features.persona.commands import persona_commands
-from discord_bot.features.privacy.commands import PrivacyButton, privacy_commands
-from discord_bot.features.settings.card import SettingsItem
+from discord_bot.features.privacy.commands import privacy_buttons, privacy_commands
+from discord_bot.features.settings.changes import settings_controls
 from discord_bot.features.settings.commands import settings_commands
 from discord_bot.features.status.commands import status_commands
 from discord_bot.features.usage.commands import usage_commands
 
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+Command = app_commands.Command[Any, Any, Any] | app_commands.ContextMenu
 
 
-def register_all(bot: "AntiphonBot") -> None:
-    for make in (
-        chat_commands,
-        image_commands,
-        menu_commands,
-        model_commands,
-        persona_commands,
-        settings_commands,
-        usage_commands,
-        status_commands,
-        privacy_commands,
-        help_commands,
-    ):
-        for command in make(bot):
-            bot.tree.add_command(command)
-    bot.add_dynamic_items(TurnButton, PictureButton, PrivacyButton, SettingsItem)
+def all_commands(chat: ChatFeature, image: ImageFeature) -> list[Command]:
+    services = chat.services
+    return [
+        *chat_commands(chat),
+        *image_commands(image),
+        *menu_commands(chat, image),
+        *model_commands(services),
+        *persona_commands(services),
+        *settings_commands(services),
+        *usage_commands(services),
+        *status_commands(services),
+        *privacy_commands(services),
+        *help_commands(services),
+    ]
+
+
+def all_controls(chat: ChatFeature, image: ImageFeature) -> list[type[discord.ui.DynamicItem[Any]]]:
+    """Buttons and selects, which work for ever."""
+    return [turn_buttons(chat), picture_buttons(image), privacy_buttons(chat), settings_controls(chat.services)]

@@ -1,35 +1,77 @@
 """A choice of model or persona, kept where it shall hold."""
 
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from typing import Literal
 
+import discord
 from discord import app_commands
 
+from discord_bot.access import may_control
 from discord_bot.commands import words
 from discord_bot.i18n import t
-from discord_bot.interactions import BotInteraction, private
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.interactions import BotInteraction, asker_of, private
+from discord_bot.services import Services
+from discord_bot.store.conversations import Conversation
+from discord_bot.store.settings import SettingScope
 
 Target = Literal["conversation", "channel", "me"]
 SCOPES = [app_commands.Choice(name=words(f"choice-{name}"), value=name) for name in ("conversation", "channel", "me")]
 
 
+class Choice(StrEnum):
+    MODEL = "model"
+    PERSONA = "persona"
+
+
 async def choose(
-    bot: "AntiphonBot", interaction: BotInteraction, scope: Target, key: str, value: str | None
+    services: Services,
+    interaction: BotInteraction,
+    target: Target,
+    choice: Choice,
+    value: str | None,
+    *,
+    own_words: bool = False,
 ) -> str | None:
-    """Keeps it and gives the words for where; None when the person was refused and told so."""
-    locale = interaction.locale.value
-    conversation = await bot.store.conversations.find(interaction.channel_id or 0)
-    if scope == "conversation" and conversation is not None:
-        await bot.store.conversations.change(conversation.id, **{key: value})
+    """Keeps it and gives the words for where; None when the person was refused and told so.
+
+    `own_words`: the person has typed it, so it is stored only if that person's words are.
+    """
+    locale, who = interaction.locale.value, interaction.user.id
+    if own_words and not (await services.store.wishes.keeping([who])).allows(who):
+        await private(interaction, t(locale, "persona-not-stored"))
+        return None
+    conversation = await services.store.conversations.find(interaction.channel_id or 0)
+    if target == "conversation" and conversation is not None:
+        if not _may_change(interaction, conversation):
+            await private(interaction, t(locale, "access-control"))
+            return None
+        await _change(services, conversation, who, choice, value, own_words=own_words)
         return t(locale, "choice-conversation")
-    if scope == "channel" and interaction.guild_id is not None:
+    if target == "channel" and interaction.guild_id is not None:
         if not interaction.permissions.manage_channels:
-            await private(interaction, t(locale, "access-manage"))
+            await private(interaction, t(locale, "access-manage-channels"))
             return None
         channel_id = getattr(interaction.channel, "parent_id", None) or interaction.channel_id or 0
-        await bot.store.settings.set("channel", channel_id, key, value)
+        await services.store.settings.set(SettingScope.CHANNEL, channel_id, choice, value)
         return t(locale, "choice-channel")
-    await bot.store.settings.set("user", interaction.user.id, key, value)
+    await services.store.settings.set(SettingScope.USER, who, choice, value)
     return t(locale, "choice-me")
+
+
+def _may_change(interaction: BotInteraction, conversation: Conversation) -> bool:
+    """A conversation's model and persona are its owner's to change, or a moderator's."""
+    permissions: discord.Permissions = interaction.permissions
+    moderator = permissions.manage_threads or permissions.manage_messages
+    return may_control(asker_of(interaction), conversation.owner_id, moderator=moderator)
+
+
+async def _change(
+    services: Services, conversation: Conversation, who: int, choice: Choice, value: str | None, *, own_words: bool
+) -> None:
+    store = services.store.conversations
+    if choice is Choice.MODEL:
+        await store.set_model(conversation.id, value)
+    elif own_words and value:
+        await store.set_instructions(conversation.id, value, who, await services.store.wishes.keeping([who]))
+    else:
+        await store.set_persona(conversation.id, value)

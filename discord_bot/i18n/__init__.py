@@ -41,3 +41,7 @@ def t(locale: str | None, key: str, **values: Any) -> str:
                 text, _ = found.format_pattern(pattern, values)
                 return str(text)
     raise KeyError(key)
+
+
+def has(key: str) -> bool:
+    return bundle(DEFAULT).has_message(key)

@@ -16,7 +16,7 @@ command-image-shape-description = square, wide, 16:9 or 1024x768
 command-image-count = count
 command-image-count-description = How many pictures, 1 to 4
 command-image-negative = negative
-command-image-negative-description = What shall not be drawn
+command-image-negative-description = What the picture should not show
 command-image-input = image
 command-image-input-description = A picture to start from
 command-image-seed = seed
@@ -26,25 +26,25 @@ command-image-steps-description = More steps, more detail, more time
 command-image-spoiler = spoiler
 command-image-spoiler-description = Hide the picture until somebody clicks it
 option-model = model
-option-model-description = Who shall answer
+option-model-description = Which model should answer
 option-persona = persona
-option-persona-description = In what manner
-option-scope = for
-option-scope-description = Where it holds
+option-persona-description = The style of the answers
+option-scope = scope
+option-scope-description = Where this applies
 command-model = model
 command-model-description = Choose which model answers
 command-persona = persona
-command-persona-description = Choose the manner of the answers
+command-persona-description = Choose how the answers sound
 command-persona-text = text
 command-persona-text-description = Your own instructions instead of a ready persona
 command-close = close
 command-close-description = End this conversation and archive its thread
 command-settings = settings
-command-settings-description = Rules of this server (for those who manage it)
+command-settings-description = This server's settings (for its managers)
 command-usage = usage
-command-usage-description = What you, or this server, have used
+command-usage-description = How much you have used, and what is left today
 command-status = status
-command-status-description = Who can answer right now (for operators)
+command-status-description = Which models can answer right now
 command-privacy = privacy
 command-privacy-description = What is stored about you; export or erase it
 command-help = help
@@ -61,22 +61,22 @@ choice-default = the default
 state-thinking = Thinking…
 state-queued = In line: number { $position }
 state-queued-eta = In line: number { $position } · about { $seconds } s
-state-waiting = Waiting for a free line · about { $seconds } s
+state-waiting = Waiting for a free slot · about { $seconds } s
 state-working = { $stage }
 state-reasoning = Reasoning for { $seconds } s
 state-stopped = Stopped by { $who }
-state-cut-off = The model reached its length limit.
-state-filtered = The provider's filter ended the answer here.
-state-restart = Interrupted by a restart.
+state-cut-off = The answer reached the model's length limit.
+state-filtered = The provider's content filter stopped the answer here.
+state-restart = Interrupted because I was restarted.
 state-history-cut = { $count ->
     [one] The oldest message no longer fits and was left out.
    *[other] The oldest { $count } messages no longer fit and were left out.
 }
 state-footer = { $model } · { $seconds } s
 state-speed = { $speed } tok/s
-state-offline = I was away when this was asked.
+state-offline = I was offline when this was asked.
 state-done = Done ↑
-state-whole-file = The whole answer is in the file.
+state-whole-file = The full answer is in the attached file.
 cursor = ▍
 
 # Buttons.
@@ -105,65 +105,70 @@ button-store = Store my messages again
 button-reset = Reset all
 
 # Errors: what happened, what to do.
-error-refused = The provider does not answer this. Ask in other words.
-error-unknown-model = This model is not there any more. Choose another one with /model.
-error-unsupported = Nobody here can do that right now.
-error-invalid-request = That does not work as asked: { $problem }
-error-quota = Every line is used up for the moment.
-error-interrupted = The answer broke off, and nobody could finish it.
-error-incomplete = The answer did not arrive whole.
+error-refused = The provider declined to answer this. Try rephrasing it.
+error-unknown-model = This model is no longer available. Choose another one with { $command }.
+error-unsupported = None of the models here can do that.
+error-invalid-request = That request does not work: { $problem }
+error-quota = All models have reached their limits for the moment.
+error-interrupted = The answer was cut off, and no other model could finish it.
+error-incomplete = Part of the answer was lost on the way.
 error-unavailable = No model can answer right now.
-error-connection = My answering service cannot be reached right now.
-error-deadline = That took too long.
-error-service-access = I am not allowed to ask my answering service; whoever runs me has to look.
+error-connection = I cannot reach my answering service right now.
+error-deadline = That took too long, so I stopped.
+error-service-access = I am not allowed to use my answering service. The person who runs me has to fix this.
 error-general = Something went wrong on my side.
 error-retry-at = Try again { $when }.
 error-retry-now = Try again.
 error-reference = id { $reference }
-error-discord-channel-gone = The channel is gone.
-error-discord-message-gone = The message is gone.
-error-discord-too-fast = Discord asks me to slow down.
+error-discord-channel-gone = The channel no longer exists.
+error-discord-message-gone = The message no longer exists.
+error-discord-too-fast = Discord is limiting how fast I can write.
 error-discord-old-message = Discord no longer lets me edit that message.
 error-discord-too-large = The file is too large for this server.
 error-discord-no-access = I cannot see that channel.
 error-discord-no-dm = You do not accept direct messages from me.
-error-discord-permission = I lack a permission here.
+error-discord-permission = I am missing a permission here.
 error-discord-archived = The thread is archived.
 error-discord-away = Discord cannot be reached at the moment.
-error-discord-thread-exists = There is a thread already.
+error-discord-thread-exists = There is already a thread.
 error-discord-thread-locked = The thread is locked.
 error-discord-too-many-threads = This server has too many active threads.
 error-discord-automod = This server's AutoMod does not let my answer through.
-no-threads = I may not make threads here, so I answer in the channel. Missing: Create Public Threads, Send Messages in Threads.
+no-threads = I am not allowed to create threads here, so I answer in the channel. Missing: Create Public Threads, Send Messages in Threads.
 undelivered = I could not post the answer: { $reason }
 
 # Access and limits.
-access-channel = I do not work in this channel.
-access-role = You do not have a role that may use me here.
-access-control = Only the person who asked, or a moderator, may do that.
-access-manage = For that you need the permission Manage Server.
-access-operator = Only operators may see that.
+access-channel = I am not available in this channel.
+access-role = You need a role that is allowed to use me here.
+access-control = Only the person who asked, or a moderator, can do that.
+access-manage = You need the permission Manage Server for that.
+access-role-blocked = One of your roles is not allowed to use me here.
+access-person = You are not allowed to use me here.
+access-server = I am not available on this server.
+access-direct = I do not answer direct messages. Use me on a server.
+access-manage-channels = You need the permission Manage Channels for that.
+persona-not-stored = You asked me not to store your messages, so I cannot keep your own instructions. Choose a ready-made persona, or allow storing in /privacy.
 access-pictures-off = Pictures are turned off on this server.
-access-mature = Pictures of that kind are drawn only in age-restricted channels.
+access-mature = Pictures like that are only drawn in age-restricted channels.
 limit-concurrent = { $count ->
     [one] You have an answer running already. Wait for it, or stop it.
    *[other] You have { $count } answers running already. Wait for one, or stop it.
 }
-limit-user-hour = You have used { $used } of { $limit } answers for this hour. Next one { $when }.
-limit-user-day = You have used { $used } of { $limit } answers for today. Next one { $when }.
-limit-user-tokens = Your tokens for today are used up. Next answer { $when }.
-limit-user-tokens-hour = Your tokens for this hour are used up. Next answer { $when }.
-limit-server-tokens-hour = This server's tokens for this hour are used up. Next answer { $when }.
-limit-server-hour = This server has used its { $limit } answers for this hour. Next one { $when }.
-limit-server-day = This server has used its { $limit } answers for today. Next one { $when }.
-limit-server-tokens = This server's tokens for today are used up. Next answer { $when }.
-limit-loop = That is a lot of messages in a minute; I pause for a moment.
-stale = That belongs to something I no longer have.
-answer-runs = That is being answered already.
-empty-prompt = There is nothing to answer: write a question or attach something.
-first-words = Your questions go to a model's provider to be answered, and I keep the conversation for a while so that it can go on. /privacy shows, exports and erases it.
-nothing-to-stop = That answer has ended already.
-nothing-here = There is nothing to look at in that message.
+limit-user-hour = You have used { $used } of { $limit } answers this hour. You can ask again { $when }.
+limit-user-day = You have used { $used } of { $limit } answers today. You can ask again { $when }.
+limit-user-tokens = You have used up your tokens for today. You can ask again { $when }.
+limit-user-tokens-hour = You have used up your tokens for this hour. You can ask again { $when }.
+limit-server-tokens-hour = This server has used up its tokens for this hour. You can ask again { $when }.
+limit-server-hour = This server has used all of its { $limit } answers for this hour. You can ask again { $when }.
+limit-server-day = This server has used all of its { $limit } answers for today. You can ask again { $when }.
+limit-server-tokens = This server has used up its tokens for today. You can ask again { $when }.
+limit-loop = That was a lot of messages in one minute. I will pause for a moment.
+stale = I no longer have what this button belongs to.
+answer-runs = I am already answering that.
+empty-prompt = There is nothing to answer yet: write a question or attach something.
+first-words = Your questions are sent to an AI provider, and I keep the conversation for a while so that you can continue it. { $command } shows, exports and erases it.
+nothing-to-stop = That answer has already ended.
+nothing-here = There is nothing in that message that I can work with.
 
 # Attachments.
 notice-too-large = { $name } is too large (at most { $limit } MB) and was left out.
@@ -172,18 +177,34 @@ notice-too-many = { $count ->
    *[other] { $count } attachments were too many and were left out.
 }
 notice-unreadable = { $name } cannot be read and was left out.
-notice-shortened = { $name } is long; only its beginning was read.
-notice-pages = { $name } has { $pages } pages; the first { $limit } were read.
+notice-shortened = { $name } is long; I read only the beginning.
+notice-pages = { $name } has { $pages } pages; I read the first { $limit }.
+read = Read: { $what }
+read-message = { $name }'s message
+read-forwarded = a forwarded message
+read-own-picture = my picture
+read-pictures = { $count ->
+    [one] a picture
+   *[other] { $count } pictures
+}
+read-before = { $count ->
+    [one] one message before
+   *[other] { $count } messages before
+}
+notice-link = A linked message could not be read here and was left out.
+notice-heic = { $name } is a HEIC picture, which I cannot read. Send it as JPEG or PNG.
+notice-encrypted = { $name } is protected by a password and was left out.
+notice-slow = { $name } takes too long to read and was left out.
+notice-no-text = { $name } holds no text that can be read, only pictures perhaps. Send its pages as pictures.
 
 # Pictures.
 image-drawing = Drawing “{ $prompt }”
-image-handover = Continuing on another server
+image-handover = Continuing with another provider
 image-queued = In line: number { $position }
 image-stage-starting = starting
 image-stage-queued = in line
 image-stage-loading = loading the model
 image-stage-generating = drawing
-image-notice = { $message }
 image-steps = { $steps } steps
 image-seed = seed { $seed }
 image-seconds = { $seconds } s
@@ -192,35 +213,35 @@ image-preview-alt-unknown = Preview
 image-preview-alt = Preview, { $percent } percent
 image-eta = about { $seconds } s left
 image-cancelled = Cancelled.
-image-bad-size = That is no size: use square, wide, 16:9 or 1024x768.
-image-bad-seed = A seed is a whole number.
+image-bad-size = I do not know that size. Try square, wide, 16:9 or 1024x768.
+image-bad-seed = The seed must be a whole number.
 image-empty-prompt = Tell me what to draw.
 image-long-prompt = That is too long: at most 4,000 characters.
 image-modal-title = Draw again
 image-modal-prompt = Prompt
-image-modal-negative = What not to draw
+image-modal-negative = What it should not show
 image-modal-shape = Size
 image-modal-seed = Seed
 
 # Model and persona.
-model-set = { $model } answers in { $scope } from now on.
-model-reset = The default model answers in { $scope } again.
-model-sees = looks at pictures
+model-set = From now on { $model } answers for { $scope }.
+model-reset = The default model answers for { $scope } again.
+model-sees = can see pictures
 model-blind = text only
 model-context = remembers about { $count } tokens
-model-resting = nobody can answer with it at this moment
-model-unknown = There is no model “{ $model }”.
-persona-set = { $persona } it is, in { $scope }.
-persona-reset = The default manner is back in { $scope }.
-persona-unknown = There is no persona “{ $persona }”.
+model-resting = cannot answer at the moment
+model-unknown = There is no model called “{ $model }” to choose from.
+persona-set = Persona for { $scope }: { $persona }.
+persona-reset = Back to the default persona for { $scope }.
+persona-unknown = There is no persona called “{ $persona }”.
 persona-own = your own instructions
-closed = This conversation has ended. A new message here opens it again.
+closed = This conversation is closed. Write a new message here to reopen it.
 not-a-conversation = This is not one of my conversations.
 
 # Settings.
 settings-title = ## Settings of { $server }
-settings-channels = Channels I work in: { $value }
-settings-roles = Roles that may use me: { $value }
+settings-channels = Only in these channels: { $value }
+settings-roles = Only people with one of these roles: { $value }
 settings-model = Default model: { $value }
 settings-image-model = Default model for pictures: { $value }
 settings-persona = Default persona: { $value }
@@ -229,16 +250,10 @@ settings-member-tokens = Tokens per member: { $value }
 settings-server-answers = Answers for the server: { $value }
 settings-server-tokens = Tokens for the server: { $value }
 settings-hour-and-day = { $hour } an hour, { $day } a day
-settings-pictures = Pictures: { $value }
-settings-threads = A thread for each conversation: { $value }
-settings-leave-people-alone = In threads, leave people alone who talk to each other: { $value }
 settings-archive = Threads archive after: { $value }
-settings-footer = Footer with model and time: { $value }
 settings-saved = Saved.
 settings-on = on
 settings-off = off
-settings-everywhere = all
-settings-everybody = everybody
 settings-unlimited = no limit
 settings-default = default
 settings-hours = { $count ->
@@ -249,20 +264,11 @@ settings-days = { $count ->
     [one] one day
    *[other] { $count } days
 }
-settings-choose-channels = Choose channels (none: all)
-settings-choose-roles = Choose roles (none: everybody)
-settings-toggle-pictures = Pictures on/off
-settings-toggle-footer = Footer on/off
-settings-toggle-threads = Threads on/off
-settings-toggle-leave-people-alone = Leave people alone on/off
+settings-choose-channels = Only in these channels
+settings-choose-roles = Only these roles
 settings-check = Check permissions
-settings-form-defaults = Defaults…
 settings-form-member = Limits per member…
 settings-form-server = Limits of the server…
-settings-field-model = Default model (empty: mine)
-settings-field-image-model = Model for pictures (empty: mine)
-settings-field-persona = Default persona (empty: mine)
-settings-field-archive-hours = Archive threads after hours: 1, 24, 72, 168
 settings-field-user-requests-per-hour = Answers per hour (0: no limit)
 settings-field-user-requests-per-day = Answers per day (0: no limit)
 settings-field-user-tokens-per-hour = Tokens per hour (0: no limit)
@@ -303,9 +309,9 @@ usage-server = This server, last 24 hours: { $requests ->
     [one] one picture
    *[other] { $pictures } pictures
 }
-usage-limit = Limit for today: { $used } of { $limit }
-status-ready = Answers are possible.
-status-not-ready = Nobody can answer right now.
+usage-limit = Today: { $used } of { $limit } answers used. The count starts again { $when }.
+status-ready = I can answer.
+status-not-ready = No model can answer right now.
 status-live = Running now: { $count }
 status-hour = Last hour: { $requests } requests, { $failures } failed
 status-model = { $model }: { $state }
@@ -330,23 +336,66 @@ privacy-retention = { $days ->
    *[other] Everything is erased after { $days } days.
 }
 privacy-export = Everything I store about you:
-privacy-erase-sure = This erases your conversations, picture orders, settings and counts here. Messages in Discord stay. Sure?
-privacy-erased = Erased.
-privacy-not-stored = From now on I store no message of yours; I only know what stands in the thread.
+privacy-erase-sure = This erases your conversations, pictures, settings and usage counts from my database. Messages in Discord stay. Are you sure?
+privacy-erased = Everything has been erased.
+privacy-not-stored = From now on I do not store your messages. I only read what is in the thread.
 privacy-stored = I store your messages again.
 
 # Help.
 help-text =
-    ## Hello
-    { "" }**Ask:** `/chat` opens a thread; just go on writing in it. Or mention me, or reply to me, or write me directly.
-    { "" }**Draw:** `/image`, then use the buttons below the picture.
-    { "" }**Messages of others:** right click → Apps → *Explain*, *Summarise*, *Draw this*.
-    { "" }**Show me things:** attach pictures, text, code or PDFs.
-    { "" }**Choose:** `/model` and `/persona`. **Limits:** `/usage`. **Your data:** `/privacy`.
-help-no-content = I cannot read messages on this server, so mention me with each message.
+    ## What I can do
+    { "" }**Ask:** { $chat } starts a thread – just keep writing in it. You can also mention me, reply to me, or write to me directly.
+    { "" }**Point at things:** reply to a message and mention me, and I read it with its pictures, files and links.
+    { "" }**Draw:** { $image }, then use the buttons below the picture.
+    { "" }**Other people's messages:** right-click → Apps → *Explain*, *Summarise* or *Draw this*.
+    { "" }**Show me things:** pictures, text, code, PDF, Word and EPUB files.
+    { "" }**Choose:** { $model } and { $persona }. **What is left today:** { $usage }. **Your data:** { $privacy }.
+    { "" }**Try it:** `Summarise what was decided in this thread` · `What is wrong with this code?` · `Explain this picture to a child`
+help-no-content = I cannot read messages on this server, so mention me in each message.
 welcome =
-    Hello! Ask me with `/chat`, draw with `/image`, or mention me. Those who manage this server find my rules in `/settings`.
-    Questions go to a model's provider to be answered; `/privacy` tells what is stored.
+    Hello! Ask me with { $chat }, draw with { $image }, or mention me. If you manage this server, open { $settings } to choose who can use me and where.
+    Questions are sent to an AI provider; { $privacy } shows what I store.
 explain-prompt = Explain the following message simply and briefly:
 summarise-prompt = Summarise the following message in a few sentences:
 shared-by = Shared by { $who }
+status-model-ready = available
+status-model-resting = not available right now
+notice-dropped = { $model } ignores this setting: { $field }.
+notice-changed = { $model } used another value for this setting: { $field }.
+field-negative-prompt = what not to draw
+field-size = size
+field-aspect-ratio = proportions
+field-seed = seed
+field-steps = steps
+field-guidance = guidance
+field-count = number of pictures
+field-input-image = starting picture
+field-max-bytes = file size
+field-temperature = temperature
+field-max-tokens = length
+field-system = instructions
+field-other = { $name }
+settings-channels-none = all channels
+settings-blocked-channels = Never in these channels: { $value }
+settings-blocked-channels-none = none
+settings-roles-none = everybody
+settings-blocked-roles = Never people with one of these roles: { $value }
+settings-blocked-roles-none = none
+settings-context = Messages I read before a mention: { $value }
+settings-page-access = Who and where
+settings-page-answers = Answers
+settings-page-pictures = Pictures
+settings-page-limits = Limits
+settings-switch = { $name }: { $state }
+settings-switch-pictures = Pictures
+settings-switch-footer = Model and time
+settings-switch-threads = Own threads
+settings-switch-leave-people-alone = Stay out of chats
+settings-switch-lock-model = Lock the model
+settings-choose-blocked-channels = Never in these channels
+settings-choose-blocked-roles = Never these roles
+settings-choose-model = Default model
+settings-choose-persona = Default persona
+settings-choose-image-model = Model for pictures
+settings-choose-archive-hours = When threads are archived
+settings-choose-context-messages = Messages I read before a mention

@@ -41,9 +41,9 @@ command-close-description = Завершить разговор и убрать 
 command-settings = настройки
 command-settings-description = Правила этого сервера (для тех, кто им управляет)
 command-usage = расход
-command-usage-description = Сколько использовали вы или этот сервер
+command-usage-description = Сколько вы использовали и сколько осталось на сегодня
 command-status = статус
-command-status-description = Кто сейчас может отвечать (для операторов)
+command-status-description = Какие модели могут ответить прямо сейчас
 command-privacy = приватность
 command-privacy-description = Что о вас хранится; выгрузить или стереть
 command-help = помощь
@@ -53,19 +53,19 @@ menu-summarise = Кратко
 menu-draw = Нарисовать это
 choice-conversation = этот разговор
 choice-channel = этот канал
-choice-me = я
+choice-me = для меня
 choice-default = по умолчанию
 
 state-thinking = Думаю…
 state-queued = В очереди: номер { $position }
 state-queued-eta = В очереди: номер { $position } · около { $seconds } с
-state-waiting = Жду свободную линию · около { $seconds } с
+state-waiting = Жду свободного места · около { $seconds } с
 state-working = { $stage }
 state-reasoning = Рассуждаю { $seconds } с
 state-stopped = Остановлено: { $who }
-state-cut-off = Модель дошла до предела длины.
-state-filtered = Фильтр поставщика оборвал ответ здесь.
-state-restart = Прервано перезапуском.
+state-cut-off = Ответ достиг предельной длины для этой модели.
+state-filtered = Фильтр провайдера остановил ответ на этом месте.
+state-restart = Прервано: меня перезапустили.
 state-history-cut = { $count ->
     [one] { $count } самое старое сообщение больше не помещается и опущено.
     [few] { $count } самых старых сообщения больше не помещаются и опущены.
@@ -73,9 +73,9 @@ state-history-cut = { $count ->
 }
 state-footer = { $model } · { $seconds } с
 state-speed = { $speed } ток/с
-state-offline = Меня не было, когда это спросили.
+state-offline = Меня не было в сети, когда задали этот вопрос.
 state-done = Готово ↑
-state-whole-file = Весь ответ — в файле.
+state-whole-file = Полный ответ — в приложенном файле.
 cursor = ▍
 
 button-stop = Стоп
@@ -102,17 +102,17 @@ button-no-store = Не хранить мои сообщения
 button-store = Снова хранить мои сообщения
 button-reset = Сбросить всё
 
-error-refused = На это поставщик не отвечает. Спросите иначе.
-error-unknown-model = Этой модели больше нет. Выберите другую командой /модель.
-error-unsupported = Сейчас никто здесь этого не умеет.
-error-invalid-request = Так не получится: { $problem }
-error-quota = Сейчас все линии исчерпаны.
-error-interrupted = Ответ оборвался, и закончить его было некому.
-error-incomplete = Ответ дошёл не целиком.
+error-refused = Провайдер отказался на это отвечать. Попробуйте спросить иначе.
+error-unknown-model = Этой модели больше нет. Выберите другую: { $command }.
+error-unsupported = Ни одна из здешних моделей этого не умеет.
+error-invalid-request = Такой запрос не подходит: { $problem }
+error-quota = Все модели пока исчерпали свои лимиты.
+error-interrupted = Ответ оборвался, и ни одна другая модель не смогла его закончить.
+error-incomplete = Часть ответа потерялась по дороге.
 error-unavailable = Сейчас ни одна модель не может ответить.
 error-connection = Служба ответов сейчас недоступна.
-error-deadline = Это заняло слишком много времени.
-error-service-access = Мне не позволено обращаться к службе ответов; пусть посмотрит тот, кто меня запускает.
+error-deadline = Это заняло слишком много времени, поэтому остановлено.
+error-service-access = У меня нет доступа к службе ответов. Исправить это может тот, кто меня запустил.
 error-general = У меня что-то пошло не так.
 error-retry-at = Попробуйте ещё раз { $when }.
 error-retry-now = Попробуйте ещё раз.
@@ -135,10 +135,15 @@ no-threads = Здесь мне нельзя создавать ветки, по�
 undelivered = Не удалось отправить ответ: { $reason }
 
 access-channel = В этом канале я не работаю.
-access-role = У вас нет роли, которой здесь можно мной пользоваться.
-access-control = Это может только тот, кто спросил, или модератор.
+access-role = Чтобы пользоваться мной здесь, нужна подходящая роль.
+access-control = Это может сделать только тот, кто задал вопрос, или модератор.
 access-manage = Для этого нужно право «Управлять сервером».
-access-operator = Это видят только операторы.
+access-role-blocked = У вас есть роль, с которой мной здесь пользоваться нельзя.
+access-person = Вам здесь нельзя мной пользоваться.
+access-server = На этом сервере я не работаю.
+access-direct = В личных сообщениях я не отвечаю. Напишите мне на сервере.
+access-manage-channels = Для этого нужно право «Управлять каналами».
+persona-not-stored = Вы просили не хранить ваши сообщения, поэтому собственные указания я сохранить не могу. Выберите готовую персону или разрешите хранение в /приватность.
 access-pictures-off = Картинки на этом сервере выключены.
 access-mature = Такое рисуется только в каналах с возрастным ограничением.
 limit-concurrent = { $count ->
@@ -146,21 +151,21 @@ limit-concurrent = { $count ->
     [few] У вас уже идут { $count } ответа. Дождитесь одного или остановите.
    *[other] У вас уже идут { $count } ответов. Дождитесь одного или остановите.
 }
-limit-user-hour = За этот час вы использовали { $used } из { $limit } ответов. Следующий — { $when }.
-limit-user-day = За сегодня вы использовали { $used } из { $limit } ответов. Следующий — { $when }.
-limit-user-tokens = Ваши токены на сегодня исчерпаны. Следующий ответ — { $when }.
-limit-user-tokens-hour = Ваши токены на этот час закончились. Следующий ответ { $when }.
-limit-server-tokens-hour = Токены сервера на этот час закончились. Следующий ответ { $when }.
-limit-server-hour = Сервер использовал свои ответы за этот час (всего { $limit }). Следующий — { $when }.
-limit-server-day = Сервер использовал свои ответы за сегодня (всего { $limit }). Следующий — { $when }.
-limit-server-tokens = Токены сервера на сегодня исчерпаны. Следующий ответ — { $when }.
-limit-loop = Слишком много сообщений за минуту; сделаю паузу.
-stale = Этого у меня больше нет.
-answer-runs = На это уже отвечаю.
-empty-prompt = Отвечать не на что: напишите вопрос или приложите файл.
-first-words = Ваши вопросы уходят к поставщику модели, а разговор некоторое время хранится, чтобы его можно было продолжить. /privacy покажет, выгрузит и сотрёт.
+limit-user-hour = За этот час использовано ответов: { $used } из { $limit }. Спросить снова можно { $when }.
+limit-user-day = За сегодня использовано ответов: { $used } из { $limit }. Спросить снова можно { $when }.
+limit-user-tokens = Ваши токены на сегодня закончились. Спросить снова можно { $when }.
+limit-user-tokens-hour = Ваши токены на этот час закончились. Спросить снова можно { $when }.
+limit-server-tokens-hour = Токены сервера на этот час закончились. Спросить снова можно { $when }.
+limit-server-hour = Сервер использовал все ответы за этот час ({ $limit }). Спросить снова можно { $when }.
+limit-server-day = Сервер использовал все ответы за сегодня ({ $limit }). Спросить снова можно { $when }.
+limit-server-tokens = Токены сервера на сегодня закончились. Спросить снова можно { $when }.
+limit-loop = Слишком много сообщений за минуту. Сделаю небольшую паузу.
+stale = У меня больше нет того, к чему относится эта кнопка.
+answer-runs = Я уже отвечаю на это.
+empty-prompt = Пока отвечать не на что: напишите вопрос или приложите файл.
+first-words = Ваши вопросы отправляются провайдеру ИИ, а разговор некоторое время хранится, чтобы его можно было продолжить. Посмотреть, выгрузить и стереть данные: { $command }.
 nothing-to-stop = Этот ответ уже закончился.
-nothing-here = В этом сообщении не на что смотреть.
+nothing-here = В этом сообщении нет ничего, с чем можно работать.
 
 notice-too-large = { $name } слишком велик (не больше { $limit } МБ) и пропущен.
 notice-too-many = { $count ->
@@ -171,15 +176,33 @@ notice-too-many = { $count ->
 notice-unreadable = { $name } не читается и пропущен.
 notice-shortened = { $name } длинный; прочитано только начало.
 notice-pages = { $name }: страниц { $pages }; прочитаны первые { $limit }.
+read = Прочитано: { $what }
+read-message = сообщение { $name }
+read-forwarded = пересланное сообщение
+read-own-picture = моя картинка
+read-pictures = { $count ->
+    [one] { $count } картинка
+    [few] { $count } картинки
+   *[other] { $count } картинок
+}
+read-before = { $count ->
+    [one] { $count } сообщение до этого
+    [few] { $count } сообщения до этого
+   *[other] { $count } сообщений до этого
+}
+notice-link = Сообщение по ссылке прочитать не удалось, оно пропущено.
+notice-heic = { $name } — картинка HEIC, такие я не читаю. Пришлите её в JPEG или PNG.
+notice-encrypted = { $name } защищён паролем и пропущен.
+notice-slow = { $name } читается слишком долго и пропущен.
+notice-no-text = В { $name } нет текста, который можно прочитать, — возможно, только картинки. Пришлите страницы картинками.
 
 image-drawing = Рисую «{ $prompt }»
-image-handover = Продолжаю на другом сервере
+image-handover = Продолжаю у другого провайдера
 image-queued = В очереди: номер { $position }
 image-stage-starting = начинаю
 image-stage-queued = в очереди
 image-stage-loading = загружаю модель
 image-stage-generating = рисую
-image-notice = { $message }
 image-steps = шагов: { $steps }
 image-seed = зерно { $seed }
 image-seconds = { $seconds } с
@@ -188,8 +211,8 @@ image-preview-alt-unknown = Набросок
 image-preview-alt = Набросок, { $percent } процентов
 image-eta = ещё около { $seconds } с
 image-cancelled = Отменено.
-image-bad-size = Это не размер: подойдут square, wide, 16:9 или 1024x768.
-image-bad-seed = Зерно — это целое число.
+image-bad-size = Такого размера я не знаю. Подойдут square, wide, 16:9 или 1024x768.
+image-bad-seed = Зерно должно быть целым числом.
 image-empty-prompt = Скажите, что нарисовать.
 image-long-prompt = Слишком длинно: не больше 4 000 знаков.
 image-modal-title = Нарисовать снова
@@ -198,23 +221,23 @@ image-modal-negative = Чего не рисовать
 image-modal-shape = Размер
 image-modal-seed = Зерно
 
-model-set = Теперь отвечает { $model }; где: { $scope }.
-model-reset = Снова отвечает модель по умолчанию; где: { $scope }.
+model-set = Теперь отвечает { $model } ({ $scope }).
+model-reset = Снова отвечает модель по умолчанию ({ $scope }).
 model-sees = видит картинки
 model-blind = только текст
 model-context = помнит около { $count } токенов
-model-resting = сейчас им никто не может ответить
-model-unknown = Модели «{ $model }» нет.
-persona-set = Персона: { $persona }; где: { $scope }.
-persona-reset = Снова обычная манера; где: { $scope }.
-persona-unknown = Персоны «{ $persona }» нет.
+model-resting = сейчас не может ответить
+model-unknown = Среди доступных нет модели «{ $model }».
+persona-set = Персона: { $persona } ({ $scope }).
+persona-reset = Снова персона по умолчанию ({ $scope }).
+persona-unknown = Нет персоны с названием «{ $persona }».
 persona-own = ваши указания
-closed = Разговор завершён. Новое сообщение здесь откроет его снова.
+closed = Разговор закрыт. Напишите здесь новое сообщение, чтобы открыть его снова.
 not-a-conversation = Это не мой разговор.
 
 settings-title = ## Настройки сервера { $server }
-settings-channels = Каналы, где я работаю: { $value }
-settings-roles = Роли, которым можно мной пользоваться: { $value }
+settings-channels = Только в этих каналах: { $value }
+settings-roles = Только для этих ролей: { $value }
 settings-model = Модель по умолчанию: { $value }
 settings-image-model = Модель для картинок: { $value }
 settings-persona = Персона по умолчанию: { $value }
@@ -223,16 +246,10 @@ settings-member-tokens = Токенов участнику: { $value }
 settings-server-answers = Ответов серверу: { $value }
 settings-server-tokens = Токенов серверу: { $value }
 settings-hour-and-day = { $hour } в час, { $day } в день
-settings-pictures = Картинки: { $value }
-settings-threads = Отдельная ветка для разговора: { $value }
-settings-leave-people-alone = Не вмешиваться, когда люди в ветке говорят друг с другом: { $value }
 settings-archive = Ветки уходят в архив через: { $value }
-settings-footer = Подпись с моделью и временем: { $value }
 settings-saved = Сохранено.
 settings-on = включено
 settings-off = выключено
-settings-everywhere = все
-settings-everybody = всем
 settings-unlimited = без предела
 settings-default = по умолчанию
 settings-hours = { $count ->
@@ -245,20 +262,11 @@ settings-days = { $count ->
     [few] { $count } дня
    *[other] { $count } дней
 }
-settings-choose-channels = Выберите каналы (пусто: все)
-settings-choose-roles = Выберите роли (пусто: всем)
-settings-toggle-pictures = Картинки вкл/выкл
-settings-toggle-footer = Подпись вкл/выкл
-settings-toggle-threads = Ветки вкл/выкл
-settings-toggle-leave-people-alone = Не вмешиваться вкл/выкл
+settings-choose-channels = Только в этих каналах
+settings-choose-roles = Только эти роли
 settings-check = Проверить права
-settings-form-defaults = Умолчания…
 settings-form-member = Пределы участника…
 settings-form-server = Пределы сервера…
-settings-field-model = Модель (пусто: моя)
-settings-field-image-model = Модель для картинок (пусто: моя)
-settings-field-persona = Персона (пусто: моя)
-settings-field-archive-hours = В архив через часов: 1, 24, 72, 168
 settings-field-user-requests-per-hour = Ответов в час (0: без предела)
 settings-field-user-requests-per-day = Ответов в день (0: без предела)
 settings-field-user-tokens-per-hour = Токенов в час (0: без предела)
@@ -304,9 +312,9 @@ usage-server = Этот сервер, за сутки: { $requests ->
     [few] { $pictures } картинки
    *[other] { $pictures } картинок
 }
-usage-limit = Предел на сегодня: { $used } из { $limit }
-status-ready = Ответы возможны.
-status-not-ready = Сейчас никто не может ответить.
+usage-limit = Сегодня: использовано ответов { $used } из { $limit }. Счёт начнётся заново { $when }.
+status-ready = Могу отвечать.
+status-not-ready = Сейчас ни одна модель не может ответить.
 status-live = Идёт сейчас: { $count }
 status-hour = За час: запросов { $requests }, с ошибкой { $failures }
 status-model = { $model }: { $state }
@@ -326,7 +334,7 @@ privacy-text =
         [few] { $pictures } заказа картинок
        *[other] { $pictures } заказов картинок
     }, ваши настройки и счётчики. { $retention }
-    Вопросы и ответы уходят поставщику модели, чтобы получить ответ. Сами сообщения хранит Discord.
+    Вопросы и ответы уходят провайдеру модели, чтобы получить ответ. Сами сообщения хранит Discord.
 privacy-retention = { $days ->
     [0] Само ничего не стирается.
     [one] Всё стирается через { $days } день.
@@ -334,22 +342,65 @@ privacy-retention = { $days ->
    *[other] Всё стирается через { $days } дней.
 }
 privacy-export = Всё, что я о вас храню:
-privacy-erase-sure = Будут стёрты ваши разговоры, заказы картинок, настройки и счётчики. Сообщения в Discord останутся. Точно?
-privacy-erased = Стёрто.
+privacy-erase-sure = Из моей базы будут стёрты ваши разговоры, картинки, настройки и счётчики. Сообщения в Discord останутся. Вы уверены?
+privacy-erased = Всё стёрто.
 privacy-not-stored = Отныне я не храню ваших сообщений и знаю лишь то, что стоит в ветке.
 privacy-stored = Я снова храню ваши сообщения.
 
 help-text =
-    ## Здравствуйте
-    { "" }**Спросить:** `/чат` открывает ветку; просто пишите в ней дальше. Или упомяните меня, ответьте мне, напишите лично.
-    { "" }**Нарисовать:** `/картинка`, а потом кнопки под ней.
-    { "" }**Чужие сообщения:** правый щелчок → Приложения → *Объяснить*, *Кратко*, *Нарисовать это*.
-    { "" }**Показать:** прикладывайте картинки, тексты, код и PDF.
-    { "" }**Выбрать:** `/модель` и `/персона`. **Пределы:** `/расход`. **Ваши данные:** `/приватность`.
+    ## Что я умею
+    { "" }**Спросить:** { $chat } открывает ветку — просто пишите в ней дальше. Ещё можно упомянуть меня, ответить мне или написать мне лично.
+    { "" }**Показать на сообщение:** ответьте на него и упомяните меня — я прочитаю его вместе с картинками, файлами и ссылками.
+    { "" }**Нарисовать:** { $image }, затем кнопки под картинкой.
+    { "" }**Чужие сообщения:** правый клик → Приложения → *Объяснить*, *Кратко* или *Нарисовать это*.
+    { "" }**Показать файлы:** картинки, текст, код, PDF, Word и EPUB.
+    { "" }**Выбрать:** { $model } и { $persona }. **Что осталось на сегодня:** { $usage }. **Ваши данные:** { $privacy }.
+    { "" }**Попробуйте:** `Кратко: что решили в этой ветке?` · `Что не так с этим кодом?` · `Объясни эту картинку ребёнку`
 help-no-content = На этом сервере я не могу читать сообщения, поэтому упоминайте меня в каждом.
 welcome =
-    Здравствуйте! Спрашивайте командой `/чат`, рисуйте командой `/картинка` или упомяните меня. Правила для сервера — в `/настройки`.
-    Вопросы уходят поставщику модели; `/приватность` расскажет, что хранится.
+    Здравствуйте! Спросить — { $chat }, нарисовать — { $image }, или просто упомяните меня. Если вы управляете сервером, в { $settings } можно выбрать, кому и где я отвечаю.
+    Вопросы отправляются провайдеру ИИ; что я храню, покажет { $privacy }.
 explain-prompt = Объясни простыми словами и коротко следующее сообщение:
 summarise-prompt = Изложи следующее сообщение в нескольких предложениях:
 shared-by = Показывает { $who }
+status-model-ready = доступна
+status-model-resting = сейчас недоступна
+notice-dropped = { $model } не учитывает эту настройку: { $field }.
+notice-changed = { $model } использует другое значение настройки: { $field }.
+field-negative-prompt = чего не рисовать
+field-size = размер
+field-aspect-ratio = пропорции
+field-seed = зерно
+field-steps = шаги
+field-guidance = точность следования описанию
+field-count = число картинок
+field-input-image = исходная картинка
+field-max-bytes = размер файла
+field-temperature = температура
+field-max-tokens = длина
+field-system = указания
+field-other = { $name }
+settings-channels-none = во всех
+settings-blocked-channels = Никогда в этих каналах: { $value }
+settings-blocked-channels-none = нет таких
+settings-roles-none = для всех
+settings-blocked-roles = Никогда для этих ролей: { $value }
+settings-blocked-roles-none = нет таких
+settings-context = Сообщений, которые я читаю перед упоминанием: { $value }
+settings-page-access = Кто и где
+settings-page-answers = Ответы
+settings-page-pictures = Картинки
+settings-page-limits = Лимиты
+settings-switch = { $name }: { $state }
+settings-switch-pictures = Картинки
+settings-switch-footer = Модель и время
+settings-switch-threads = Отдельные ветки
+settings-switch-leave-people-alone = Не вмешиваться
+settings-switch-lock-model = Закрепить модель
+settings-choose-blocked-channels = Никогда в этих каналах
+settings-choose-blocked-roles = Никогда эти роли
+settings-choose-model = Модель по умолчанию
+settings-choose-persona = Персона по умолчанию
+settings-choose-image-model = Модель для картинок
+settings-choose-archive-hours = Когда ветки уходят в архив
+settings-choose-context-messages = Сообщения перед упоминанием

@@ -7,28 +7,33 @@ stand in a code block as they came; when it is whole, it gets its columns.
 import re
 
 from discord_bot.rendering import tables
+from discord_bot.rendering.marks import fence_of
 
+INNER = "``\u200b`"  # looks like a mark, and ends no block
 DEEP = re.compile(r"#{4,6}[ \t]")
-FENCE = re.compile(r"^([ \t]*(?:>[ \t]*)*)(`{3,}|~{3,})([^`\n]*)$")
 
 
 def readable(text: str, *, growing: bool = False) -> str:
     """The text as Discord can show it. What stands in a code block stays as it is."""
     lines = text.split("\n")
     made: list[str] = []
-    fence = ""
+    open_mark = ""
     number = 0
     while number < len(lines):
         line = lines[number]
-        mark = FENCE.match(line)
-        if mark and not fence:
-            fence = mark[2]
-            # Discord knows no tildes.
-            made.append(f"{mark[1]}```{mark[3]}" if fence[0] == "~" else line)
-        elif fence:
-            closes = mark and mark[2].startswith(fence) and not mark[3].strip()
-            made.append(f"{mark[1]}```" if mark and closes and fence[0] == "~" else line)
-            fence = "" if closes else fence
+        fence = fence_of(line)
+        if fence is not None and not open_mark:
+            open_mark = fence.mark
+            # Discord knows neither tildes nor longer marks.
+            made.append(f"{fence.prefix}```{fence.info}" if open_mark != "```" else line)
+        elif open_mark:
+            closes = fence is not None and fence.closes(open_mark)
+            if fence and closes:
+                made.append(f"{fence.prefix}```")
+            else:
+                # Discord would end the block at the first mark, whatever opened it.
+                made.append(line.replace("```", INNER) if open_mark != "```" else line)
+            open_mark = "" if closes else open_mark
         elif number + 1 < len(lines) and "|" in line and tables.is_separator(lines[number + 1]):
             end = _end_of_table(lines, number + 2)
             unfinished = growing and end == len(lines)

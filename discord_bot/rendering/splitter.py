@@ -16,24 +16,16 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from discord_bot.rendering import marks
+
 DISCORD_LIMIT = 2000
 RESERVED = 120  # for the state line below the last segment, and the cursor
 CLOSING = 10  # the longest closing of a fence in a quote
 
-FENCE = re.compile(r"^[ \t]*(?P<quote>(?:>[ \t]*)*)(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
 QUOTE = re.compile(r"(?:> ?)+(?=\S)|>>> ")
-# One unbreakable thing each. `\Z`: it may have begun here and end in the next segment.
-WHOLE = re.compile(
-    r"`[^`\n]{1,300}(?:`|\Z)"
-    r"|!?\[[^\]\n]{0,300}(?:\](?:\([^)\s]{0,600}(?:\)|\Z))?|\Z)"
-    r"|<[@#:at/][^>\n]{0,80}(?:>|\Z)"
-    r"|https?://[^\s<>]{1,1500}"
-    r"|(?<!\w)(\*\*\*|\*\*|__|~~|\|\||\*|_)(?=\S)[^\n]{1,300}?(?:\1|\Z)"
-)
 BLANK, LINE, SPACE = re.compile(r"\n[ \t]*\n+"), re.compile(r"\n"), re.compile(r"[ \t]+")
 SENTENCE = re.compile(r"[.!?…][\"'»”)\]*_]{0,3}\s+|[。！？]")
 FLAGS = re.compile(r"[\U0001f1e6-\U0001f1ff]*\Z")
-UNFINISHED = re.compile(r"(?:!?\[[^\]\n]{0,200}|!?\[[^\]\n]{0,200}\]\([^)\s]{0,600}|<[@#:at/][^>\s]{0,80}|`{1,2})\Z")
 LONGEST_LANGUAGE, LONGEST_CHARACTER = 20, 64
 Spans = list[tuple[int, int]]
 
@@ -73,8 +65,11 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def split(text: str, limit: int = DISCORD_LIMIT - RESERVED) -> list[Segment]:
-    """The segments of a text, at least one, none longer than `limit` (at least 100); the last may still grow."""
+def split(text: str, limit: int = DISCORD_LIMIT - RESERVED, most: int | None = None) -> list[Segment]:
+    """The segments of a text, at least one, none longer than `limit` (at least 100); the last may still grow.
+
+    `most`: no more than one beyond so many, for whoever only asks whether there are more.
+    """
     segments: list[Segment] = []
     start, carry = 0, Carry()
     while True:
@@ -85,15 +80,15 @@ def split(text: str, limit: int = DISCORD_LIMIT - RESERVED) -> list[Segment]:
         after = _carry(carry, piece, cut=end < len(text))
         if piece.strip():
             segments.append(_segment(carry, after, piece, start, end))
-        if end == len(text):
+        if end == len(text) or (most is not None and len(segments) > most):
             return segments or [Segment("", 0, end)]
         start, carry = end, after
 
 
 def settled(text: str) -> str:
-    """A growing text without a link, mention or code mark that has only begun: half of one looks broken."""
-    match = UNFINISHED.search(text, max(0, len(text) - 900))
-    return text[: match.start()].rstrip(" ") if match and match.start() else text
+    """A growing text without a link, mention, code mark or heading that has only begun: half of one looks broken."""
+    start = marks.unfinished(text)
+    return text[:start].rstrip(" ") if 0 < start < len(text) else text
 
 
 def _segment(before: Carry, after: Carry, piece: str, start: int, end: int) -> Segment:
@@ -107,12 +102,12 @@ def _segment(before: Carry, after: Carry, piece: str, start: int, end: int) -> S
 def _carry(before: Carry, piece: str, *, cut: bool) -> Carry:
     """What is open behind a piece."""
     mark, language, quote = before.mark, before.language, before.quote if before.mark else ""
-    for match in FENCE.finditer(piece):
+    for fence in marks.fences(piece):
         if not mark:
-            words = match["info"].split()
+            words = fence.info.split()
             language = words[0] if words and len(words[0]) <= LONGEST_LANGUAGE else ""
-            mark, quote = match["mark"][:6], match["quote"][:2]
-        elif match["mark"].startswith(mark) and not match["info"].strip():
+            mark, quote = fence.mark[:6], fence.quote[:2]
+        elif fence.closes(mark):
             mark = language = quote = ""
     if mark:
         return Carry(mark, language, quote)
@@ -143,27 +138,23 @@ def _boundary(reach: str, mark: str) -> int:
 
 def _solid(window: str) -> Spans:
     """What must not be cut; what touches the window's end may go on behind it."""
-    return [
-        (match.start(), match.end() + (match.end() == len(window)))
-        for match in WHOLE.finditer(window)
-        if match.start() > 0
-    ]
+    return [span for span in marks.solid(window) if span[0] > 0]
 
 
 def _code(window: str, mark: str) -> tuple[Spans, Spans]:
     """The code blocks of a window, and the lines of their marks. A block that does not end in it goes on behind it."""
     blocks: Spans = []
     begin: int | None = 0 if mark else None
-    fences = list(FENCE.finditer(window))
-    for match in fences:
+    fences = list(marks.fences(window))
+    for fence in fences:
         if begin is None:
-            begin, mark = match.start(), match["mark"][:6]
-        elif match["mark"].startswith(mark) and not match["info"].strip():
-            blocks.append((begin, match.end()))
+            begin, mark = fence.start, fence.mark[:6]
+        elif fence.closes(mark):
+            blocks.append((begin, fence.end))
             begin = None
     if begin is not None:
         blocks.append((begin, len(window) + 1))
-    return blocks, [(match.start(), match.end() + 1) for match in fences]
+    return blocks, [(fence.start, fence.end + 1) for fence in fences]
 
 
 def _character(reach: str, most: int, solid: Spans) -> int:

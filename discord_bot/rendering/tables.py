@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-WIDEST = 60  # columns of text that a phone shows without wrapping
+WIDEST = 36  # columns of text that a phone shows without wrapping
 DASHES = re.compile(r":?-{2,}:?")
 MARKUP = re.compile(r"(\*\*|__|~~|`)(.+?)\1")
 

@@ -27,7 +27,7 @@ def contents(look: Look, locale: str) -> list[str]:
     """One text a message, none over Discord's limit, none empty."""
     cursor = f" {t(locale, 'cursor')}" if look.live and look.text.strip() else ""
     text = readable(settled(look.text), growing=True) if look.live else readable(look.text)
-    parts = [segment.text for segment in split(text)]
+    parts = [segment.text for segment in split(text, most=look.most)]
     rest = [t(locale, "state-whole-file")] if len(parts) > look.most and not look.live else []
     del parts[look.most :]
     small = filter(None, map(_small, [*rest, *look.notes, look.line]))
@@ -46,7 +46,8 @@ def contents(look: Look, locale: str) -> list[str]:
 
 def needs_file(look: Look) -> bool:
     """Whether the answer is so long that it comes as a file, too."""
-    return len(split(readable(look.text))) >= min(FILE_FROM, look.most + 1)
+    least = min(FILE_FROM, look.most + 1)
+    return len(split(readable(look.text), most=least)) >= least
 
 
 def _small(line: str) -> str:

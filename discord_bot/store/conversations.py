@@ -3,16 +3,41 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from weakref import WeakValueDictionary
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from discord_bot.store.schema import conversations, turn_images, turns
+from discord_bot.store.engine import Database
+from discord_bot.store.schema import conversations, turn_images, turn_parts, turns
+from discord_bot.store.turns import Attached, Part, PartKind, State, Turn
+from discord_bot.store.wishes import Keeping
+
+LONGEST_NAME = 64
+LONGEST_LINE = 300  # turns that are looked at, however long a conversation grows
+LISTS = ("question_ids", "message_ids", "former")
+COLUMNS = tuple(name for name in Turn.__dataclass_fields__ if name not in ("parts", "images"))
+WORDLESS = ("state", "locale", "channel_id", "deployment", "question_ids", "message_ids")
+WORDS = ("answer", "reasoning", "former")
+
+
+class Kind(StrEnum):
+    THREAD = "thread"
+    CHAIN = "chain"
+    """Replies in a channel."""
+    DIRECT = "direct"
+    PRIVATE = "private"
+    """An interaction's answer that only its asker sees; no conversation that goes on."""
+    PUBLIC = "public"
+    """An interaction's answer that everybody sees; no conversation that goes on."""
+
+
+PASSING = (Kind.PRIVATE, Kind.PUBLIC)
 
 
 @dataclass
@@ -22,44 +47,24 @@ class Conversation:
     channel_id: int
     guild_id: int | None
     owner_id: int
-    kind: str
+    kind: Kind
     model: str | None
     persona: str | None
-    title: str
     closed: bool
 
 
-@dataclass
-class Turn:
-    id: int
-    conversation_id: int
-    asker_id: int
-    asker_name: str
-    question: str
-    state: str
-    locale: str
-    channel_id: int
-    answer: str = ""
-    reasoning: str = ""
-    deployment: str = ""
-    question_ids: list[int] = field(default_factory=list)
-    message_ids: list[int] = field(default_factory=list)
-    former: list[str] = field(default_factory=list)
-    created_at: float = 0.0
-    parent_id: int | None = None
-
-
-LISTS = ("question_ids", "message_ids", "former")
-KEPT = ("id", "created_at", "parent_id")
-LONGEST_LINE = 300  # turns that are looked at, however long a conversation grows
-
-
 def _conversation(row: Any) -> Conversation:
-    return Conversation(**{name: row[name] for name in Conversation.__dataclass_fields__})
+    values: dict[str, Any] = {name: row[name] for name in Conversation.__dataclass_fields__}
+    return Conversation(**{**values, "kind": Kind(values["kind"])})
 
 
 def _turn(row: Any) -> Turn:
-    return Turn(**{name: json.loads(row[name]) if name in LISTS else row[name] for name in Turn.__dataclass_fields__})
+    values = {name: json.loads(row[name]) if name in LISTS else row[name] for name in COLUMNS}
+    return Turn(**{**values, "state": State(values["state"])})
+
+
+def _stored(turn: Turn, names: Iterable[str]) -> dict[str, Any]:
+    return {name: json.dumps(getattr(turn, name)) if name in LISTS else getattr(turn, name) for name in names}
 
 
 def row_id(made: Any) -> int:
@@ -68,8 +73,10 @@ def row_id(made: Any) -> int:
 
 
 class Conversations:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    """Whatever writes a person's words takes a `Keeping`; everything else writes none."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._saving = WeakValueDictionary[int, asyncio.Lock]()
 
     async def create(
@@ -78,20 +85,19 @@ class Conversations:
         channel_id: int,
         guild_id: int | None,
         owner_id: int,
-        kind: str,
+        kind: Kind,
         *,
-        model: str | None,
-        persona: str | None,
-        title: str = "",
+        model: str | None = None,
+        persona: str | None = None,
     ) -> Conversation:
-        """A new one, or the one that the place has already."""
+        """A new one, or the one that the place has already. `persona`: the name of one that the operator offers."""
         now = time.time()
         values: dict[str, Any] = {
-            "place_id": place_id, "channel_id": channel_id, "guild_id": guild_id, "owner_id": owner_id, "kind": kind, "model": model,
-            "persona": persona, "title": title, "closed": False,
+            "place_id": place_id, "channel_id": channel_id, "guild_id": guild_id, "owner_id": owner_id,
+            "kind": kind, "model": model, "persona": persona, "closed": False,
         }  # fmt: skip
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.write() as connection:
                 made = await connection.execute(conversations.insert().values(**values, created_at=now, updated_at=now))
                 return Conversation(id=row_id(made), **values)
         except IntegrityError:
@@ -103,176 +109,199 @@ class Conversations:
 
     async def find(self, place_id: int) -> Conversation | None:
         """By its thread, direct channel or first message."""
-        async with self._engine.connect() as connection:
-            row = (
-                (await connection.execute(select(conversations).where(conversations.c.place_id == place_id)))
-                .mappings()
-                .first()
-            )
-        return _conversation(row) if row else None
+        return await self._one(conversations.c.place_id == place_id)
 
     async def get(self, conversation_id: int) -> Conversation | None:
-        async with self._engine.connect() as connection:
-            row = (
-                (await connection.execute(select(conversations).where(conversations.c.id == conversation_id)))
-                .mappings()
-                .first()
-            )
+        return await self._one(conversations.c.id == conversation_id)
+
+    async def _one(self, condition: Any) -> Conversation | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(conversations).where(condition))).mappings().first()
         return _conversation(row) if row else None
 
-    async def change(self, conversation_id: int, **values: Any) -> None:
-        async with self._engine.begin() as connection:
+    async def set_closed(self, conversation_id: int, *, closed: bool) -> None:
+        await self._change(conversation_id, closed=closed)
+
+    async def set_model(self, conversation_id: int, model: str | None) -> None:
+        await self._change(conversation_id, model=model)
+
+    async def set_persona(self, conversation_id: int, name: str | None) -> None:
+        """One of the operator's, by its name."""
+        await self._change(conversation_id, persona=name)
+
+    async def set_instructions(self, conversation_id: int, text: str, author_id: int, keeping: Keeping) -> bool:
+        """A person's own instead of a persona. False: that person's words are not stored."""
+        if not keeping.allows(author_id):
+            return False
+        await self._change(conversation_id, persona=text)
+        return True
+
+    async def _change(self, conversation_id: int, **values: Any) -> None:
+        async with self._database.write() as connection:
             await connection.execute(
                 update(conversations)
                 .where(conversations.c.id == conversation_id)
                 .values(updated_at=time.time(), **values)
             )
 
-    # --- turns --------------------------------------------------------------------------------
+    # --- writing turns --------------------------------------------------------------------------
 
     async def add_turn(
         self,
         conversation: Conversation,
         asker_id: int,
-        asker_name: str,
-        question: str,
+        parts: Sequence[Part],
         question_ids: Sequence[int],
         locale: str,
         channel_id: int,
-        images: Sequence[tuple[str, bytes]] = (),
+        keeping: Keeping,
+        images: Sequence[Attached] = (),
         *,
         parent_id: int | None = None,
     ) -> Turn:
-        """The next one of the conversation; `parent_id`: continues that turn instead of the newest."""
-        now = time.time()
-        values: dict[str, Any] = {
-            "conversation_id": conversation.id, "asker_id": asker_id, "asker_name": asker_name[:64], "question": question,
-            "state": "running", "locale": locale, "channel_id": channel_id, "created_at": now,
-        }  # fmt: skip
+        """The next one of the conversation; `parent_id`: continues that turn instead of the newest.
+
+        The turn holds all words; of them only those that may be kept are written.
+        """
+        turn = Turn(
+            0, conversation.id, asker_id, State.RUNNING, locale, channel_id, list(parts), list(images),
+            question_ids=list(question_ids), created_at=time.time(), parent_id=parent_id,
+        )  # fmt: skip
         newest = select(func.max(turns.c.id)).where(turns.c.conversation_id == conversation.id)
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             if parent_id is None:
-                parent_id = (await connection.execute(newest)).scalar_one_or_none()
-            values["parent_id"] = parent_id
+                turn.parent_id = (await connection.execute(newest)).scalar_one_or_none()
             made = await connection.execute(
                 turns.insert().values(
-                    **values,
-                    question_ids=json.dumps(list(question_ids)),
-                    message_ids="[]",
-                    former="[]",
-                    answer="",
-                    reasoning="",
-                    deployment="",
+                    conversation_id=turn.conversation_id, asker_id=asker_id, created_at=turn.created_at,
+                    parent_id=turn.parent_id, **_stored(turn, (*WORDLESS, *WORDS)),
                 )
-            )
-            turn_id = row_id(made)
-            if images:
-                await connection.execute(
-                    turn_images.insert(), [{"turn_id": turn_id, "mime": mime, "data": data} for mime, data in images]
-                )
+            )  # fmt: skip
+            turn.id = row_id(made)
+            await _insert_parts(connection, turn, keeping)
             await connection.execute(
-                update(conversations).where(conversations.c.id == conversation.id).values(updated_at=now)
+                update(conversations).where(conversations.c.id == conversation.id).values(updated_at=turn.created_at)
             )
-        return Turn(id=turn_id, question_ids=list(question_ids), **values)
+        return turn
 
-    async def save(self, turn: Turn) -> None:
-        """Everything of the turn but its pictures."""
+    async def set_question(self, turn: Turn, keeping: Keeping) -> None:
+        """The question was edited, or read again: its parts and pictures instead of those that are stored."""
+        async with self._lock(turn), self._database.write() as connection:
+            there = select(turns.c.id).where(turns.c.id == turn.id)
+            if (await connection.execute(there)).first() is None:
+                return  # erased meanwhile
+            for table in (turn_parts, turn_images):
+                await connection.execute(delete(table).where(table.c.turn_id == turn.id))
+            await _insert_parts(connection, turn, keeping)
+            await connection.execute(update(turns).where(turns.c.id == turn.id).values(**_stored(turn, WORDLESS)))
+
+    async def update(self, turn: Turn) -> None:
+        """Where the turn stands; no word of it."""
         # One after another: of two saves the later one must not be overtaken by what the turn was before.
-        lock = self._saving.setdefault(turn.id, asyncio.Lock())
-        async with lock:
-            values = {name: getattr(turn, name) for name in Turn.__dataclass_fields__ if name not in KEPT}
-            values |= {name: json.dumps(values[name]) for name in LISTS}
-            async with self._engine.begin() as connection:
-                await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
+        async with self._lock(turn), self._database.write() as connection:
+            await connection.execute(update(turns).where(turns.c.id == turn.id).values(**_stored(turn, WORDLESS)))
+
+    async def save(self, turn: Turn, keeping: Keeping) -> None:
+        """Where the turn stands, and its answer if all who took part agree. Takes away parts that may not stay."""
+        async with self._lock(turn), self._database.write() as connection:
+            values = _stored(turn, WORDLESS)
+            if keeping.everybody and turn.people <= keeping.people:
+                values |= _stored(turn, WORDS)
+            else:
+                values |= {"answer": "", "reasoning": "", "former": "[]"}
+                allowed = keeping.people - keeping.refusing
+                for table in (turn_parts, turn_images):
+                    refused = (table.c.turn_id == turn.id) & table.c.author_id.not_in(allowed)
+                    await connection.execute(delete(table).where(refused))
+            await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
+
+    def _lock(self, turn: Turn) -> asyncio.Lock:
+        return self._saving.setdefault(turn.id, asyncio.Lock())
+
+    # --- reading turns --------------------------------------------------------------------------
 
     async def turn(self, turn_id: int) -> Turn | None:
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(select(turns).where(turns.c.id == turn_id))).mappings().first()
-        return _turn(row) if row else None
+        return next(iter(await self._turns(turns.c.id == turn_id)), None)
 
     async def history(self, conversation_id: int) -> list[Turn]:
         """Oldest first, without what was deleted."""
-        query = (
-            select(turns)
-            .where(turns.c.conversation_id == conversation_id, turns.c.state != "deleted")
-            .order_by(turns.c.id)
-        )
-        async with self._engine.connect() as connection:
-            return [_turn(row) for row in (await connection.execute(query)).mappings()]
+        return await self._turns(turns.c.conversation_id == conversation_id, turns.c.state != State.DELETED)
 
     async def line(self, turn: Turn) -> list[Turn]:
         """From the beginning of its branch to this turn, without what was deleted."""
-        query = (
-            select(turns)
-            .where(turns.c.conversation_id == turn.conversation_id, turns.c.id < turn.id)
-            .order_by(turns.c.id.desc())
-            .limit(LONGEST_LINE)
-        )
-        async with self._engine.connect() as connection:
-            known = {row["id"]: row for row in (await connection.execute(query)).mappings()}
-        found, parent = [turn], turn.parent_id
+        older = (turns.c.conversation_id == turn.conversation_id, turns.c.id < turn.id)
+        known = {one.id: one for one in await self._turns(*older, newest_first=True, limit=LONGEST_LINE)}
+        branch, parent = [turn], turn.parent_id
         while parent is not None and parent in known:
-            row = known[parent]
-            parent = row["parent_id"]
-            if row["state"] != "deleted":
-                found.append(_turn(row))
-        return found[::-1]
+            former = known[parent]
+            parent = former.parent_id
+            if former.state is not State.DELETED:
+                branch.append(former)
+        return branch[::-1]
 
     async def newest(self, conversation_id: int) -> Turn | None:
         """The last turn that was not deleted."""
-        query = (
-            select(turns)
-            .where(turns.c.conversation_id == conversation_id, turns.c.state != "deleted")
-            .order_by(turns.c.id.desc())
-            .limit(1)
-        )
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        return _turn(row) if row else None
+        mine = (turns.c.conversation_id == conversation_id, turns.c.state != State.DELETED)
+        return next(iter(await self._turns(*mine, newest_first=True, limit=1)), None)
+
+    async def by_message(self, channel_id: int, message_id: int) -> Turn | None:
+        """The turn of which this is a question or an answer."""
+        text = str(message_id)
+        named = turns.c.question_ids.contains(text) | turns.c.message_ids.contains(text)
+        candidates = await self._turns(turns.c.channel_id == channel_id, named, newest_first=True, limit=20)
+        return next((one for one in candidates if message_id in (*one.question_ids, *one.message_ids)), None)
+
+    async def running(self) -> list[Turn]:
+        """What a crash or a restart left unfinished."""
+        return await self._turns(turns.c.state == State.RUNNING)
+
+    async def _turns(self, *conditions: Any, newest_first: bool = False, limit: int | None = None) -> list[Turn]:
+        query = select(turns).where(*conditions).order_by(turns.c.id.desc() if newest_first else turns.c.id)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.limit(limit))).mappings().all()
+            found = {row["id"]: _turn(row) for row in rows}
+            if found:
+                parts = select(turn_parts).where(turn_parts.c.turn_id.in_(found)).order_by(turn_parts.c.id)
+                for row in (await connection.execute(parts)).mappings():
+                    part = Part(row["author_id"], row["author_name"], row["text"], PartKind(row["kind"]))
+                    found[row["turn_id"]].parts.append(part)
+        return list(found.values())
+
+    async def images(self, turn_ids: Sequence[int]) -> dict[int, list[Attached]]:
+        found: dict[int, list[Attached]] = {}
+        if not turn_ids:
+            return found
+        query = select(turn_images).where(turn_images.c.turn_id.in_(turn_ids)).order_by(turn_images.c.id)
+        async with self._database.read() as connection:
+            for row in (await connection.execute(query)).mappings():
+                found.setdefault(row["turn_id"], []).append(Attached(row["author_id"], row["mime"], row["data"]))
+        return found
 
     async def active(self, since: float, most: int) -> list[Conversation]:
         """Those in a place of their own that were used since (epoch seconds), the newest first."""
         query = (
             select(conversations)
-            .where(conversations.c.updated_at >= since, conversations.c.kind.in_(("thread", "direct")))
+            .where(conversations.c.updated_at >= since, conversations.c.kind.in_((Kind.THREAD, Kind.DIRECT)))
             .order_by(conversations.c.updated_at.desc())
             .limit(most)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             return [_conversation(row) for row in (await connection.execute(query)).mappings()]
 
-    async def set_images(self, turn_id: int, images: Sequence[tuple[str, bytes]]) -> None:
-        """Instead of those it had."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(turn_images).where(turn_images.c.turn_id == turn_id))
-            if images:
-                rows = [{"turn_id": turn_id, "mime": mime, "data": data} for mime, data in images]
-                await connection.execute(turn_images.insert(), rows)
 
-    async def images(self, turn_ids: Sequence[int]) -> dict[int, list[tuple[str, bytes]]]:
-        found: dict[int, list[tuple[str, bytes]]] = {}
-        if not turn_ids:
-            return found
-        query = select(turn_images).where(turn_images.c.turn_id.in_(turn_ids)).order_by(turn_images.c.id)
-        async with self._engine.connect() as connection:
-            for row in (await connection.execute(query)).mappings():
-                found.setdefault(row["turn_id"], []).append((row["mime"], row["data"]))
-        return found
-
-    async def by_message(self, channel_id: int, message_id: int) -> Turn | None:
-        """The turn of which this is a question or an answer."""
-        text = str(message_id)
-        query = select(turns).where(
-            turns.c.channel_id == channel_id, turns.c.question_ids.contains(text) | turns.c.message_ids.contains(text)
-        )
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query.order_by(turns.c.id.desc()).limit(20))).mappings().all()
-        return next((turn for turn in map(_turn, rows) if message_id in (*turn.question_ids, *turn.message_ids)), None)
-
-    async def running(self) -> list[Turn]:
-        """What a crash or a restart left unfinished."""
-        async with self._engine.connect() as connection:
-            return [
-                _turn(row)
-                for row in (await connection.execute(select(turns).where(turns.c.state == "running"))).mappings()
-            ]
+async def _insert_parts(connection: AsyncConnection, turn: Turn, keeping: Keeping) -> None:
+    kept = [
+        {"turn_id": turn.id, "author_id": one.author_id, "author_name": one.author_name[:LONGEST_NAME], "kind": one.kind, "text": one.text}
+        for one in turn.parts
+        # What people said to each other is read for one answer and never stored.
+        if keeping.allows(one.author_id) and one.kind is not PartKind.CONTEXT
+    ]  # fmt: skip
+    if kept:
+        await connection.execute(turn_parts.insert(), kept)
+    pictures = [
+        {"turn_id": turn.id, "author_id": one.author_id, "mime": one.mime, "data": one.data}
+        for one in turn.images
+        if keeping.allows(one.author_id)
+    ]
+    if pictures:
+        await connection.execute(turn_images.insert(), pictures)

@@ -3,13 +3,27 @@
 import json
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from discord_bot.store.conversations import row_id
+from discord_bot.store.engine import Database
 from discord_bot.store.schema import pictures
+from discord_bot.store.wishes import Keeping
+
+WORDS = ("prompt", "negative")
+"""Fields of an order that a person has typed."""
+
+
+class OrderState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    DELETED = "deleted"
 
 
 @dataclass
@@ -20,13 +34,14 @@ class PictureOrder:
     channel_id: int
     message_id: int | None
     wish: dict[str, Any]
-    state: str
+    """Without its words where the owner's words are not stored."""
+    state: OrderState
     locale: str
 
 
 class Pictures:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def create(
         self,
@@ -35,56 +50,65 @@ class Pictures:
         channel_id: int,
         wish: dict[str, Any],
         locale: str,
+        keeping: Keeping,
         beginning: tuple[str, bytes] | None = None,
     ) -> PictureOrder:
         """`beginning`: MIME and bytes of the picture that it starts from, for the buttons below."""
+        kept = keeping.allows(owner_id)
+        stored = wish if kept else {name: value for name, value in wish.items() if name not in WORDS}
+        mime, data = beginning if beginning is not None and kept else (None, None)
         values: dict[str, Any] = {
-            "owner_id": owner_id,
-            "guild_id": guild_id,
-            "channel_id": channel_id,
-            "state": "running",
-            "locale": locale,
-        }
-        async with self._engine.begin() as connection:
+            "owner_id": owner_id, "guild_id": guild_id, "channel_id": channel_id,
+            "state": OrderState.RUNNING, "locale": locale,
+        }  # fmt: skip
+        async with self._database.write() as connection:
             made = await connection.execute(
                 pictures.insert().values(
-                    **values,
-                    wish=json.dumps(wish),
-                    created_at=time.time(),
-                    input_mime=beginning[0] if beginning else None,
-                    input_data=beginning[1] if beginning else None,
+                    **values, wish=json.dumps(stored), created_at=time.time(), input_mime=mime, input_data=data
                 )
             )
         return PictureOrder(id=row_id(made), message_id=None, wish=wish, **values)
 
-    async def change(self, order_id: int, **values: Any) -> None:
-        async with self._engine.begin() as connection:
+    async def set_message(self, order_id: int, message_id: int) -> None:
+        await self._change(order_id, message_id=message_id)
+
+    async def set_state(self, order_id: int, state: OrderState) -> None:
+        await self._change(order_id, state=state)
+
+    async def set_seed(self, order_id: int, seed: int) -> None:
+        """The seed that was used: the same order again draws the same picture."""
+        async with self._database.write() as connection:
+            row = (await connection.execute(select(pictures.c.wish).where(pictures.c.id == order_id))).first()
+            if row is not None:
+                wish = json.dumps({**json.loads(row.wish), "seed": seed})
+                await connection.execute(update(pictures).where(pictures.c.id == order_id).values(wish=wish))
+
+    async def _change(self, order_id: int, **values: Any) -> None:
+        async with self._database.write() as connection:
             await connection.execute(update(pictures).where(pictures.c.id == order_id).values(**values))
 
     async def get(self, order_id: int) -> PictureOrder | None:
-        found = await self._select(pictures.c.id == order_id)
-        return found[0] if found else None
+        return next(iter(await self._select(pictures.c.id == order_id)), None)
+
+    async def by_message(self, channel_id: int, message_id: int) -> PictureOrder | None:
+        """The order that a message of the bot shows."""
+        here = (pictures.c.channel_id == channel_id) & (pictures.c.message_id == message_id)
+        return next(iter(await self._select(here)), None)
 
     async def beginning(self, order_id: int) -> tuple[str, bytes] | None:
         """The picture that it started from."""
         query = select(pictures.c.input_mime, pictures.c.input_data).where(pictures.c.id == order_id)
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         return (row.input_mime, row.input_data) if row is not None and row.input_data is not None else None
 
     async def running(self) -> list[PictureOrder]:
-        return await self._select(pictures.c.state == "running")
+        return await self._select(pictures.c.state == OrderState.RUNNING)
 
     async def _select(self, condition: Any) -> list[PictureOrder]:
-        async with self._engine.connect() as connection:
-            columns = [pictures.c[name] for name in PictureOrder.__dataclass_fields__]
-            rows = (await connection.execute(select(*columns).where(condition))).mappings()
-            return [
-                PictureOrder(
-                    **{
-                        name: json.loads(row[name]) if name == "wish" else row[name]
-                        for name in PictureOrder.__dataclass_fields__
-                    }
-                )
-                for row in rows
-            ]
+        columns = [pictures.c[name] for name in PictureOrder.__dataclass_fields__]
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(*columns).where(condition))).mappings().all()
+        return [
+            PictureOrder(**{**row, "wish": json.loads(row["wish"]), "state": OrderState(row["state"])}) for row in rows
+        ]

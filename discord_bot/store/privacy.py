@@ -4,21 +4,24 @@ import json
 import time
 from typing import Any
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from discord_bot.store.schema import PERSONAL, conversations, pictures, settings, turn_images, turns, usage
+from discord_bot.store.engine import Database
+from discord_bot.store.schema import PERSONAL, conversations, pictures, settings, turn_images, turn_parts, turns, usage
+from discord_bot.store.wishes import DO_NOT_STORE
 
 DAY = 86_400
+BYTES = (pictures.c.input_data, turn_images.c.data)
 
 
 class Privacy:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def counts(self, user_id: int) -> dict[str, int]:
         """Rows about a person by the name of the table."""
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             return {
                 table.name: (
                     await connection.execute(select(func.count()).select_from(table).where(column == user_id))
@@ -28,24 +31,25 @@ class Privacy:
 
     async def export(self, user_id: int) -> bytes:
         """Everything about a person as JSON; of the pictures that the person attached, kind and size."""
-        found: dict[str, Any] = {}
-        async with self._engine.connect() as connection:
+        exported: dict[str, Any] = {}
+        async with self._database.read() as connection:
             for table, column in PERSONAL.items():
-                told = [
-                    one for one in table.c if one is not pictures.c.input_data
-                ]  # pictures are told by kind and size
-                rows = (await connection.execute(select(*told).where(column == user_id))).mappings()
-                found[table.name] = [dict(row) for row in rows]
-            sent = select(turn_images.c.turn_id, turn_images.c.mime, func.length(turn_images.c.data).label("bytes"))
-            mine = turn_images.c.turn_id.in_(select(turns.c.id).where(turns.c.asker_id == user_id))
-            found["turn_images"] = [dict(row) for row in (await connection.execute(sent.where(mine))).mappings()]
+                columns = [func.length(one).label("bytes") if one in BYTES else one for one in table.c]
+                rows = (await connection.execute(select(*columns).where(column == user_id))).mappings()
+                exported[table.name] = [dict(row) for row in rows]
             own = select(settings).where(settings.c.scope == "user", settings.c.scope_id == user_id)
-            found["settings"] = [dict(row) for row in (await connection.execute(own)).mappings()]
-        return json.dumps(found, ensure_ascii=False, indent=1).encode()
+            exported["settings"] = [dict(row) for row in (await connection.execute(own)).mappings()]
+        return json.dumps(exported, ensure_ascii=False, indent=1).encode()
 
     async def erase_user(self, user_id: int) -> None:
-        """Nothing that names the person stays in any table."""
-        async with self._engine.begin() as connection:
+        """Nothing that names the person, or that the person wrote, stays in any table."""
+        async with self._database.write() as connection:
+            # An answer may repeat what the person said before it, whoever asked.
+            present = select(turns.c.conversation_id).where(
+                turns.c.id.in_(select(turn_parts.c.turn_id).where(turn_parts.c.author_id == user_id))
+            )
+            blank = {"answer": "", "reasoning": "", "former": "[]"}
+            await connection.execute(update(turns).where(turns.c.conversation_id.in_(present)).values(**blank))
             await self._erase_turns(connection, turns.c.asker_id == user_id)
             mine = select(conversations.c.id).where(conversations.c.owner_id == user_id)
             await self._erase_turns(connection, turns.c.conversation_id.in_(mine))
@@ -54,33 +58,40 @@ class Privacy:
             # The wish not to be stored must outlive the erasure, and is the only thing that does.
             await connection.execute(
                 delete(settings).where(
-                    settings.c.scope == "user", settings.c.scope_id == user_id, settings.c.key != "no_store"
+                    settings.c.scope == "user", settings.c.scope_id == user_id, settings.c.key != DO_NOT_STORE
                 )
             )
+        await self._database.scrub()
 
     async def erase_guild(self, guild_id: int) -> None:
         """The bot was removed from a server."""
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             await self._erase_conversations(connection, conversations.c.guild_id == guild_id)
             await connection.execute(delete(pictures).where(pictures.c.guild_id == guild_id))
             await connection.execute(delete(usage).where(usage.c.guild_id == guild_id))
             await connection.execute(
                 delete(settings).where(settings.c.scope == "guild", settings.c.scope_id == guild_id)
             )
+        await self._database.scrub()
 
     async def erase_place(self, place_id: int) -> None:
         """A thread or channel is gone."""
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             condition = (conversations.c.place_id == place_id) | (conversations.c.channel_id == place_id)
             await self._erase_conversations(connection, condition)
+            await connection.execute(delete(pictures).where(pictures.c.channel_id == place_id))
+        await self._database.scrub()
 
     async def erase_older(self, days: int) -> None:
-        """What was not touched for so long; counts go with it."""
+        """Each question with its answer by its own age, however lively its conversation is; counts go with it."""
         oldest = time.time() - days * DAY
-        async with self._engine.begin() as connection:
-            await self._erase_conversations(connection, conversations.c.updated_at < oldest)
+        async with self._database.write() as connection:
+            await self._erase_turns(connection, turns.c.created_at < oldest)
+            empty = conversations.c.id.not_in(select(turns.c.conversation_id))
+            await connection.execute(delete(conversations).where(conversations.c.updated_at < oldest, empty))
             await connection.execute(delete(pictures).where(pictures.c.created_at < oldest))
             await connection.execute(delete(usage).where(usage.c.hour < int(oldest) // 3_600))
+        await self._database.scrub()
 
     async def _erase_conversations(self, connection: AsyncConnection, condition: Any) -> None:
         await self._erase_turns(connection, turns.c.conversation_id.in_(select(conversations.c.id).where(condition)))
@@ -88,7 +99,6 @@ class Privacy:
 
     @staticmethod
     async def _erase_turns(connection: AsyncConnection, condition: Any) -> None:
-        await connection.execute(
-            delete(turn_images).where(turn_images.c.turn_id.in_(select(turns.c.id).where(condition)))
-        )
+        for table in (turn_images, turn_parts):
+            await connection.execute(delete(table).where(table.c.turn_id.in_(select(turns.c.id).where(condition))))
         await connection.execute(delete(turns).where(condition))

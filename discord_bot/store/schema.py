@@ -21,7 +21,6 @@ conversations = Table(
     Column("kind", String(16), nullable=False),  # thread, chain, direct
     Column("model", String(200)),
     Column("persona", Text),
-    Column("title", String(100), nullable=False, default=""),  # the name that we gave; empty: never rename
     Column("closed", Boolean, nullable=False, default=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False, index=True),
@@ -33,9 +32,7 @@ turns = Table(
     Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("conversation_id", BigInteger, nullable=False, index=True),
     Column("asker_id", BigInteger, nullable=False, index=True),
-    Column("asker_name", String(64), nullable=False, default=""),
     Column("question_ids", Text, nullable=False, default="[]"),  # messages that make up the question, as JSON
-    Column("question", Text, nullable=False),
     Column("answer", Text, nullable=False, default=""),
     Column("former", Text, nullable=False, default="[]"),  # former answers, as JSON
     Column("reasoning", Text, nullable=False, default=""),
@@ -50,11 +47,23 @@ turns = Table(
     Column("parent_id", BigInteger),  # the turn that this one continues
 )
 
+turn_parts = Table(
+    "turn_parts",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("turn_id", BigInteger, nullable=False, index=True),
+    Column("author_id", BigInteger, nullable=False, index=True),
+    Column("author_name", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),  # said, quoted, file, context
+    Column("text", Text, nullable=False),
+)
+
 turn_images = Table(
     "turn_images",
     metadata,
     Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column("turn_id", BigInteger, nullable=False, index=True),
+    Column("author_id", BigInteger, nullable=False, index=True),
     Column("mime", String(32), nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
@@ -100,6 +109,8 @@ usage = Table(
 PERSONAL = {
     conversations: conversations.c.owner_id,
     turns: turns.c.asker_id,
+    turn_parts: turn_parts.c.author_id,
+    turn_images: turn_images.c.author_id,
     pictures: pictures.c.owner_id,
     usage: usage.c.user_id,
 }

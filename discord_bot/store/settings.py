@@ -1,39 +1,158 @@
-"""Settings of servers, channels and persons. The nearest one counts: channel before server, both before the bot's default."""
+"""Settings of servers, channels and persons, typed at this door. The nearest one counts."""
 
 import json
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import delete, or_, select
 
+from discord_bot.store.engine import Database
 from discord_bot.store.schema import settings
 from discord_bot.store.upsert import upsert
+from discord_bot.store.wishes import DO_NOT_STORE
+
+
+class SettingScope(StrEnum):
+    GUILD = "guild"
+    CHANNEL = "channel"
+    USER = "user"
+
+
+LIMITS = tuple(
+    f"{who}_{what}_per_{window}"
+    for who in ("user", "server")
+    for what in ("requests", "tokens")
+    for window in ("hour", "day")
+)
+
+
+@dataclass(frozen=True)
+class GuildSettings:
+    """A server's settings; what was never set has its usual value."""
+
+    channels: list[int] = field(default_factory=list)
+    roles: list[int] = field(default_factory=list)
+    blocked_channels: list[int] = field(default_factory=list)
+    blocked_roles: list[int] = field(default_factory=list)
+    model: str | None = None
+    image_model: str | None = None
+    persona: str | None = None
+    archive_hours: int = 24
+    context_messages: int = 0
+    """Messages before a mention that the bot reads in a channel."""
+    pictures: bool = True
+    threads: bool = True
+    leave_people_alone: bool = True
+    lock_model: bool = False
+    """The server's model holds for everybody."""
+    footer: bool | None = None
+    """None: as the bot's configuration says."""
+    welcomed: bool = False
+    limits: dict[str, int] = field(default_factory=dict)
+    """By the names of `BotQuotas`."""
+
+
+@dataclass(frozen=True)
+class UserSettings:
+    locale: str | None = None
+    told: bool = False
+    """The first words about where questions go were said."""
+    no_store: bool = False
+    model: str | None = None
+    persona: str | None = None
+
+
+@dataclass(frozen=True)
+class ChannelSettings:
+    model: str | None = None
+    persona: str | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What holds where somebody asks."""
+
+    guild: GuildSettings = field(default_factory=GuildSettings)
+    channel: ChannelSettings = field(default_factory=ChannelSettings)
+    user: UserSettings = field(default_factory=UserSettings)
+
+    @property
+    def model(self) -> str | None:
+        """A person's own choice wins, unless the server has locked its model."""
+        servers = self.channel.model or self.guild.model
+        return servers or self.user.model if self.guild.lock_model else self.user.model or servers
+
+    @property
+    def persona(self) -> str | None:
+        return self.channel.persona or self.user.persona or self.guild.persona
+
+    def footer(self, default: bool) -> bool:
+        return default if self.guild.footer is None else self.guild.footer
+
+
+Rows = dict[tuple[str, int], dict[str, Any]]
 
 
 class Settings:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    async def all(self, scope: str, scope_id: int | None) -> dict[str, Any]:
-        """Of one server ("guild"), channel or person ("user")."""
+    async def guild(self, guild_id: int | None) -> GuildSettings:
+        return _guild(await self.all(SettingScope.GUILD, guild_id))
+
+    async def user(self, user_id: int) -> UserSettings:
+        return _user(await self.all(SettingScope.USER, user_id))
+
+    async def scope(self, guild_id: int | None, channel_id: int, user_id: int) -> Scope:
+        """All three in one query."""
+        rows = await self._rows(
+            (SettingScope.GUILD, guild_id or 0), (SettingScope.CHANNEL, channel_id), (SettingScope.USER, user_id)
+        )
+        guild = rows.get((SettingScope.GUILD, guild_id or 0), {}) if guild_id is not None else {}
+        channel = rows.get((SettingScope.CHANNEL, channel_id), {})
+        return Scope(
+            _guild(guild),
+            ChannelSettings(channel.get("model"), channel.get("persona")),
+            _user(rows.get((SettingScope.USER, user_id), {})),
+        )
+
+    async def all(self, scope: SettingScope, scope_id: int | None) -> dict[str, Any]:
+        """As they are stored, by key."""
         if scope_id is None:
             return {}
-        query = select(settings.c.key, settings.c.value).where(
-            settings.c.scope == scope, settings.c.scope_id == scope_id
-        )
-        async with self._engine.connect() as connection:
-            return {row.key: json.loads(row.value) for row in await connection.execute(query)}
+        return (await self._rows((scope, scope_id))).get((scope, scope_id), {})
 
-    async def set(self, scope: str, scope_id: int, key: str, value: Any) -> None:
-        """None removes it."""
+    async def _rows(self, *places: tuple[SettingScope, int]) -> Rows:
+        wanted = or_(*((settings.c.scope == scope) & (settings.c.scope_id == scope_id) for scope, scope_id in places))
+        found: Rows = {}
+        async with self._database.read() as connection:
+            for row in await connection.execute(select(settings).where(wanted)):
+                found.setdefault((row.scope, row.scope_id), {})[row.key] = json.loads(row.value)
+        return found
+
+    async def set(self, scope: SettingScope, scope_id: int, key: str, value: Any) -> None:
+        """None removes it. Never a person's own words but by `choose` of the features, which asks for a `Keeping`."""
         place = (settings.c.scope == scope) & (settings.c.scope_id == scope_id) & (settings.c.key == key)
-        async with self._engine.begin() as connection:
+        async with self._database.write() as connection:
             if value is None:
                 await connection.execute(delete(settings).where(place))
             else:
                 row = {"scope": scope, "scope_id": scope_id, "key": key, "value": json.dumps(value)}
                 await upsert(connection, settings, row)
 
-    async def reset(self, scope: str, scope_id: int) -> None:
-        async with self._engine.begin() as connection:
+    async def reset(self, scope: SettingScope, scope_id: int) -> None:
+        async with self._database.write() as connection:
             await connection.execute(delete(settings).where(settings.c.scope == scope, settings.c.scope_id == scope_id))
+
+
+def _guild(rows: dict[str, Any]) -> GuildSettings:
+    known = {name: rows[name] for name in GuildSettings.__dataclass_fields__ if name in rows and name != "limits"}
+    return GuildSettings(**known, limits={name: int(rows[name]) for name in LIMITS if name in rows})
+
+
+def _user(rows: dict[str, Any]) -> UserSettings:
+    names = (name for name in UserSettings.__dataclass_fields__ if name in rows)
+    return UserSettings(
+        **{name: rows[name] for name in names if name != DO_NOT_STORE}, no_store=bool(rows.get(DO_NOT_STORE))
+    )

@@ -1,15 +1,20 @@
-"""Counts of use by hour, server and person."""
+"""Counts of use by hour, server and person. Work is charged when it starts, in the same step that looks at the limits."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from discord_bot.store.engine import Database
 from discord_bot.store.schema import usage
 from discord_bot.store.upsert import upsert
 
 HOUR = 3_600
+DAY = 24 * HOUR
+Refusal = TypeVar("Refusal")
 
 
 @dataclass(frozen=True)
@@ -18,25 +23,83 @@ class Used:
     tokens: int = 0
     pictures: int = 0
 
+    def plus(self, other: "Used") -> "Used":
+        return Used(self.requests + other.requests, self.tokens + other.tokens, self.pictures + other.pictures)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What was used in the present hour and day (UTC): by the person anywhere, by the person here, by the server."""
+
+    user_hour: Used = field(default_factory=Used)
+    user_day: Used = field(default_factory=Used)
+    here_hour: Used = field(default_factory=Used)
+    here_day: Used = field(default_factory=Used)
+    server_hour: Used = field(default_factory=Used)
+    server_day: Used = field(default_factory=Used)
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One charged piece of work: where its tokens are added, and what a refund takes back."""
+
+    hour: int
+    guild_id: int
+    user_id: int
+    requests: int
+    pictures: int
+
 
 class UsageCounts:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._erased: list[tuple[int, int, int, Used]] = []
 
-    async def add(
-        self, guild_id: int | None, user_id: int, *, requests: int = 0, tokens: int = 0, pictures: int = 0
-    ) -> None:
-        row = {
-            "hour": int(time.time()) // HOUR,
-            "guild_id": guild_id or 0,
-            "user_id": user_id,
-            "requests": requests,
-            "tokens": tokens,
-            "pictures": pictures,
+    async def windows(self, user_id: int, guild_id: int | None, now: float) -> Windows:
+        async with self._database.read() as connection:
+            return await self._windows(connection, user_id, guild_id or 0, now)
+
+    async def charge(
+        self,
+        user_id: int,
+        guild_id: int | None,
+        refuse: Callable[[Windows], Refusal | None],
+        *,
+        requests: int = 1,
+        pictures: int = 0,
+    ) -> Charge | Refusal:
+        """Counts the work unless `refuse` says why not. Of two who ask at once only one gets the last place."""
+        now = time.time()
+        charge = Charge(int(now) // HOUR, guild_id or 0, user_id, requests, pictures)
+        async with self._database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                for key in {user_id, guild_id or user_id}:
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+            refusal = refuse(await self._windows(connection, user_id, guild_id or 0, now))
+            if refusal is not None:
+                return refusal
+            await _add(connection, charge, Used(requests, 0, pictures))
+        return charge
+
+    async def refund(self, charge: Charge) -> None:
+        """The work came to nothing, by no fault of the person."""
+        await self._change(charge, Used(-charge.requests, 0, -charge.pictures))
+
+    async def add_tokens(self, charge: Charge, tokens: int) -> None:
+        await self._change(charge, Used(0, tokens, 0))
+
+    async def _change(self, charge: Charge, more: Used) -> None:
+        """Changes a row that is there: one that was erased meanwhile does not come back."""
+        row = (
+            (usage.c.hour == charge.hour) & (usage.c.guild_id == charge.guild_id) & (usage.c.user_id == charge.user_id)
+        )
+        values = {
+            "requests": usage.c.requests + more.requests,
+            "tokens": usage.c.tokens + more.tokens,
+            "pictures": usage.c.pictures + more.pictures,
         }
-        more = {name: usage.c[name] + row[name] for name in ("requests", "tokens", "pictures")}
-        async with self._engine.begin() as connection:
-            await upsert(connection, usage, row, more)
+        async with self._database.write() as connection:
+            await connection.execute(update(usage).where(row).values(**values))
 
     async def used(self, since: float, *, user_id: int | None = None, guild_id: int | None = None) -> Used:
         """Sums from the hour of `since` (epoch seconds) on; of a person over all servers unless one is given."""
@@ -47,6 +110,50 @@ class UsageCounts:
             query = query.where(usage.c.user_id == user_id)
         if guild_id is not None:
             query = query.where(usage.c.guild_id == guild_id)
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).one()
         return Used(*(int(value or 0) for value in row))
+
+    async def forget_later(self, user_id: int) -> None:
+        """Before a person's rows are erased: today's counts stay in memory, or erasing would renew the quota."""
+        now = time.time()
+        today = int(now - now % DAY) // HOUR
+        mine = select(usage).where(usage.c.user_id == user_id, usage.c.hour >= today)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(mine)).mappings().all()
+        self._erased = [one for one in self._erased if one[0] >= today]
+        self._erased += [
+            (row["hour"], row["guild_id"], user_id, Used(row["requests"], row["tokens"], row["pictures"]))
+            for row in rows
+        ]
+
+    async def _windows(self, connection: AsyncConnection, user_id: int, guild_id: int, now: float) -> Windows:
+        hour, today = int(now) // HOUR, int(now - now % DAY) // HOUR
+        mine, here = usage.c.user_id == user_id, usage.c.guild_id == guild_id
+        subjects: list[ColumnElement[bool]] = [mine, and_(mine, here), here]
+        conditions = [one for subject in subjects for one in (and_(subject, usage.c.hour >= hour), subject)]
+        sums: list[Any] = [
+            func.sum(case((condition, column), else_=0))
+            for condition in conditions
+            for column in (usage.c.requests, usage.c.tokens, usage.c.pictures)
+        ]
+        query = select(*sums).where(usage.c.hour >= today, or_(mine, here))
+        row = [int(value or 0) for value in (await connection.execute(query)).one()]
+        counted = [Used(*row[number : number + 3]) for number in range(0, len(row), 3)]
+        for at, where, who, more in self._erased:
+            of = (who == user_id, who == user_id and where == guild_id, where == guild_id)
+            for number, (belongs, recent) in enumerate((one, two) for one in of for two in (at >= hour, at >= today)):
+                if belongs and recent:
+                    counted[number] = counted[number].plus(more)
+        if not guild_id:
+            counted[4:] = [Used(), Used()]
+        return Windows(*counted)
+
+
+async def _add(connection: AsyncConnection, charge: Charge, more: Used) -> None:
+    row = {
+        "hour": charge.hour, "guild_id": charge.guild_id, "user_id": charge.user_id,
+        "requests": more.requests, "tokens": more.tokens, "pictures": more.pictures,
+    }  # fmt: skip
+    change = {name: usage.c[name] + row[name] for name in ("requests", "tokens", "pictures")}
+    await upsert(connection, usage, row, change)

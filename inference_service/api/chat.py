@@ -1,50 +1,37 @@
-"""The Chat RPC: domain events out as protobuf, usage recorded once, at the end."""
+"""The Chat RPC: domain events out as protobuf."""
 
-import time
+from collections.abc import Iterable
 
 from antiphon.config.model import Scope
 from antiphon.v1 import chat_pb2
 from inference_service.api import convert, status, validate
+from inference_service.api.deliver import deliver
 from inference_service.api.door import Admission, Context
+from inference_service.api.large import apart
 from inference_service.api.parts import Shared
-from inference_service.domain import Finished, UsageRecord
-from inference_service.failures import RequestFailure
+from inference_service.domain import RoutedChatEvent
 
 
 async def chat(shared: Shared, context: Context) -> None:
     async def handle(request: chat_pb2.ChatRequest, admission: Admission) -> None:
-        violations = await validate.chat(request)
+        violations = await validate.chat(request, shared.router.max_pixels, admission.size)
         if violations:
             await status.refuse_violations(context, violations)
-        await _answer(shared, request, context, admission)
+        question = await apart(admission.size, convert.chat_request, request, admission.request_id, admission.caller)
+
+        def respond(event: RoutedChatEvent) -> Iterable[chat_pb2.ChatResponse]:
+            return (convert.chat_response(event, admission.request_id),)
+
+        await deliver(
+            shared,
+            context,
+            admission,
+            "chat",
+            question.model,
+            question.caller,
+            lambda: shared.router.chat(question, admission.deadline),
+            respond,
+        )
 
     longest = shared.door.settings.chat_deadline
     await shared.door.run(context, chat_pb2.ChatRequest, Scope.CHAT, longest, handle)
-
-
-async def _answer(shared: Shared, request: chat_pb2.ChatRequest, context: Context, admission: Admission) -> None:
-    asked = convert.chat_request(request, admission.request_id, admission.caller)
-    records: list[UsageRecord] = []
-    began, first_token, failure = time.monotonic(), None, "cancelled"
-    span = shared.traces.request("chat", asked.model, admission)
-    try:
-        async with shared.router.chat(asked, admission.deadline) as events:
-            async for event in events:
-                if type(event) is UsageRecord:
-                    records.append(event)
-                elif type(event) is Finished:
-                    first_token = event.first_token
-                await context.write(convert.chat_response(event, admission.request_id))
-        failure = ""
-    except RequestFailure as failed:
-        failure = status.CODES[failed.outcome][0].name.lower()
-        records.extend(failed.usage)
-        raise
-    finally:
-        span.end(failure)
-        shared.metrics.request_ended(
-            "chat", shared.known_model(asked.model), time.monotonic() - began, failure, first_token, records
-        )
-        shared.ledger.record(asked.caller, records)
-        tokens = sum(one.usage.prompt_tokens + one.usage.completion_tokens for one in records)
-        await shared.door.budgets.settle(admission.caller, admission.config, tokens)

@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2
-from inference_service import domain
+from inference_service import domain, settings
 from inference_service.domain import (
     Caller,
     CheckedPicture,
@@ -56,7 +56,7 @@ FORMATS = {
 TASKS = {Task.CHAT: models_pb2.TASK_CHAT, Task.IMAGE: models_pb2.TASK_IMAGE}
 REFUSE = common_pb2.UNSUPPORTED_SETTING_REFUSE
 LONGEST_STAGE = 80
-NOTHING_CHOSEN = domain.Sampling()
+NOTHING_CHOSEN = settings.Sampling()
 
 
 def caller_of(name: str, given: common_pb2.Caller) -> Caller:
@@ -68,20 +68,10 @@ def chat_request(given: chat_pb2.ChatRequest, request_id: str, caller: str) -> d
         request_id=request_id,
         model=given.model,
         messages=tuple(Message(ROLES[one.role], tuple(_part(part) for part in one.parts)) for one in given.messages),
-        sampling=_sampling(given.sampling) if given.HasField("sampling") else NOTHING_CHOSEN,
+        sampling=settings.taken(given.sampling) if given.HasField("sampling") else NOTHING_CHOSEN,
         on_interruption=INTERRUPTIONS.get(given.on_interruption),
         strict=given.unsupported_setting == REFUSE,
         caller=caller_of(caller, given.caller),
-    )
-
-
-def _sampling(chosen: chat_pb2.Sampling) -> domain.Sampling:
-    return domain.Sampling(
-        temperature=chosen.temperature if chosen.HasField("temperature") else None,
-        top_p=chosen.top_p if chosen.HasField("top_p") else None,
-        max_tokens=chosen.max_tokens if chosen.HasField("max_tokens") else None,
-        stop=tuple(chosen.stop),
-        seed=chosen.seed if chosen.HasField("seed") else None,
     )
 
 

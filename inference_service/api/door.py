@@ -1,10 +1,11 @@
 """The way in, the same for every RPC: who calls, what they may, how long it may take, and how it ends when it fails."""
 
 import asyncio
+import contextlib
 import hmac
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -14,7 +15,8 @@ from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service import transport
-from inference_service.api import status
+from inference_service.api import large, status
+from inference_service.api.bodies import Bodies, TooMuch
 from inference_service.api.validate import REQUEST_ID
 from inference_service.failures import RequestFailure
 from inference_service.usage.budgets import Budgets, BudgetSpent
@@ -23,40 +25,67 @@ log = structlog.get_logger(__name__)
 LOCAL = "local"
 BEARER = re.compile(r"bearer\s+(\S+)", re.IGNORECASE)
 REQUEST_ID_KEY = "antiphon-request-id"
-ANYBODY = CallerConfig(token_env="", scopes=frozenset(Scope), max_streams=1_000_000)
+ANYBODY = CallerConfig(certificate="*", scopes=frozenset(Scope), max_streams=1_000_000)
+# An authority signs certificates for many purposes; to operate the service a caller must be named.
+CERTIFIED = ANYBODY.model_copy(update={"scopes": frozenset({Scope.CHAT, Scope.IMAGE})})
 
 Context = transport.Call
 Asked = TypeVar("Asked", bound=Message)
 
 
 class Admission(Struct, frozen=True):
-    """Who was let in. `deadline` in loop time."""
+    """Who was let in. `deadline` in loop time, `size` of the request in bytes."""
 
     caller: str
     config: CallerConfig
     request_id: str
     deadline: float
     trace_parent: str = ""
+    size: int = 0
 
 
 class Tokens:
-    """Callers by token. Every comparison looks at all of them and takes the same time."""
+    """Callers by token and certificate. Every comparison of tokens looks at all of them and takes the same time."""
 
     def __init__(self, callers: Mapping[str, CallerConfig], tokens: Mapping[str, str]) -> None:
-        self._known = [(name, callers[name], tokens[name].encode()) for name in callers]
+        self._callers = callers
+        self._tokens = [(name, tokens[name].encode()) for name in callers if name in tokens]
+        self.certificates = any(caller.certificate for caller in callers.values())
 
     @property
     def open(self) -> bool:
-        """Nobody is named: whoever reaches the port may call."""
-        return not self._known
+        """No caller is named: everybody who reaches the port may call."""
+        return not self._callers
 
-    def find(self, token: str) -> tuple[str, CallerConfig] | None:
-        given = token.encode(errors="surrogateescape")  # headers of HTTP may hold any bytes
-        found = None
-        for name, config, known in self._known:
-            if hmac.compare_digest(known, given):
-                found = (name, config)
-        return found
+    def find(self, token: str, certificate: Collection[str] = ()) -> tuple[str, CallerConfig] | None:
+        """The caller who shows this token and a certificate with these names (lower case)."""
+        shown = token.encode(errors="surrogateescape")  # headers of HTTP may hold any bytes
+        match = None
+        for name, known in self._tokens:
+            if hmac.compare_digest(known, shown):
+                match = name
+        if match is None:
+            match = next(
+                (name for name, caller in self._callers.items() if _is_certificate_alone(caller, certificate)), None
+            )
+        if match is None or not _fits(self._callers[match], certificate):
+            return None
+        return match, self._callers[match]
+
+
+def _is_certificate_alone(caller: CallerConfig, certificate: Collection[str]) -> bool:
+    return caller.token_env is None and _fits(caller, certificate)
+
+
+def _fits(caller: CallerConfig, certificate: Collection[str]) -> bool:
+    return caller.certificate is None or caller.certificate.lower() in certificate
+
+
+def certificate_names(context: Context) -> frozenset[str]:
+    """Common name and alternative names of the caller's certificate, in lower case; empty without mutual TLS."""
+    shown = context.auth_context()
+    names = (*shown.get("x509_common_name", ()), *shown.get("x509_subject_alternative_name", ()))
+    return frozenset(bytes(name).decode(errors="replace").lower() for name in names)
 
 
 class Door:
@@ -66,8 +95,9 @@ class Door:
         self.settings, self.tokens = settings, tokens
         self.budgets = budgets
         self.leaving = self.draining = False  # soon; now
-        self.live: dict[str, asyncio.Task[Any]] = {}
+        self.live: dict[tuple[str, str], asyncio.Task[Any]] = {}  # by caller and request id
         self.working = 0  # chats and pictures among them
+        self._bodies = Bodies()
 
     async def run(
         self,
@@ -90,21 +120,25 @@ class Door:
         deadline = asyncio.get_running_loop().time() + allowed
         request_id = secrets.token_hex(16)
         await self._make_room(context, name, config, request_id, counted=counted)
-        self.live[request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
+        self.live[name, request_id] = asyncio.current_task()  # type: ignore[assignment] # a handler is always a task
         self.working += counted
+        stack = contextlib.ExitStack()
         try:
-            request = await self._read(context, kind, deadline)
+            request, size = await self._read(context, kind, name, deadline)
+            stack.enter_context(self._bodies.hold(name, size, self.settings.max_request_bytes))
             given_id = getattr(request, "request_id", "")
             # An id that is not valid is refused later; it must not travel in metadata before.
             if given_id and REQUEST_ID.fullmatch(given_id):
-                await self._rename(context, request_id, given_id)
+                await self._rename(context, name, request_id, given_id)
                 request_id = given_id
             structlog.contextvars.bind_contextvars(request_id=request_id, caller=name)
             if counted:
                 await self._spend(context, name, config)
-            await handle(request, Admission(name, config, request_id, deadline, parent))
+            await handle(request, Admission(name, config, request_id, deadline, parent, size))
         except RequestFailure as failure:
             await status.refuse_failure(context, failure)
+        except TooMuch as much:
+            await self._spent(context, name, f"has {much} running already", 1.0)
         except (grpc.aio.AbortError, grpc.aio.InternalError, grpc.RpcError):
             raise
         except asyncio.CancelledError:
@@ -121,14 +155,15 @@ class Door:
                 status.info("INTERNAL"),
             )
         finally:
-            self.live.pop(request_id, None)
+            stack.close()
+            self.live.pop((name, request_id), None)
             self.working -= counted
             self.budgets.leave(name, working=counted)
 
-    async def _read(self, context: Context, kind: type[Asked], deadline: float) -> Asked:
-        """The one message of a request."""
+    async def _read(self, context: Context, kind: type[Asked], name: str, deadline: float) -> tuple[Asked, int]:
+        """The one message of a request, and its size in bytes."""
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline), self._bodies.reading(name):
                 data = await context.read()
         except TimeoutError:
             text = "the request did not arrive in time"
@@ -136,17 +171,17 @@ class Door:
         if not isinstance(data, bytes):  # the mark of gRPC for an end
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no request came", status.info("INVALID"))
         try:
-            return kind.FromString(data)
+            return await large.parse(kind, data), len(data)
         except DecodeError:
             text = f"what came is no {kind.DESCRIPTOR.full_name}"
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, status.info("INVALID"))
 
-    async def _rename(self, context: Context, request_id: str, given_id: str) -> None:
-        if given_id in self.live:
+    async def _rename(self, context: Context, name: str, request_id: str, given_id: str) -> None:
+        if (name, given_id) in self.live:
             text = f"a request with the id {given_id!r} is running"
             await status.refuse(context, grpc.StatusCode.ALREADY_EXISTS, text, status.info("REQUEST_ID_RUNNING"))
         context.set_trailing_metadata(((REQUEST_ID_KEY, given_id),))
-        self.live[given_id] = self.live.pop(request_id)
+        self.live[name, given_id] = self.live.pop((name, request_id))
 
     async def _authenticate(self, context: Context, scope: Scope | None) -> tuple[str, CallerConfig, str]:
         parent, token = "", ""
@@ -156,18 +191,29 @@ class Door:
             elif key == "traceparent":
                 parent = str(value)
         if self.tokens.open:
-            return LOCAL, ANYBODY, parent
-        found = self.tokens.find(token)
-        if found is None:
-            text = "the token is not known" if token else "a token is needed: send it as 'authorization: Bearer …'"
-            await status.refuse(context, grpc.StatusCode.UNAUTHENTICATED, text, status.info("UNAUTHENTICATED"))
-        name, config = found
+            tls = self.settings.tls
+            name, config = LOCAL, CERTIFIED if tls is not None and tls.client_ca is not None else ANYBODY
+        else:
+            name, config = await self._identify(context, token)
         if scope is not None and scope not in config.scopes:
             text = f"the caller {name!r} lacks the scope {scope.value!r}"
             await status.refuse(
                 context, grpc.StatusCode.PERMISSION_DENIED, text, status.info("SCOPE_MISSING", scope=scope.value)
             )
         return name, config, parent
+
+    async def _identify(self, context: Context, token: str) -> tuple[str, CallerConfig]:
+        certificate = certificate_names(context) if self.tokens.certificates else frozenset()
+        caller = self.tokens.find(token, certificate)
+        if caller is None:
+            if token:
+                text = "the token is not known" + (", or not with this certificate" if certificate else "")
+            elif certificate:
+                text = "no caller is named for this certificate alone: see [service.callers]"
+            else:
+                text = "a token is needed: send it as 'authorization: Bearer …'"
+            await status.refuse(context, grpc.StatusCode.UNAUTHENTICATED, text, status.info("UNAUTHENTICATED"))
+        return caller
 
     async def _make_room(
         self, context: Context, name: str, config: CallerConfig, request_id: str, *, counted: bool
@@ -183,22 +229,22 @@ class Door:
         try:
             self.budgets.open(name, config, working=counted)
         except BudgetSpent as spent:
-            await self._spent(context, name, spent)
+            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after)
 
     async def _spend(self, context: Context, name: str, config: CallerConfig) -> None:
         try:
             await self.budgets.enter(name, config)
         except BudgetSpent as spent:
-            await self._spent(context, name, spent)
+            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after)
 
     @staticmethod
-    async def _spent(context: Context, name: str, spent: BudgetSpent) -> NoReturn:
+    async def _spent(context: Context, name: str, text: str, retry_after: float) -> NoReturn:
         await status.refuse(
             context,
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"the caller {name!r} has used its {spent.what}",
+            f"the caller {name!r} {text}",
             status.info("CALLER_LIMIT"),
-            status.retry_info(spent.retry_after),
+            status.retry_info(retry_after),
         )
 
     @staticmethod

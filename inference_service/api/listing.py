@@ -30,7 +30,7 @@ async def list_models(shared: Shared, context: Context) -> None:
 
 
 def _model(model: PublicModel) -> models_pb2.Model:
-    return models_pb2.Model(
+    made = models_pb2.Model(
         name=model.name,
         aliases=model.aliases,
         tasks=[convert.TASKS[task] for task in model.tasks],
@@ -38,7 +38,11 @@ def _model(model: PublicModel) -> models_pb2.Model:
         capabilities=convert.capabilities(model.capabilities),
         available=model.available,
         is_deployment=model.is_deployment,
+        requests_left=model.requests_left,
     )
+    if model.refills_at is not None:
+        made.refills_at.CopyFrom(convert.timestamp(model.refills_at))
+    return made
 
 
 async def get_usage(shared: Shared, context: Context) -> None:

@@ -8,10 +8,14 @@ from importlib import metadata
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Scope
 from antiphon.v1 import operations_pb2 as pb
+from antiphon.v1 import quotas_pb2
 from inference_service.api import convert, status
 from inference_service.api.door import Admission, Context
 from inference_service.api.parts import Shared
+from inference_service.credentials.types import QuotaView
+from inference_service.quotas import Clock, Unit
 from inference_service.routing.snapshot import CredentialSnapshot, DeploymentSnapshot, Snapshot
+from inference_service.telemetry.hour import Sums
 
 SHORTEST, LONGEST, USUAL = 0.25, 60.0, 1.0
 A_DAY = 86_400.0
@@ -31,6 +35,19 @@ BREAKERS = {
     "open": pb.BREAKER_STATE_OPEN,
     "half_open": pb.BREAKER_STATE_HALF_OPEN,
     "benched": pb.BREAKER_STATE_BENCHED,
+}
+UNITS = {
+    Unit.REQUESTS: quotas_pb2.QUOTA_UNIT_REQUESTS,
+    Unit.TOKENS: quotas_pb2.QUOTA_UNIT_TOKENS,
+    Unit.PICTURES: quotas_pb2.QUOTA_UNIT_PICTURES,
+    Unit.MONEY: quotas_pb2.QUOTA_UNIT_MONEY,
+    Unit.CONCURRENT: quotas_pb2.QUOTA_UNIT_CONCURRENT,
+}
+CLOCKS = {
+    Clock.ROLLING: quotas_pb2.QUOTA_CLOCK_ROLLING,
+    Clock.WALL: quotas_pb2.QUOTA_CLOCK_WALL,
+    Clock.PACIFIC: quotas_pb2.QUOTA_CLOCK_PACIFIC,
+    Clock.FIRST_USE: quotas_pb2.QUOTA_CLOCK_FIRST_USE,
 }
 Reload = Callable[[], Awaitable[list[str]]]
 
@@ -96,13 +113,13 @@ async def now(shared: Shared) -> pb.Status:
             )
         )
     hour = shared.metrics.hour()
-    made.last_hour.requests, made.last_hour.failures = hour.requests, hour.failures
-    made.last_hour.completion_tokens = hour.completion_tokens
+    made.last_hour.requests, made.last_hour.failures = hour.count, hour.failed
+    made.last_hour.completion_tokens = hour.tokens
     made.last_hour.requests_by_minute.extend(hour.by_minute)
-    if hour.median_first_token is not None:
-        made.last_hour.median_first_token.CopyFrom(convert.duration(hour.median_first_token))
-    if hour.p95_first_token is not None:
-        made.last_hour.p95_first_token.CopyFrom(convert.duration(hour.p95_first_token))
+    if hour.median is not None:
+        made.last_hour.median_first_token.CopyFrom(convert.duration(hour.median))
+    if hour.p95 is not None:
+        made.last_hour.p95_first_token.CopyFrom(convert.duration(hour.p95))
     return made
 
 
@@ -115,7 +132,8 @@ def _providers(made: pb.Status, seen: Snapshot, shared: Shared) -> None:
                 name=provider.name,
                 kind=provider.kind,
                 credentials=[_credential(one) for one in provider.credentials],
-                deployments=[_deployment(one, *counted.get(one.name, (0, 0, None))) for one in provider.deployments],
+                deployments=[_deployment(one, counted.get(one.name)) for one in provider.deployments],
+                quotas=[_quota(view) for view in provider.quotas],
             )
         )
 
@@ -133,12 +151,31 @@ def _credential(one: CredentialSnapshot) -> pb.CredentialStatus:
     return made
 
 
-def _deployment(one: DeploymentSnapshot, attempts: int, failures: int, median: float | None) -> pb.DeploymentStatus:
-    made = pb.DeploymentStatus(
-        name=one.name, breaker=BREAKERS[one.breaker], reason=one.reason, attempts=attempts, failures=failures
+def _quota(view: QuotaView) -> quotas_pb2.QuotaStatus:
+    made = quotas_pb2.QuotaStatus(
+        unit=UNITS[view.unit],
+        upstream_model=view.model,
+        clock=CLOCKS[view.clock] if view.window else quotas_pb2.QUOTA_CLOCK_UNSPECIFIED,
+        limit=view.limit,
+        used=view.used,
+        left=view.left,
+        declared=view.declared,
     )
+    if view.window:
+        made.window.CopyFrom(convert.duration(view.window))
+    if view.refills_at is not None:
+        made.refills_at.CopyFrom(convert.timestamp(view.refills_at))
+    if view.runs_out_at is not None:
+        made.runs_out_at.CopyFrom(convert.timestamp(view.runs_out_at))
+    return made
+
+
+def _deployment(one: DeploymentSnapshot, hour: Sums | None) -> pb.DeploymentStatus:
+    made = pb.DeploymentStatus(name=one.name, breaker=BREAKERS[one.breaker], reason=one.reason)
     if one.probe_at:
         made.probe_at.CopyFrom(convert.timestamp(one.probe_at))
-    if median is not None:
-        made.median_first_token.CopyFrom(convert.duration(median))
+    if hour is not None:
+        made.attempts, made.failures = hour.count, hour.failed
+        if hour.median is not None:
+            made.median_first_token.CopyFrom(convert.duration(hour.median))
     return made

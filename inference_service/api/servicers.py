@@ -8,18 +8,17 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
 from inference_service import transport
-from inference_service.api import chat, image, listing, operations
-from inference_service.api.health import Health, parsed
+from inference_service.api import chat, image, listing, operations, reflection
+from inference_service.api.anonymous import AnonymousAccess
+from inference_service.api.health import Health
 from inference_service.api.parts import Shared
 
 INFERENCE = inference_service_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name
 OPERATIONS = operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"].full_name
-REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
-NAMES = (INFERENCE, OPERATIONS, health.SERVICE_NAME, reflection.SERVICE_NAME, REFLECTION_V1)
+NAMES = (INFERENCE, OPERATIONS, health.SERVICE_NAME, reflection.V1ALPHA, reflection.V1)
 
 Context = transport.Call
 Method = Callable[[Context], Awaitable[None]]
@@ -50,18 +49,23 @@ def _add(server: transport.Server, service: str, methods: Mapping[str, Method]) 
     On the wire a call with one request is a stream of one: the contract is the same.
     """
     handlers: dict[str, Any] = {
-        name: grpc.stream_stream_rpc_method_handler(_without_requests(method), None, _serialise)
+        name: grpc.stream_stream_rpc_method_handler(_handler(method), None, _serialise)
         for name, method in methods.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
-def _without_requests(method: Method) -> Callable[[object, Context], Awaitable[None]]:
+def _handler(method: Method) -> Callable[[object, Context], Awaitable[None]]:
     async def call(_: object, context: Context) -> None:
         try:
             await method(context)
         except grpc.aio.InternalError:  # gRPC could not send: the caller has gone meanwhile
             raise asyncio.CancelledError from None
+        except grpc.aio.AbortError as error:
+            # gRPC keeps the error with the call until the next garbage collection. Without its traceback and context
+            # the request's body, often megabytes, is free at once.
+            error.__context__ = None
+            raise error.with_traceback(None) from None
 
     return call
 
@@ -71,42 +75,20 @@ def _serialise(message: Message) -> bytes:
 
 
 def add_health(server: transport.Server) -> Health:
-    made = Health(("", OPERATIONS), INFERENCE)
+    made = Health(("", OPERATIONS), INFERENCE, AnonymousAccess())
     handlers: dict[str, Any] = {
-        "Check": grpc.unary_unary_rpc_method_handler(made.check, None, _serialise),
-        "Watch": grpc.unary_stream_rpc_method_handler(made.watch, None, _serialise),
+        "Check": grpc.stream_stream_rpc_method_handler(_handler(made.check), None, _serialise),
+        "Watch": grpc.stream_stream_rpc_method_handler(_handler(made.watch), None, _serialise),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(health.SERVICE_NAME, handlers),))
     return made
 
 
-class _Reflection:
-    """The library's own servicer is synchronous; its answers are what we pass on."""
-
-    def __init__(self, closed: asyncio.Event) -> None:
-        self._closed = closed
-        self._answers = reflection.ReflectionServicer(NAMES)
-
-    async def info(self, _: object, context: Any) -> None:
-        closed = asyncio.ensure_future(self._closed.wait())
-        try:
-            while True:
-                reading = asyncio.ensure_future(context.read())
-                await asyncio.wait({reading, closed}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done() or reading.result() is grpc.aio.EOF:
-                    reading.cancel()
-                    return
-                request = await parsed(reflection_pb2.ServerReflectionRequest, reading.result(), context)
-                for answer in self._answers.ServerReflectionInfo(iter([request]), context):
-                    await context.write(answer)
-        finally:
-            closed.cancel()
-
-
 def add_reflection(server: transport.Server, closed: asyncio.Event) -> None:
-    """v1alpha, and v1 by the same servicer: the messages are the same on the wire, the library has only the old name."""
-    handler: Any = grpc.stream_stream_rpc_method_handler(_Reflection(closed).info, None, _serialise)
-    for name in (reflection.SERVICE_NAME, REFLECTION_V1):
+    handler: Any = grpc.stream_stream_rpc_method_handler(
+        _handler(reflection.Reflection(NAMES, AnonymousAccess(), closed).info), None, _serialise
+    )
+    for name in (reflection.V1ALPHA, reflection.V1):
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler}),)
         )

@@ -3,13 +3,17 @@
 import re
 from collections.abc import Iterator
 
+from antiphon.config.model import Images
 from antiphon.v1 import chat_pb2, common_pb2, image_pb2, usage_pb2
-from inference_service.pictures.normalise import dimensions, sniff
+from inference_service import settings
+from inference_service.api.large import apart
+from inference_service.domain import ImagePart
+from inference_service.pictures.normalise import problem, sniff
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 MIMES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 LARGEST_IMAGE = 10 * 1024 * 1024
-MOST_PIXELS = 40_000_000
+MOST_PIXELS: int = Images().max_pixels
 LONGEST_MODEL, LONGEST_TEXT, LONGEST_PROMPT, LONGEST_ID = 200, 1_000_000, 4_000, 128
 MOST_VIOLATIONS = 20
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
@@ -22,26 +26,29 @@ ROLES = frozenset(chat_pb2.Role.values()) - {chat_pb2.ROLE_UNSPECIFIED}
 Violation = tuple[str, str]
 
 
-async def chat(request: chat_pb2.ChatRequest) -> list[Violation]:
-    """(dotted path, what is wrong and what is allowed), at most 20."""
+async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, size: int = 0) -> list[Violation]:
+    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as [images] sets it.
+
+    `size`: of the request in bytes; large ones are checked beside the event loop.
+    """
     pictures: list[tuple[str, chat_pb2.InlineImage]] = []
-    found = [*_common(request), *_messages(request, pictures)]
+    found = [*_common(request), *await apart(size, lambda: list(_messages(request, pictures)))]
     if request.HasField("sampling"):
-        found += _sampling(request.sampling)
+        found += settings.violations(settings.taken(request.sampling))
     if request.on_interruption not in INTERRUPTIONS:
         found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
     if not found:
         for path, picture in pictures:
-            found += await _pixels(path, picture)
+            found += await _pixels(path, picture, max_pixels)
     return found[:MOST_VIOLATIONS]
 
 
-async def image(request: image_pb2.ImageRequest) -> list[Violation]:
+async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) -> list[Violation]:
     """As `chat`."""
     found = [*_common(request), *_drawing(request)]
     if request.HasField("input_image"):
         problems = list(_picture("input_image", request.input_image))
-        found += problems or await _pixels("input_image", request.input_image)
+        found += problems or await _pixels("input_image", request.input_image, max_pixels)
     return found[:MOST_VIOLATIONS]
 
 
@@ -118,28 +125,9 @@ def _picture(path: str, image: chat_pb2.InlineImage) -> Iterator[Violation]:
         yield f"{path}.mime_type", f"does not fit the bytes, which are {found or 'none of the allowed formats'}"
 
 
-async def _pixels(path: str, image: chat_pb2.InlineImage) -> list[Violation]:
-    size = await dimensions(image.data)
-    if size is None:
-        return [(f"{path}.data", "cannot be read as a picture")]
-    if size[0] * size[1] > MOST_PIXELS:
-        return [(f"{path}.data", f"has {size[0]}x{size[1]} pixels; at most {MOST_PIXELS} are allowed")]
-    return []
-
-
-def _sampling(sampling: chat_pb2.Sampling) -> Iterator[Violation]:
-    # Written so that a number which is none ("nan") is outside, too.
-    if sampling.HasField("temperature") and not 0 <= sampling.temperature <= 2:
-        yield "sampling.temperature", f"is {sampling.temperature:g}; 0 to 2 is allowed"
-    if sampling.HasField("top_p") and not 0 < sampling.top_p <= 1:
-        yield "sampling.top_p", f"is {sampling.top_p:g}; above 0 to 1 is allowed"
-    if sampling.HasField("max_tokens") and not 1 <= sampling.max_tokens <= 1_000_000:
-        yield "sampling.max_tokens", f"is {sampling.max_tokens}; 1 to 1,000,000 is allowed"
-    if len(sampling.stop) > 4:
-        yield "sampling.stop", f"has {len(sampling.stop)} texts; at most 4 are allowed"
-    for number, text in enumerate(sampling.stop):
-        if not 1 <= len(text) <= 256:
-            yield f"sampling.stop[{number}]", f"has {len(text)} characters; 1 to 256 are allowed"
+async def _pixels(path: str, image: chat_pb2.InlineImage, max_pixels: int) -> list[Violation]:
+    text = await problem(ImagePart(image.mime_type, image.data), max_pixels)
+    return [(f"{path}.data", text)] if text else []
 
 
 def _drawing(request: image_pb2.ImageRequest) -> Iterator[Violation]:
@@ -158,10 +146,7 @@ def _drawing(request: image_pb2.ImageRequest) -> Iterator[Violation]:
                 yield "aspect_ratio", f"is {horizontal}:{vertical}; each part 1 to 100 is allowed"
             elif max(horizontal, vertical) > 4 * min(horizontal, vertical):
                 yield "aspect_ratio", f"is {horizontal}:{vertical}; at most 4:1 either way is allowed"
-    if request.HasField("steps") and not 1 <= request.steps <= 150:
-        yield "steps", f"is {request.steps}; 1 to 150 is allowed"
-    if request.HasField("guidance_scale") and not 0 <= request.guidance_scale <= 50:
-        yield "guidance_scale", f"is {request.guidance_scale:g}; 0 to 50 is allowed"
+    yield from settings.image_violations(request)
     if request.count > 4:
         yield "count", f"is {request.count}; 1 to 4 is allowed"
     if request.max_bytes and request.max_bytes < 16_384:

@@ -1,30 +1,26 @@
-"""One provider's pool: which credential may make the next call. Pure: `now` is an argument.
+"""One provider's pool: which credential may make the next call, and what calls teach. Pure: `now` is an argument.
 
-Of the usable ones the one with the fewest calls in flight is picked, then the one with most known quota left,
-then the longest rested. A credential that rests is never picked. `state/redis.py` has the same rules as a
-script; the tests hold both against each other.
+Of the usable ones the one with the fewest calls under way is picked, then the one whose quota would be lost soonest, then
+the one with most of it left. A credential that rests, whose window is full or that has as many calls under way as it
+bears is never picked.
 """
 
-import random
-from dataclasses import dataclass, field
+from zlib import crc32
 
-from inference_service.credentials.types import CredentialView, Denied, PoolSpec, Remaining, Rest, Verdict, Why
+from inference_service.credentials.affinity import Ring
+from inference_service.credentials.books import Books, believed
+from inference_service.credentials.calls import Call, Calls
+from inference_service.credentials.denial import denial
+from inference_service.credentials.lane import Credential, Lane, Lot
+from inference_service.credentials.lessons import refused
+from inference_service.credentials.pacing import Norm, Pacing
+from inference_service.credentials.types import Ask, CredentialView, Denied, PoolSpec, Rest, Verdict
+from inference_service.credentials.views import credential_views, open_rests
 from inference_service.failures import Scope
+from inference_service.quotas import LimitFact, Unit
 
-FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 300.0
-SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
 FIRST_QUARANTINE, QUARANTINE_GROWTH, LONGEST_QUARANTINE = 300.0, 4.0, 6 * 3_600.0
-UNKNOWN = 1 << 30  # quota left where the provider does not tell
-
-
-def backoff(strikes: int, chance: float) -> float:
-    """Seconds to rest after `strikes` refusals in a row without a time; `chance` 0 to 1 spreads by a fifth."""
-    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(strikes, 16)) * (0.8 + 0.4 * chance)
-
-
-def not_at_once(rest: float) -> float:
-    """A rest that is one."""
-    return rest if rest > AT_ONCE else SHORTEST_REST
+CANDIDATES = 8
 
 
 def quarantine(times: int) -> float:
@@ -32,189 +28,344 @@ def quarantine(times: int) -> float:
     return min(LONGEST_QUARANTINE, FIRST_QUARANTINE * QUARANTINE_GROWTH ** min(times, 8))
 
 
-@dataclass
-class Quota:
-    left: int
-    resets_at: float
-
-
-@dataclass
-class Credential:
-    id: str
-    group: str
-    leases: dict[str, float] = field(default_factory=dict)  # lease → moment at which it expires
-    rests_until: float = 0.0
-    reason: str = ""
-    model_rests: dict[str, float] = field(default_factory=dict)
-    quotas: dict[str, Quota] = field(default_factory=dict)  # by model; "" for all
-    strikes: int = 0
-    refused: int = 0  # times in quarantine, in a row
-    quarantined: bool = False
-    last_used: float = 0.0
-    calls: int = 0
-
-    def wakes_at(self, model: str) -> float:
-        return max(self.rests_until, self.model_rests.get(model, 0.0)) if self.model_rests else self.rests_until
-
-    def quota_left(self, model: str, now: float) -> int:
-        if not self.quotas:
-            return UNKNOWN
-        known = [q.left for key in ("", model) if (q := self.quotas.get(key)) is not None and q.resets_at > now]
-        return min(known, default=UNKNOWN)
-
-    def expire(self, now: float) -> None:
-        """Leases of crashed holders end by themselves."""
-        for lease in [lease for lease, until in self.leases.items() if until <= now]:
-            del self.leases[lease]
-
-
 class Pool:
     """Mutable, for one process at a time."""
 
-    def __init__(self, spec: PoolSpec, *, lease_time: float, chance: random.Random | None = None) -> None:
+    def __init__(self, spec: PoolSpec, *, lease_time: float) -> None:
         self.spec = spec
-        self._lease_time = lease_time
-        self._chance = chance or random.Random()
+        self.books = Books()
+        self.pacings: dict[tuple[str, str], Pacing] = {}  # by group and model
+        self.norms: dict[str, Norm] = {}
+        self.touched: set[Lot] = set()  # what a ledger has to write
         self._credentials: dict[str, Credential] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._calls = Calls(lease_time)
+        self._ring = Ring(())
         self.configure(spec)
 
     def configure(self, spec: PoolSpec) -> None:
-        """Takes a changed list of credentials; what stays keeps its state."""
+        """Takes a changed list of credentials and quotas; what stays keeps its state."""
         known, self.spec = self._credentials, spec
         self._credentials = {}
         for name, group in zip(spec.credentials, spec.groups, strict=True):
             kept = known.get(name) or Credential(name, group)
             kept.group = group
             self._credentials[name] = kept
+        self.books.configure(spec.quotas, spec.max_concurrent)
+        self._ring = Ring(spec.credentials)
+        self.rebuild(0.0)
 
-    def pick(self, model: str, lease: str, exclude: frozenset[str], now: float) -> str | Denied:
-        """The credential for the next call, now on `lease`; or why there is none and for how long."""
-        best: Credential | None = None
-        least: tuple[bool, int, int, float] | None = None
-        waits: list[float] = []
-        busy = False
-        reason = ""
+    def rebuild(self, now: float) -> None:
+        """Makes the lanes again, after anything that changed under them."""
+        lasting = {model: lane.lasting for model, lane in self._lanes.items()}
+        self._lanes = {}
+        for model in dict.fromkeys((*self.spec.models, *lasting)):
+            lane = self.lane(model, now)
+            lane.lasting = lasting.get(model, lane.lasting)
+        self._calls.follow(
+            {(model, name): lot for model, lane in self._lanes.items() for name, lot in lane.lots.items()}
+        )
+
+    def shift(self, by: float, now: float) -> None:
+        """The clock was moved; whatever lasts goes on for as long as it would have."""
+        for window in (*self.books.declared.values(), *self.books.told.values()):
+            window.shift(by, now)
+        for pacing in self.pacings.values():
+            pacing.shift(by, now)
         for one in self._credentials.values():
-            if one.id in exclude:
+            one.rests = {model: until + by for model, until in one.rests.items()}
+        self._calls.shift(by)
+        self.rebuild(now)
+
+    # --- structure -----------------------------------------------------------------------------
+
+    def lane(self, model: str, now: float) -> Lane:
+        lane = self._lanes.get(model)
+        if lane is None:
+            lane = self._lanes[model] = Lane(model)
+            for credential in self._credentials.values():
+                windows = self.books.windows(credential.id, credential.group, model)
+                lane.lots[credential.id] = Lot(credential, model, self.pacing(credential.group, model), windows)
+            for lot in lane.lots.values():
+                lane.refresh(lot, now)
+        return lane
+
+    def credential(self, name: str) -> Credential | None:
+        return self._credentials.get(name)
+
+    def pacing(self, group: str, model: str) -> Pacing:
+        key = group, model
+        if key not in self.pacings:
+            self.pacings[key] = Pacing(group, self.norms.setdefault(model, Norm()))
+        return self.pacings[key]
+
+    def _refresh(self, credential: Credential, now: float, *, shared: bool = True) -> None:
+        """After anything that may have changed what a credential, and the account behind it, can take."""
+        alone = not shared or credential.group == credential.id
+        members = (
+            [credential.id] if alone else [o.id for o in self._credentials.values() if o.group == credential.group]
+        )
+        for lane in self._lanes.values():
+            for name in members:
+                if name in lane.lots:
+                    lane.refresh(lane.lots[name], now)
+
+    def _renew_windows(self, model: str, now: float) -> None:
+        """A window was named that nobody had counted yet."""
+        for lane in self._lanes.values():
+            for lot in lane.lots.values():
+                one = lot.credential
+                lot.windows = self.books.windows(one.id, one.group, lane.model)
+                if lane.model == model:
+                    lane.refresh(lot, now)
+
+    # --- picking -------------------------------------------------------------------------------
+
+    def pick(self, ask: Ask, lease: str, now: float) -> str | Denied:
+        """The credential for the next call, now on `lease`; or why there is none and for how long."""
+        self.tick(now)
+        lane = self.lane(ask.model, now)
+        chosen = self._preferred(lane, ask, now) if ask.conversation else None
+        if chosen is None:
+            found = lane.pick(ask, now)
+            if found is None:
+                return denial(lane, ask, now)
+            chosen = found
+        self._take(lane, chosen, ask, lease, now)
+        return chosen.credential.id
+
+    def _preferred(self, lane: Lane, ask: Ask, now: float) -> Lot | None:
+        """The conversation's own credential, if it can take the call and is not the one that tries how much it bears."""
+        lane.wake(now)
+        for name in self._ring.candidates(ask.conversation):
+            lot = lane.lots[name]
+            if name in ask.exclude or lot.credential.quarantined or lot.pacing.flying >= max(1, lot.pacing.norm.proven):
                 continue
-            if one.leases:
-                one.expire(now)
-            wakes = one.wakes_at(model)
-            if wakes > now:
-                reason = reason or one.reason
-                if not one.quarantined:
-                    waits.append(wakes - now)
-            elif one.quarantined and one.leases:
-                continue  # its one probe is under way
-            elif self.spec.max_concurrent and len(one.leases) >= self.spec.max_concurrent:
-                busy = True
-            else:
-                # A probe that is due goes first: it costs one refusal at worst, and else nobody would ever find out.
-                rank = (not one.quarantined, len(one.leases), -one.quota_left(model, now), one.last_used)
-                if least is None or rank < least:
-                    best, least = one, rank
-        if best is not None:
-            self._take(best, model, lease, now)
-            return best.id
-        if busy:
-            return Denied(Why.BUSY, reason="busy")
-        return Denied(Why.RESTING, min(waits), reason) if waits else Denied(Why.NONE, None, reason)
+            if lot.hindrance(ask.tokens, ask.pictures, now) is None:
+                return lot
+        return None
 
-    def _take(self, one: Credential, model: str, lease: str, now: float) -> None:
-        one.leases[lease] = now + self._lease_time
-        one.last_used = now
+    def _take(self, lane: Lane, lot: Lot, ask: Ask, lease: str, now: float) -> None:
+        one = lot.credential
+        marks = []
+        for window in lot.counted():
+            amount = window.amount(ask.tokens, ask.pictures)
+            marks.append((window, window.take(amount, now), amount))
+        level = lot.pacing.took(now)
+        # The only call of an account is taken for accepted as soon as a later one is.
+        call = Call(lot, now, marks, crc32(lease.encode()) / 2**32, scout=level > 1 or bool(lot.pacing.slow))
+        if not call.scout:
+            lot.pacing.quiet = call
+        self._calls.begin(lease, call)
+        one.flying += 1
         one.calls += 1
-        for key in ("", model):
-            quota = one.quotas.get(key)
-            if quota is not None and quota.resets_at > now:
-                quota.left = max(0, quota.left - 1)
-                if quota.left == 0:
-                    self._rest(one, key, quota.resets_at, "rate_limited")
+        one.last_used = now
+        lane.refresh(lot, now)
 
-    def release(self, credential: str, model: str, lease: str, verdict: Verdict, now: float) -> None:
-        """Ends a lease with what the call taught. An unknown credential (removed meanwhile) is nothing."""
-        one = self._credentials.get(credential)
-        if one is None:
+    def candidates(self, ask: Ask, now: float) -> list[tuple[str, str]] | Denied:
+        """Credentials that could take the call, with their accounts; the best first."""
+        self.tick(now)
+        lane = self.lane(ask.model, now)
+        first = self._preferred(lane, ask, now) if ask.conversation else None
+        first = first or lane.pick(ask, now)
+        if first is None:
+            return denial(lane, ask, now)
+        lane.refresh(first, now)
+        names = lane.free(ask, now, CANDIDATES)
+        ordered = dict.fromkeys([first, *names])
+        return [(lot.credential.id, lot.credential.group) for lot in ordered]
+
+    def everything(self) -> set[Lot]:
+        return {lot for lane in self._lanes.values() for lot in lane.lots.values()}
+
+    def restore(self, rests: list[Rest], now: float) -> None:
+        """Rests that another process knows of; nothing ends earlier by it."""
+        for rest in rests:
+            one = self._credentials.get(rest.credential)
+            if one is not None and rest.until > now:
+                one.rests[rest.model] = max(one.rests.get(rest.model, 0.0), rest.until)
+                one.reason = rest.reason
+                if rest.refused:
+                    one.quarantined, one.refused = True, max(one.refused, rest.refused)
+                self._refresh(one, now)
+
+    def follow(self, ask: Ask, credential: str, lease: str, now: float) -> None:
+        """A call that another store has granted: it is counted here, too."""
+        lane = self.lane(ask.model, now)
+        if credential in lane.lots:
+            self._take(lane, lane.lots[credential], ask, lease, now)
+
+    def perishes(self, ask: Ask, now: float) -> float:
+        """The moment from which quota of the credential that is next would be lost; NEVER: none, or none is usable."""
+        return self.lane(ask.model, now).perishes(now)
+
+    def is_scout(self, lease: str) -> bool:
+        call = self._calls.get(lease)
+        return call is not None and call.scout
+
+    def denial(self, ask: Ask, now: float) -> Denied:
+        """Why there is no credential for `ask` now."""
+        self.tick(now)
+        lane = self.lane(ask.model, now)
+        lane.wake(now)
+        return denial(lane, ask, now)
+
+    # --- time ----------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """What time alone does to calls."""
+        for lease in self._calls.gone(now):
+            self._land(lease, now)
+        for call in self._calls.taken(now):
+            self._accept(call, now)
+
+    def next_change(self, model: str, now: float) -> float:
+        """The next moment at which time alone may make room."""
+        return min(self._calls.next_change(), self.lane(model, now).next_moment())
+
+    # --- what calls teach ----------------------------------------------------------------------
+
+    def report(self, lease: str, limits: tuple[LimitFact, ...], now: float) -> None:
+        """The provider has taken the call, and tells its own counts. They may be older than calls still under way."""
+        call = self._calls.get(lease)
+        if call is None:
             return
-        one.leases.pop(lease, None)
+        if not call.accepted:
+            self._accept(call, now)
+        if limits:
+            for fact in limits:
+                self.touched.add(call.lot)
+                self.correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now)
+            self._refresh(call.lot.credential, now)
+
+    def _accept(self, call: Call, now: float) -> None:
+        call.accepted = True
+        lot = call.lot
+        quiet = lot.pacing.quiet
+        if quiet is not None and quiet.began < call.began and not (quiet.accepted or quiet.over):
+            quiet.accepted = True
+            lot.pacing.accepted(now)
+        if lot.pacing.accepted(now):
+            self._refresh_busy(self.lane(lot.model, now), now)
+
+    @staticmethod
+    def _refresh_busy(lane: Lane, now: float) -> None:
+        """More calls at once may be allowed."""
+        for lot in [*lane.busy.values()]:
+            lane.refresh(lot, now)
+
+    def correct(
+        self, lot: Lot, fact: LimitFact, scope: Scope, others: int, now: float, *, refused: bool = False
+    ) -> None:
+        one = lot.credential
+        if fact.unit is Unit.CONCURRENT:
+            if fact.limit:
+                lot.pacing.at_once = fact.limit
+            return
+        window, new = self.books.named(fact, scope, one.id, one.group, lot.model, lot.pacing.sent, now)
+        if window is None:
+            return
+        typical = 1.0 if fact.unit is Unit.REQUESTS else window.typical
+        window.correct(fact, others * typical, now, lambda seconds: believed(seconds, fact.window), refused=refused)
+        if new:
+            self._renew_windows(lot.model, now)
+
+    def release(self, lease: str, verdict: Verdict, now: float) -> None:
+        """Ends a lease with what the call taught. An unknown one is nothing."""
+        call = self._calls.get(lease)
+        if call is None or call.over:
+            return
+        call.over = True
+        self.touched.add(call.lot)
+        one = call.lot.credential
+        is_refusal = (verdict.cooldown is not None or verdict.backoff) and not verdict.quarantine
+        self._settle(call, verdict, refused=is_refusal)
+        call.lot.pacing.over(now, held=call.accepted)
+        if is_refusal or not verdict.sent:
+            call.lot.pacing.forget(call.began)
+        lane = self.lane(call.lot.model, now)
         if verdict.quarantine:
-            one.quarantined = True
-            one.rests_until = now + quarantine(one.refused)
-            one.refused += 1
-            one.reason = verdict.reason
-        elif verdict.cooldown is not None or verdict.backoff:
-            rest = verdict.cooldown if verdict.cooldown is not None else backoff(one.strikes, self._chance.random())
-            one.strikes += 1
-            self._spread(one, model, verdict, now + not_at_once(rest))
+            self._quarantine(one, verdict, now)
+        elif is_refusal:
+            refused(self, call, verdict, now)
         elif verdict.good_credential:
-            one.strikes = one.refused = 0
-            one.quarantined = False
-            if one.rests_until <= now:
+            one.refused, one.quarantined = 0, False
+            if one.wakes_at(call.lot.model) <= now:
                 one.reason = ""
-
-    def _spread(self, one: Credential, model: str, verdict: Verdict, until: float) -> None:
-        """Each limit rests at its real scope."""
-        match verdict.scope:
-            case Scope.CREDENTIAL_MODEL | Scope.GROUP_MODEL:
-                key = model
-            case Scope.CREDENTIAL | Scope.GROUP:
-                key = ""
-        for other in self._credentials.values():
-            if other.group == one.group:  # an account of its own has one member
-                self._rest(other, key, until, verdict.reason)
-
-    def _rest(self, one: Credential, model: str, until: float, reason: str) -> None:
-        if model:
-            one.model_rests[model] = max(one.model_rests.get(model, 0.0), until)
+            lane.lasting += 0.1 * (now - call.began - lane.lasting)
+            if not call.accepted and verdict.sent:
+                self._accept(call, now)
+                call.lot.pacing.over(now, held=True)
+        if verdict.sent and not is_refusal and self._bounded(call.lot):
+            self._calls.linger(lease, now)
         else:
-            one.rests_until = max(one.rests_until, until)
-        one.reason = reason
+            self._land(lease, now)
+        self._refresh(one, now)
 
-    def report(self, credential: str, model: str, remaining: Remaining, now: float) -> None:
-        """The provider's own count; calls that are in flight are in it already."""
-        one = self._credentials.get(credential)
-        if one is None:
+    @staticmethod
+    def _bounded(lot: Lot) -> bool:
+        known = lot.pacing.at_once or lot.pacing.norm.at_once
+        return bool(known) or any(window.quota.unit is Unit.CONCURRENT for window in lot.windows)
+
+    def _land(self, lease: str, now: float) -> None:
+        """The call is over for the provider, too."""
+        call = self._calls.end(lease)
+        if call is None:
             return
-        key = model if remaining.per_model else ""
-        known = one.quotas.get(key)
-        left = remaining.requests
-        if known is not None and known.resets_at > now:
-            left = min(left, known.left)  # answers overtake each other; the lower count is the later one
-        one.quotas[key] = Quota(left, now + remaining.resets_after)
-        if left == 0:
-            self._rest(one, key, now + remaining.resets_after, "rate_limited")
+        call.lot.credential.flying -= 1
+        scouted = call.lot.pacing.norm.scout
+        call.lot.pacing.landed()
+        if scouted and not call.lot.pacing.norm.scout:
+            self._refresh_busy(self.lane(call.lot.model, now), now)
+        for window, mark, amount in call.marks:
+            if window.quota.unit is Unit.CONCURRENT:
+                window.settle(mark, amount, 0.0)
+        self._refresh(call.lot.credential, now)
+
+    @staticmethod
+    def _settle(call: Call, verdict: Verdict, *, refused: bool) -> None:
+        for window, mark, amount in call.marks:
+            match window.quota.unit:
+                case Unit.CONCURRENT:
+                    continue
+                case Unit.TOKENS if verdict.used_tokens is not None and verdict.sent and not refused:
+                    window.settle(mark, amount, float(verdict.used_tokens))
+                case Unit.MONEY if verdict.used_money is not None and verdict.sent and not refused:
+                    window.settle(mark, amount, float(verdict.used_money))
+                case _ if refused or not verdict.sent:
+                    window.settle(mark, amount, 0.0)
+                case _:
+                    pass
+
+    def _quarantine(self, one: Credential, verdict: Verdict, now: float) -> None:
+        one.quarantined = True
+        one.rests[""] = now + quarantine(one.refused)
+        one.refused += 1
+        one.reason = verdict.reason
+
+    def spread(self, lot: Lot, verdict: Verdict, until: float) -> None:
+        """Each limit rests at its real scope."""
+        one = lot.credential
+        key = lot.model if verdict.scope in (Scope.CREDENTIAL_MODEL, Scope.GROUP_MODEL) else ""
+        for other in self._credentials.values() if one.group != one.id else (one,):
+            if other.group == one.group:
+                other.rests[key] = max(other.rests.get(key, 0.0), until)
+                other.reason, other.told = verdict.reason, verdict.told
+                self.touched.update(lane.lots[other.id] for lane in self._lanes.values() if other.id in lane.lots)
+
+    # --- looking -------------------------------------------------------------------------------
 
     def rests(self, now: float) -> list[Rest]:
-        """Every rest that is not over."""
-        found = []
-        for one in self._credentials.values():
-            times = one.refused if one.quarantined else 0
-            both = {"": one.rests_until, **one.model_rests}
-            found += [Rest(one.id, model, until, one.reason, times) for model, until in both.items() if until > now]
-        return found
+        return open_rests(self._credentials.values(), now)
 
-    def lift(self) -> None:
+    def lift(self, now: float = 0.0) -> None:
         for one in self._credentials.values():
             if one.quarantined:
-                one.quarantined, one.refused, one.rests_until, one.reason = False, 0, 0.0, ""
+                one.quarantined, one.refused, one.reason = False, 0, ""
+                one.rests.pop("", None)
+                self.touched.update(lane.lots[one.id] for lane in self._lanes.values() if one.id in lane.lots)
+                self._refresh(one, now)
 
     def views(self, now: float) -> list[CredentialView]:
-        found = []
-        for one in self._credentials.values():
-            one.expire(now)
-            left = min((q.left for q in one.quotas.values() if q.resets_at > now), default=None)
-            rests = {model: until for model, until in one.model_rests.items() if until > now}
-            resting = one.rests_until > now
-            found.append(
-                CredentialView(
-                    one.id,
-                    len(one.leases),
-                    one.rests_until if resting else 0.0,
-                    one.quarantined,
-                    one.reason if resting or rests or one.quarantined else "",
-                    one.calls,
-                    left,
-                    rests,
-                )
-            )
-        return found
+        self.tick(now)
+        return credential_views(self._credentials.values(), self._lanes.values(), now)

@@ -1,53 +1,20 @@
 """Fetches a picture that an upstream names by URL, without becoming a door into private networks.
 
-HTTPS only, public addresses only: every address of the host is checked, and the connection goes to the
-addresses that were checked (a second look-up could answer otherwise). Each redirect is checked again.
+HTTPS and public addresses only, judged where the connection is made: no spelling of a host, redirect or second answer of
+a name server leads elsewhere.
 """
 
-import asyncio
-import ipaddress
-import socket
-from typing import Any
-from urllib.parse import urljoin, urlsplit
-
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from antiphon.config.model import Images
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.pictures.addresses import PublicOnly
 
 MOST_REDIRECTS = 4
-
-
-class _PrivateAddressError(OSError):
-    """A name of the URL leads into a private network."""
-
-
-class _PublicResolver(AbstractResolver):
-    """Resolves as the system does and refuses a host as soon as one of its addresses is not public."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        if not all(is_public(str(address[0])) for *_, address in found):
-            raise _PrivateAddressError(host)
-        return [
-            ResolveResult(
-                hostname=host, host=str(address[0]), port=port, family=kind, proto=proto, flags=socket.AI_NUMERICHOST
-            )
-            for kind, _, proto, _, address in found
-        ]
-
-    async def close(self) -> None:
-        return None
-
-
-def is_public(address: str) -> bool:
-    """Whether an address belongs to the public internet; IPv4 inside IPv6 is looked through."""
-    ip: Any = ipaddress.ip_address(address.partition("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
-    return bool(ip.is_global and not ip.is_multicast and not ip.is_reserved)
+REDIRECTS = (301, 302, 303, 307, 308)
+# Compressed pictures are not sent compressed again; a body that is would only hide its size.
+HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity"}
 
 
 class PictureFetcher:
@@ -58,42 +25,43 @@ class PictureFetcher:
 
     async def fetch(self, url: str) -> bytes:
         """The file behind the URL. Raises UpstreamFailure(BAD_IMAGE) with the reason in our own words."""
-        private = self._limits.allow_private_addresses
-        connector = aiohttp.TCPConnector(resolver=None if private else _PublicResolver(), use_dns_cache=False)
-        timeout = aiohttp.ClientTimeout(total=self._limits.fetch_timeout)
+        public = None if self._limits.allow_private_addresses else PublicOnly()
+        session = aiohttp.ClientSession(
+            connector=public.connector() if public else None,
+            timeout=aiohttp.ClientTimeout(total=self._limits.fetch_timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=HEADERS,
+            auto_decompress=False,
+        )
         try:
-            async with aiohttp.ClientSession(
-                connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
-            ) as session:
-                for _ in range(MOST_REDIRECTS + 1):
-                    self._check(url)
-                    async with session.get(url, allow_redirects=False) as response:
-                        if response.status in (301, 302, 303, 307, 308) and "location" in response.headers:
-                            url = urljoin(url, response.headers["location"])
-                            continue
-                        return await self._body(response)
-        except _PrivateAddressError as error:
-            raise _refused("it lies in a private network") from error
-        except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error.__cause__, _PrivateAddressError) or isinstance(
-                getattr(error, "os_error", None), _PrivateAddressError
-            ):
-                raise _refused("it lies in a private network") from error
-            raise _refused("the connection failed") from error
+            async with session:
+                return await self._follow(session, self._checked(url))
+        except TimeoutError as error:
+            raise _refused("it took too long") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a URL that no library understands
+            private = public is not None and public.refused
+            raise _refused("it lies in a private network" if private else "the connection failed") from error
+
+    async def _follow(self, session: aiohttp.ClientSession, url: URL) -> bytes:
+        for _ in range(MOST_REDIRECTS + 1):
+            async with session.get(url, allow_redirects=False) as response:
+                if response.status in REDIRECTS and "location" in response.headers:
+                    url = self._checked(response.headers["location"], url)
+                    continue
+                return await self._body(response)
         raise _refused("it redirects too often")
 
-    def _check(self, url: str) -> None:
-        address = urlsplit(url)
-        if self._limits.allow_private_addresses and address.scheme in ("http", "https") and address.hostname:
-            return
-        if address.scheme != "https" or not address.hostname or address.username:
-            raise _refused("only https:// is fetched")
+    def _checked(self, text: str, base: URL | None = None) -> URL:
+        """The URL exactly as it will be requested, so that nothing is judged in another spelling."""
         try:
-            literal = ipaddress.ip_address(address.hostname)
-        except ValueError:
-            return
-        if not is_public(str(literal)):  # a literal address never reaches the resolver
-            raise _refused("it lies in a private network")
+            url = URL(text) if base is None else base.join(URL(text))
+            host = url.host
+        except ValueError as error:
+            raise _refused("its address is not a URL") from error
+        schemes = ("https", "http") if self._limits.allow_private_addresses else ("https",)
+        if url.scheme not in schemes or not host or url.user is not None or url.password is not None:
+            raise _refused("only https:// is fetched")
+        return url
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         if response.status != 200:

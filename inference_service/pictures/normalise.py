@@ -1,126 +1,157 @@
-"""Whoever made it: a picture is decoded, bounded, stripped of metadata and converted before a caller gets it.
+"""Checks, cleans and converts a picture before a caller gets it, whoever made it.
 
-Pillow works in a thread. Bounds on pixels are checked from the header, before anything is decoded.
+The result holds pixels and nothing else. A picture that already is what the caller wants keeps its compressed bytes.
 """
 
-import asyncio
 import io
-import warnings
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from antiphon.config.model import Images
-from inference_service.domain import CheckedPicture, ImageFormat, ImagePart, ImageRequest, Notice, NoticeKind, Picture
+from inference_service.domain import (
+    CheckedPicture,
+    ImageFormat,
+    ImagePart,
+    ImageRequest,
+    Notice,
+    NoticeKind,
+    Picture,
+    Preview,
+)
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.pictures.decoding import BadPicture, decoded, in_pool, orientation, plain, size
+from inference_service.pictures.strip import stripped
 
-READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # Qualities to try, best first, before pixels are given up.
 QUALITIES = (92, 85, 75, 65, 50)
 SMALLEST_SIDE = 64
-
-# Our own bound is stricter and checked first; Pillow's would only print.
-Image.MAX_IMAGE_PIXELS = None
+DEFAULTS = Images()
+LARGEST_PREVIEW, PREVIEW_SIDE, PREVIEW_QUALITY = 256 * 1024, 768, 80
+# Beyond this many pixels a better compression of PNG costs more time than the transfer it saves.
+SMALL_PNG = 1 << 18
+PLAIN_MODES = ("RGB", "RGBA", "L", "LA", "P")
+NAMES = {"PNG": ImageFormat.PNG, "JPEG": ImageFormat.JPEG, "WEBP": ImageFormat.WEBP}  # by Pillow's names
+SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"), (b"GIF89a", "image/gif"))  # fmt: skip
 
 
 async def normalise(picture: Picture, request: ImageRequest, limits: Images) -> tuple[CheckedPicture, list[Notice]]:
     """The picture as the caller asked for it, and what had to be changed. Raises UpstreamFailure(BAD_IMAGE)."""
-    return await asyncio.to_thread(_normalise, picture, request.format, request.max_bytes, limits)
+    try:
+        return await in_pool(_normalise, picture, request.format, request.max_bytes, limits)
+    except BadPicture as error:
+        text = f"the provider's picture is not acceptable: {error}"
+        raise UpstreamFailure(FailureKind.BAD_IMAGE, text) from error
+
+
+async def preview(data: bytes, index: int = 0, limits: Images = DEFAULTS) -> Preview | None:
+    """A small JPEG of a provider's preview; None when the bytes are no acceptable picture."""
+    try:
+        return await in_pool(_preview, data, index, limits)
+    except BadPicture:
+        return None
 
 
 def sniff(data: bytes) -> str | None:
-    """The MIME type that the first bytes tell; None when it is none of the four that requests may carry."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
+    """The MIME type of the first bytes; None when it is none of the four that requests may carry."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    return "image/gif" if data.startswith((b"GIF87a", b"GIF89a")) else None
+    return next((mime for start, mime in SIGNATURES if data.startswith(start)), None)
 
 
 async def dimensions(data: bytes) -> tuple[int, int] | None:
     """(width, height) from the header, without decoding; None when it is no picture."""
-
-    def look() -> tuple[int, int] | None:
-        try:
-            with Image.open(io.BytesIO(data), formats=READABLE) as image:
-                return image.size
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-            return None
-
-    return await asyncio.to_thread(look)
+    return await in_pool(size, data)
 
 
-async def without_gif(picture: ImagePart) -> ImagePart:
-    """A GIF's first frame as PNG, for models that take no GIF; others as they are. Of checked pictures only."""
+async def problem(picture: ImagePart, max_pixels: int) -> str | None:
+    """What is wrong with a caller's picture, to be read behind the name of its field; None: nothing."""
+    return await in_pool(_problem, picture, max_pixels)
+
+
+async def without_gif(picture: ImagePart, limits: Images = DEFAULTS) -> ImagePart:
+    """A GIF's first frame as PNG, for models that take no GIF; others as they are.
+
+    Raises UpstreamFailure(BAD_REQUEST): a picture of a request is its caller's.
+    """
     if picture.mime != "image/gif":
         return picture
-    return ImagePart("image/png", await asyncio.to_thread(_as_png, picture.data))
+    try:
+        return ImagePart("image/png", await in_pool(_as_png, picture.data, limits))
+    except BadPicture as error:
+        raise UpstreamFailure(FailureKind.BAD_REQUEST, f"the given picture cannot be read: {error}") from error
 
 
-def _as_png(data: bytes) -> bytes:
-    made = io.BytesIO()
-    with Image.open(io.BytesIO(data)) as image:
-        image.convert("RGBA").save(made, "PNG")
-    return made.getvalue()
+def _problem(picture: ImagePart, max_pixels: int) -> str | None:
+    found = size(picture.data)
+    if found is None:
+        return "cannot be read as a picture"
+    if found[0] * found[1] > max_pixels:
+        return f"has {found[0]}x{found[1]} pixels; at most {max_pixels:,} pixels are allowed"
+    if picture.mime == "image/gif":  # decoded for models that take none
+        try:
+            with decoded(picture.data, max_pixels):
+                return None
+        except BadPicture:
+            return "is damaged"
+    return None
 
 
-def _bad(reason: str) -> UpstreamFailure:
-    return UpstreamFailure(FailureKind.BAD_IMAGE, f"the provider's picture is not acceptable: {reason}")
+def _as_png(data: bytes, limits: Images) -> bytes:
+    with decoded(data, limits.max_pixels) as image:
+        return _encode(plain(image, flat=False), ImageFormat.PNG)
+
+
+def _preview(data: bytes, index: int, limits: Images) -> Preview:
+    _check_bytes(data, limits)
+    with decoded(data, limits.max_pixels) as image:
+        small = plain(image, flat=True)
+        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        encoded = _encode(small, ImageFormat.JPEG, PREVIEW_QUALITY)
+    if len(encoded) > LARGEST_PREVIEW:
+        raise BadPicture(f"it cannot be made smaller than {LARGEST_PREVIEW} bytes")
+    return Preview(index, "image/jpeg", encoded)
+
+
+def _check_bytes(data: bytes, limits: Images) -> None:
+    if len(data) > limits.max_bytes:
+        raise BadPicture(f"it is larger than {limits.max_bytes} bytes")
 
 
 def _normalise(
     picture: Picture, wanted: ImageFormat | None, max_bytes: int | None, limits: Images
 ) -> tuple[CheckedPicture, list[Notice]]:
-    if len(picture.data) > limits.max_bytes:
-        raise _bad(f"larger than {limits.max_bytes} bytes")
-    image = _decode(picture.data, limits)
-    given = ImageFormat(image.format.lower()) if image.format in ("PNG", "JPEG", "WEBP") else ImageFormat.PNG
-    chosen = wanted or given
-    image = _clean(image, chosen)
-    notices: list[Notice] = []
-    data = _encode(image, chosen, QUALITIES[0])
-    if max_bytes and len(data) > max_bytes:
-        image, data, chosen = _shrink(image, chosen, max_bytes, free=wanted is None)
-        text = f"the picture was encoded as {chosen.value}, {image.width}x{image.height}, to fit {max_bytes} bytes"
-        notices.append(Notice(NoticeKind.CHANGED, "max_bytes", text))
-    mime = f"image/{chosen.value}"
-    return CheckedPicture(picture.index, data, mime, image.width, image.height, picture.seed), notices
+    _check_bytes(picture.data, limits)
+    with decoded(picture.data, limits.max_pixels) as image:
+        own = NAMES.get(image.format or "")
+        chosen = wanted or own or ImageFormat.PNG
+        data = _as_it_is(picture.data, image) if chosen is own else None
+        if data is not None and len(data) <= (max_bytes or len(data)):
+            return _checked(picture, data, image.size, chosen), []
+        clean = plain(image, flat=chosen is ImageFormat.JPEG)
+        data = data or _encode(clean, chosen)
+        if not max_bytes or len(data) <= max_bytes:
+            return _checked(picture, data, clean.size, chosen), []
+        clean, data, chosen = _shrink(clean, chosen, max_bytes, free=wanted is None)
+        text = f"the picture was encoded as {chosen.value}, {clean.width}x{clean.height}, to fit {max_bytes} bytes"
+        return _checked(picture, data, clean.size, chosen), [Notice(NoticeKind.CHANGED, "max_bytes", text)]
 
 
-def _decode(data: bytes, limits: Images) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=READABLE)
-            if image.width * image.height > limits.max_pixels:
-                raise _bad(f"more than {limits.max_pixels} pixels")
-            image.load()  # an animation gives its first frame
-    except UnidentifiedImageError as error:
-        raise _bad("it is not a picture") from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
-        raise _bad("it is damaged") from error
-    return image
+def _checked(picture: Picture, data: bytes, dimensions: tuple[int, int], chosen: ImageFormat) -> CheckedPicture:
+    return CheckedPicture(picture.index, data, f"image/{chosen.value}", *dimensions, picture.seed)
 
 
-def _clean(image: Image.Image, chosen: ImageFormat) -> Image.Image:
-    """Upright, in plain colours, without metadata: only pixels are copied."""
-    upright = ImageOps.exif_transpose(image)
-    alpha = "A" in upright.mode or "transparency" in upright.info
-    if chosen is ImageFormat.JPEG and alpha:
-        flat = Image.new("RGB", upright.size, "white")
-        flat.paste(upright, mask=upright.convert("RGBA").getchannel("A"))
-        return flat
-    plain = upright.convert("RGBA" if alpha else "RGB")
-    plain.info = {}
-    return plain
+def _as_it_is(data: bytes, image: Image.Image) -> bytes | None:
+    """The file without its metadata, where its pixels need no change."""
+    if image.mode not in PLAIN_MODES or orientation(image) != 1:
+        return None
+    return stripped(data, image.format or "")
 
 
-def _encode(image: Image.Image, chosen: ImageFormat, quality: int) -> bytes:
+def _encode(image: Image.Image, chosen: ImageFormat, quality: int = QUALITIES[0]) -> bytes:
     out = io.BytesIO()
     match chosen:
         case ImageFormat.PNG:
-            image.save(out, "PNG", compress_level=6)
+            image.save(out, "PNG", compress_level=6 if image.width * image.height <= SMALL_PNG else 2)
         case ImageFormat.JPEG:
             image.save(out, "JPEG", quality=quality, optimize=True)
         case ImageFormat.WEBP:
@@ -131,7 +162,7 @@ def _encode(image: Image.Image, chosen: ImageFormat, quality: int) -> bytes:
 def _shrink(
     image: Image.Image, chosen: ImageFormat, max_bytes: int, *, free: bool
 ) -> tuple[Image.Image, bytes, ImageFormat]:
-    """Less quality first, fewer pixels then. `free`: the caller asked for no format, so PNG may become WebP."""
+    """Less quality first, then fewer pixels. `free`: the caller asked for no format, so PNG may become WebP."""
     if chosen is ImageFormat.PNG and free:
         chosen = ImageFormat.WEBP
     while True:
@@ -140,5 +171,5 @@ def _shrink(
             if len(data) <= max_bytes:
                 return image, data, chosen
         if min(image.size) <= SMALLEST_SIDE:
-            raise _bad(f"it cannot be made smaller than {max_bytes} bytes")
+            raise BadPicture(f"it cannot be made smaller than {max_bytes} bytes")
         image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.LANCZOS)

@@ -5,16 +5,18 @@ Limits are per user and model: by minute, by day and by calls at once, told apar
 Sources: GitHub Models REST reference, and recorded answers of the service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers.kit import errors
+from inference_service.failures import FailureKind, Scope
+from inference_service.providers.kit import errors, values
 from inference_service.providers.openai.provider import CHAT, OpenAI
 from inference_service.providers.seam import ChatCall, Declaration, ModelInfo
+
+K = FailureKind
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,29 +26,24 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GitHub(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="github",
         title="GitHub Models",
         base_url="https://models.github.ai/inference",
         credentials=("GIT_TOKEN",),
         default_models=("gpt-4o-mini",),
-        capabilities={"gpt-4o-mini": msgspec.structs.replace(CHAT, context_tokens=8_000), "*": CHAT},
-        discovers=True,
+        capabilities={"gpt-4o-mini": msgspec.structs.replace(CHAT, context_tokens=8_000)},
         sources=("GitHub Models REST API reference", "recorded answers"),
     )
     options_type: ClassVar[type[Any]] = Options
     signs: ClassVar[tuple[errors.Sign, ...]] = (
-        errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"UserByModelByDay|per 86400s", (429,), Scope.CREDENTIAL_MODEL),
-        errors.Sign(FailureKind.RATE_LIMITED, r"UserByModelByMinute", (429,), Scope.CREDENTIAL_MODEL, wake_after=60),
-        errors.Sign(FailureKind.RATE_LIMITED, r"UserByMinute|per 60s", (429,), wake_after=60),
-        errors.Sign(FailureKind.RATE_LIMITED, r"UserConcurrentRequests|per 0s", (429,), wake_after=1),
-        errors.Sign(FailureKind.RETIRED, r"github_models_retirement", (403, 410)),
+        errors.Sign(K.QUOTA_EXHAUSTED, r"UserByModelByDay|per 86400s", (429,), Scope.CREDENTIAL_MODEL),
+        errors.Sign(K.RATE_LIMITED, r"UserByModelByMinute", (429,), Scope.CREDENTIAL_MODEL, 60),
+        errors.Sign(K.RATE_LIMITED, r"UserByMinute|per 60s", (429,), Scope.CREDENTIAL, 60),
+        errors.Sign(K.RATE_LIMITED, r"UserConcurrentRequests|per 0s", (429,), Scope.CREDENTIAL, 1),
+        errors.Sign(K.RETIRED, r"github_models_retirement", (403, 410)),
+        errors.Sign(K.RETIRED, r"^\W*$", (403,)),  # an empty 403 is how the shut service answers
     )
-
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        if status == 403 and not body.strip():
-            return errors.failure(FailureKind.RETIRED, status=403)
-        return super().failure(status, headers, body)
 
     def body(self, call: ChatCall) -> dict[str, Any]:
         body = super().body(call)
@@ -59,13 +56,13 @@ class GitHub(OpenAI):
         root = self.settings.base_url.removesuffix("/inference")
         found = []
         for item in await self.listed(f"{root}/catalog/models", secret):
-            name, outputs = item.get("id"), item.get("supported_output_modalities") or ["text"]
+            name, outputs = item.get("id"), values.texts(item.get("supported_output_modalities")) or ["text"]
             if not isinstance(name, str) or "text" not in outputs:
                 continue
-            limits = item.get("limits") or {}
+            limits = values.mapping(item.get("limits"))
             can = msgspec.structs.replace(
                 CHAT,
-                vision="image" in (item.get("supported_input_modalities") or ()),
+                vision="image" in values.texts(item.get("supported_input_modalities")),
                 context_tokens=limits.get("max_input_tokens") or 0,
             )
             short = name.removeprefix(f"{self.options.publisher}/")

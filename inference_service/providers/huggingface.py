@@ -1,119 +1,49 @@
 """Hugging Face Inference Providers: chat through the router, pictures through whichever provider has the model.
 
-Which provider has a model is asked of the hub and kept for an hour; how each wants its request is a table.
+The hub knows which providers have a model; its answer is kept for an hour. How each one wants its order is in
+`pictures/task_providers.py`.
 Sources: huggingface_hub and huggingface.js (inference clients), Hugging Face documents on Inference Providers.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import CHAT_SETTINGS, IMAGE_SETTINGS, Capabilities, ImageEvent, Picture
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ImageEvent, ImageRequest
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
+from inference_service.providers import embeddings, speech
 from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import read, read_error
-from inference_service.providers.openai import images
 from inference_service.providers.openai.provider import OpenAI
+from inference_service.providers.pictures.drawing import Target, draw
+from inference_service.providers.pictures.style import dropped
+from inference_service.providers.pictures.task_providers import STYLES, style_of
 from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
+from inference_service.settings import wanted_of_image
 
 TEXT = Capabilities(chat=True, vision=False, streaming=True, settings=CHAT_SETTINGS)
-BRUSH = Capabilities(image=True, settings=IMAGE_SETTINGS, size_step=16, min_side=256, max_side=2048)
+BRUSH = STYLES["hf-inference"].capabilities
+IMAGE_WORDS = ("flux", "stable-diffusion", "sdxl", "cogview", "qwen-image", "hidream")
 MAPPING_AGE = 3_600.0
+LARGEST_MAPPING = 1024 * 1024
+GONE_HERE = frozenset({FailureKind.MODEL_NOT_FOUND, FailureKind.RETIRED})
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
     hub_url: str = "https://huggingface.co"
-    image_providers: tuple[str, ...] = ("hf-inference", "nscale", "together", "fal-ai", "replicate")  # in this order
+    image_providers: tuple[str, ...] = tuple(STYLES)  # in this order
     bill_to: str = ""  # organisation that pays
     preset: str = "plain"
     prefill: bool | None = None
 
 
-class Brush(Struct, frozen=True):
-    """How one provider behind the router wants a picture to be ordered."""
-
-    path: str  # {model} is the provider's own id
-    body: Callable[[ImageCall, str], dict[str, Any]]
-    headers: Mapping[str, str] = {}
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value not in (None, "")}
-
-
-def _sides(call: ImageCall) -> dict[str, int]:
-    return {"width": call.size[0], "height": call.size[1]} if call.size else {}
-
-
-def _settings(call: ImageCall) -> dict[str, Any]:
-    request = call.request
-    return _given(
-        {
-            "num_inference_steps": request.steps,
-            "guidance_scale": request.guidance_scale,
-            "seed": request.seed,
-            "negative_prompt": request.negative_prompt,
-        }
-    )
-
-
-def _native(call: ImageCall, _: str) -> dict[str, Any]:
-    parameters = {**_settings(call), **_sides(call)}
-    return {"inputs": call.request.prompt, **({"parameters": parameters} if parameters else {})}
-
-
-def _nscale(call: ImageCall, model: str) -> dict[str, Any]:
-    size = f"{call.size[0]}x{call.size[1]}" if call.size else None
-    return _given(
-        {
-            "model": model,
-            "prompt": call.request.prompt,
-            "response_format": "b64_json",
-            "size": size,
-            "seed": call.request.seed,
-        }
-    )
-
-
-def _together(call: ImageCall, model: str) -> dict[str, Any]:
-    chosen = _settings(call)
-    steps = chosen.pop("num_inference_steps", None)
-    return _given(
-        {
-            "model": model,
-            "prompt": call.request.prompt,
-            "response_format": "base64",
-            "steps": steps,
-            **_sides(call),
-            **chosen,
-        }
-    )
-
-
-def _fal(call: ImageCall, _: str) -> dict[str, Any]:
-    return _given({"prompt": call.request.prompt, "image_size": _sides(call) or None, **_settings(call)})
-
-
-def _replicate(call: ImageCall, _: str) -> dict[str, Any]:
-    return {"input": {"prompt": call.request.prompt, **_settings(call), **_sides(call)}}
-
-
-BRUSHES: Mapping[str, Brush] = {
-    "hf-inference": Brush("/hf-inference/models/{model}", _native, {"Accept": "image/png"}),
-    "nscale": Brush("/nscale/v1/images/generations", _nscale),
-    "together": Brush("/together/v1/images/generations", _together),
-    "fal-ai": Brush("/fal-ai/{model}", _fal),
-    "replicate": Brush("/replicate/v1/models/{model}/predictions", _replicate, {"Prefer": "wait"}),
-}
-GONE_HERE = frozenset({FailureKind.MODEL_NOT_FOUND, FailureKind.RETIRED})
-
-
 class HuggingFace(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="huggingface",
         title="Hugging Face inference",
         base_url="https://router.huggingface.co",
@@ -141,10 +71,20 @@ class HuggingFace(OpenAI):
         self._mappings: dict[str, tuple[float, dict[str, str]]] = {}
 
     def capabilities(self, model: str) -> Capabilities:
-        known = super().capabilities(model)
-        if known is TEXT and any(word in model.lower() for word in ("flux", "stable-diffusion", "sdxl")):
+        """Of a picture model: what any of its providers takes, once the hub has named them."""
+        if model in self.settings.capabilities:
+            return self.settings.capabilities[model]
+        known = self._discovered.get(model) or self.declaration.capabilities.get(model)
+        if not (known.image if known else any(word in model.lower() for word in IMAGE_WORDS)):
+            return super().capabilities(model)
+        homes = [style_of(slug, theirs).capabilities for slug, theirs in self._known_homes(model).items()]
+        if not homes:
             return BRUSH
-        return known
+        settings = frozenset[str]().union(*(home.settings for home in homes))
+        return msgspec.structs.replace(homes[0], settings=settings)
+
+    def _known_homes(self, model: str) -> dict[str, str]:
+        return self._mappings.get(model, (0.0, {}))[1]
 
     def headers(self, secret: str | None) -> dict[str, str]:
         head = super().headers(secret)
@@ -153,50 +93,39 @@ class HuggingFace(OpenAI):
     def chat_url(self) -> str:
         return f"{self.settings.base_url}/v1/chat/completions"
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
+    async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         """Asks the model's providers in their order; one that has lost the model is passed over."""
-        homes = await self._homes(call.model, call.secret)
+        homes = honouring(await self._homes(call.model, call.secret), call.request)
         for slug, theirs in homes.items():
             last = slug == next(reversed(homes))
+            target = Target(self.settings.base_url, self.headers(call.secret), theirs)
             try:
-                async for event in self._draw(slug, theirs, call):
-                    yield event
+                async with aclosing(draw(self, style_of(slug, theirs), target, call)) as drawing:
+                    async for event in drawing:
+                        yield event
             except UpstreamFailure as failure:
                 if last or failure.kind not in GONE_HERE:
                     raise
             else:
                 return
 
-    async def _draw(self, slug: str, model: str, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        brush = BRUSHES[slug]
-        url = self.settings.base_url + brush.path.format(model=quote(model, safe="/:"))
-        head = {**self.headers(call.secret), **brush.headers}
-        pictures = 0
-        async for event in images.draw(self.http, url, head, brush.body(call, model), call, self.failure):
-            pictures += isinstance(event, Picture)
-            yield event
-        if not pictures:
-            raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.settings.base_url}/hf-inference/models/{quote(call.model, safe='/')}"
+        return await speech.over_hugging_face(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        model = quote(call.model, safe="/")
+        url = f"{self.settings.base_url}/hf-inference/models/{model}/pipeline/feature-extraction"
+        return await embeddings.over_hugging_face(self, url, self.headers(call.secret), call)
 
     async def _homes(self, model: str, secret: str | None) -> dict[str, str]:
         """Provider → its own id of the model, live ones in the configured order. The hub silent: hf-inference."""
         asked, known = self._mappings.get(model, (0.0, {}))
         if known and time.monotonic() - asked < MAPPING_AGE:
             return known
-        url = f"{self.options.hub_url}/api/models/{quote(model, safe='/')}"
         fallback = known or {"hf-inference": model}
         try:
-            async with self.http.request(
-                "GET", url, headers=self.headers(secret), params={"expand[]": "inferenceProviderMapping"}
-            ) as response:
-                if response.status != 200:
-                    failure = self.failure(response.status, response.headers, await read_error(response))
-                    if failure.kind in GONE_HERE:
-                        raise failure
-                    return fallback
-                mapping = msgspec.json.decode(await read(response, 1024 * 1024)).get("inferenceProviderMapping")
-        except (msgspec.DecodeError, AttributeError):
-            return fallback
+            mapping = await self._mapping(model, secret)
         except UpstreamFailure as failure:
             if failure.kind in GONE_HERE:
                 raise
@@ -207,25 +136,61 @@ class HuggingFace(OpenAI):
         self._mappings[model] = (time.monotonic(), homes or fallback)
         return homes or fallback
 
+    async def _mapping(self, model: str, secret: str | None) -> Any:
+        """What the hub says about a model's providers; nothing for what is no answer. Raises UpstreamFailure."""
+        url = f"{self.options.hub_url}/api/models/{quote(model, safe='/')}"
+        params = {"expand[]": "inferenceProviderMapping"}
+        async with self.http.request("GET", url, headers=self.headers(secret), params=params) as response:
+            if response.status != 200:
+                raise self.failure(response.status, response.headers, await read_error(response))
+            try:
+                answer = msgspec.json.decode(await read(response, LARGEST_MAPPING))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return None
+        return answer.get("inferenceProviderMapping") if isinstance(answer, dict) else None
+
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         found = []
         for item in await self.listed(f"{self.settings.base_url}/v1/models", secret):
             if not isinstance(name := item.get("id"), str):
                 continue
-            inputs = (item.get("architecture") or {}).get("input_modalities") or ()
-            context = max((one.get("context_length") or 0 for one in item.get("providers") or ()), default=0)
-            can = msgspec.structs.replace(TEXT, vision="image" in inputs, context_tokens=context)
+            about = item.get("architecture")
+            inputs = about.get("input_modalities") if isinstance(about, dict) else None
+            can = msgspec.structs.replace(
+                TEXT, vision=isinstance(inputs, list) and "image" in inputs, context_tokens=_context(item)
+            )
             self._discovered[name] = can
             found.append(ModelInfo(name, can))
         found += [ModelInfo(name, BRUSH) for name in self.declaration.default_models if self.capabilities(name).image]
         return found
 
 
+def _context(item: Mapping[str, Any]) -> int:
+    """The largest context among a model's providers."""
+    providers = item.get("providers")
+    told = (
+        [one.get("context_length") for one in providers if isinstance(one, dict)] if isinstance(providers, list) else []
+    )
+    return max((length for length in told if isinstance(length, int) and length > 0), default=0)
+
+
 def _live(mapping: Any, order: Sequence[str]) -> dict[str, str]:
     if not isinstance(mapping, dict):
         return {}
-    return {
-        slug: mapping[slug]["providerId"]
-        for slug in order
-        if slug in BRUSHES and isinstance(mapping.get(slug), dict) and mapping[slug].get("status") == "live" and mapping[slug].get("providerId")
-    }  # fmt: skip
+    live = {
+        slug: about["providerId"]
+        for slug, about in mapping.items()
+        if isinstance(about, dict) and about.get("status") == "live" and isinstance(about.get("providerId"), str)
+    }
+    return {slug: live[slug] for slug in order if slug in STYLES and live.get(slug)}
+
+
+def honouring(homes: Mapping[str, str], request: ImageRequest) -> dict[str, str]:
+    """The providers to ask. Raises UpstreamFailure if the caller insists on a setting that none of them takes."""
+    if not request.strict:
+        return dict(homes)
+    taken = {slug: style_of(slug, model).capabilities.settings for slug, model in homes.items()}
+    willing = {slug: model for slug, model in homes.items() if wanted_of_image(request) <= taken[slug]}
+    if not willing:
+        dropped(request, max(taken.values(), key=lambda settings: len(settings & wanted_of_image(request))))
+    return willing

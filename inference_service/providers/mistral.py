@@ -1,31 +1,28 @@
 """Mistral: chat, vision, and continuation of a half-finished answer by `prefix`.
 
-Unknown keys are refused (422), so there is no `stream_options`, and the seed is `random_seed`. A continued answer
-begins with the prefix again; the router strips it. A 429 comes without a time: the window is the minute of the clock.
+Its row of the catalogue says how requests and refusals differ. A continued answer begins with the prefix again;
+the router strips it. Retired models answer under the name that the model list gives as their replacement.
 Sources: Mistral API reference (OpenAPI), the mistralai SDK, recorded answers.
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Capabilities, ChatEvent, Notice, NoticeKind
-from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers.kit import errors, limits
-from inference_service.providers.openai import wire
-from inference_service.providers.openai.provider import CHAT, NAMES, OpenAI
-from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
+from inference_service.domain import ChatEvent, Notice, NoticeKind
+from inference_service.failures import UpstreamFailure
+from inference_service.providers import embeddings, speech
+from inference_service.providers.openai.provider import OpenAI
+from inference_service.providers.seam import ChatCall, Declaration, LimitReport
 
-HOTTEST = 1.5
 LIST_AGE = 3_600.0  # seconds for which a model list is believed
-MOST_IMAGES = 8
 # Retired ids that people still ask for; the model list names what replaces them, else the default does.
 RETIRED = frozenset({"pixtral-12b-2409", "pixtral-large-2411", "mistral-large-2407"})
 REPLACEMENT = "mistral-medium-latest"
-VISION = msgspec.structs.replace(CHAT, prefill=True, context_tokens=128_000)
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,53 +31,39 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mistral(OpenAI):
-    declaration: ClassVar[Declaration] = Declaration(
+    declaration: Declaration = Declaration(
         kind="mistral",
         title="Mistral",
         base_url="https://api.mistral.ai/v1",
         credentials=("MISTRAL_TOKEN", "MISTRAL_API_KEY"),
-        default_models=("mistral-large-latest", "pixtral-12b-2409"),
-        capabilities={"*": VISION},
-        discovers=True,
+        model_aliases={"mistral-large-2407": "mistral-large-2407", "pixtral-12b-2409": "pixtral-12b-2409"},
         sources=("Mistral API reference", "mistralai SDK"),
     )
     options_type: ClassVar[type[Any]] = Options
-    signs: ClassVar[tuple[errors.Sign, ...]] = (
-        errors.Sign(FailureKind.OVERLOADED, r"capacity exceeded", (429, 503)),
-        errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"tokens? per month|monthly", (429,), Scope.GROUP),
-        errors.Sign(FailureKind.RATE_LIMITED, r"rate.?limit", (429,), Scope.CREDENTIAL_MODEL),
-    )
     _replacements: dict[str, str]
     _listed_at: float | None = None
 
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        failed = super().failure(status, headers, body)
-        if failed.kind is FailureKind.RATE_LIMITED and failed.wake_after is None:
-            failed.wake_after = limits.to_next_minute(time.time())
-        return failed
-
-    def body(self, call: ChatCall) -> dict[str, Any]:
-        request = call.request
-        body: dict[str, Any] = {
-            "model": call.model,
-            "messages": wire.messages(request, call.prefix),
-            **wire.sampling(request, {**NAMES, "sampling.seed": "random_seed"}),
-            "stream": True,
-        }
-        if body.get("temperature", 0) > HOTTEST:
-            body["temperature"] = HOTTEST
-        if call.prefix:
-            body["messages"][-1]["prefix"] = True
-        return body
-
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        if (call.request.sampling.temperature or 0) > HOTTEST:
-            yield Notice(NoticeKind.CHANGED, "sampling.temperature", f"Mistral takes at most {HOTTEST}; it was used.")
+    async def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
         model = await self._current(call.model, call.secret)
         if model != call.model:
             yield Notice(NoticeKind.CHANGED, "model", f"{call.model} is retired at Mistral; {model} answers.")
-        async for event in super().chat(msgspec.structs.replace(call, model=model)):
-            yield event
+        async with aclosing(super().chat(msgspec.structs.replace(call, model=model))) as answer:
+            async for event in answer:
+                yield event
+
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.settings.base_url}/audio/transcriptions"
+        return await speech.over_mistral(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        url = f"{self.settings.base_url}/embeddings"
+        return await embeddings.over_openai(
+            self,
+            url,
+            self.headers(call.secret),
+            call,
+            dimensions="output_dimension" if "codestral" in call.model else "",
+        )
 
     async def _current(self, model: str, secret: str | None) -> str:
         """What a retired id stands for now."""
@@ -93,26 +76,15 @@ class Mistral(OpenAI):
                 return REPLACEMENT
         return self._replacements.get(model, REPLACEMENT)
 
-    async def models(self, secret: str | None) -> Sequence[ModelInfo]:
+    async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
+        """Also keeps what replaces each retired id."""
+        items = await super().listed(url, secret)
         self._replacements = {}
-        found: list[ModelInfo] = []
-        for item in await self.listed(f"{self.settings.base_url}/models", secret):
-            name, can = item.get("id"), item.get("capabilities") or {}
-            if not isinstance(name, str):
-                continue
-            for known in (name, *(item.get("aliases") or ())):
-                successor = item.get("deprecation_replacement_model") if item.get("deprecation") else name
-                self._replacements[known] = successor or REPLACEMENT
-            if can.get("completion_chat"):
-                what = Capabilities(
-                    chat=True,
-                    vision=bool(can.get("vision")),
-                    streaming=True,
-                    prefill=True,
-                    settings=VISION.settings,
-                    context_tokens=item.get("max_context_length") or 0,
-                )
-                self._discovered[name] = what
-                found.append(ModelInfo(name, what))
+        for item in items:
+            names = [item.get("id"), *(aliases if isinstance(aliases := item.get("aliases"), list) else ())]
+            successor = item.get("deprecation_replacement_model") if item.get("deprecation") else item.get("id")
+            for name in names:
+                if isinstance(name, str):
+                    self._replacements[name] = successor if isinstance(successor, str) else REPLACEMENT
         self._listed_at = time.monotonic()
-        return found
+        return items

@@ -1,13 +1,20 @@
-"""Every kind of provider, one line each, and how a configured one is made."""
+"""Every kind of provider, and how a configured one is made: an adapter where the wire differs, a row of the catalogue else."""
 
+import difflib
 from collections.abc import Mapping
+from typing import Any, cast
 
 import msgspec
 
 from antiphon.config.model import Config, ModelConfig, ProviderConfig
 from inference_service.domain import Capabilities
 from inference_service.pictures.fetch import PictureFetcher
+from inference_service.providers.aihorde import AIHorde
 from inference_service.providers.azure import Azure
+from inference_service.providers.catalogue import load
+from inference_service.providers.catalogue.row import Row
+from inference_service.providers.cloudflare import Cloudflare
+from inference_service.providers.cohere import Cohere
 from inference_service.providers.deepinfra import DeepInfra
 from inference_service.providers.embedded.provider import Embedded
 from inference_service.providers.github import GitHub
@@ -17,51 +24,106 @@ from inference_service.providers.gradio.space import Space
 from inference_service.providers.huggingface import HuggingFace
 from inference_service.providers.kit.http import HttpClient
 from inference_service.providers.mistral import Mistral
-from inference_service.providers.openai.provider import OpenAI
-from inference_service.providers.seam import Provider, Settings
+from inference_service.providers.openai.provider import OpenAI, declared
+from inference_service.providers.pictures import hosts
+from inference_service.providers.pollinations import Pollinations
+from inference_service.providers.seam import Declaration, Provider, Settings
+from inference_service.settings import FIELDS
 
-KINDS: Mapping[str, type[Provider]] = {
+# Adapters with more than a row can say. Every other row of the catalogue is served by `OpenAI`.
+KINDS: Mapping[str, type[Any]] = {
     "github": GitHub,
     "azure": Azure,
     "openai": OpenAI,
     "mistral": Mistral,
     "deepinfra": DeepInfra,
     "huggingface": HuggingFace,
+    "cloudflare": Cloudflare,
+    "pollinations": Pollinations,
+    "aihorde": AIHorde,
+    "cohere-native": Cohere,
     "space": Space,
     "janus": Janus,
     "flux-dev": FluxDev,
     "flux-schnell": FluxSchnell,
     "embedded": Embedded,
 }
+PRESETS = {"plain": "compatible"}  # names that rows once had
 
 
-def build_provider(name: str, given: ProviderConfig, config: Config) -> Provider:
-    """The provider of one table `[providers.<name>]`. Raises ValueError with what is wrong in it."""
+def known_kinds(rows: Mapping[str, Row]) -> dict[str, None]:
+    return dict.fromkeys((*KINDS, *rows))
+
+
+def declaration_of(kind: str, rows: Mapping[str, Row]) -> Declaration:
+    """What a kind is, without making one."""
+    own = KINDS[kind].declaration if kind in KINDS else Declaration(kind, rows[kind].title, "")
+    return declared(own, rows[kind], discovers=True) if kind in rows else cast("Declaration", own)
+
+
+def build_provider(
+    name: str, given: ProviderConfig, config: Config, rows: Mapping[str, Row] | None = None, base_url: str = ""
+) -> Provider:
+    """The provider of one table `[providers.<name>]`. Raises ValueError with what is wrong in it.
+
+    base_url: an address from the environment, which the configuration goes before.
+    """
+    rows = load.shipped() if rows is None else rows
     kind = given.kind or name
-    if kind not in KINDS:
-        raise ValueError(f"kind: {kind!r} is not known; allowed: {', '.join(KINDS)}")
-    declaration = KINDS[kind].declaration
-    base_url = (given.base_url or declaration.base_url).rstrip("/")
-    if not base_url and kind != "embedded":
+    if kind not in known_kinds(rows):
+        near = difflib.get_close_matches(kind, known_kinds(rows), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "docs/providers.md lists the kinds"
+        raise ValueError(f"kind: {kind!r} is not known; {hint}")
+    declaration = declaration_of(kind, rows)
+    address = (given.base_url or base_url or declaration.base_url).rstrip("/")
+    if not address and kind != "embedded":
         raise ValueError("base_url: this kind has no address of its own, so it must be set")
     options = dict(given.options)
     if kind == "embedded":
         options = {**config.embedded.model_dump(), **options}
+    if kind in hosts.NAMES and KINDS.get(kind, OpenAI) is OpenAI:
+        options = {"image_api": kind, **options}
+    row = _row(kind, options, rows, own_address=address == declaration.base_url)
     settings = Settings(
         name=name,
-        base_url=base_url,
+        base_url=address,
         headers=given.headers,
         proxy=given.proxy,
         models=tuple(given.models),
         aliases={**_aliases(declaration.model_aliases, given), **given.aliases},
         capabilities={
-            model: corrected(_declared(declaration.capabilities, model), about) for model, about in given.model.items()
+            model: corrected(_declared(declaration, row, model), about) for model, about in given.model.items()
         },
         options=options,
+        provider_options={
+            "*": given.provider_options,
+            **{model: about.provider_options for model, about in given.model.items()},
+        },
         verify_tls=given.verify_tls,
         connect_timeout=given.connect_timeout,
     )
-    return KINDS[kind](settings, HttpClient(settings, PictureFetcher(config.images)))  # type: ignore[call-arg] # a protocol has no constructor
+    http = HttpClient(settings, PictureFetcher(config.images))
+    adapter = KINDS.get(kind, OpenAI)
+    if not issubclass(adapter, OpenAI):
+        return cast("Provider", adapter(settings, http))
+    return cast("Provider", adapter(settings, http, row, kind))
+
+
+def _row(kind: str, options: Mapping[str, object], rows: Mapping[str, Row], *, own_address: bool) -> Row | None:
+    """The row by which requests are written and refusals are read. Raises ValueError."""
+    preset = options.get("preset")
+    if isinstance(preset, str) and preset:
+        preset = PRESETS.get(preset, preset)
+        if preset not in rows:
+            raise ValueError(
+                f"options.preset is {preset!r}; allowed are the names of rows: docs/providers.md lists them"
+            )
+        if kind == "openai":
+            return rows[preset]
+    if kind == "openai" and not own_address:
+        # Another server that speaks the same API, or a proxy: the usual models, and no habits of OpenAI's own.
+        return msgspec.structs.replace(rows["openai"], wire=rows["compatible"].wire)
+    return rows.get(kind)
 
 
 def _aliases(declared: Mapping[str, str], given: ProviderConfig) -> dict[str, str]:
@@ -69,12 +131,15 @@ def _aliases(declared: Mapping[str, str], given: ProviderConfig) -> dict[str, st
     return {alias: model for alias, model in declared.items() if not given.models or model in given.models}
 
 
-def _declared(capabilities: Mapping[str, Capabilities], model: str) -> Capabilities:
-    return capabilities.get(model) or capabilities["*"]
+def _declared(declaration: Declaration, row: Row | None, model: str) -> Capabilities:
+    known = declaration.capabilities.get(model) or (row.can(model) if row else declaration.capabilities.get("*"))
+    return known or Capabilities(chat=True, streaming=True)
 
 
 def corrected(known: Capabilities, about: ModelConfig) -> Capabilities:
     """What the declaration says about a model, with the operator's corrections."""
-    changes = about.model_dump(exclude_none=True, exclude={"drop_settings"})
+    if unknown := set(about.drop_settings) - FIELDS:
+        raise ValueError(f"drop_settings: unknown {', '.join(sorted(unknown))}; allowed: {', '.join(sorted(FIELDS))}")
+    changes = about.model_dump(exclude_none=True, exclude={"drop_settings", "provider_options"})
     settings = known.settings - set(about.drop_settings)
-    return msgspec.structs.replace(known, settings=settings, **changes)
+    return msgspec.structs.replace(known, settings=settings, unknown=known.unknown - set(changes), **changes)

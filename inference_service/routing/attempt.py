@@ -1,255 +1,193 @@
-"""One upstream call under watch: bounds on silence and slowness, one outcome, a lease that always returns.
+"""One upstream call: a task reads it a few events ahead, `next` hands them over, `close` ends it exactly once.
 
-The watch costs one timer per attempt, armed lazily: an event only writes down the time. Nothing is counted while
-the caller, not the provider, is slow: the watch looks only while we wait for the upstream.
+The reader keeps the call alive while the request decides what to do about its silence, so that a slow provider
+which nobody can replace is not cut off. One timer per attempt, armed lazily: an event only writes down the time.
 """
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import structlog
-from msgspec import Struct
 
-from inference_service.credentials.types import Ask, Grant, Remaining, StateStore, Verdict, Vote
-from inference_service.domain import Delta, Finish, Picture, Reasoning, Usage
+from inference_service.credentials.types import StateStore, Verdict
+from inference_service.domain import Delta, Picture, Preview, Progress, Reasoning, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.seam import LimitReport
-from inference_service.routing import classify
-from inference_service.routing.observer import AttemptEnd, Observer
+from inference_service.routing.journal import SAMPLE, Entry
+from inference_service.routing.lease import Lease
+from inference_service.routing.watch import Bounds, Silence, Watch
 
 log = structlog.get_logger(__name__)
-# Requests left from which a count is worth a round trip to the shared state.
-SCARCE = 3
-
-
-class Bounds(Struct, frozen=True):
-    """Seconds. `slowest`: characters per second over `window`, 0: none. Progress of a queue counts as life.
-
-    `hurry`: `total` is what the caller's own deadline leaves, which says nothing about the provider.
-    """
-
-    headers: float
-    first: float
-    idle: float
-    total: float
-    slowest: float = 0.0
-    window: float = 20.0
-    hurry: bool = False
-
-
-class Lease(Struct, frozen=True):
-    """What an attempt runs on; `label` is the credential's masked name."""
-
-    ask: Ask
-    grant: Grant
-    label: str
+READ_AHEAD = 8  # events; more and the provider has to wait for the caller
+SHORTEST_LOOK = 0.01  # seconds between two looks of the watch
 
 
 class Attempt:
-    """Iterate with `next`; end with `close` in any case. Raises UpstreamFailure, once."""
+    """`next` and `ready` are for one consumer. `events` yields checked events or raises UpstreamFailure."""
 
     def __init__(
-        self,
-        lease: Lease,
-        number: int,
-        events: AsyncIterator[Any],
-        bounds: Bounds,
-        store: StateStore,
-        observer: Observer,
-        request_id: str,
+        self, lease: Lease, entry: Entry, events: AsyncGenerator[Any, None], bounds: Bounds, store: StateStore
     ) -> None:
-        self.lease, self.number = lease, number
-        self.deployment = lease.ask.deployment
-        self.usage: Usage | None = None
-        self.failure: UpstreamFailure | None = None
-        self.first_token: float | None = None
-        self.characters = 0
-        self.hedge = False
-        self._events, self._bounds, self._store, self._observer = events, bounds, store, observer
-        self._request_id = request_id
+        self.lease, self.entry = lease, entry
+        self._events, self._store = events, store
         self._loop = asyncio.get_running_loop()
-        self.started = self._last = self._window_start = self._loop.time()
-        self._window_characters = 0
-        self._spent_waiting = 0.0  # of the window: time that the provider, not the caller, took
-        self._waiting: asyncio.Task[Any] | None = None
-        self._waiting_since = 0.0
-        self._expired: FailureKind | None = None
-        self._blameless = False
-        self._timer: asyncio.TimerHandle | None = self._loop.call_later(
-            min(bounds.headers, bounds.first, bounds.idle, bounds.total), self._look
-        )
-        self._pushed: deque[Any] = deque()
-        self._answered = False
-        self._closed = False
-        self._finished = False
-        observer.attempt_started(request_id, self.deployment, lease.label, number)
+        self._watch = Watch(bounds, self._loop.time())
+        self._ends_at = self._loop.time() + bounds.total
+        self._buffer: deque[Any] = deque()  # events; an UpstreamFailure or None as the last one
+        self._consumer: asyncio.Future[None] | None = None  # waits for an event or for a silence
+        self._room: asyncio.Future[None] | None = None  # the reader waits until the consumer has caught up
+        self._reader: asyncio.Task[None] | None = self._loop.create_task(self._read())
+        self._timer = self._loop.call_at(self._watch.next_look(self._loop.time()), self._look)
 
     @property
-    def duration(self) -> float:
-        return self._loop.time() - self.started
+    def deployment(self) -> str:
+        return self.lease.ask.deployment
 
     async def next(self) -> Any:
-        """The next event; None at the end. Raises UpstreamFailure."""
-        if self._pushed:
-            return self._pushed.popleft()
-        while True:
-            event = await self._await_next()
-            # By type, not by pattern: for each class of ours that an event is not of, Python would call a method.
-            kind = type(event)
-            if kind is Delta or kind is Reasoning:
-                self._progress(len(event.text))
-            elif kind is Usage:
-                self.usage = event
-                continue
-            elif kind is LimitReport:
-                await self._learn(event)
-                continue
-            elif kind is Picture:
-                if self.first_token is None:
-                    self.first_token = self.duration
-            elif kind is Finish or event is None:
-                self._finished = True
-            return event
-
-    def push_back(self, events: list[Any]) -> None:
-        """Gives back what was only looked at; `next` gives it again."""
-        self._pushed.extend(events)
-
-    async def _await_next(self) -> Any:
-        since = self._waiting_since = self._loop.time()
-        self._waiting = asyncio.current_task()
-        try:
-            event = await self._events.__anext__()
-        except StopAsyncIteration:
-            event = None
-        except asyncio.CancelledError:
-            if self._expired is None or self._waiting is None or self._waiting.uncancel() > 0:
-                raise
-            raise self._fail(self._timeout()) from None
-        except UpstreamFailure as failure:
-            raise self._fail(failure) from failure.__cause__
-        except Exception as error:  # an answer that an adapter stumbles over is the provider's failure too: go on
-            log.exception("adapter failed", exc_info=error, deployment=self.deployment)
-            words = "the provider's answer could not be understood"
-            raise self._fail(UpstreamFailure(FailureKind.BAD_RESPONSE, words)) from error
-        finally:
-            self._waiting = None
-        self._last = now = self._loop.time()
-        self._spent_waiting += now - since
-        self._answered = True
-        self._expired = None  # where the watch fired as the event arrived, the event wins
+        """The next event; None at the end; a Silence when a bound has passed. Raises UpstreamFailure."""
+        if not self._buffer:
+            silence = await self.ready()
+            if silence is not None:
+                return silence
+        elif self._loop.time() >= self._ends_at:
+            return self._over()
+        event = self._buffer.popleft()
+        if self._room is not None and len(self._buffer) < READ_AHEAD:
+            _wake(self._room)
+        if event.__class__ is UpstreamFailure:
+            raise event
         return event
 
-    def _fail(self, failure: UpstreamFailure) -> UpstreamFailure:
-        self.failure = failure
-        return failure
+    async def ready(self) -> Silence | None:
+        """Waits until `next` has an event at once, or until a bound has passed."""
+        while not self._buffer:
+            now = self._loop.time()
+            if now >= self._ends_at:
+                return self._over()
+            if (silence := self._watch.silence(now)) is not None:
+                return silence
+            self._consumer = self._loop.create_future()
+            try:
+                await self._consumer
+            finally:
+                self._consumer = None
+        return None
 
-    def _timeout(self) -> UpstreamFailure:
-        kind = self._expired or FailureKind.TIMEOUT
-        words = {
-            FailureKind.STALLED: "the provider fell silent in the middle of its answer",
-            FailureKind.TOO_SLOW: "the provider was too slow to be of use",
-        }
-        return UpstreamFailure(kind, words.get(kind, "the provider did not answer in time"))
+    def snooze(self) -> None:
+        """The silence is accepted, because nobody else can answer now."""
+        self._watch.snooze(self._loop.time())
+        self._timer.cancel()
+        self._look()
 
-    def _progress(self, characters: int) -> None:
-        if self.first_token is None:
-            self.first_token = self.duration
-            self._window_start, self._spent_waiting = self._loop.time(), 0.0
-        self.characters += characters
-        self._window_characters += characters
+    def _over(self) -> Silence:
+        kind = FailureKind.TIMEOUT if self.entry.first_content is None else FailureKind.TOO_SLOW
+        return Silence(kind, "the answer took too long", over=True)
 
     def _look(self) -> None:
-        """The timer: is it time to give up? If not, look again when it may be."""
         now = self._loop.time()
-        bounds = self._bounds
-        left = bounds.total - (now - self.started)
-        expired = FailureKind.TOO_SLOW if self.first_token is not None else FailureKind.TIMEOUT
-        blameless = bounds.hurry
-        if self._waiting is not None:
-            since = max(self._last, self._waiting_since)
-            allowed = (
-                bounds.idle if self.first_token is not None else bounds.first if self._answered else bounds.headers
-            )
-            quiet = allowed - (now - since)
-            # Silence for half of what is allowed speaks against the provider, however little time the caller has.
-            blameless = blameless and quiet > allowed / 2
-            if quiet < left:
-                left, expired = quiet, FailureKind.STALLED if self.first_token is not None else FailureKind.TIMEOUT
-            if self.first_token is not None and self._is_slow(now):
-                left, expired, blameless = 0.0, FailureKind.TOO_SLOW, False
-            if left <= 0:
-                self._expired, self._blameless = expired, blameless
-                self._waiting.cancel()
-                return
-        pause = min(
-            max(left, 0.05),
-            bounds.idle,
-            bounds.first,
-            bounds.headers,
-            bounds.window if bounds.slowest else bounds.total,
-        )
-        self._timer = self._loop.call_later(max(pause, 0.01), self._look)
+        due = min(self._watch.next_look(now), self._ends_at)
+        if self._consumer is not None and now >= due:
+            _wake(self._consumer)
+        due = max(due, now + SHORTEST_LOOK)
+        self._timer = self._loop.call_at(due, self._look)
 
-    def _is_slow(self, now: float) -> bool:
-        if not self._bounds.slowest:
-            return False
-        waited = self._spent_waiting + (now - self._waiting_since)
-        if waited < self._bounds.window:
-            return False
-        slow = self._window_characters / waited < self._bounds.slowest
-        self._window_start, self._window_characters, self._spent_waiting = now, 0, -(now - self._waiting_since)
-        return slow
+    # --- the reader ------------------------------------------------------------------------------
 
-    async def _learn(self, told: LimitReport) -> None:
-        for fact in told.limits:
-            if fact.remaining is not None and fact.remaining <= SCARCE and fact.resets_after:
-                await self._store.report(self.lease.ask, self.lease.grant, Remaining(fact.remaining, fact.resets_after))
-
-    async def close(self, *, lost: bool = False) -> None:
-        """Closes the upstream's socket, returns the lease and tells the outcome. Runs to its end even if cancelled."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
+    async def _read(self) -> None:
+        last: UpstreamFailure | None = None
         try:
-            closing = getattr(self._events, "aclose", None)
-            if closing is not None:
-                with contextlib.suppress(UpstreamFailure, RuntimeError):  # its failure is known, or it is being closed
-                    await closing()
+            while True:
+                self._watch.waits(self._loop.time())
+                event = await self._events.__anext__()
+                if await self._take(event):
+                    self._put(event)
+                    if len(self._buffer) >= READ_AHEAD:
+                        await self._make_room()
+        except StopAsyncIteration:
+            pass
+        except UpstreamFailure as failure:
+            last = failure
+        except Exception as error:
+            # Nobody awaits this task: the consumer must hear of every end.
+            log.exception("reading an upstream failed unexpectedly", deployment=self.deployment, exc_info=error)
+            last = UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer could not be understood")
+        self._watch.hears(self._loop.time(), content=False, life=False)
+        self._put(last)
+
+    async def _take(self, event: Any) -> bool:
+        """Writes the event into the journal; whether the consumer wants it, too."""
+        entry, now, kind = self.entry, self._loop.time(), event.__class__
+        if not entry.answered:
+            entry.answered = True
+            if self.lease.grant.scout and kind is not LimitReport:
+                await self._report(LimitReport())
+        if kind is Delta or kind is Reasoning:
+            size = len(event.text)
+            self._watch.hears(now, content=True, life=True, characters=size)
+            entry.characters += size
+            if len(entry.sample) < SAMPLE:
+                entry.sample += event.text[:SAMPLE]
+        elif kind is Picture or kind is Preview:
+            self._watch.hears(now, content=True, life=True)
+        else:
+            self._watch.hears(now, content=False, life=kind is Progress)
+            if kind is Usage:
+                entry.usage = event
+                return False
+            if kind is LimitReport:
+                await self._report(event)
+                return False
+            return True
+        if entry.first_content is None:
+            entry.first_content = now
+        return True
+
+    async def _report(self, report: LimitReport) -> None:
+        """The provider has accepted the call. Pools want to know where it says more than that, or where they probe."""
+        if report.limits or self.lease.grant.scout:
+            await self._store.report(self.lease.ask, self.lease.grant, report.limits)
+
+    def _put(self, event: Any) -> None:
+        self._buffer.append(event)
+        if self._consumer is not None:
+            _wake(self._consumer)
+
+    async def _make_room(self) -> None:
+        self._room = self._loop.create_future()
+        try:
+            await self._room
         finally:
-            try:
-                await self._store.release(self.lease.ask, self.lease.grant, self._verdict(lost=lost))
-            finally:
-                self._tell(lost=lost)
+            self._room = None
 
-    def _tell(self, *, lost: bool) -> None:
-        failure = (
-            self.failure.kind.value if self.failure else None if self._finished else "lost" if lost else "cancelled"
-        )
-        status = self.failure.status if self.failure else 200 if self._finished else 0
-        self._observer.attempt_ended(
-            AttemptEnd(
-                self._request_id,
-                self.deployment,
-                self.lease.label,
-                failure,
-                status,
-                self.duration,
-                self.first_token,
-                self.usage,
-                self.hedge,
-            )
-        )
+    # --- the end ---------------------------------------------------------------------------------
 
-    def _verdict(self, *, lost: bool) -> Verdict:
-        if self.failure is not None and not lost and not self._blameless:
-            return classify.verdict(self.failure)
-        if self._finished:
-            return Verdict(Vote.GOOD, good_credential=True)
-        return Verdict(good_credential=self.first_token is not None)
+    def is_serious(self) -> bool:
+        """Whether the present silence speaks against the provider, although the caller's deadline ends the call."""
+        return self._watch.is_serious(self._loop.time())
+
+    async def close(self, verdict: Callable[[], Verdict]) -> None:
+        """Closes the upstream's socket, then returns the lease; later calls do nothing.
+
+        Runs to its end even if the request is cancelled meanwhile.
+        """
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            self._timer.cancel()
+            await asyncio.shield(self._loop.create_task(self._end(reader, verdict)))
+
+    async def _end(self, reader: asyncio.Task[None], verdict: Callable[[], Verdict]) -> None:
+        try:
+            reader.cancel()
+            await asyncio.wait([reader])
+            with contextlib.suppress(UpstreamFailure, RuntimeError):
+                await self._events.aclose()
+        finally:
+            await self._store.release(self.lease.ask, self.lease.grant, verdict())
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

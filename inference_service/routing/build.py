@@ -1,23 +1,25 @@
-"""From configuration and environment to providers, pools and routes: the default routes of the mission included."""
+"""From configuration, catalogue and environment to providers, pools and routes: the default routes included."""
 
+import difflib
 import hashlib
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
 
 from antiphon.config.model import Config, ProviderConfig, RouteConfig
-from antiphon.config.secrets import Secret, SecretProblem, find_secrets
+from antiphon.config.secrets import Secret, SecretProblem, surroundings
 from inference_service.credentials.types import PoolSpec
-from inference_service.domain import OnInterruption, Task
-from inference_service.providers.registry import KINDS, build_provider
+from inference_service.domain import OnInterruption
+from inference_service.providers.catalogue import load
+from inference_service.providers.catalogue.row import Row
+from inference_service.providers.registry import build_provider, known_kinds
 from inference_service.providers.seam import Provider
+from inference_service.quotas import declared, overridden
+from inference_service.routing import keys
+from inference_service.routing.compose import ROUTES, Ranks, compose, families
 from inference_service.routing.plan import Deployment, Plan, Route
 
-# The order of the default routes; what is not configured is passed over.
-CHAT_ORDER = ("github", "azure", "openai", "mistral", "deepinfra", "huggingface", "janus", "space", "embedded")
-IMAGE_ORDER = ("huggingface", "deepinfra", "openai", "azure", "flux-schnell", "flux-dev", "janus", "space", "embedded")
-# Public names of the mission for whatever draws or chats like it; each finds the deployments whose model contains the word.
-FAMILIES = {"flux": (Task.IMAGE, "flux"), "janus": (Task.CHAT, "janus")}
 ANONYMOUS = "anonymous"
 
 
@@ -30,60 +32,86 @@ class ConfigProblem(Exception):
 
 
 class Parts(Struct):
-    """What a router is made of. `secrets` and `labels` are by pool and credential id."""
+    """What a router is made of. `secrets` and `labels` are by pool and credential id; `notes` are for a person at the start."""
 
     plan: Plan
     pools: dict[str, PoolSpec]
     secrets: dict[str, dict[str, str | None]]
     labels: dict[tuple[str, str], str]
     warnings: list[str]
+    rows: Mapping[str, Row] = {}
+
+
+class _Draft(Struct):
+    """Everything while it is put together."""
+
+    config: Config
+    environ: Mapping[str, str]
+    rows: Mapping[str, Row]
+    providers: dict[str, Provider] = {}
+    found: dict[str, list[Secret]] = {}
+    problems: list[tuple[str, str]] = []
+    warnings: list[str] = []
 
 
 def build_parts(config: Config, environ: Mapping[str, str]) -> Parts:
     """Raises ConfigProblem with everything that is wrong."""
-    problems: list[tuple[str, str]] = []
-    warnings: list[str] = []
-    providers: dict[str, Provider] = {}
-    found: dict[str, list[Secret]] = {}
-    for name, given in _tables(config, environ).items():
-        key = f"providers.{name}"
-        try:
-            provider = build_provider(name, given, config)
-            found[name] = find_secrets(given.credentials_env or list(provider.declaration.credentials), environ)
-        except (ValueError, SecretProblem) as error:
-            problems.append((key, str(error)))
-            continue
-        anonymous = given.anonymous if given.anonymous is not None else not provider.declaration.needs_credential
-        if not found[name] and not anonymous:
-            names = ", ".join(given.credentials_env or provider.declaration.credentials)
-            warnings.append(f"The provider {name} has no credential and is not used; set {names}.")
-            continue
-        providers[name] = provider
-    deployments = _deployments(providers)
-    routes = _routes(config, providers, deployments, problems)
-    if problems:
-        raise ConfigProblem(problems)
-    plan = Plan(providers, deployments.values(), routes, config.routing.timeouts, config.routing.image_timeouts)
-    pools, secrets, labels = _pools(config, providers, found)
-    return Parts(plan, pools, secrets, labels, warnings)
+    try:
+        rows = load.load(*load.directories(environ, config.catalogue_dir))
+    except load.CatalogueProblem as problem:
+        raise ConfigProblem([("catalogue", line) for line in problem.lines]) from None
+    draft = _Draft(config, surroundings(environ), rows)
+    for name, given in keys.tables(config, draft.environ, rows).items():
+        _add_provider(draft, name, given)
+    draft.warnings += keys.misplaced(config, draft.environ, rows)
+    deployments = _deployments(draft.providers)
+    routes = compose_routes(config, draft.providers, deployments, rows, draft.problems)
+    if draft.problems:
+        raise ConfigProblem(draft.problems)
+    plan = Plan(draft.providers, deployments.values(), routes, config.routing.timeouts, config.routing.image_timeouts)
+    pools, secrets, labels = _pools(config, draft.providers, deployments, draft.found)
+    return Parts(plan, pools, secrets, labels, draft.warnings, rows)
 
 
-def _tables(config: Config, environ: Mapping[str, str]) -> dict[str, ProviderConfig]:
-    """Configured providers, and every kind whose credentials are in the environment."""
-    tables = {name: given for name, given in config.providers.items() if given.enabled}
-    for kind, provider in KINDS.items():
+def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
+    """One provider with its credentials; what is wrong with it goes into the problems or warnings."""
+    kind = given.kind or name
+    row = draft.rows.get(kind)
+    try:
+        address = keys.base_url_of(row, draft.environ) if row is not None else ""
+        provider = build_provider(name, given, draft.config, draft.rows, address)
         declaration = provider.declaration
-        if kind in config.providers or kind == "embedded" or not declaration.credentials:
-            continue
-        try:
-            present = bool(find_secrets(declaration.credentials, environ))
-        except SecretProblem:
-            present = True  # so that the problem is told below
-        if present and declaration.default_models and (declaration.base_url or kind == "azure"):
-            tables[kind] = ProviderConfig()
-    if not tables and "embedded" not in config.providers:
-        tables["embedded"] = ProviderConfig()
-    return tables
+        official = provider.settings.base_url == declaration.base_url
+        names = given.credentials_env or list(declaration.credentials)
+        secrets, misnamed = keys.credentials(names, draft.environ, kind, draft.rows, own_address=official)
+    except (ValueError, SecretProblem) as error:
+        draft.problems.append((f"providers.{name}", str(error)))
+        return
+    draft.warnings += misnamed
+    draft.problems += _unknown_members(f"providers.{name}", given, provider)
+    if row is not None and "{account}" in provider.settings.base_url and not _account(provider):
+        paired = [keys.with_account(secret, row, draft.environ) for secret in secrets]
+        if secrets and None in paired:
+            text = f"the account is not known: set {row.account_env[0]}, or write account:token into {secrets[0].name}"
+            if name in draft.config.providers:
+                draft.problems.append((f"providers.{name}", text))
+                return
+            draft.warnings.append(f"{declaration.title} is not used, because {text}.")
+        secrets = [secret for secret in paired if secret is not None]
+        if not secrets and name not in draft.config.providers:
+            return
+    anonymous = given.anonymous if given.anonymous is not None else not declaration.needs_credential
+    if not secrets and not anonymous:
+        if not misnamed:
+            draft.warnings.append(f"The provider {name} has no credential and is not used; set {', '.join(names)}.")
+        return
+    draft.providers[name] = provider
+    draft.found[name] = secrets
+
+
+def _account(provider: Provider) -> object:
+    options = provider.settings.options
+    return options.get("account") or options.get("account_id")
 
 
 def _deployments(providers: Mapping[str, Provider]) -> dict[str, Deployment]:
@@ -99,23 +127,49 @@ def _offered(provider: Provider) -> tuple[str, ...]:
     return () if provider.settings.models else provider.declaration.default_models
 
 
-def _routes(
+def recompose(parts: Parts, config: Config) -> list[str]:
+    """Composes the routes again by what model lists have taught. What has changed, in sentences."""
+    plan = parts.plan
+    before = {route.model: route.deployments for route in plan.routes}
+    plan.replace(compose_routes(config, plan.providers, plan.deployments, parts.rows, []))
+    said = []
+    for route in plan.routes:
+        old = before.get(route.model, ())
+        gone = [name for name in old if name not in route.deployments]
+        new = [name for name in route.deployments if name not in old]
+        for name in gone:
+            provider = name.partition("/")[0]
+            heir = next((one for one in new if one.partition("/")[0] == provider), None)
+            instead = f"; {heir} takes its place" if heir else ""
+            said.append(f"The route {route.model} no longer uses {name}, which its provider does not list{instead}.")
+    return said
+
+
+def compose_routes(
     config: Config,
     providers: Mapping[str, Provider],
     deployments: dict[str, Deployment],
+    rows: Mapping[str, Row],
     problems: list[tuple[str, str]],
 ) -> list[Route]:
-    lists: dict[str, tuple[str, ...]] = {
-        "chat": _first_of_each(providers, deployments, CHAT_ORDER, Task.CHAT),
-        "vision": _first_of_each(providers, deployments, CHAT_ORDER, Task.CHAT, vision=True),
-        "image": _first_of_each(providers, deployments, IMAGE_ORDER, Task.IMAGE),
-    }
-    for family, (task, word) in FAMILIES.items():
-        members = tuple(
-            name for name, one in deployments.items() if word in one.model.lower() and one.capabilities.can(task)
-        )
-        if members:
-            lists[family] = members
+    """Every route; deployments that they name are added. What is wrong goes into `problems`."""
+    ranks = Ranks(rows, config.routing.order)
+    known = {**providers, **known_kinds(rows)}
+    problems += [
+        ("routing.order", f"there is no provider {kind!r}; docs/providers.md lists them")
+        for kind in config.routing.order
+        if kind not in known
+    ]
+    lists: dict[str, tuple[str, ...]] = {}
+    for route in ROUTES:
+        members = compose(route, providers, ranks)
+        for one in members:
+            deployments.setdefault(one.deployment, Deployment(one.deployment, providers[one.provider], one.model))
+        lists[route] = tuple(one.deployment for one in members)
+    by_rank = sorted(
+        deployments.values(), key=lambda one: ranks.of(one.provider.settings.name, one.provider.declaration.kind)
+    )
+    lists |= families({one.name: (one.model, one.capabilities) for one in by_rank})
     for name, provider in providers.items():
         for alias, model in provider.settings.aliases.items():
             full = f"{name}/{model}"
@@ -128,7 +182,7 @@ def _routes(
     for name, given in settings.items():
         if given.deployments:
             lists[name] = tuple(
-                _named(f"routes.{name}.deployments", given.deployments, providers, deployments, problems)
+                _named(f"routes.{name}.deployments", given.deployments, providers, known, deployments, problems)
             )
     aliases = _aliases(settings, lists, problems)
     return [
@@ -144,32 +198,11 @@ def _routes(
     ]
 
 
-def _first_of_each(
-    providers: Mapping[str, Provider],
-    deployments: Mapping[str, Deployment],
-    order: tuple[str, ...],
-    task: Task,
-    *,
-    vision: bool = False,
-) -> tuple[str, ...]:
-    found = []
-    for kind in order:
-        for provider in providers.values():
-            if provider.declaration.kind != kind:
-                continue
-            able = [
-                one.name
-                for one in deployments.values()
-                if one.provider is provider and one.capabilities.can(task) and (one.capabilities.vision or not vision)
-            ]
-            found += able[:1]
-    return tuple(found)
-
-
 def _named(
     key: str,
     names: list[str],
     providers: Mapping[str, Provider],
+    known: Mapping[str, object],
     deployments: dict[str, Deployment],
     problems: list[tuple[str, str]],
 ) -> list[str]:
@@ -182,10 +215,12 @@ def _named(
         elif provider_name in providers:
             deployments.setdefault(name, Deployment(name, providers[provider_name], model))
             usable.append(name)
-        elif provider_name not in KINDS:
-            problems.append(
-                (key, f"there is no provider {provider_name!r}; known are {', '.join({**providers, **KINDS})}")
+        elif provider_name not in known:
+            near = difflib.get_close_matches(provider_name, [*providers, *known], n=3)
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join([*providers, *known][:12])}, …"
             )
+            problems.append((key, f"there is no provider {provider_name!r}; {hint}"))
     if not usable and not problems:
         problems.append((key, "none of these deployments has a usable credential; set one or change the route"))
     return usable
@@ -226,7 +261,10 @@ def _route(config: Config, name: str, members: tuple[str, ...], given: RouteConf
 
 
 def _pools(
-    config: Config, providers: Mapping[str, Provider], found: Mapping[str, list[Secret]]
+    config: Config,
+    providers: Mapping[str, Provider],
+    deployments: Mapping[str, Deployment],
+    found: Mapping[str, list[Secret]],
 ) -> tuple[dict[str, PoolSpec], dict[str, dict[str, str | None]], dict[tuple[str, str], str]]:
     pools: dict[str, PoolSpec] = {}
     secrets: dict[str, dict[str, str | None]] = {}
@@ -238,8 +276,30 @@ def _pools(
         secrets[name] = {key: secret.value for key, secret in ids.items()} or {ANONYMOUS: None}
         for key in secrets[name]:
             labels[name, key] = ids[key].label if key in ids else "no credential"
-        pools[name] = PoolSpec(name, tuple(secrets[name]), tuple(groups) or (ANONYMOUS,), given.max_concurrent or 0)
+        pools[name] = PoolSpec(
+            name,
+            tuple(secrets[name]),
+            tuple(groups) or (ANONYMOUS,),
+            given.max_concurrent or 0,
+            overridden(provider.declaration.quotas, map(declared, given.quotas)),
+            tuple(one.model for one in deployments.values() if one.provider is provider),
+        )
     return pools, secrets, labels
+
+
+def _unknown_members(key: str, given: ProviderConfig, provider: Provider) -> list[tuple[str, str]]:
+    """Names in quota groups that no credential of the provider can have; a variable that is not set is no mistake."""
+    names = given.credentials_env or list(provider.declaration.credentials)
+    pattern = re.compile("|".join(rf"{re.escape(name)}\d*" for name in names) or "(?!)")
+    return [
+        (
+            f"{key}.quota_groups",
+            f"there is no credential {member!r}; allowed are {', '.join(f'{n}, {n}1, …' for n in names)}",
+        )
+        for group in given.quota_groups
+        for member in group
+        if not pattern.fullmatch(member)
+    ]
 
 
 def _group(given: ProviderConfig, provider: Provider, key: str, secret: Secret) -> str:

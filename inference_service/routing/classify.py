@@ -1,6 +1,6 @@
-"""The one table: what a failure does to the credential, to the deployment, and what comes next.
+"""The one table: what a failure does to the credential, to the deployment, and to the request.
 
-How an answer of an upstream becomes a kind is `providers/errors.py`; here it becomes an action.
+How an upstream's answer becomes a kind is `providers/kit/errors.py`; here a kind becomes consequences.
 """
 
 from enum import Enum, auto
@@ -14,16 +14,15 @@ K = FailureKind
 
 
 class Next(Enum):
-    """What the request does. Past the first token every one but the last two is a handover."""
+    """What the request does. Once the answer has begun, going on elsewhere is a handover."""
 
-    CREDENTIAL = auto()  # another credential at once, else a short wait, else the next deployment
-    RETRY = auto()  # the same deployment once more, then the next
-    WAIT = auto()  # wait as long as was told if that is short, else the next deployment
+    CREDENTIAL = auto()  # another credential of the same deployment, else the next deployment
+    LATER = auto()  # the next deployment; this one once more if no other can answer
     DEPLOYMENT = auto()  # the next deployment; this one is not asked twice
     LARGER = auto()  # the next deployment with a larger context
     RESTART = auto()  # the same deployment without a prefix
-    CALLER = auto()  # the caller's to know; no retry
-    REFUSED = auto()  # the same, with the provider's reason; no shopping around
+    WITHOUT_FIELD = auto()  # the same deployment without the field that it refuses
+    CALLER = auto()  # the caller's to know, with the provider's reason; no shopping around
 
 
 class Rest(Enum):
@@ -34,62 +33,72 @@ class Rest(Enum):
     QUARANTINE = auto()
 
 
-class Row(Struct, frozen=True):
+class Consequence(Struct, frozen=True):
     rest: Rest
     vote: Vote
     then: Next
-    reached: bool = True  # counts against the attempts that reached a model
+    request: bool = False  # speaks about this request: where every deployment agrees, it is the caller's fault
 
 
-TABLE: dict[FailureKind, Row] = {
-    K.RATE_LIMITED: Row(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL, reached=False),
-    K.QUOTA_EXHAUSTED: Row(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL, reached=False),
-    K.UNAUTHENTICATED: Row(Rest.QUARANTINE, Vote.SILENT, Next.CREDENTIAL, reached=False),
-    K.FORBIDDEN: Row(Rest.QUARANTINE, Vote.SILENT, Next.CREDENTIAL, reached=False),
-    K.MODEL_FORBIDDEN: Row(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL, reached=False),
-    K.MODEL_NOT_FOUND: Row(Rest.NONE, Vote.GONE, Next.DEPLOYMENT, reached=False),
-    K.RETIRED: Row(Rest.NONE, Vote.GONE, Next.DEPLOYMENT, reached=False),
-    K.OVERLOADED: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.SERVER_ERROR: Row(Rest.NONE, Vote.BAD, Next.RETRY),
-    K.CONNECTION_RESET: Row(Rest.NONE, Vote.BAD, Next.RETRY),
-    K.UNREACHABLE: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.UNAVAILABLE: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.LOADING: Row(Rest.NONE, Vote.BAD, Next.WAIT),
-    K.TIMEOUT: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.BAD_RESPONSE: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.BLOCKED: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT, reached=False),
-    K.REFUSED: Row(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT),
-    K.STREAM_CUT: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.STALLED: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.TOO_SLOW: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.STREAM_ERROR: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.BAD_IMAGE: Row(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.CONTEXT_TOO_LONG: Row(Rest.NONE, Vote.SILENT, Next.LARGER),
-    K.PREFILL_REFUSED: Row(Rest.NONE, Vote.SILENT, Next.RESTART, reached=False),
-    K.UNSUPPORTED: Row(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT),
-    K.FIELD_REFUSED: Row(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT, reached=False),
-    K.BAD_REQUEST: Row(Rest.NONE, Vote.SILENT, Next.CALLER),
-    K.CONTENT_REFUSED: Row(Rest.NONE, Vote.SILENT, Next.REFUSED),
+TABLE: dict[FailureKind, Consequence] = {
+    K.RATE_LIMITED: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.QUOTA_EXHAUSTED: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.UNAUTHENTICATED: Consequence(Rest.QUARANTINE, Vote.SILENT, Next.CREDENTIAL),
+    K.FORBIDDEN: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.MODEL_FORBIDDEN: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.MODEL_NOT_FOUND: Consequence(Rest.NONE, Vote.GONE, Next.DEPLOYMENT),
+    K.RETIRED: Consequence(Rest.NONE, Vote.GONE, Next.DEPLOYMENT),
+    K.BLOCKED: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.OVERLOADED: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
+    K.SERVER_ERROR: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
+    K.CONNECTION_RESET: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
+    K.UNREACHABLE: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.UNAVAILABLE: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
+    K.LOADING: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
+    K.TIMEOUT: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.BAD_RESPONSE: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.STREAM_CUT: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
+    K.STREAM_ERROR: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
+    K.STALLED: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.TOO_SLOW: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.BAD_IMAGE: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.REFUSED: Consequence(Rest.NONE, Vote.DOUBT, Next.DEPLOYMENT, request=True),
+    K.BAD_REQUEST: Consequence(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT, request=True),
+    K.FIELD_REFUSED: Consequence(Rest.NONE, Vote.SILENT, Next.WITHOUT_FIELD, request=True),
+    K.CONTEXT_TOO_LONG: Consequence(Rest.NONE, Vote.SILENT, Next.LARGER, request=True),
+    K.UNSUPPORTED: Consequence(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT, request=True),
+    K.PREFILL_REFUSED: Consequence(Rest.NONE, Vote.SILENT, Next.RESTART),
+    K.CONTENT_REFUSED: Consequence(Rest.NONE, Vote.SILENT, Next.CALLER, request=True),
 }
 
 
-# A used-up quota without a time rests as long as the pause between two looks at it is worth.
+# Rests where the provider does not say for how long, in seconds.
 QUOTA_REST = 3_600.0
+MODEL_FORBIDDEN_REST = 3_600.0
+FORBIDDEN_REST = 60.0
+UNTOLD = {
+    K.QUOTA_EXHAUSTED: QUOTA_REST,
+    K.MODEL_FORBIDDEN: MODEL_FORBIDDEN_REST,
+    K.FORBIDDEN: FORBIDDEN_REST,
+}
 
 
-def verdict(failure: UpstreamFailure) -> Verdict:
-    """What the failed call teaches about its credential and its deployment."""
+def verdict(failure: UpstreamFailure, *, votes: bool = True) -> Verdict:
+    """What a failed call teaches about its credential and its deployment.
+
+    `votes`: false where this request has had its vote about the deployment already: one request counts once.
+    """
     row = TABLE[failure.kind]
-    cooldown = failure.wake_after
-    if failure.kind is K.QUOTA_EXHAUSTED and cooldown is None:
-        cooldown = QUOTA_REST
+    cooldown = failure.wake_after if failure.wake_after is not None else UNTOLD.get(failure.kind)
     return Verdict(
-        vote=row.vote,
+        vote=row.vote if votes else Vote.SILENT,
         reason=failure.kind.value,
         cooldown=cooldown if row.rest is Rest.COOLDOWN else None,
+        told=row.rest is Rest.COOLDOWN and failure.wake_after is not None,
         backoff=row.rest is Rest.COOLDOWN and cooldown is None,
         quarantine=row.rest is Rest.QUARANTINE,
         scope=failure.scope,
-        # Whoever got as far as the model has a credential that was accepted.
+        limit=failure.limit,
+        # A call that got as far as the model shows that the credential is accepted.
         good_credential=row.rest is Rest.NONE and failure.status not in (0, 404, 410),
     )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from antiphon.config.model import Hedge, ImageTimeouts, Timeouts
+from inference_service import settings
 from inference_service.domain import (
     Capabilities,
     ChatRequest,
@@ -15,16 +16,16 @@ from inference_service.domain import (
     Notice,
     NoticeKind,
     OnInterruption,
-    Sampling,
     Task,
 )
 from inference_service.failures import Outcome, RequestFailure
 from inference_service.providers.seam import Provider
+from inference_service.routing.learned import Learned
+from inference_service.routing.watch import Bounds
 
 R = TypeVar("R", ChatRequest, ImageRequest)
 # Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
 MOST_ON_THE_FLY = 1_000
-NOTHING_CHOSEN = Sampling()
 
 
 class Deployment(Struct, frozen=True, eq=False):
@@ -35,6 +36,17 @@ class Deployment(Struct, frozen=True, eq=False):
     @property
     def capabilities(self) -> Capabilities:
         return self.provider.capabilities(self.model)
+
+    def bounds(self, usual: Bounds, total: float) -> Bounds:
+        """The bounds of one call that has `total` seconds left. The provider's own patience extends what nobody set."""
+        patience = self.provider.declaration.patience
+        return msgspec.structs.replace(
+            usual,
+            headers=usual.headers if "headers" in usual.fixed else max(usual.headers, patience.headers),
+            first=usual.first if "first" in usual.fixed else max(usual.first, patience.first_token),
+            idle=usual.idle if "idle" in usual.fixed else max(usual.idle, patience.idle),
+            total=min(usual.total, total),
+        )
 
 
 class Route(Struct, frozen=True):
@@ -79,6 +91,12 @@ class Plan:
             found = self._singles[model] = self._find(model)
         return found
 
+    def replace(self, routes: Sequence[Route]) -> None:
+        """Puts other routes in force; requests under way keep theirs."""
+        self.routes = list(routes)
+        self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
+        self._singles = {}
+
     def knows(self, model: str) -> bool:
         """Whether a configuration or a list has named this model."""
         return model in self._by_name or model in self.deployments
@@ -111,34 +129,42 @@ class Plan:
         self.deployments[name] = Deployment(name, provider, upstream)
         return True
 
-    def chat(self, request: ChatRequest) -> tuple[Route, list[Deployment]]:
-        """Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+    def chat(self, request: ChatRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
+        """Who may answer, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
-            able = [one for one in able if one.capabilities.vision]
+            seeing = [one for one in able if not learned.denied(one.name, "vision", now)]
+            # Whether some look at pictures is not known: they come behind those that do.
+            hopeful = [one for one in seeing if "vision" in one.capabilities.unknown]
+            able = [one for one in seeing if one.capabilities.vision] + hopeful
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,
                     f"no deployment of {route.model!r} looks at pictures; try the model 'vision'",
                     field="messages",
                 )
+            able = few_enough(able, sum(len(message.images) for message in request.messages))
         if request.strict:
-            able = strictly(able, wanted_settings(request))
+            able = strictly(able, wanted_settings(request), learned, now)
         return route, able
 
-    def image(self, request: ImageRequest) -> tuple[Route, list[Deployment]]:
-        """Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+    def image(self, request: ImageRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
+        """Who may draw, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.IMAGE, "model")
         if request.input_image is not None:
-            able = [one for one in able if one.capabilities.input_image]
+            able = [
+                deployment
+                for deployment in able
+                if deployment.capabilities.input_image and not learned.denied(deployment.name, "input_image", now)
+            ]
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED, f"no deployment of {route.model!r} starts from a picture", field="input_image"
                 )
         if request.strict:
-            able = strictly(able, wanted_settings(request))
+            able = strictly(able, wanted_settings(request), learned, now)
         return route, able
 
     def _able(self, route: Route, task: Task, field: str) -> list[Deployment]:
@@ -154,20 +180,28 @@ class Plan:
 
 def wanted_settings(request: ChatRequest | ImageRequest) -> frozenset[str]:
     """The dotted fields of the settings that the caller has set."""
-    chosen: dict[str, Any]
     if isinstance(request, ChatRequest):
-        if request.sampling == NOTHING_CHOSEN:
-            return frozenset()
-        chosen = {f"sampling.{name}": getattr(request.sampling, name) for name in Sampling.__struct_fields__}
-    else:
-        names = ("negative_prompt", "size", "aspect_ratio", "seed", "steps", "guidance_scale")
-        chosen = {name: getattr(request, name) for name in names}
-    return frozenset(field for field, value in chosen.items() if value not in (None, "", ()))
+        return settings.wanted(request.sampling)
+    return settings.wanted_of_image(request)
 
 
-def strictly(able: list[Deployment], wanted: frozenset[str]) -> list[Deployment]:
+def few_enough(able: list[Deployment], images: int) -> list[Deployment]:
+    """Only what takes so many pictures in one request. Raises RequestFailure(UNSUPPORTED) with the largest number."""
+    limits = [deployment.capabilities.max_images for deployment in able]
+    willing = [deployment for deployment, most in zip(able, limits, strict=True) if not most or images <= most]
+    if willing or not able:
+        return willing
+    text = f"the request has {images} pictures; at most {max(limits)} are taken"
+    raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
+
+
+def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, now: float) -> list[Deployment]:
     """Only what honours every setting. Raises RequestFailure(UNSUPPORTED) naming one that nobody does."""
-    willing = [one for one in able if wanted <= one.capabilities.settings]
+    willing = [
+        deployment
+        for deployment in able
+        if wanted <= deployment.capabilities.settings - learned.refused_fields(deployment.name, now)
+    ]
     if willing or not able:
         return willing
     missing = sorted(wanted - frozenset().union(*(one.capabilities.settings for one in able))) or sorted(
@@ -176,21 +210,21 @@ def strictly(able: list[Deployment], wanted: frozenset[str]) -> list[Deployment]
     raise RequestFailure(Outcome.UNSUPPORTED, f"no deployment honours {', '.join(missing)}", field=missing[0])
 
 
-def without_unsupported(request: R, can: Capabilities) -> tuple[R, list[Notice]]:
-    """The request without what this deployment does not honour, and a notice for each."""
+def without_unsupported(request: R, can: Capabilities, refused: frozenset[str] = frozenset()) -> tuple[R, list[Notice]]:
+    """The request without what this deployment does not honour or has `refused`, and a notice for each."""
     wanted = wanted_settings(request)
-    if wanted <= can.settings:
+    honoured = can.settings - refused if refused else can.settings
+    if wanted <= honoured:
         return request, []
-    dropped = sorted(wanted - can.settings)
+    dropped = sorted(wanted - honoured)
     notices = [
         Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
         for field in dropped
     ]
-    empty: dict[str, Any] = {"negative_prompt": "", "stop": ()}
     if isinstance(request, ChatRequest):
-        fields = {name: empty.get(name) for field in dropped for name in (field.partition(".")[2],)}
-        return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **fields)), notices
-    return msgspec.structs.replace(request, **{field: empty.get(field) for field in dropped}), notices
+        return msgspec.structs.replace(request, sampling=request.sampling.without(dropped)), notices
+    changes: dict[str, Any] = {field: settings.unset(field) for field in dropped}
+    return msgspec.structs.replace(request, **changes), notices
 
 
 def fit_size(request: ImageRequest, can: Capabilities) -> tuple[tuple[int, int] | None, list[Notice]]:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from inference_service.credentials.types import QuotaView
 from inference_service.domain import Capabilities, Task
 
 
@@ -13,6 +14,8 @@ class PublicModel(Struct, frozen=True):
     capabilities: Capabilities
     available: bool
     is_deployment: bool
+    requests_left: int | None = None
+    refills_at: float | None = None
 
 
 class CredentialSnapshot(Struct, frozen=True):
@@ -38,6 +41,7 @@ class ProviderSnapshot(Struct, frozen=True):
     kind: str
     credentials: tuple[CredentialSnapshot, ...]
     deployments: tuple[DeploymentSnapshot, ...]
+    quotas: tuple[QuotaView, ...] = ()
 
 
 class RouteSnapshot(Struct, frozen=True):

@@ -1,19 +1,14 @@
-"""Estimates of tokens where a provider reports none. They are marked as such wherever they go."""
+"""Estimates of what a request will read, where a provider reports nothing. They are marked as such wherever they go."""
 
 from inference_service.domain import ChatRequest
+from inference_service.routing.journal import estimate
 
-LATIN, OTHER = 4.0, 2.0  # characters a token, about
 PER_IMAGE = 800
-
-
-def estimate(characters: int, sample: str) -> int:
-    """Tokens of a text of so many characters that is written like the sample."""
-    if not characters:
-        return 0
-    foreign = sum(1 for letter in sample if ord(letter) > 0x24F) / max(1, len(sample))
-    return max(1, round(characters / (LATIN - (LATIN - OTHER) * foreign)))
+SAMPLE = 2_000
 
 
 def estimate_prompt(request: ChatRequest) -> int:
-    text = "".join(message.text for message in request.messages)
-    return estimate(len(text), text[:2_000]) + PER_IMAGE * sum(len(message.images) for message in request.messages)
+    """Tokens of the conversation, pictures included."""
+    size = sum(len(message.text) for message in request.messages)
+    sample = request.messages[-1].text[:SAMPLE] if request.messages else ""
+    return estimate(size, sample) + PER_IMAGE * sum(len(message.images) for message in request.messages)

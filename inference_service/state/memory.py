@@ -1,11 +1,13 @@
-"""Pools and breakers of one process."""
+"""Pools, breakers and lines of one process: the rules of `credentials/` with a clock and the event loop."""
 
-import itertools
-import time
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
-from inference_service.credentials.breaker import Breaker
-from inference_service.credentials.pool import Pool
+from inference_service.credentials.broker import Broker, Served
+from inference_service.credentials.forecast import forecast
+from inference_service.credentials.queue import Ticket
+from inference_service.credentials.quota import NEVER
+from inference_service.credentials.saved import dump, load
 from inference_service.credentials.types import (
     Ask,
     Backend,
@@ -15,72 +17,240 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
-    Remaining,
+    QuotaView,
     Rest,
     Verdict,
-    Why,
 )
+from inference_service.quotas import LimitFact
+from inference_service.state.clock import SteadyClock
+from inference_service.state.ledger import Ledger
 
-# In memory a lease ends with its holder, so a long one only guards against a bug of ours.
-LEASE_TIME = 3_600.0
+Progress = Callable[[int, float | None], None]
+Answer = tuple[Ask, Grant] | Denied
+Release = Callable[[Ask, Grant, Verdict], Awaitable[None]]
+PROGRESS_PERIOD = 0.5
+FLUSH_PERIOD = 0.5
+SOONEST = 0.001
 
 
 class MemoryStore:
-    """`clock` gives epoch seconds; tests turn it."""
+    """`clock` gives epoch seconds; tests turn it. `ledger`: what is remembered over a restart.
 
-    def __init__(self, breaker: BreakerSpec, clock: Callable[[], float] = time.time) -> None:
-        self._breaker_spec = breaker
-        self._clock = clock
-        self._leases = itertools.count(1)
-        self._pools: dict[str, Pool] = {}
-        self._breakers: dict[str, Breaker] = {}
+    on_room: asked before anybody in line is let in; False where another store does that.
+    """
+
+    def __init__(
+        self,
+        breaker: BreakerSpec,
+        clock: Callable[[], float] | None = None,
+        ledger: Ledger | None = None,
+        on_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._on_room = on_room
+        self._clock = clock or SteadyClock()
+        self._ledger = ledger
+        self.broker = Broker(breaker)
+        if isinstance(self._clock, SteadyClock):
+            self._clock.moved = self.broker.shift
+        self._waiting: dict[Ticket, asyncio.Future[Answer]] = {}
+        self._watching: dict[Ticket, tuple[Progress, tuple[int, float | None]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._progress_timer: asyncio.TimerHandle | None = None
 
     @property
     def backend(self) -> Backend:
         return Backend.MEMORY
 
-    def configure(self, pool: PoolSpec) -> None:
-        if pool.name in self._pools:
-            self._pools[pool.name].configure(pool)
-        else:
-            self._pools[pool.name] = Pool(pool, lease_time=LEASE_TIME)
+    @property
+    def problem(self) -> str:
+        """What people should know about the memory over restarts; empty: it works, or there is none to be had."""
+        return self._ledger.problem if self._ledger is not None else ""
 
-    def _breaker(self, deployment: str) -> Breaker:
-        if deployment not in self._breakers:
-            self._breakers[deployment] = Breaker(self._breaker_spec)
-        return self._breakers[deployment]
+    def configure(self, pool: PoolSpec) -> None:
+        new = pool.name not in self.broker.pools
+        self.broker.configure(pool)
+        if new and self._ledger is not None:
+            load(self.broker.pools[pool.name], self._ledger.load(pool.name), self._clock())
+
+    # --- leases --------------------------------------------------------------------------------
 
     async def acquire(self, ask: Ask) -> Grant | Denied:
-        now, lease = self._clock(), f"{next(self._leases):x}"
-        breaker = self._breaker(ask.deployment)
-        admitted = breaker.admit(lease, now, LEASE_TIME)
-        if admitted is not True:
-            return Denied(Why.BREAKER, float(admitted), breaker.view(now).reason)
-        picked = self._pools[ask.pool].pick(ask.model, lease, ask.exclude, now)
-        if isinstance(picked, Denied):
-            breaker.withdraw(lease)
-            return picked
-        return Grant(picked, lease, breaker.is_probe(lease))
+        now = self._clock()
+        self._pump(now, ask.pool)
+        self._remember()
+        return self.broker.acquire(ask, now)
+
+    async def wait(self, asks: Sequence[Ask], deadline: float, progress: Progress | None = None) -> Answer:
+        """See `StateStore.wait`; `deadline` is in the event loop's time."""
+        loop = asyncio.get_running_loop()
+        now, left = self._clock(), deadline - loop.time()
+        self._pump(now)
+        joined = self.broker.join(asks, now + left, now)
+        if isinstance(joined, Denied):
+            return joined
+        ticket, out = joined
+        for other in out:
+            self._answer(other, self.broker.why(other.asks[0], None, now))
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._waiting[ticket] = future
+        self._pump(now)
+        if progress is not None and not future.done():
+            self._watch(ticket, progress, now)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await future
+        except TimeoutError:
+            return self._too_late(ticket, future)
+        except BaseException:
+            await self._give_back(future)
+            raise
+        finally:
+            self._waiting.pop(ticket, None)
+            self._watching.pop(ticket, None)
+            self.broker.leave(ticket)
+
+    def _too_late(self, ticket: Ticket, future: asyncio.Future[Answer]) -> Answer:
+        if future.done() and not future.cancelled():
+            return future.result()
+        now = self._clock()
+        return self.broker.why(ticket.asks[0], None, now)
+
+    async def _give_back(self, future: asyncio.Future[Answer]) -> None:
+        """The waiting task was cancelled; a grant that it has just got goes to the next in line."""
+        if future.done() and not future.cancelled():
+            answer = future.result()
+            if isinstance(answer, tuple):
+                await self.release(*answer, Verdict(sent=False))
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
         now = self._clock()
-        self._breaker(ask.deployment).vote(grant.lease, verdict.vote, verdict.reason, now)
-        self._pools[ask.pool].release(grant.credential, ask.model, grant.lease, verdict, now)
+        self.broker.release(ask, grant, verdict, now)
+        self._pump(now)
+        self._remember()
 
-    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
-        self._pools[ask.pool].report(grant.credential, ask.model, remaining, self._clock())
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
+        now = self._clock()
+        self.broker.pools[ask.pool].report(grant.lease, limits, now)
+        self._pump(now, ask.pool)
+
+    # --- the line ------------------------------------------------------------------------------
+
+    def _pump(self, now: float, pool: str | None = None) -> None:
+        if not self._waiting or not self._on_room():
+            return
+        for served in self.broker.pump(now, pool):
+            self._serve(served)
+        self._set_timer(now)
+
+    def pump(self) -> None:
+        """Lets in who can be served now."""
+        self._pump(self._clock())
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._waiting)
+
+    async def hand_over(self, ticket: Ticket, ask: Ask, grant: Grant, release: Release) -> None:
+        """Another store has a grant for the one in line; goes back if that one has left meanwhile."""
+        future = self._waiting.get(ticket)
+        if ticket.gone or future is None or future.done():
+            await release(ask, grant, Verdict(sent=False))
+            return
+        self.broker.served(ticket, ask)
+        future.set_result((ask, grant))
+
+    def _serve(self, served: Served) -> None:
+        ticket, ask, grant = served
+        self._answer(ticket, (ask, grant))
+
+    def _answer(self, ticket: Ticket, answer: Answer) -> None:
+        future = self._waiting.get(ticket)
+        if future is not None and not future.done():
+            future.set_result(answer)
+        elif isinstance(answer, tuple):  # nobody waits for it any more
+            self.broker.release(*answer, Verdict(sent=False), self._clock())
+
+    def _set_timer(self, now: float) -> None:
+        """Wakes the line when time alone makes room."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self.broker.next_change(now)
+        if at != NEVER:
+            pause = max(SOONEST, at - now)
+            self._timer = asyncio.get_running_loop().call_later(min(pause, 3_600.0), self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._pump(self._clock())
+
+    def _watch(self, ticket: Ticket, progress: Progress, now: float) -> None:
+        place = self.broker.places(now).get(ticket, (1, None))
+        self._watching[ticket] = progress, place
+        progress(*place)
+        if self._progress_timer is None:
+            self._progress_timer = asyncio.get_running_loop().call_later(PROGRESS_PERIOD, self._on_progress)
+
+    def _on_progress(self) -> None:
+        self._progress_timer = None
+        if not self._watching:
+            return
+        places = self.broker.places(self._clock())
+        for ticket, (progress, before) in list(self._watching.items()):
+            place = places.get(ticket)
+            if place is not None and _differs(place, before):
+                self._watching[ticket] = progress, place
+                progress(*place)
+        self._progress_timer = asyncio.get_running_loop().call_later(PROGRESS_PERIOD, self._on_progress)
+
+    # --- memory --------------------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        if self._ledger is not None and self._ledger.works and self._flush_timer is None:
+            self._flush_timer = asyncio.get_running_loop().call_later(FLUSH_PERIOD, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_timer = None
+        if self._ledger is None:
+            return
+        for name, pool in self.broker.pools.items():
+            if pool.touched:
+                self._ledger.write(name, dump(pool, pool.touched))
+                pool.touched.clear()
+
+    # --- looking -------------------------------------------------------------------------------
 
     def rests(self, pool: str) -> list[Rest]:
-        return self._pools[pool].rests(self._clock())
+        return self.broker.pools[pool].rests(self._clock())
 
     async def lift(self, pool: str) -> None:
-        self._pools[pool].lift()
+        now = self._clock()
+        self.broker.lift(pool, now)
+        self._pump(now, pool)
 
     async def credentials(self, pool: str) -> list[CredentialView]:
-        return self._pools[pool].views(self._clock())
+        return self.broker.pools[pool].views(self._clock())
+
+    async def quotas(self, pool: str) -> list[QuotaView]:
+        return forecast(self.broker.pools[pool], self._clock())
 
     async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]:
-        return {name: self._breaker(name).view(self._clock()) for name in deployments}
+        now = self._clock()
+        return {name: self.broker.breaker(name).view(now) for name in deployments}
 
     async def close(self) -> None:
-        return None
+        for timer in (self._timer, self._progress_timer, self._flush_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._progress_timer = self._flush_timer = None
+        if self._ledger is not None:
+            self._flush()
+            await asyncio.to_thread(self._ledger.close)
+
+
+def _differs(place: tuple[int, float | None], before: tuple[int, float | None]) -> bool:
+    """Worth telling: another place, or an estimate that did not just run down."""
+    if place[0] != before[0] or (place[1] is None) != (before[1] is None):
+        return True
+    return place[1] is not None and before[1] is not None and abs(place[1] - before[1]) > 2 * PROGRESS_PERIOD

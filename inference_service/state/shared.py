@@ -1,9 +1,16 @@
-"""State in Redis, with memory behind it: answers go on when Redis is slow, restarting or gone, and it joins again."""
+"""Pools that several processes share through Redis, with memory behind it: answers go on when Redis is slow or gone.
+
+Each process keeps a copy of every pool and applies the events of the pool's log to it in their order, so that the rules of
+`credentials/` hold for all of them together. One round trip for each of acquire and release; a second one only when another
+process has just taken every credential that looked free. Without Redis each process goes on from its own copy; when Redis
+is back it is told what it has missed.
+"""
 
 import asyncio
 import contextvars
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from redis import RedisError
@@ -18,50 +25,73 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
-    Remaining,
+    QuotaView,
     Verdict,
+    Vote,
+    Why,
 )
-from inference_service.state.memory import MemoryStore
-from inference_service.state.redis import RedisStore
+from inference_service.quotas import LimitFact
+from inference_service.state.log import EVERYBODY, RedisLog
+from inference_service.state.log import Answer as Step
+from inference_service.state.memory import Answer, MemoryStore, Progress
+from inference_service.state.replica import Beat, Give, Lift, Replica, Restore, Take, Told, encode
 
 REJOIN_PERIOD = 1.0
-MOST_OWED = 10_000  # ended calls that Redis has to hear of; the leases of older ones end by themselves
+LOOK_PERIOD = 0.05  # between two looks at the log while somebody waits here
+SNAPSHOT_PERIOD = 1_000  # events
+MOST_TRIES = 20  # looks for a credential that other processes take as fast
 LOST = (RedisError, TimeoutError, OSError)
 T = TypeVar("T")
 
 
+class SharedClock:
+    """Redis' own time, as far as it is known here."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
+    def heard(self, at: float) -> None:
+        self.offset = at - time.time()
+
+
 class SharedStore:
-    """Redis decides; memory learns along from every call of this process, so that it can take over at any moment.
-
-    Each lease is returned where it was taken. When Redis is back it is told what it has missed: the rests that are
-    known here, and the calls that have ended. Calls that began meanwhile are counted in this process alone.
-    """
-
-    def __init__(
-        self, url: str, settings: State, breaker: BreakerSpec, memory: MemoryStore, tell: Callable[[str], None]
-    ) -> None:
-        self._redis = RedisStore(url, settings, breaker, memory.rests)
-        self._memory, self._tell = memory, tell
-        self._timeout, self._renew_period = settings.timeout, settings.lease / 3
-        self._lost = False
+    def __init__(self, url: str, settings: State, breaker: BreakerSpec, tell: Callable[[str], None]) -> None:
+        self._clock = SharedClock()
+        self._log, self._tell = RedisLog(url, settings), tell
+        self._memory = MemoryStore(breaker, self._clock, on_room=self._room)
+        self._timeout, self._lease_time = settings.timeout, settings.lease
+        self._owner = secrets.token_hex(6)
+        self._replicas: dict[str, Replica] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._here: set[str] = set()  # leases taken in memory
-        self._owed: deque[tuple[Ask, Grant, Verdict]] = deque(maxlen=MOST_OWED)
-        self._endings: set[asyncio.Task[None]] = set()  # releases under way, whoever waits for them
+        self._lost = False
+        self._news = asyncio.Event()  # something may have changed for those who wait here
 
     async def start(self) -> None:
         """Looks whether Redis answers; a Redis that does not is no reason not to start."""
-        await self._try(self._redis.join)
-        self._spawn(self._keep_leases())
+        await self._try(self._join)
+        self._spawn(self._beat())
+        self._spawn(self._serve_line())
 
     @property
     def backend(self) -> Backend:
         return Backend.REDIS_LOST if self._lost else Backend.REDIS
 
+    @property
+    def problem(self) -> str:
+        return ""
+
     def configure(self, pool: PoolSpec) -> None:
-        self._redis.configure(pool)
         self._memory.configure(pool)
+        if pool.name not in self._replicas:
+            self._replicas[pool.name] = Replica(pool.name, self._memory.broker, self._lease_time)
+            self._locks[pool.name] = asyncio.Lock()
+
+    # --- Redis, there and gone -----------------------------------------------------------------
 
     async def _try(self, ask: Callable[..., Awaitable[T]], *arguments: Any) -> T | None:
         """The answer of Redis, None without one."""
@@ -84,86 +114,220 @@ class SharedStore:
         if not self._lost:
             self._lost = True
             self._tell(str(self.backend))
+            self._memory.pump()
             self._spawn(self._rejoin())
 
     async def _rejoin(self) -> None:
         while self._lost:
             await asyncio.sleep(REJOIN_PERIOD)
             try:
-                await self._bounded(self._redis.reconnect())
-                await self._bounded(self._redis.join())
-                while self._owed:
-                    await self._bounded(self._redis.release(*self._owed[0]))
-                    self._owed.popleft()
-                await self._bounded(self._redis.settle())
+                async with asyncio.timeout(max(self._timeout, 1.0)):
+                    await self._log.reconnect()
+                    await self._join()
             except LOST:
                 continue
             self._lost = False
             self._tell(str(self.backend))
-        # Once more, for what was learnt while it was being told.
-        await self._try(self._redis.join)
 
-    async def _bounded(self, work: Awaitable[None]) -> None:
-        async with asyncio.timeout(self._timeout):
-            await work
+    async def _join(self) -> None:
+        """Learns what the log knows and this process does not, and the other way round."""
+        for name in self._replicas:
+            await self._join_pool(name)
 
-    async def _settle(self) -> None:
-        await self._try(self._redis.settle)
+    async def _join_pool(self, name: str) -> None:
+        replica = self._replicas[name]
+        mine = Restore(self._memory.rests(name), replica.mine(self._owner), list(replica.ended))
+        joined = await self._log.join(name)
+        if joined.new:
+            replica.seen = 0
+        elif joined.snapshot and replica.seen < joined.last - len(joined.events):
+            replica.begin(joined.snapshot, self._clock())
+        elif replica.seen > joined.last:
+            replica.seen = 0
+        replica.apply(joined.events)
+        if mine.rests or mine.calls or mine.ended:
+            await self._append(name, encode(mine), account=EVERYBODY, restricts=True)
 
-    async def _keep_leases(self) -> None:
+    async def _append(self, pool: str, body: str, *, account: str = "-", restricts: bool = False) -> Step:
+        """Writes an event, and applies everything up to it."""
+        replica = self._replicas[pool]
+        step = await self._log.append(pool, replica.seen, body, account=account, restricts=restricts)
+        if step.what in ("strange", "behind"):
+            await self._join_pool(pool)
+            step = await self._log.append(pool, replica.seen, body, account=account, restricts=restricts)
+        self._take_in(replica, step)
+        if replica.seen % SNAPSHOT_PERIOD == 0 and body:
+            await self._log.save(pool, replica.snapshot())
+        return step
+
+    def _take_in(self, replica: Replica, step: Step) -> None:
+        self._clock.heard(step.at)
+        replica.apply(step.events)
+        if step.events:
+            self._news.set()
+        while replica.orphans:
+            credential, take = replica.orphans.pop()
+            body = encode(Give(take.lease, take.deployment, take.model, credential, Verdict(sent=False)))
+            self._spawn(self._write(replica.pool, body, "-", restricts=False))
+
+    async def _write(self, pool: str, body: str, account: str, *, restricts: bool) -> None:
+        async with self._locks[pool]:
+            if await self._try(lambda: self._append(pool, body, account=account, restricts=restricts)) is None:
+                self._apply_here(pool, body)
+
+    def _apply_here(self, pool: str, body: str) -> None:
+        """Without Redis an event happens in this process alone."""
+        self._replicas[pool].alone(body, self._clock())
+        self._memory.pump()
+
+    async def _look(self, pool: str) -> None:
+        await self._write(pool, "", "-", restricts=False)
+
+    async def _beat(self) -> None:
+        """Tells that the calls of this process still have somebody who waits for them."""
         while True:
-            await asyncio.sleep(self._renew_period)
-            await self._try(self._redis.renew)
+            await asyncio.sleep(self._lease_time / 3)
+            for pool in self._replicas:
+                if not self._lost:
+                    await self._write(pool, encode(Beat(self._owner)), "-", restricts=False)
+
+    # --- leases --------------------------------------------------------------------------------
 
     async def acquire(self, ask: Ask) -> Grant | Denied:
+        if self._memory.broker.others_wait(ask):
+            return Denied(Why.BUSY, LOOK_PERIOD, "others wait")
+        return await self._acquire(ask)
+
+    async def _acquire(self, ask: Ask) -> Grant | Denied:
+        lease = secrets.token_hex(8)
+        body = Take(self._owner, lease, ask.deployment, ask.model, ask.tokens, ask.pictures, ask.last)
+        taking = asyncio.ensure_future(self._take(ask, body))
         try:
-            answer = await self._try(self._redis.acquire, ask)
-        finally:
-            if self._redis.given_up and not self._lost:
-                self._spawn(self._settle())
-        if answer is None:
-            answer = await self._memory.acquire(ask)
-            if isinstance(answer, Grant):
-                self._here.add(answer.lease)
-        return answer
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(lambda done: self._unwanted(ask, done))
+            raise
+
+    def _unwanted(self, ask: Ask, done: "asyncio.Future[Grant | Denied]") -> None:
+        """Whoever asked has left meanwhile."""
+        if not done.cancelled() and done.exception() is None and isinstance(grant := done.result(), Grant):
+            self._spawn(self.release(ask, grant, Verdict(sent=False)))
+
+    async def _take(self, ask: Ask, body: Take) -> Grant | Denied:
+        async with self._locks[ask.pool]:
+            answer = await self._try(self._take_shared, ask, body)
+            if answer is None:
+                answer = self._take_here(ask, body)
+                if isinstance(answer, Denied):
+                    self._replicas[ask.pool].ended.append(body.lease)  # Redis may still grant it
+            return answer
+
+    async def _take_shared(self, ask: Ask, body: Take) -> Grant | Denied:
+        replica = self._replicas[ask.pool]
+        found: tuple[list[tuple[str, str]], bool] | Denied = Denied(Why.BUSY)
+        for attempt in range(MOST_TRIES):
+            replica.silent(self._clock())
+            found = self._memory.broker.candidates(ask, self._clock())
+            if isinstance(found, Denied) and attempt:
+                return found
+            candidates, probe = ([], False) if isinstance(found, Denied) else found
+            step = await self._log.call(ask.pool, replica.seen, encode(body), candidates, alone=probe)
+            if step.what in ("strange", "behind"):
+                await self._join_pool(ask.pool)
+                continue
+            self._take_in(replica, step)
+            if step.what == "call":
+                return self._granted(ask, body.lease)
+        return found if isinstance(found, Denied) else Denied(Why.BUSY, LOOK_PERIOD, "busy")
+
+    def _take_here(self, ask: Ask, body: Take) -> Grant | Denied:
+        found = self._memory.broker.candidates(ask, self._clock())
+        if isinstance(found, Denied):
+            return found
+        self._replicas[ask.pool].alone(encode(body), self._clock(), found[0][0][0])
+        return self._granted(ask, body.lease)
+
+    def _granted(self, ask: Ask, lease: str) -> Grant:
+        broker = self._memory.broker
+        credential = self._replicas[ask.pool].calls[lease][0]
+        probe = broker.breaker(ask.deployment).is_probe(lease)
+        return Grant(credential, lease, probe, broker.pools[ask.pool].is_scout(lease))
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
-        await self._memory.release(ask, grant, verdict)
-        if grant.lease in self._here:
-            self._here.discard(grant.lease)
-            return
-        self._redis.ended(grant)
-        ending = asyncio.ensure_future(self._give_back(ask, grant, verdict))
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
+        body = encode(Give(grant.lease, ask.deployment, ask.model, grant.credential, verdict))
+        blames_deployment = verdict.vote not in (Vote.GOOD, Vote.SILENT)
+        restricts = blames_deployment or verdict.cooldown is not None or verdict.backoff or verdict.quarantine
+        # A refusal of one account may teach something about all of them.
+        ending = asyncio.ensure_future(self._write(ask.pool, body, EVERYBODY, restricts=restricts))
         await asyncio.shield(ending)
 
-    async def _give_back(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
-        await self._try(self._redis.release, ask, grant, verdict)
-        if self._lost:
-            # Its rest, if there is one, is remembered in memory; this returns the lease and the breaker's probe.
-            self._owed.append((ask, grant, Verdict(verdict.vote, verdict.reason)))
+    def _account(self, pool: str, credential: str) -> str:
+        one = self._memory.broker.pools[pool].credential(credential)
+        return one.group if one is not None else credential
 
-    async def report(self, ask: Ask, grant: Grant, remaining: Remaining) -> None:
-        await self._memory.report(ask, grant, remaining)
-        if grant.lease not in self._here:
-            await self._try(self._redis.report, ask, grant, remaining)
+    async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
+        if limits or grant.scout:
+            body, account = encode(Told(grant.lease, limits)), self._account(ask.pool, grant.credential)
+            self._spawn(self._write(ask.pool, body, account, restricts=bool(limits)))  # no answer waits for it
+
+    # --- the line of this process --------------------------------------------------------------
+
+    async def wait(self, asks: Sequence[Ask], deadline: float, progress: Progress | None = None) -> Answer:
+        """See `StateStore.wait`. Fair within this process; processes are served as they ask."""
+        for pool in {ask.pool for ask in asks}:
+            await self._look(pool)
+        self._news.set()
+        return await self._memory.wait(asks, deadline, progress)
+
+    def _room(self) -> bool:
+        """Memory asks whether it may let somebody in by itself."""
+        self._news.set()
+        return self._lost
+
+    async def _serve_line(self) -> None:
+        """Lets in whoever is next, one by one, when there may be room."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._memory.waits and not self._lost:
+                await self._serve_heads()
+                try:
+                    async with asyncio.timeout(LOOK_PERIOD):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+                self._news.clear()
+
+    async def _serve_heads(self) -> None:
+        served = True
+        while served and not self._lost:
+            served = False
+            for ticket, ask in self._memory.broker.heads():
+                answer = await self._acquire(ask)
+                if isinstance(answer, Grant):
+                    served = True
+                    await self._memory.hand_over(ticket, ask, answer, self.release)
+
+    # --- looking -------------------------------------------------------------------------------
 
     async def lift(self, pool: str) -> None:
-        await self._memory.lift(pool)
-        await self._try(self._redis.lift, pool)
+        await self._write(pool, encode(Lift()), "-", restricts=False)
 
     async def credentials(self, pool: str) -> list[CredentialView]:
-        found = await self._try(self._redis.credentials, pool)
-        return await self._memory.credentials(pool) if found is None else found
+        await self._look(pool)
+        return await self._memory.credentials(pool)
+
+    async def quotas(self, pool: str) -> list[QuotaView]:
+        return await self._memory.quotas(pool)
 
     async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]:
-        found = await self._try(self._redis.breakers, deployments)
-        return await self._memory.breakers(deployments) if found is None else found
+        for pool in {name.partition("/")[0] for name in deployments} & set(self._replicas):
+            await self._look(pool)
+        return await self._memory.breakers(deployments)
 
     async def close(self) -> None:
-        await asyncio.gather(*self._endings)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._redis.close()
+        await self._memory.close()
+        await self._log.close()

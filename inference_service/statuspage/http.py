@@ -1,23 +1,49 @@
 """HTTP for operators: the status page, metrics, and the two questions of orchestrators."""
 
 import hmac
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from google.protobuf import json_format
+from yarl import URL
 
 from antiphon.config.model import Scope
 from inference_service.api import operations
 from inference_service.api.door import BEARER
 from inference_service.api.parts import Shared
-from inference_service.statuspage.page import PAGE
+from inference_service.statuspage.page import FILES
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# On every response, errors included.
 HEADERS = {
+    "Server": "antiphon",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
+# Orchestrators ask these under any name; they tell nothing but yes or no.
+PROBES = ("/healthz", "/readyz")
+
+
+@web.middleware
+async def _safe_name(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses names that are not ours: a web page could point its own name here and then read the answer."""
+    server = request.app[SERVER]
+    if request.path not in PROBES and not server.is_own_name(request.headers.get("Host", "")):
+        text = "the status page is not known under this name; service.status_names in the configuration adds it\n"
+        raise web.HTTPMisdirectedRequest(text=text)
+    return await handler(request)
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
 
 
 class StatusServer:
@@ -30,10 +56,13 @@ class StatusServer:
 
     async def start(self, host: str, port: int) -> None:
         """Raises OSError when the port is taken."""
-        app = web.Application()
+        app = web.Application(middlewares=[_safe_name])
+        app[SERVER] = self
+        app.on_response_prepare.append(_add_headers)
         app.add_routes(
             [
-                web.get("/", self._page),
+                web.get("/", self._file),
+                web.get("/{name:page[.](?:css|js)}", self._file),
                 web.get("/api/status", self._status),
                 web.get("/metrics", self._metrics),
                 web.get("/healthz", self._live),
@@ -62,13 +91,22 @@ class StatusServer:
         given = BEARER.fullmatch(request.headers.get("Authorization", ""))
         found = tokens.find(given[1]) if given else None
         if found is None or not any(hmac.compare_digest(scope, Scope.OPERATE) for scope in found[1].scopes):
-            raise web.HTTPUnauthorized(
-                text="an operator's token is needed", headers={"WWW-Authenticate": "Bearer", **HEADERS}
-            )
+            raise web.HTTPUnauthorized(text="an operator's token is needed", headers={"WWW-Authenticate": "Bearer"})
 
-    async def _page(self, _: web.Request) -> web.Response:
-        """The page holds nothing; what it shows it asks for."""
-        return web.Response(text=PAGE, content_type="text/html", headers=HEADERS)
+    def is_own_name(self, host: str) -> bool:
+        """An address, this machine's own names, or one that the configuration lists."""
+        try:
+            name = (URL(f"http://{host}").host or "").removesuffix(".")
+        except ValueError:
+            return False
+        settings = self._shared.door.settings
+        own = {"localhost", socket.gethostname().lower(), settings.status_host.lower()}
+        return _is_address(name) or name in own | {known.lower() for known in settings.status_names}
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """The page holds nothing; it asks for what it shows."""
+        text, mime = FILES[request.match_info.get("name", "page.html")]
+        return web.Response(text=text, content_type=mime)
 
     async def _status(self, request: web.Request) -> web.Response:
         self._check(request)
@@ -76,7 +114,7 @@ class StatusServer:
         text = json_format.MessageToJson(
             now, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=None
         )
-        return web.Response(text=text, content_type="application/json", headers=HEADERS)
+        return web.Response(text=text, content_type="application/json")
 
     async def _metrics(self, request: web.Request) -> web.Response:
         self._check(request)
@@ -84,12 +122,25 @@ class StatusServer:
         self._shared.metrics.live.set(self._shared.door.working)
         return web.Response(
             body=self._shared.metrics.render(),
-            headers={**HEADERS, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 
     async def _live(self, _: web.Request) -> web.Response:
-        return web.Response(text="alive\n", headers=HEADERS)
+        return web.Response(text="alive\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
         ready = self._shared.router.ready() and not self._shared.door.leaving
-        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not ready\n", headers=HEADERS)
+        lines = ["ready" if ready else "not ready", self._shared.router.problem]
+        text = "".join(f"{line}\n" for line in lines if line)
+        return web.Response(status=200 if ready else 503, text=text)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+SERVER = web.AppKey("server", StatusServer)

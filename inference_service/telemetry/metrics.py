@@ -4,48 +4,20 @@ Labels are deployments, classes and callers; never anything that a person wrote.
 """
 
 import time
-from collections import deque
 
 import structlog
-from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from inference_service.domain import UsageRecord
 from inference_service.routing.observer import AttemptEnd
 from inference_service.routing.snapshot import Snapshot
 from inference_service.telemetry.distribution import Distribution
+from inference_service.telemetry.hour import LastHour, Sums
 
 log = structlog.get_logger(__name__)
 # The buckets that the GenAI conventions advise.
 DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
-MINUTES = 60
-KEPT = 20_000
-
-
-class RequestEnd(Struct, frozen=True):
-    at: float  # monotonic
-    failed: bool
-    tokens: int
-    first_token: float | None
-
-
-class AttemptSeen(Struct, frozen=True):
-    at: float
-    deployment: str
-    failed: bool
-    first_token: float | None
-
-
-class Hour(Struct, frozen=True):
-    """Sums of the last hour."""
-
-    requests: int
-    failures: int
-    completion_tokens: int
-    median_first_token: float | None
-    p95_first_token: float | None
-    by_minute: tuple[int, ...]
 
 
 class Metrics:
@@ -55,8 +27,8 @@ class Metrics:
         """`debug`: log the begin of each attempt, too."""
         self._debug = debug
         registry = self.registry = CollectorRegistry()
-        self._requests: deque[RequestEnd] = deque(maxlen=KEPT)
-        self._attempts: deque[AttemptSeen] = deque(maxlen=KEPT)
+        self._requests = LastHour()
+        self._attempts: dict[str, LastHour] = {}  # by deployment
         base = ("gen_ai_operation_name", "gen_ai_request_model")
         self.operation = Distribution(
             "gen_ai_server_request_duration_seconds", "Whole requests", (*base, "error_type"), DURATIONS, registry
@@ -100,6 +72,9 @@ class Metrics:
             "antiphon_pool_credentials", "Credentials by state", ("provider", "state"), registry=registry
         )
         self.breakers = Gauge("antiphon_breaker_open", "1 while not closed", ("deployment",), registry=registry)
+        labels = ("provider", "model", "unit", "window_seconds")
+        self.quota_limit = Gauge("antiphon_quota_limit", "What a window of a quota holds", labels, registry=registry)
+        self.quota_left = Gauge("antiphon_quota_left", "What is left of it now", labels, registry=registry)
         self.degraded = Gauge("antiphon_state_degraded", "1 while Redis is configured and lost", registry=registry)
 
     # --- observer of routing -------------------------------------------------------------------
@@ -112,9 +87,8 @@ class Metrics:
         self.client_operation.observe(end.duration, end.deployment, end.failure or "")
         lost = end.failure in ("lost", "cancelled")
         if not lost:
-            self._attempts.append(
-                AttemptSeen(time.monotonic(), end.deployment, end.failure is not None, end.first_token)
-            )
+            seen = self._attempts.setdefault(end.deployment, LastHour())
+            seen.add(time.monotonic(), failed=end.failure is not None, first_token=end.first_token)
         if end.failure and not lost:
             log.warning(
                 "attempt failed",
@@ -174,38 +148,16 @@ class Metrics:
                     record.usage.prompt_tokens + record.usage.completion_tokens
                 )
         ours = failure not in ("", "cancelled", "invalid_argument", "not_found", "failed_precondition")
-        self._requests.append(RequestEnd(time.monotonic(), ours, tokens, first_token))
+        self._requests.add(time.monotonic(), failed=ours, tokens=tokens, first_token=first_token)
 
-    def hour(self) -> Hour:
-        now = time.monotonic()
-        recent = [one for one in self._requests if one.at > now - 3_600]
-        minutes = [0] * MINUTES
-        for one in recent:
-            minutes[MINUTES - 1 - min(MINUTES - 1, int((now - one.at) // 60))] += 1
-        first = sorted(one.first_token for one in recent if one.first_token is not None)
-        return Hour(
-            len(recent),
-            sum(one.failed for one in recent),
-            sum(one.tokens for one in recent),
-            first[len(first) // 2] if first else None,
-            first[min(len(first) - 1, int(len(first) * 0.95))] if first else None,
-            tuple(minutes),
-        )
+    def hour(self) -> Sums:
+        """Requests of the last hour."""
+        return self._requests.sums(time.monotonic())
 
-    def deployments(self) -> dict[str, tuple[int, int, float | None]]:
-        """Deployment → attempts, failures, median time to first token of the last hour."""
+    def deployments(self) -> dict[str, Sums]:
+        """Attempts of the last hour by deployment."""
         now = time.monotonic()
-        found: dict[str, tuple[int, int, list[float]]] = {}
-        for one in self._attempts:
-            if one.at > now - 3_600:
-                made, failed, first = found.get(one.deployment, (0, 0, []))
-                if one.first_token is not None:
-                    first.append(one.first_token)
-                found[one.deployment] = (made + 1, failed + one.failed, first)
-        return {
-            name: (made, failed, sorted(first)[len(first) // 2] if first else None)
-            for name, (made, failed, first) in found.items()
-        }
+        return {name: sums for name, hour in self._attempts.items() if (sums := hour.sums(now)).count}
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
@@ -218,6 +170,10 @@ class Metrics:
                 self.credentials.labels(provider.name, state).set(
                     sum(one.state == state for one in provider.credentials)
                 )
+            for view in provider.quotas:
+                labels = provider.name, view.model, view.unit.value, f"{view.window:g}"
+                self.quota_limit.labels(*labels).set(view.limit)
+                self.quota_left.labels(*labels).set(view.left)
             for one in provider.deployments:
                 self.breakers.labels(one.name).set(one.breaker != "closed")
         self.degraded.set(snapshot.backend == "redis_lost")

@@ -3,6 +3,7 @@
 Spans follow OpenTelemetry's GenAI conventions and hold names and numbers, never text. The extra `telemetry` is needed.
 """
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from inference_service.api.door import Admission
 
 
+# Of this task and those that it starts. Request ids would not do: two callers may choose the same.
+_request_span: ContextVar[Any] = ContextVar("request_span", default=None)
+
+
 class RequestSpan:
     """Of one request; the spans of its upstream calls are its children."""
 
-    def __init__(self, traces: "Traces", request_id: str, span: Any) -> None:
-        self._traces, self._request_id, self._span = traces, request_id, span
+    def __init__(self, span: Any) -> None:
+        self._span = span
 
     def end(self, failure: str) -> None:
-        self._traces.running.pop(self._request_id, None)
         if self._span is not None:
             if failure:
                 self._span.set_attribute("error.type", failure)
@@ -34,7 +38,6 @@ class Traces:
     """Without an endpoint every call is nothing. Raises ConfigError without the extra."""
 
     def __init__(self, telemetry: Telemetry) -> None:
-        self.running: dict[str, Any] = {}
         self._tracer: Any = None
         self._provider: Any = None
         if telemetry.otlp_endpoint:
@@ -43,7 +46,7 @@ class Traces:
 
     def request(self, operation: str, model: str, admission: "Admission") -> RequestSpan:
         if self._tracer is None:
-            return RequestSpan(self, admission.request_id, None)
+            return RequestSpan(None)
         from opentelemetry import trace  # noqa: PLC0415
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
@@ -54,13 +57,13 @@ class Traces:
             "antiphon.request_id": admission.request_id,
         }
         span = self._tracer.start_span(f"{operation} {model[:80]}", context=parent, attributes=attributes)
-        self.running[admission.request_id] = span
+        _request_span.set(span)
         carrier: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(carrier, trace.set_span_in_context(span))
         # For this task and those that it starts: the calls upstream and the lines of the log.
         trace_parent.set(carrier.get("traceparent", ""))
         structlog.contextvars.bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
-        return RequestSpan(self, admission.request_id, span)
+        return RequestSpan(span)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
         """The upstream call as a finished child span."""
@@ -70,7 +73,7 @@ class Traces:
 
         from opentelemetry import trace  # noqa: PLC0415
 
-        parent = self.running.get(end.request_id)
+        parent = _request_span.get()
         context = trace.set_span_in_context(parent) if parent is not None else None
         now = time.time_ns()
         attributes: dict[str, Any] = {

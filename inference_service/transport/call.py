@@ -47,6 +47,12 @@ class H2Call:
     def cancelled(self) -> bool:
         return self._cancelled
 
+    def peer(self) -> str:
+        return self._session.peer.address
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return self._session.peer.names
+
     def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         return self._trailing
 

@@ -26,6 +26,7 @@ from inference_service.transport.call import H2Call
 from inference_service.transport.connection import METADATA, Connection, goaway
 from inference_service.transport.frames import Allowance, Frames, Violation
 from inference_service.transport.inbox import WINDOW
+from inference_service.transport.peer import Peer, peer_of
 from inference_service.transport.watch import Watch
 from inference_service.transport.wire import Malformed
 
@@ -58,11 +59,13 @@ class Session(asyncio.Protocol):
         self._last_stream = LAST_STREAM
         self._paused = self._scheduled = self._leaving = self._closed = False
         self._transport: asyncio.Transport
+        self.peer: Peer
 
     # --- the socket ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment] # a stream's
+        self.peer = peer_of(transport)
         self.server.sessions.add(self)
         secured = transport.get_extra_info("ssl_object")
         if secured is not None and secured.selected_alpn_protocol() != "h2":

@@ -1,10 +1,10 @@
 """Rates and budgets of callers: requests by the minute, tokens by the day, streams at once."""
 
-import asyncio
 import time
 from collections import Counter
 
 from antiphon.config.model import CallerConfig
+from inference_service.tasks import Supervisor
 from inference_service.usage.counters import Allowance, Counters
 from inference_service.usage.shared import SharedUsage
 
@@ -23,7 +23,8 @@ class Budgets:
     Streams at once are counted by process.
     """
 
-    def __init__(self, shared: SharedUsage | None) -> None:
+    def __init__(self, shared: SharedUsage | None, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
         self._streams: Counter[tuple[str, bool]] = Counter()
         self._shared, self._local = shared, Counters()
 
@@ -50,13 +51,10 @@ class Budgets:
             budget = f"{allowed.tokens_per_day} tokens a day"
             raise BudgetSpent(most if spent.what == "requests" else budget, spent.retry_after)
 
-    async def settle(self, name: str, caller: CallerConfig, tokens: int) -> None:
-        """Counts tokens when they are known. What goes over is taken: the answer was given.
-
-        Runs to its end also when whoever waits for it is cancelled.
-        """
+    def settle(self, name: str, caller: CallerConfig, tokens: int) -> None:
+        """Counts tokens when they are known. What goes over the budget is taken: the answer was given."""
         if not caller.tokens_per_day or not tokens:
             return
         self._local.spend(name, tokens, time.monotonic())
         if self._shared is not None:
-            await asyncio.shield(self._shared.spend(name, tokens))
+            self._supervisor.spawn("budgets", self._shared.spend(name, tokens))

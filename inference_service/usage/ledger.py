@@ -37,6 +37,10 @@ class Sums:
         self.discarded_tokens += other.discarded_tokens
 
 
+COUNTED = frozenset(one.name for one in fields(Sums))
+LARGEST_SUM = 2**63 - 1  # of a row in the contract
+
+
 def sums_of(records: Iterable[UsageRecord]) -> dict[str, Sums]:
     """By deployment; a deployment counts one request however many parts of it it said."""
     found: dict[str, Sums] = {}
@@ -83,8 +87,13 @@ class Ledger:
         kept = [(key, sums) for key, sums in rows.items() if key[0] >= hour - KEPT_HOURS]
         return dict(kept[-MOST_ROWS // 2 :] if len(kept) > MOST_ROWS else kept)
 
+    async def flush_all(self) -> None:
+        """Gives Redis everything that is owed, as long as it takes it."""
+        while self._owed and await self.flush():
+            pass
+
     async def flush(self) -> bool:
-        """Gives Redis what it does not have; what it does not take is kept for the next time."""
+        """Gives Redis a batch of what it does not have; what it does not take is kept for the next time."""
         if self._shared is None:
             return False
         async with self._flushing:
@@ -138,8 +147,12 @@ def _fields(rows: dict[Key, Sums]) -> dict[str, tuple[str, int]]:
 
 def _parsed(hour: int, found: dict[str, str]) -> Iterable[tuple[Key, Sums]]:
     for field, number in found.items():
-        name, tenant, user, deployment, what = json.loads(field)
+        try:
+            name, tenant, user, deployment, what = json.loads(field)
+            count = int(number)
+        except (ValueError, TypeError):
+            continue  # somebody else wrote into our Redis; one odd row must not hide the others
         sums = Sums()
-        if hasattr(sums, what):  # a newer replica may count more
-            setattr(sums, what, int(number))
-        yield (hour, name, tenant, user, deployment), sums
+        if isinstance(what, str) and what in COUNTED and count >= 0:  # a newer replica may count more
+            setattr(sums, what, min(count, LARGEST_SUM))
+            yield (hour, str(name), str(tenant), str(user), str(deployment)), sums

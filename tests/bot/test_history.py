@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from antiphon.events import Image, Message, Text
 from discord_bot.conversation.history import build, tokens
 from discord_bot.conversation.title import LONGEST, clean_title, file_name, shorten, thread_name
-from discord_bot.store.conversations import Turn
+from discord_bot.store.turns import Attached, Part, State, Turn
 
 
 def turn(number: int, question: str, answer: str = "", asker: int = 1) -> Turn:
-    return Turn(number, 1, asker, f"P{asker}", question, "done", "en", 1, answer=answer)
+    return Turn(number, 1, asker, State.DONE, "en", 1, [Part(asker, f"P{asker}", question)], answer=answer)
 
 
 def told(messages: Sequence[Message]) -> list[tuple[str, str]]:
@@ -21,7 +21,7 @@ def told(messages: Sequence[Message]) -> list[tuple[str, str]]:
 
 
 def test_the_persona_comes_first_then_the_turns_in_their_order() -> None:
-    made = build("Be kind.", [turn(1, "a?", "A."), turn(2, "b?", "B."), turn(3, "c?")], {}, 8_000)
+    made = build("Be kind.", [turn(1, "a?", "A."), turn(2, "b?", "B."), turn(3, "c?")], 8_000)
     assert told(made.messages) == [
         ("system", "Be kind."), ("user", "a?"), ("assistant", "A."), ("user", "b?"), ("assistant", "B."), ("user", "c?"),
     ]  # fmt: skip
@@ -30,7 +30,7 @@ def test_the_persona_comes_first_then_the_turns_in_their_order() -> None:
 
 def test_what_does_not_fit_goes_from_the_oldest_and_the_persona_stays() -> None:
     turns = [turn(number, "word " * 200, "word " * 200) for number in range(10)] + [turn(10, "last?")]
-    made = build("Be kind.", turns, {}, 2_000)
+    made = build("Be kind.", turns, 2_000)
     assert told(made.messages)[0] == ("system", "Be kind.")
     assert told(made.messages)[-1] == ("user", "last?")
     assert 0 < made.left_out < 10
@@ -38,25 +38,28 @@ def test_what_does_not_fit_goes_from_the_oldest_and_the_persona_stays() -> None:
 
 
 def test_the_question_itself_is_always_sent() -> None:
-    made = build("", [turn(1, "before", "answer"), turn(2, "word " * 5_000)], {}, 500)
+    made = build("", [turn(1, "before", "answer"), turn(2, "word " * 5_000)], 500)
     assert [role for role, _ in told(made.messages)] == ["user"]
     assert made.left_out == 1
 
 
 def test_an_answer_that_is_to_be_replaced_is_not_sent() -> None:
-    made = build("", [turn(1, "a?", "A."), turn(2, "b?", "the former answer")], {}, 8_000)
+    made = build("", [turn(1, "a?", "A."), turn(2, "b?", "the former answer")], 8_000)
     assert told(made.messages)[-1] == ("user", "b?")
 
 
 def test_pictures_go_with_their_question_and_cost_room() -> None:
-    picture = ("image/png", b"data")
-    made = build("", [turn(1, "look"), turn(2, "and?")], {1: [picture]}, 8_000)
-    assert Image(*picture) in made.messages[0].parts
-    assert build("", [turn(1, "look"), turn(2, "and?")], {1: [picture] * 9}, 4_000).left_out == 1
+    picture = Attached(1, "image/png", b"data")
+    look = turn(1, "look")
+    look.images = [picture]
+    made = build("", [look, turn(2, "and?")], 8_000)
+    assert Image("image/png", b"data") in made.messages[0].parts
+    look.images = [picture] * 9
+    assert build("", [look, turn(2, "and?")], 4_000).left_out == 1
 
 
 def test_names_are_told_where_several_people_write() -> None:
-    made = build("", [turn(1, "a?", "A.", asker=1), turn(2, "b?", asker=2)], {}, 8_000, several=True)
+    made = build("", [turn(1, "a?", "A.", asker=1), turn(2, "b?", asker=2)], 8_000)
     assert told(made.messages)[0] == ("user", "P1: a?")
     assert told(made.messages)[-1] == ("user", "P2: b?")
 
@@ -69,7 +72,7 @@ def test_the_estimate_never_exceeds_the_context_but_for_the_question(
     pairs: list[tuple[str, str]], context: int
 ) -> None:
     turns = [turn(number, *pair) for number, pair in enumerate(pairs)]
-    made = build("persona", turns, {}, context)
+    made = build("persona", turns, context)
     spent = sum(tokens(text) for _, text in told(made.messages))
     assert spent <= context or len(made.messages) == 2
     assert made.left_out + sum(role == "user" for role, _ in told(made.messages)) == len(turns)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.config.model import BotQuotas
-from discord_bot.quotas import Gate, bounded_limit, decide, limits_of, next_day, next_hour
+from antiphon.config.bot import BotQuotas
+from discord_bot.quotas import Denied, Gate, Ticket, bounded_limit, decide, limits_of, next_day, next_hour
 from discord_bot.store.database import open_store
-from discord_bot.store.usage import Used
+from discord_bot.store.usage import Used, Windows
 
 NOON = 1_800_000_000.0 // 86_400 * 86_400 + 12 * 3_600 + 90
 NONE = BotQuotas(user_requests_per_hour=0, user_requests_per_day=0)
@@ -33,16 +33,30 @@ def test_the_next_free_moment_is_exact() -> None:
 def test_each_limit_refuses_with_its_sentence_and_its_moment(
     limits: dict[str, int], used: tuple[Used, Used, Used, Used], key: str, at: float
 ) -> None:
-    denied = decide(NONE.model_copy(update=limits), *used, NOON)
+    mine = NONE.model_copy(update=limits)
+    denied = decide(mine, mine, windows(*used), NOON)
     assert denied is not None
     assert (denied.key, denied.at) == (key, at)
     fewer = tuple(Used(one.requests - 1, one.tokens - 1) if one.requests else one for one in used)
-    assert decide(NONE.model_copy(update=limits), *fewer, NOON) is None
+    assert decide(mine, mine, windows(*fewer), NOON) is None
+
+
+def windows(user_hour: Used, user_day: Used, server_hour: Used, server_day: Used) -> Windows:
+    return Windows(user_hour, user_day, Used(), Used(), server_hour, server_day)
+
+
+def test_several_pictures_at_once_count_one_by_one() -> None:
+    limits = NONE.model_copy(update={"user_requests_per_hour": 10})
+    used = Windows(user_hour=Used(8))
+    assert decide(limits, NONE, used, NOON, count=2) is None
+    denied = decide(limits, NONE, used, NOON, count=3)
+    assert denied is not None
+    assert denied.values == {"used": 8, "limit": 10}
 
 
 def test_zero_is_no_limit() -> None:
     much = Used(10**6, 10**9)
-    assert decide(NONE, much, much, much, much, NOON) is None
+    assert decide(NONE, NONE, windows(much, much, much, much), NOON) is None
 
 
 def test_a_server_sets_its_own_limits() -> None:
@@ -78,12 +92,14 @@ async def test_the_gate_counts_what_runs_and_what_was_used(tmp_path: Path) -> No
         assert await gate.check(2, 7, {}) is None
         gate.end(1)
         assert await gate.check(1, 7, {}) is None
-        await store.usage.add(7, 1, requests=2)
+        for _ in range(2):
+            assert isinstance(await gate.charge(1, 7, {}), Ticket)
+        assert isinstance(await gate.charge(1, 7, {}), Denied)
         used = await gate.check(1, 7, {})
         assert used is not None
         assert used.key == "limit-user-hour"
         assert await gate.check(3, 7, {"user_requests_per_hour": 1}) is None
-        await store.usage.add(7, 3, requests=1)
+        assert isinstance(await gate.charge(3, 7, {}), Ticket)
         assert await gate.check(3, 7, {"user_requests_per_hour": 1}) is not None
     finally:
         await store.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from antiphon import errors
+from antiphon import errors, events
 from tests.contract.test_error_rows import MODELS, Everywhere
 from tests.contract.upstream import TOKEN, Upstream, config, delta
 from tests.support.service import serving
@@ -74,6 +74,49 @@ async def test_every_shape_of_a_stream_is_read_to_the_same_answer(upstream: Upst
             assert answer.finished.reason == "stop", shape
             assert answer.finished.attempts == 1, shape
             assert not answer.usage.estimated or shape.startswith("no "), shape
+
+
+@pytest.mark.parametrize("kind", MODELS)
+async def test_thoughts_that_are_only_closed_are_taken_back_from_the_reader(upstream: Upstream, kind: str) -> None:
+    model, base = MODELS[kind]
+    thoughts = ["The person says hello. ", "I will, too.", "\n</thi", "nk>\n\n"]
+    sent = b"".join(event(one) for one in [*map(delta, [*thoughts, *SAID]), END]) + DONE
+    upstream.answers = Everywhere([sent])
+    async with serving(config(kind, upstream.url + base, model), {"TOKEN": TOKEN}) as (_, client):
+        answer = client.chat("Привет")
+        seen = [one async for one in answer]
+        assert answer.text == "".join(SAID)
+        assert "I will, too." in answer.reasoning
+        assert answer.finished is not None
+        assert (answer.finished.total_chars, answer.finished.attempts) == (len("".join(SAID)), 1)
+        moved = [one for one in seen if isinstance(one, events.Handover)]
+        assert [(one.keep_chars, one.from_deployment == one.to_deployment) for one in moved] == [(0, True)]
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("MAX_TOKENS", "length"), ("end_turn", "stop"), ("tool_calls", "other"), ("content_filter", "content_filter")],
+)
+async def test_every_good_end_is_one_for_the_caller(upstream: Upstream, word: str, reason: str) -> None:
+    model, base = MODELS["openai"]
+    upstream.answers = Everywhere([b"".join(map(event, [*map(delta, SAID), delta(None, word)]))])
+    async with serving(config("openai", upstream.url + base, model), {"TOKEN": TOKEN}) as (_, client):
+        answer = client.chat("Привет")
+        async for _event in answer:
+            pass
+        assert answer.finished is not None
+        assert (answer.text, answer.finished.reason) == ("".join(SAID), reason)
+
+
+@pytest.mark.parametrize("word", ["insufficient_system_resource", "network_error", "error", "never seen"])
+async def test_any_other_end_moves_the_answer_on(upstream: Upstream, word: str) -> None:
+    model, base = MODELS["openai"]
+    upstream.answers = Everywhere([b"".join(map(event, [*map(delta, SAID), delta(None, word)]))])
+    async with serving(config("openai", upstream.url + base, model), {"TOKEN": TOKEN}) as (_, client):
+        with pytest.raises(errors.AntiphonError) as told:
+            async for _event in client.chat("Привет", timeout=5):
+                pass
+        assert {one.failure for one in told.value.attempts} == {"stream_error"}
 
 
 BROKEN: dict[str, tuple[Any, str]] = {

@@ -22,6 +22,7 @@ class Upstream:
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
         self.seen: list[tuple[str, str, dict[str, str], Any]] = []
+        self.queries: list[dict[str, str]] = []  # of the same requests
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -31,9 +32,14 @@ class Upstream:
                 name: value if isinstance(value, str) else (value.filename, value.content_type, value.file.read())
                 for name, value in (await request.post()).items()
             }
+        elif request.content_type.startswith("audio/") or request.content_type == "application/octet-stream":
+            body = await request.read()
+        elif request.content_type == "application/x-www-form-urlencoded":
+            body = await request.text()
         else:
             text = await request.text()
             body = json.loads(text) if text else None
+        self.queries.append(dict(request.query))
         self.seen.append((request.method, request.path, dict(request.headers), body))
         found = self.answers.get(request.path)
         if found is None:

@@ -94,14 +94,17 @@ def environment(upstream: FakeUpstream, model: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """`@pytest.mark.service(NAME="value")` changes the service's environment."""
     async with FakeDiscord() as discord, FakeUpstream() as upstream:
         guild = discord.add_guild()
         channel = discord.add_text_channel(guild, "general")
         maria = discord.add_user("Maria")
         discord.join(guild, maria)
         upstream.behaviour["voice"] = "ok"
-        async with running("inference_service", directory=tmp_path, environ=environment(upstream, "voice")) as service:
+        marker = request.node.get_closest_marker("service")
+        environ = {**environment(upstream, "voice"), **(marker.kwargs if marker else {})}
+        async with running("inference_service", directory=tmp_path, environ=environ) as service:
             target = (await service.line("ready: ")).split()[1]
             made = Stage(discord, upstream, guild, channel, maria, tmp_path, target, service)
             try:

@@ -177,9 +177,10 @@ async def test_with_threads_switched_off_answers_stand_in_the_channel_and_a_repl
     async with stage.running_bot():
         owner = stage.guild.owner
         card = await (await owner.slash(stage.channel, "settings")).answer()  # type: ignore[attr-defined]
-        await (await owner.click(card, "Threads on/off")).acknowledged()  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "A thread for each conversation: off" in card.content)
-        assert card.content.endswith("Saved.")
+        await (await owner.click(card, "Answers")).acknowledged()  # type: ignore[attr-defined]
+        await (await owner.click(card, "Own threads: on")).acknowledged()  # type: ignore[attr-defined]
+        await stage.discord.wait_for(lambda: "Own threads: off" in card.buttons)
+        assert "Saved." in card.text
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> hi")
         answer = await stage.finished(stage.channel)
         await stage.maria.say(stage.channel, "go on", reply_to=answer)
@@ -196,9 +197,13 @@ async def test_managers_see_what_is_missing_where(stage: Stage) -> None:
         told = await (await owner.click(card, "Check permissions")).answer()  # type: ignore[attr-defined]
         assert f"Pictures and files: missing in <#{stage.channel.id}>" in told.content
         assert "Threads: yes" in told.content
-        form = await (await owner.click(card, "Defaults…")).acknowledged()  # type: ignore[attr-defined]
-        refused = await (await owner.submit_modal(form, model="nonsense")).answer()  # type: ignore[attr-defined]
-        assert "no model" in refused.content
+        await (await owner.click(card, "Answers")).acknowledged()  # type: ignore[attr-defined]
+        await (await owner.choose(card, "settings:2:answers:model", ["vision"])).acknowledged()  # type: ignore[attr-defined]
+        await stage.discord.wait_for(lambda: "Default model: vision" in card.text)
+        await (await owner.click(card, "Limits")).acknowledged()  # type: ignore[attr-defined]
+        form = await (await owner.click(card, "Limits per member…")).acknowledged()  # type: ignore[attr-defined]
+        refused = await (await owner.submit_modal(form, user_requests_per_day="many")).answer()  # type: ignore[attr-defined]
+        assert "not a whole number" in refused.content
 
 
 async def test_without_the_content_intent_a_thread_goes_on_through_a_form(stage: Stage) -> None:
@@ -248,10 +253,11 @@ async def test_what_is_drawn_again_starts_from_the_same_picture(stage: Stage) ->
             with Image.open(io.BytesIO(one.attachments[0].content)) as picture:
                 assert picture.convert("RGB").getpixel((2, 2)) == (40, 90, 160)
 
-        refused = await stage.maria.slash(
-            stage.channel, "image", prompt="a fox", image=File("notes.txt", b"not a picture", "text/plain")
+        notes = File("notes.txt", b"not a picture", "text/plain")
+        await stage.maria.slash(stage.channel, "image", prompt="a fox", image=notes)
+        await stage.discord.wait_for(
+            lambda: any(
+                one.ephemeral and "notes.txt cannot be read" in one.content
+                for one in stage.channel.shown_to(stage.maria)
+            )
         )
-        told = await stage.discord.wait_for(
-            lambda: refused.response and not refused.response.loading and refused.response
-        )
-        assert "notes.txt cannot be read" in told.content

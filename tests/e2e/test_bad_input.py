@@ -79,8 +79,8 @@ async def test_of_many_models_twenty_five_are_offered_and_the_choice_says_what_i
     async with stage.running_bot():
         offered = await stage.maria.autocomplete(stage.channel, "model", "model", "")
         assert 0 < len(offered) <= 25
-        chosen = await (await stage.maria.slash(stage.channel, "model", model="a/voice", **{"for": "me"})).answer()
-        assert "a/voice answers in me" in chosen.content
+        chosen = await (await stage.maria.slash(stage.channel, "model", model="chat", scope="me")).answer()
+        assert "From now on chat answers for me" in chosen.content
         assert "-# " in chosen.content
 
 

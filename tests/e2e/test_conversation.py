@@ -150,7 +150,7 @@ async def test_after_a_restart_the_conversation_goes_on_and_a_cut_answer_says_so
     stage.upstream.hold.set()
     async with stage.running_bot():
         interrupted = await stage.finished(thread, 1)
-        assert "Interrupted by a restart." in interrupted.content
+        assert "Interrupted because I was restarted." in interrupted.content
         await stage.maria.click(interrupted, "Regenerate")
         answer = await stage.finished(thread, 2)
         assert body(answer.content) == TEXT
@@ -165,7 +165,7 @@ async def test_an_orderly_end_of_the_bot_ends_the_answer_honestly(stage: Stage) 
         thread = await stage.thread()
         await stage.discord.wait_for(lambda: thread.from_bot and len(body(thread.from_bot[-1].content)) > 20)
         assert await bot.end() == 0
-    assert "Interrupted by a restart." in thread.from_bot[-1].content
+    assert "Interrupted because I was restarted." in thread.from_bot[-1].content
     assert any(one in thread.from_bot[-1].buttons for one in REGENERATE)
 
 

@@ -45,8 +45,8 @@ async def test_a_picture_comes_with_progress_alt_text_and_buttons(stage: Stage) 
 async def test_nonsense_options_are_explained_privately(stage: Stage) -> None:
     async with stage.running_bot():
         for options, text in (
-            ({"size": "huge"}, "That is no size"),
-            ({"seed": "abc"}, "A seed is a whole number"),
+            ({"size": "huge"}, "I do not know that size"),
+            ({"seed": "abc"}, "The seed must be a whole number"),
             ({"prompt": "\u200b"}, "Tell me what to draw"),
         ):
             refused = await stage.maria.slash(stage.channel, "image", **{"prompt": "fox", **options})
@@ -76,15 +76,16 @@ async def test_settings_hold_at_once_and_only_managers_change_them(stage: Stage)
         assert "Manage Server" in (await refused.answer()).content
         owner = stage.guild.owner
         card = await (await owner.slash(stage.channel, "settings")).answer()  # type: ignore[attr-defined]
-        await (await owner.choose(card, "settings:1:roles", [role])).acknowledged()  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: f"<@&{role.id}>" in card.content)
+        await (await owner.choose(card, "settings:2:access:roles", [role])).acknowledged()  # type: ignore[attr-defined]
+        await stage.discord.wait_for(lambda: f"<@&{role.id}>" in card.text)
         denied = await (await stage.maria.slash(stage.channel, "chat", prompt="hi")).answer()
         assert denied.ephemeral
         assert "role" in denied.content
         await (await owner.click(card, "Reset all")).acknowledged()  # type: ignore[attr-defined]
+        await (await owner.click(card, "Limits")).acknowledged()  # type: ignore[attr-defined]
         form = await (await owner.click(card, "Limits per member…")).acknowledged()  # type: ignore[attr-defined]
         await owner.submit_modal(form, user_requests_per_day="1")  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "Answers per member: 60 an hour, 1 a day" in card.content)
+        await stage.discord.wait_for(lambda: "Answers per member: 60 an hour, 1 a day" in card.text)
         await stage.maria.slash(stage.channel, "chat", prompt="one")
         await stage.finished(await stage.thread())
         full = await (await stage.maria.slash(stage.channel, "chat", prompt="two")).answer()
@@ -110,11 +111,14 @@ async def test_a_russian_reads_russian(stage: Stage) -> None:
 
 async def test_autocomplete_offers_models_and_an_unknown_one_is_refused(stage: Stage) -> None:
     async with stage.running_bot():
-        assert "a/voice" in await stage.maria.autocomplete(stage.channel, "chat", "model", "voi")
+        assert "chat" in await stage.maria.autocomplete(stage.channel, "chat", "model", "ch")
+        assert await stage.maria.autocomplete(stage.channel, "chat", "model", "voi") == [], "routes, not deployments"
+        refused = await (await stage.maria.slash(stage.channel, "chat", prompt="hi", model="a/voice")).answer()
+        assert refused.ephemeral
         refused = await (await stage.maria.slash(stage.channel, "chat", prompt="hi", model="nonsense")).answer()
-        assert "no model “nonsense”" in refused.content
+        assert "no model called “nonsense”" in refused.content
         chosen = await (
-            await stage.maria.slash(stage.channel, "persona", text="Speak like a pirate", **{"for": "me"})
+            await stage.maria.slash(stage.channel, "persona", text="Speak like a pirate", scope="me")
         ).answer()
         assert "your own instructions" in chosen.content
         await stage.maria.slash(stage.channel, "chat", prompt="hi")
@@ -143,7 +147,7 @@ async def test_a_status_for_operators_and_a_closed_conversation(stage: Stage) ->
         answer = await stage.discord.wait_for(
             lambda: status.response and not status.response.loading and status.response
         )
-        assert "Answers are possible." in answer.content
+        assert "I can answer." in answer.content
         await stage.maria.slash(stage.channel, "chat", prompt="hi")
         thread = await stage.thread()
         await stage.finished(thread)

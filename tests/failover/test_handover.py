@@ -43,11 +43,12 @@ async def interrupted(text: str, breaks: str, share: int, step: int, second: str
             assert stream.finished is not None
             assert stream.finished.total_chars == len(text)
             asked = [call.body["messages"][-1] for call in upstream.of("b")]
-            if kept and kept[0]:
+            if asked and asked[0]["role"] == "assistant":
                 assert preset == "vllm"
                 assert asked == [{"role": "assistant", "content": text[: kept[0]]}]
-            else:  # nothing had arrived, or nothing broke: the last piece was longer than what was left
+            else:  # too little had arrived to be continued, nobody continues, or nothing broke
                 assert [turn["role"] for turn in asked] in (["user"], [])
+                assert preset == "plain" or not kept or kept[0] < 16
             if second == "reasoning":
                 assert stream.reasoning == ("let me see" if asked else "")
 
@@ -62,12 +63,6 @@ async def test_a_continued_answer_is_exact(text: str, breaks: str, share: int, s
 @EXACT
 async def test_an_answer_whose_beginning_is_echoed_is_exact(text: str, breaks: str, share: int, step: int) -> None:
     await interrupted(text, breaks, share, step, "echo")
-
-
-@given(TEXTS, BREAKS, st.integers(0, 99), st.integers(1, 12))
-@EXACT
-async def test_an_answer_whose_last_words_are_repeated_is_exact(text: str, breaks: str, share: int, step: int) -> None:
-    await interrupted(text, breaks, share, step, "overlap")
 
 
 @given(TEXTS, BREAKS, st.integers(0, 99), st.integers(1, 12))

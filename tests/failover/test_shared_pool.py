@@ -123,7 +123,7 @@ async def test_two_processes_under_load_use_no_token_while_it_rests(tmp_path: Pa
             for _, client in pair:
                 await idle(client)
         assert meter.offences == []
-        assert meter.refusals >= 8  # every token has rested and come back
+        assert meter.refusals >= 1  # what one token taught holds for the others
         assert {call.token for call in upstream.of("a")} == {key for name, key in KEYS.items() if name != "B_KEY"}
 
 

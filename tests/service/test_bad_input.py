@@ -139,6 +139,37 @@ async def test_a_compressed_bomb_is_refused_before_it_is_large(running: Running)
     assert running.memory() - before < 2 * MUCH  # four at once, each up to the limit of a request
 
 
+async def test_the_bodies_of_refused_requests_are_not_kept(running: Running) -> None:
+    before = running.forget_peak()
+    text = chat_pb2.Part(text="x" * 900_000)
+    wrong = chat_pb2.ChatRequest(messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, parts=[text] * 20)])
+    for _ in range(25):
+        error = await refusal(running.target, wrong.SerializeToString())
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert running.memory() - before < MUCH
+
+
+async def test_the_requests_that_one_caller_has_running_may_hold_only_so_much(tmp_path: Path) -> None:
+    part = chat_pb2.Part(text="x" * 900_000)
+    large = chat_pb2.ChatRequest(model="chat", messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, parts=[part] * 20)])
+    data = large.SerializeToString()
+    async with service(tmp_path, ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND="20") as running:
+        before = running.forget_peak()
+        options = [("grpc.max_send_message_length", -1)]
+        async with grpc.aio.insecure_channel(running.target, options=options) as channel:
+            calls = [channel.unary_stream(CHAT)(data, metadata=tuple(BAD.items()), timeout=100) for _ in range(40)]
+            begun = await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
+            refused = [answer for answer in begun if isinstance(answer, grpc.aio.AioRpcError)]
+            assert {error.code() for error in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+            assert "MiB of requests running already" in str(refused[0].details())
+            assert len(begun) > len(refused) >= 20
+            async with InferenceClient(running.target, "token-of-good") as client:
+                assert (await client.status()).ready
+            for call in calls:
+                call.cancel()
+        assert running.memory() - before < 9 * MUCH
+
+
 async def test_metadata_of_a_megabyte_is_refused(running: Running) -> None:
     before = running.forget_peak()
     for _ in range(20):

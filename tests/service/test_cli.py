@@ -10,6 +10,8 @@ import grpc
 import pytest
 import trustme
 
+from antiphon import errors
+from antiphon.cli import output
 from antiphon.v1 import chat_pb2, common_pb2, models_pb2, operations_pb2
 from tests.fakes.inference import (
     ScriptedInference,
@@ -327,3 +329,11 @@ async def test_help_explains_every_command_and_needs_nothing_heavy(tmp_path: Pat
     )
     out, _ = await process.communicate()
     assert out.decode().strip() == "[]"
+
+
+def test_every_wrong_field_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
+    error = errors.InvalidRequest("size.width: is 7; steps: is 999")
+    error.violations = [("size.width", "is 7"), ("steps", "is 999"), ("model", "no such model: qwen:coder:free")]
+    output.complain(error)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["size.width: is 7", "steps: is 999", "model: no such model: qwen:coder:free"]

@@ -152,6 +152,34 @@ async def test_a_bot_that_crashes_comes_back(tmp_path: Path, silent_discord: Sil
         assert await process.end() == 0
 
 
+async def test_each_process_gets_only_the_secrets_that_it_needs(tmp_path: Path, silent_discord: SilentDiscord) -> None:
+    (tmp_path / "antiphon.toml").write_text(
+        '[service.callers.bot]\ntoken_env = "ANTIPHON_TOKEN"\nscopes = ["chat", "image"]\n'
+        '[service.callers.other]\ntoken_env = "OTHER_TOKEN"\n[bot]\ntoken_env = "MY_BOT"\n'
+    )
+    (tmp_path / "database").write_text("sqlite+aiosqlite:///bot.sqlite3")
+    services = {"GROQ_API_KEY": "groq-1", "GIT_TOKEN2": "git-2", "OTHER_TOKEN": "other-3", "ANTIPHON_REDIS_URL": ""}
+    bots = {"MY_BOT": "not.a.token", "ANTIPHON_DATABASE_URL_FILE": str(tmp_path / "database")}
+    both = {"ANTIPHON_TOKEN": "caller-5", "HTTPS_PROXY": "", "ANTIPHON__BOT__API_BASE_URL": silent_discord.url, **QUIET}
+    async with running("antiphon", "up", directory=tmp_path, environ={**services, **bots, **both}) as process:
+        await process.line("ready: ")
+        await silent_discord.asked()
+        seen = {}
+        for pid in children(process.pid):
+            module = next(name for name in ("discord_bot", "inference_service") if name in command_line(pid))
+            entries = Path(f"/proc/{pid}/environ").read_text().split("\0")
+            seen[module] = {entry.partition("=")[0] for entry in entries}
+        assert await process.end() == 0
+    assert seen["inference_service"] >= {*services, *both}
+    assert not seen["inference_service"] & set(bots)
+    assert seen["discord_bot"] >= {*bots, *both, "PATH"}
+    assert not seen["discord_bot"] & set(services)
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
 async def test_a_service_that_dies_ends_it_all(tmp_path: Path) -> None:
     async with running("antiphon", "up", directory=tmp_path, environ=QUIET) as process:
         await process.line("ready: ")

@@ -194,7 +194,9 @@ async def test_strange_headers_at_the_status_page_get_a_refusal(tmp_path: Path) 
 
     def ask(line: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-            connection.sendall(b"GET /api/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + line + b"\r\n\r\n")
+            connection.sendall(
+                b"GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + line + b"\r\n\r\n"
+            )
             return connection.makefile("rb").readline()
 
     def attack(_: Send) -> None:

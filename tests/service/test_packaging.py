@@ -98,7 +98,6 @@ async def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> No
 
 def test_the_wheel_holds_the_stubs_and_the_page_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"antiphon/v1/chat_pb2.py", "antiphon/v1/chat_pb2.pyi", "inference_service/statuspage/page.html"} <= set(
-        names
-    )
+    page = {f"inference_service/statuspage/page.{kind}" for kind in ("html", "css", "js")}
+    assert {"antiphon/v1/chat_pb2.py", "antiphon/v1/chat_pb2.pyi", *page} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "tools/", "examples/"))]

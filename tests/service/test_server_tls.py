@@ -102,6 +102,18 @@ async def test_with_mutual_tls_only_the_right_certificate_opens(
         assert await answered(server.target, ca=ca, **files("other", authority.issue_cert("other.example")))
 
 
+async def test_a_caller_in_plain_text_is_told_that_the_port_may_want_tls(
+    authority: trustme.CA, files: Callable[..., Files]
+) -> None:
+    tls = files("server", authority.issue_cert("127.0.0.1"))
+    async with (
+        serving({"service": {"tls": tls}, **DEMO}) as (server, _),
+        InferenceClient(server.target, connect_timeout=2.0) as plain,
+    ):
+        with pytest.raises(errors.ConnectionLost, match=r"if it speaks TLS, set client\.ca"):
+            await plain.models()
+
+
 async def test_a_renewed_certificate_is_taken_while_streams_go_on_and_a_broken_one_is_not(
     tmp_path: Path, authority: trustme.CA, files: Callable[..., Files]
 ) -> None:

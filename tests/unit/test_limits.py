@@ -1,13 +1,16 @@
 """The dialects in which providers tell when to come back, and what a refusal means."""
 
+import json
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_service.failures import FailureKind, Scope
+from inference_service.providers.catalogue import load
 from inference_service.providers.github import GitHub
 from inference_service.providers.kit import errors, limits
-from inference_service.providers.mistral import Mistral
+from inference_service.quotas import DAY, HOUR, MINUTE, MONTH, Clock, LimitFact, Unit
 from inference_service.routing.classify import TABLE
 
 NOW = 1_790_000_000.0
@@ -21,7 +24,19 @@ NOW = 1_790_000_000.0
         ({"retry-after": "-3"}, None),
         ({"retry-after": "86400"}, 86_400),
         ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
-        ({"retry-after": "Mon, 21 Sep 2026 13:34:40 GMT"}, 1_789_997_680 - NOW + 0),
+        ({"retry-after": "Mon, 21 Sep 2026 13:34:40 GMT"}, None),  # long ago: it says nothing
+        ({"retry-after": "Mon, 21 Sep 2026 14:13:50 GMT"}, 30),
+        ({"x-ms-retry-after-ms": "7000"}, 7),
+        ({"retry-after": "NaN"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "0"}, 0),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-requests-reset": "2026-09-21T14:14:00Z",
+            },
+            40,
+        ),
         ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m30s"}, 90),
         ({"x-ratelimit-remaining-requests": "5", "x-ratelimit-reset-requests": "1m30s"}, None),
         ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "20ms"}, 0.02),
@@ -44,6 +59,7 @@ def test_a_date_is_read_on_the_upstreams_own_clock() -> None:
     assert limits.wake_after(headers, NOW + 12_345) == 30
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -61,7 +77,7 @@ def test_no_header_breaks_the_reader(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, '{"error":{"message":"bad","code":"invalid_value"}}', FailureKind.BAD_REQUEST),
+        (400, '{"error":{"message":"bad","code":"invalid_value"}}', FailureKind.REFUSED),
         (400, '{"error":{"message":"maximum context length is 8192 tokens"}}', FailureKind.CONTEXT_TOO_LONG),
         (
             413,
@@ -71,9 +87,9 @@ def test_no_header_breaks_the_reader(headers: dict[str, str]) -> None:
         (400, '{"error":{"code":"content_filter","message":"x"}}', FailureKind.CONTENT_REFUSED),
         (401, "", FailureKind.UNAUTHENTICATED),
         (402, "", FailureKind.QUOTA_EXHAUSTED),
-        (404, '{"detail":"Not Found"}', FailureKind.MODEL_NOT_FOUND),
+        (404, '{"detail":"Not Found"}', FailureKind.BAD_RESPONSE),
         (410, "", FailureKind.RETIRED),
-        (422, '{"detail":[{"loc":["body","seed"],"msg":"extra","type":"extra_forbidden"}]}', FailureKind.BAD_REQUEST),
+        (422, '{"detail":[{"loc":["body","seed"],"msg":"extra","type":"extra_forbidden"}]}', FailureKind.FIELD_REFUSED),
         (429, "", FailureKind.RATE_LIMITED),
         (429, '{"error":{"code":"insufficient_quota","message":"x"}}', FailureKind.QUOTA_EXHAUSTED),
         (429, '{"message":"Service tier capacity exceeded for this model."}', FailureKind.OVERLOADED),
@@ -114,9 +130,131 @@ def test_githubs_three_limits_are_told_apart(message: str, kind: FailureKind, sc
 
 def test_mistrals_capacity_is_its_own_load_and_no_limit_of_ours() -> None:
     body = b'{"object":"error","message":"Service tier capacity exceeded for this model.","code":"3505"}'
-    assert errors.from_response(429, {}, body, Mistral.signs).kind is FailureKind.OVERLOADED
+    assert errors.from_response(429, {}, body, load.shipped()["mistral"].dialect()).kind is FailureKind.OVERLOADED
 
 
+R, T = Unit.REQUESTS, Unit.TOKENS
+
+
+@pytest.mark.parametrize(
+    ("provider", "headers", "found"),
+    [
+        (
+            "groq",
+            {"x-ratelimit-limit-requests": "1000", "x-ratelimit-remaining-requests": "999", "x-ratelimit-reset-requests": "1m26.4s",
+             "x-ratelimit-limit-tokens": "8000", "x-ratelimit-remaining-tokens": "7927", "x-ratelimit-reset-tokens": "547ms"},
+            [LimitFact(R, DAY, Clock.ROLLING, 1000, 999, 86.4), LimitFact(T, MINUTE, Clock.ROLLING, 8000, 7927, 0.547)],
+        ),
+        (
+            "cerebras",
+            {"x-ratelimit-limit-requests-day": "2400", "x-ratelimit-remaining-requests-day": "2399", "x-ratelimit-reset-requests-day": "33011.382867",
+             "x-ratelimit-limit-requests-hour": "150", "x-ratelimit-remaining-requests-hour": "149", "x-ratelimit-reset-requests-hour": "611.38",
+             "x-ratelimit-limit-tokens-minute": "30000", "x-ratelimit-remaining-tokens-minute": "29000", "x-ratelimit-reset-tokens-minute": "11.38"},
+            [LimitFact(R, HOUR, Clock.WALL, 150, 149, 611.38), LimitFact(R, DAY, Clock.WALL, 2400, 2399, 33011.382867),
+             LimitFact(T, MINUTE, Clock.ROLLING, 30000, 29000, 11.38)],
+        ),
+        (
+            "mistral",
+            {"x-ratelimit-limit-req-minute": "23", "x-ratelimit-remaining-req-minute": "22", "x-ratelimit-tokens-query-cost": "13",
+             "x-ratelimit-limit-tokens-minute": "500000", "x-ratelimit-remaining-tokens-minute": "499987"},
+            [LimitFact(R, MINUTE, Clock.WALL, 23, 22, 40.0), LimitFact(T, MINUTE, Clock.WALL, 500000, 499987, 40.0)],
+        ),
+        (
+            "cohere",
+            {"x-endpoint-monthly-call-limit": "1000", "x-trial-endpoint-call-limit": "20", "x-trial-endpoint-call-remaining": "19"},
+            [LimitFact(R, MINUTE, Clock.ROLLING, 20, 19, None), LimitFact(R, MONTH, Clock.WALL, 1000, None, None)],
+        ),
+        (
+            "sambanova",
+            {"x-ratelimit-limit-requests": "20", "x-ratelimit-remaining-requests": "19", "x-ratelimit-reset-requests": str(int(NOW) + 12),
+             "x-ratelimit-limit-requests-day": "400", "x-ratelimit-remaining-requests-day": "7", "x-ratelimit-reset-requests-day": "4h17m"},
+            [LimitFact(R, DAY, None, 400, 7, 15420.0), LimitFact(R, MINUTE, None, 20, 19, 12.0)],
+        ),
+        (
+            "anthropic",
+            {"anthropic-ratelimit-requests-limit": "50", "anthropic-ratelimit-requests-remaining": "49",
+             "anthropic-ratelimit-requests-reset": "2026-09-21T14:14:00Z"},
+            [LimitFact(R, MINUTE, None, 50, 49, 40.0)],
+        ),
+        ("openai", {"x-ratelimit-limit-tokens": "200000", "x-ratelimit-remaining-tokens": "-1", "x-ratelimit-reset-tokens": "NaN"},
+         [LimitFact(T, MINUTE, None, 200000, None, None)]),
+        ("compatible", {"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "4", "x-ratelimit-renewalperiod-requests": "60"},
+         [LimitFact(R, MINUTE, None, 10, 4, None)]),
+        ("compatible", {"ratelimit": '"api";r=3;t=55', "ratelimit-policy": '"api";q=500;w=300'}, [LimitFact(R, 300.0, None, 500, 3, 55.0)]),
+        ("modelscope", {"modelscope-ratelimit-requests-limit": "2000", "modelscope-ratelimit-requests-remaining": "1999"},
+         [LimitFact(R, DAY, Clock.WALL, 2000, 1999, 9 * HOUR + 46 * MINUTE + 40)]),
+        ("compatible", {"content-type": "text/event-stream", "x-ratelimit": "?"}, []),
+    ],
+)  # fmt: skip
+def test_every_limit_in_the_headers_is_told_by_unit_and_window(
+    provider: str, headers: dict[str, str], found: list[LimitFact]
+) -> None:
+    assert limits.facts(headers, NOW, load.shipped()[provider].dialect()) == found
+
+
+def test_a_retry_after_on_an_accepted_call_means_nothing() -> None:
+    assert limits.report({"retry-after": "30"}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Please try again in 7m12s.", 432),
+        ("Please retry in 4.074493817s.", 4.07),
+        ("Please retry after 30 seconds", 30),
+        ("Retry after 30", 30),
+        ("Please wait 55 seconds before retrying", 55),
+        ("try again in 2.5 hours", 9_000),
+        ("try again in 1 hour and 30 minutes", 5_400),
+        ("try again in 600ms", 0.6),
+        ("resets at 15:00 UTC", 2_800),
+        ("resets at 09:00 UTC", 67_600),
+        ("The limit resets at 2026-09-21T14:14:00Z.", 40),
+        ("try again later", None),
+        ("Retry your request", None),
+    ],
+)
+def test_a_wait_in_words_is_read(words: str, seconds: float | None) -> None:
+    body = json.dumps({"error": {"message": f"Slow down. {words}"}}).encode()
+    found = errors.from_response(429, {}, body, now=NOW).wake_after
+    assert found == (None if seconds is None else pytest.approx(seconds, abs=0.01))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error":{"message":"Invalid API key"}}',
+        b'[{"error":{"message":"Invalid API key"}}]',
+        b'{"error":"Invalid API key"}',
+        b'{"message":"Invalid API key"}',
+        b'{"detail":"Invalid API key"}',
+        b'{"detail":{"error":"Invalid API key"}}',
+        b'{"detail":[{"msg":"Invalid API key","loc":["header"],"type":"x"}]}',
+        b'{"errors":[{"message":"Invalid API key","code":1}],"success":false}',
+        b'{"title":"Invalid API key","status":401}',
+        b'{"code":1,"message":"Invalid API key","data":null}',
+        b'"Invalid API key"',
+        b"Invalid API key",
+        b'\xef\xbb\xbf{"error":{"message":"Invalid API key","n":NaN}}',
+        b'data: {"error":{"message":"Invalid API key"}}\n\n',
+        b'{"error":{"message":"x","metadata":{"raw":"{\\"error\\":{\\"message\\":\\"Invalid API key\\"}}"}}}',
+        b'{"type":"error","error":{"type":"authentication_error","message":"?"}}',
+    ],
+)
+def test_every_family_of_bodies_is_read(body: bytes) -> None:
+    assert errors.from_response(400, {}, body, now=NOW).kind is FailureKind.UNAUTHENTICATED
+
+
+def test_what_the_request_did_not_hold_is_never_blamed() -> None:
+    nothing = errors.Sent()
+    seed = b'{"error":{"message":"property \'seed\' is unsupported"}}'
+    picture = b'{"error":{"message":"image input is not supported"}}'
+    prefill = b'{"error":{"message":"roles must alternate"}}'
+    for body in (seed, picture, prefill):
+        assert errors.from_response(400, {}, body, sent=nothing, now=NOW).kind is FailureKind.REFUSED
+
+
+@settings(deadline=None)
 @given(st.integers(100, 599), st.binary(max_size=300))
 def test_any_answer_has_a_class_and_the_upstreams_words_stay_outside(status: int, body: bytes) -> None:
     found = errors.from_response(status, {}, body)

@@ -1,6 +1,5 @@
-"""Pools of credentials, in memory and in Redis by the same rules."""
+"""Pools of credentials: who is picked, who rests, and what refusals teach."""
 
-import random
 import string
 
 import pytest
@@ -9,108 +8,385 @@ from hypothesis import strategies as st
 
 from inference_service.credentials.breaker import Breaker
 from inference_service.credentials.pool import Pool
-from inference_service.credentials.types import BreakerSpec, Denied, PoolSpec, Remaining, Verdict, Vote, Why
-from inference_service.failures import Scope
+from inference_service.credentials.types import Ask, BreakerSpec, Denied, PoolSpec, Verdict, Vote, Why
+from inference_service.failures import FailureKind, Scope
+from inference_service.quotas import Clock, LimitFact, Quota, Unit
 
-NOTHING = frozenset[str]()
+ASK = Ask("p", "p/m", "m")
+OTHER = Ask("p", "p/other", "other")
+GOOD = Verdict(Vote.GOOD, good_credential=True)
+SLACK = 1.0
 
 
-def pool(count: int, *, groups: list[str] | None = None, most: int = 0) -> Pool:
+def pool(count: int, *quotas: Quota, groups: list[str] | None = None, most: int = 0) -> Pool:
     names = tuple(string.ascii_lowercase[:count])
-    return Pool(PoolSpec("p", names, tuple(groups or names), most), lease_time=60, chance=random.Random(1))
+    return Pool(PoolSpec("p", names, tuple(groups or names), most, quotas), lease_time=60)
+
+
+def requests(limit: int, window: float = 60.0, clock: Clock = Clock.ROLLING, scope: str = "credential_model") -> Quota:
+    return Quota(Unit.REQUESTS, limit, window, clock, scope, firm=True)
+
+
+def picked(one: Pool, lease: str, now: float, ask: Ask = ASK) -> str:
+    answer = one.pick(ask, lease, now)
+    assert isinstance(answer, str), answer
+    return answer
+
+
+def denied(one: Pool, now: float, ask: Ask = ASK) -> Denied:
+    answer = one.pick(ask, "denied", now)
+    assert isinstance(answer, Denied), answer
+    return answer
 
 
 def test_the_credential_with_the_fewest_calls_in_flight_is_picked() -> None:
     one = pool(3)
-    assert sorted(str(one.pick("m", f"l{n}", NOTHING, 100.0 + n)) for n in range(3)) == ["a", "b", "c"]
+    assert sorted(picked(one, f"l{n}", 100.0 + n) for n in range(3)) == ["a", "b", "c"]
 
 
 def test_a_resting_token_is_not_used_before_its_time_and_then_again() -> None:
     one = pool(1)
-    one.pick("m", "l", NOTHING, 0)
-    one.release("a", "m", "l", Verdict(cooldown=10, reason="rate_limited"), 0)
-    assert one.pick("m", "l2", NOTHING, 9.9) == Denied(Why.RESTING, pytest.approx(0.1), "rate_limited")
-    assert one.pick("m", "l2", NOTHING, 10.1) == "a"
+    picked(one, "l", 0)
+    one.release("l", Verdict(cooldown=10, reason="rate_limited"), 0)
+    assert denied(one, 9.9) == Denied(Why.RESTING, pytest.approx(0.1), "rate_limited")
+    assert picked(one, "l2", 10.1) == "a"
 
 
 def test_a_limit_of_one_model_leaves_the_others_alone() -> None:
     one = pool(1)
-    one.pick("m", "l", NOTHING, 0)
-    one.release("a", "m", "l", Verdict(cooldown=10, scope=Scope.CREDENTIAL_MODEL), 0)
-    assert isinstance(one.pick("m", "x", NOTHING, 1), Denied)
-    assert one.pick("other", "x", NOTHING, 1) == "a"
+    picked(one, "l", 0)
+    one.release("l", Verdict(cooldown=10, scope=Scope.CREDENTIAL_MODEL), 0)
+    denied(one, 1)
+    assert picked(one, "x", 1, OTHER) == "a"
 
 
 def test_credentials_of_one_account_rest_together() -> None:
     one = pool(3, groups=["g", "g", "c"])
-    assert one.pick("m", "l", NOTHING, 0) == "a"
-    one.release("a", "m", "l", Verdict(cooldown=10, scope=Scope.GROUP), 0)
-    assert [one.pick("m", f"x{n}", NOTHING, 1) for n in range(2)] == ["c", "c"]
+    assert picked(one, "l", 0) == "a"
+    one.release("l", Verdict(cooldown=10, scope=Scope.GROUP), 0)
+    assert [picked(one, f"x{n}", 1) for n in range(2)] == ["c", "c"]
 
 
 def test_a_quarantined_credential_is_probed_once_with_growing_pauses_and_lifted_by_a_person() -> None:
     one = pool(1)
     now, pauses = 0.0, []
     for n in range(3):
-        assert one.pick("m", f"l{n}", NOTHING, now) == "a"
-        assert isinstance(one.pick("m", "other", NOTHING, now), Denied) or n == 0
-        one.release("a", "m", f"l{n}", Verdict(quarantine=True, reason="unauthenticated"), now)
+        assert picked(one, f"l{n}", now) == "a"
+        if n:
+            denied(one, now)
+        one.release(f"l{n}", Verdict(quarantine=True, reason="unauthenticated"), now)
         wakes = one.views(now)[0].wakes_at
         pauses.append(wakes - now)
         now = wakes + 1
     assert pauses == sorted(pauses)
     assert pauses[0] < pauses[-1]
-    one.release("a", "m", "none", Verdict(quarantine=True), now)
-    one.lift()
-    assert one.pick("m", "z", NOTHING, now) == "a"
-
-
-def test_remaining_zero_rests_until_the_reset() -> None:
-    one = pool(2)
-    one.pick("m", "l", NOTHING, 0)
-    one.report("a", "m", Remaining(0, 30), 0)
-    one.release("a", "m", "l", Verdict(good_credential=True), 1)
-    assert {one.pick("m", f"x{n}", NOTHING, 2) for n in range(4)} == {"b"}
-    assert one.pick("m", "y", NOTHING, 31) == "a"
+    picked(one, "last", now)
+    one.release("last", Verdict(quarantine=True, reason="unauthenticated"), now)
+    assert denied(one, now) == Denied(Why.NONE, None, "unauthenticated")
+    one.lift(now)
+    assert picked(one, "z", now) == "a"
 
 
 def test_a_lease_of_a_crashed_holder_ends_by_itself() -> None:
     one = pool(1, most=1)
-    assert one.pick("m", "l", NOTHING, 0) == "a"
-    assert one.pick("m", "l2", NOTHING, 59) == Denied(Why.BUSY, None, "busy")
-    assert one.pick("m", "l2", NOTHING, 61) == "a"
+    assert picked(one, "l", 0) == "a"
+    assert denied(one, 59) == Denied(Why.BUSY, None, "busy")
+    assert picked(one, "l2", 61) == "a"
+
+
+@pytest.mark.parametrize(
+    ("clock", "window", "now", "opens"),
+    [
+        (Clock.ROLLING, 60.0, 1_000.0, 1_061.0),
+        (Clock.WALL, 60.0, 1_000.0, 1_021.0),
+        (Clock.WALL, 3_600.0, 1_000.0, 3_601.0),
+        (Clock.WALL, 86_400.0, 1_000.0, 86_401.0),
+        (Clock.WALL, 30 * 86_400.0, 1_000.0, 31 * 86_400.0 + 1),
+        (Clock.FIRST_USE, 18_000.0, 1_000.0, 19_001.0),
+        # 2026-03-08 has 23 hours in Los Angeles, 2026-11-01 has 25; both are asked at 12:00 UTC
+        (Clock.PACIFIC, 86_400.0, 1_772_971_200.0, 1_773_039_600.0 + 1),
+        (Clock.PACIFIC, 86_400.0, 1_793_534_400.0, 1_793_606_400.0 + 1),
+    ],
+)
+def test_a_declared_quota_is_kept_until_its_clock_refills_it(
+    clock: Clock, window: float, now: float, opens: float
+) -> None:
+    one = pool(1, requests(2, window, clock))
+    for n in range(2):
+        picked(one, f"l{n}", now)
+        one.release(f"l{n}", GOOD, now)
+    answer = denied(one, now)
+    assert answer.why is Why.BUSY
+    assert answer.wait == pytest.approx(opens - now, abs=0.01)
+    denied(one, opens - 0.01)
+    assert picked(one, "again", opens + 0.01) == "a"
+
+
+@pytest.mark.parametrize(
+    ("scope", "same_model", "other_model", "other_key"),
+    [
+        ("credential", False, False, True),
+        ("credential_model", False, True, True),
+        ("group", False, False, False),
+        ("group_model", False, True, False),
+    ],
+)
+def test_a_quota_binds_at_its_scope(scope: str, same_model: bool, other_model: bool, other_key: bool) -> None:
+    one = pool(2, requests(1, scope=scope), groups=["g", "g"])
+    first = picked(one, "l", 0)
+    one.release("l", GOOD, 0)
+    beside = Ask("p", "p/m", "m", exclude=frozenset({first}))
+    mine = Ask("p", "p/m", "m", exclude=frozenset({"a", "b"} - {first}))
+    mine_other = Ask("p", "p/other", "other", exclude=mine.exclude)
+    assert isinstance(one.pick(mine, "1", 1), str) is same_model
+    assert isinstance(one.pick(mine_other, "2", 1), str) is other_model
+    assert isinstance(one.pick(beside, "3", 1), str) is other_key
+
+
+def test_a_quota_for_some_models_leaves_the_others_alone() -> None:
+    one = pool(1, Quota(Unit.REQUESTS, 1, 60.0, Clock.ROLLING, "credential", ("m*",), firm=True))
+    picked(one, "l", 0)
+    denied(one, 0)
+    denied(one, 0, Ask("p", "p/m2", "m2"))
+    picked(one, "x", 0, OTHER)
+
+
+def test_a_call_near_the_end_of_a_window_is_counted_on_both_sides_of_it() -> None:
+    """It may reach the provider when its next window has begun."""
+    one = pool(1, requests(2, 60.0, Clock.WALL))
+    picked(one, "l", 59.5)
+    picked(one, "l2", 61.2)
+    assert isinstance(one.pick(ASK, "l3", 61.3), Denied)
+
+
+def test_tokens_are_reserved_before_and_settled_after() -> None:
+    one = pool(1, Quota(Unit.TOKENS, 1_000, 60.0, Clock.ROLLING, "credential_model", firm=True))
+    large = Ask("p", "p/m", "m", tokens=700)
+    picked(one, "l", 0, large)
+    assert denied(one, 0, large).wait == pytest.approx(61.0)
+    one.release("l", Verdict(Vote.GOOD, good_credential=True, used_tokens=200), 1)
+    picked(one, "l2", 1, large)
+
+
+def test_a_call_that_never_left_has_used_nothing() -> None:
+    one = pool(1, requests(1))
+    picked(one, "l", 0)
+    one.release("l", Verdict(sent=False), 0)
+    picked(one, "l2", 0)
+
+
+def test_a_request_larger_than_one_key_bears_goes_to_a_larger_one_or_is_refused_with_the_number() -> None:
+    one = pool(2, Quota(Unit.TOKENS, 1_000, 60.0, Clock.ROLLING, "credential_model"))
+    picked(one, "l", 0)
+    one.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 8_000),), 0)
+    assert picked(one, "x", 0, Ask("p", "p/m", "m", tokens=5_000)) == "a"
+    assert denied(one, 0, Ask("p", "p/m", "m", tokens=9_000)) == Denied(Why.TOO_LARGE, None, "too_large", 8_000)
+
+
+def test_a_model_that_a_quota_forbids_is_never_asked() -> None:
+    one = pool(1, requests(0))
+    assert denied(one, 0).why is Why.NONE
+
+
+# --- what providers tell --------------------------------------------------------------------------
+
+
+def test_nothing_left_in_the_headers_is_believed_before_a_refusal() -> None:
+    one = pool(2)
+    first = picked(one, "l", 0)
+    one.report("l", (LimitFact(Unit.REQUESTS, remaining=0, limit=1, resets_after=30),), 0)
+    one.release("l", GOOD, 1)
+    assert {picked(one, f"x{n}", 2) for n in range(4)} == {"a", "b"} - {first}
+
+
+def test_headers_lower_what_a_person_declared_and_never_raise_it() -> None:
+    one = pool(1, requests(10))
+    picked(one, "l", 0)
+    one.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 1_000, 999),), 0)
+    for n in range(9):
+        picked(one, f"x{n}", 0.1 * n)
+        one.report(f"x{n}", (), 0.1 * n)
+        one.release(f"x{n}", GOOD, 0.1 * n)
+    denied(one, 2)
+    low = pool(1, requests(10))
+    picked(low, "l", 0)
+    low.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 10, 0),), 0)
+    denied(low, 2)
+
+
+def test_headers_raise_what_only_the_catalogue_says() -> None:
+    one = pool(1, Quota(Unit.REQUESTS, 1, 60.0, Clock.ROLLING))
+    picked(one, "l", 0)
+    one.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 100, 99),), 0)
+    picked(one, "x", 0)
+
+
+def test_a_count_that_is_older_than_calls_under_way_does_not_free_them() -> None:
+    one = pool(1, Quota(Unit.REQUESTS, 5, 60.0, Clock.ROLLING))
+    for n in range(4):
+        picked(one, f"l{n}", 0)
+    one.report("l0", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 5, 4),), 0.1)
+    assert one.lane("m", 0.1).lots["a"].windows[0].left(0.1) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "window", "believed"), [(10**9, None, 86_400.0), (900.0, 60.0, 120.0), (0.0, None, 0.5)]
+)
+def test_told_times_are_claims(told: float, window: float | None, believed: float) -> None:
+    one = pool(1)
+    picked(one, "l", 0)
+    limit = LimitFact(Unit.REQUESTS, window) if window else None
+    one.release("l", Verdict(cooldown=told, reason="rate_limited", limit=limit), 0)
+    assert denied(one, 0).wait == pytest.approx(believed)
+
+
+def test_a_wait_that_was_told_too_short_grows_with_experience() -> None:
+    one = pool(1)
+    now, waits = 0.0, []
+    for n in range(4):
+        picked(one, f"l{n}", now)
+        one.release(f"l{n}", Verdict(cooldown=5, reason="quota_exhausted"), now + 0.1)
+        waits.append(denied(one, now + 0.1).wait or 0.0)
+        now += 0.2 + waits[-1]
+    assert waits == sorted(waits)
+    assert waits[-1] >= 4 * waits[0]
+
+
+def test_refusals_of_calls_that_were_under_way_together_are_one_strike() -> None:
+    one = pool(1)
+    for n in range(4):
+        picked(one, f"l{n}", 0)
+    for n in range(4):
+        one.release(f"l{n}", Verdict(cooldown=5, reason="quota_exhausted"), 0.5)
+    assert denied(one, 0.5).wait == pytest.approx(5.0)
+
+
+def test_after_a_rest_one_call_goes_first_and_then_ever_more() -> None:
+    one = pool(1)
+    picked(one, "l", 0)
+    one.release("l", Verdict(cooldown=5, reason="quota_exhausted"), 0)
+    widths = []
+    for turn in range(3):
+        leases = []
+        while isinstance(one.pick(ASK, f"{turn}-{len(leases)}", 6 + turn), str):
+            leases.append(f"{turn}-{len(leases)}")
+        widths.append(len(leases))
+        for lease in leases:
+            one.report(lease, (), 6 + turn)
+            one.release(lease, GOOD, 6 + turn)
+    assert widths[0] == 1
+    assert widths == sorted(widths)
+    assert widths[-1] > 1
+
+
+def rate_limited() -> Verdict:
+    return Verdict(reason=FailureKind.RATE_LIMITED.value, backoff=True)
+
+
+def test_calls_at_once_are_learned_from_refusals_and_tried_again_later() -> None:
+    one = pool(1)
+    for n in range(4):
+        picked(one, f"l{n}", 0)
+    for n in range(2):
+        one.report(f"l{n}", (), 0.1)
+    one.release("l2", rate_limited(), 0.2)
+    one.release("l3", rate_limited(), 0.2)
+    assert not isinstance(one.pick(ASK, "x", 3), str)  # two are under way
+    one.release("l0", GOOD, 3)
+    picked(one, "y", 4)
+    one.report("y", (), 4.1)
+    denied(one, 5)
+    picked(one, "z", 300)  # a third is tried in the end
+
+
+def test_the_size_of_an_untold_window_is_learned_for_the_whole_pool() -> None:
+    one = pool(2)
+    for n in range(20):
+        picked(one, f"l{n}", n * 2.0)
+        one.report(f"l{n}", (), n * 2.0)
+        one.release(f"l{n}", GOOD, n * 2.0 + 0.5)
+    picked(one, "refused", 41)
+    one.release("refused", rate_limited(), 41.2)
+    assert {view.id: view.remaining for view in one.views(42)} == {"a": 0, "b": 0}
+    assert denied(one, 60).why is Why.BUSY
+    picked(one, "again", 61.1)
+
+
+def test_an_explanation_that_proves_wrong_is_taken_back() -> None:
+    """Ten calls in a minute looked like the limit, but the minute passes and it still refuses: it is a longer one."""
+    one = pool(1)
+    for n in range(10):
+        picked(one, f"l{n}", n * 4.0)
+        one.report(f"l{n}", (), n * 4.0)
+        one.release(f"l{n}", GOOD, n * 4.0 + 0.5)
+    picked(one, "refused", 41)
+    one.release("refused", rate_limited(), 41.2)
+    wait = denied(one, 42).wait
+    assert wait is not None
+    picked(one, "probe", 42 + wait)
+    one.release("probe", rate_limited(), 42.2 + wait)
+    longer = denied(one, 43 + wait).wait
+    assert longer is not None
+    assert longer > 100
+
+
+# --- choice ----------------------------------------------------------------------------------------
+
+
+def test_a_conversation_keeps_its_credential_while_that_costs_no_wait() -> None:
+    one, twin = pool(8, requests(3)), pool(8, requests(3))
+    talk = Ask("p", "p/m", "m", conversation="thread-7")
+    mine = picked(one, "l", 0, talk)
+    assert picked(twin, "l", 0, talk) == mine  # in every process, and after a restart
+    one.release("l", GOOD, 0)
+    for n in range(2):
+        assert picked(one, f"t{n}", 1, talk) == mine
+        one.release(f"t{n}", GOOD, 1)
+    assert picked(one, "u", 2, talk) != mine  # its quota is used up
+    spread = {picked(one, f"s{n}", 3, Ask("p", "p/m", "m", conversation=f"c{n}")) for n in range(16)}
+    assert len(spread) >= 5
+
+
+def test_a_credential_that_leaves_moves_only_its_own_conversations() -> None:
+    names = tuple(f"key-{n}" for n in range(9))
+    whole = Pool(PoolSpec("p", names, names), lease_time=60)
+    fewer = Pool(PoolSpec("p", names[:-1], names[:-1]), lease_time=60)
+    for n in range(200):
+        talk = Ask("p", "p/m", "m", conversation=f"c{n}")
+        before, after = picked(whole, f"l{n}", n * 10, talk), picked(fewer, f"l{n}", n * 10, talk)
+        assert before in (after, names[-1])
+        whole.release(f"l{n}", GOOD, n * 10 + 1)
+        fewer.release(f"l{n}", GOOD, n * 10 + 1)
+
+
+def test_a_reload_keeps_what_was_counted() -> None:
+    one = pool(1, requests(2))
+    picked(one, "l", 0)
+    one.configure(PoolSpec("p", ("a", "b"), ("a", "b"), 0, (requests(1),)))
+    assert picked(one, "x", 1) == "b"
+    denied(one, 1)
 
 
 @given(st.integers(1, 6), st.integers(1, 4), st.lists(st.floats(0.0, 0.5), min_size=50, max_size=200))
 @settings(max_examples=60, deadline=None)
-def test_a_pool_of_n_tokens_carries_n_tokens_worth_and_refuses_nothing_that_one_could_have_served(
+def test_a_declared_quota_is_never_overrun_and_nothing_usable_is_passed_over(
     tokens: int, quota: int, gaps: list[float]
 ) -> None:
-    """Each token allows `quota` calls in a window of ten seconds; the simulated provider counts."""
-    one, now = pool(tokens), 0.0
+    one, now = pool(tokens, requests(quota, 10.0)), 0.0
     windows: dict[str, list[float]] = {name: [] for name in one.spec.credentials}
     for number, gap in enumerate(gaps):
         now += gap
-        able = {name for name, calls in windows.items() if len([at for at in calls if at > now - 10.05]) < quota}
-        tried: set[str] = set()
-        served = False
-        while True:
-            picked = one.pick("m", f"l{number}-{len(tried)}", NOTHING, now)
-            if isinstance(picked, Denied):
-                break
-            calls = windows[picked] = [at for at in windows[picked] if at > now - 10]
-            if len(calls) < quota:
-                calls.append(now)
-                one.release(picked, "m", f"l{number}-{len(tried)}", Verdict(good_credential=True), now)
-                served = True
-                break
-            assert picked not in tried, "a token that rests was used"
-            tried.add(picked)
-            one.release(
-                picked, "m", f"l{number}-{len(tried) - 1}", Verdict(cooldown=max(0.051, calls[0] + 10 - now)), now
-            )
-        # A token frees up exactly when its rest ends, so whoever was able is never passed over.
-        assert served or not able
+        able = {name for name, calls in windows.items() if len([at for at in calls if at > now - 10.3]) < quota}
+        answer = one.pick(ASK, f"l{number}", now)
+        if isinstance(answer, Denied):
+            assert not able
+            continue
+        windows[answer].append(now)
+        assert len([at for at in windows[answer] if at > now - 10]) <= quota
+        one.release(f"l{number}", GOOD, now)
+
+
+# --- breakers --------------------------------------------------------------------------------------
 
 
 def test_a_breaker_opens_probes_once_and_closes() -> None:

@@ -19,10 +19,10 @@ def test_a_pool_is_found_in_any_number_and_with_gaps() -> None:
 
 
 def test_files_hold_secrets_too_and_their_line_end_does_not_count(tmp_path: Path) -> None:
-    (tmp_path / "one").write_text("from a file\n")
+    (tmp_path / "one").write_text("from-a-file\n")
     environ = {"HF_TOKEN2_FILE": str(tmp_path / "one"), "HF_TOKEN1": " spaced "}
     found = find_secrets(["HF_TOKEN"], environ)
-    assert [(secret.name, secret.value) for secret in found] == [("HF_TOKEN1", "spaced"), ("HF_TOKEN2", "from a file")]
+    assert [(secret.name, secret.value) for secret in found] == [("HF_TOKEN1", "spaced"), ("HF_TOKEN2", "from-a-file")]
 
 
 def test_empty_is_not_there_and_twice_is_once(tmp_path: Path) -> None:

@@ -15,13 +15,12 @@ from inference_service.credentials.types import (
     Denied,
     Grant,
     PoolSpec,
-    Remaining,
     Verdict,
     Vote,
     Why,
 )
 from inference_service.failures import Scope
-from inference_service.state.memory import MemoryStore
+from inference_service.quotas import LimitFact, Unit
 from inference_service.state.shared import SharedStore
 from tests.support.cable import cable
 from tests.support.redis import RedisServer, redis_server
@@ -48,7 +47,7 @@ async def store(
 ) -> AsyncIterator[SharedStore]:
     told = [] if told is None else told
     chosen = breaker or BreakerSpec(failures=2)
-    made = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, MemoryStore(chosen), told.append)
+    made = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, told.append)
     made.configure(spec)
     await made.start()
     try:
@@ -66,7 +65,7 @@ async def granted(one: SharedStore, ask: Ask = ASK) -> Grant:
 async def test_a_token_that_one_process_lets_rest_is_left_alone_by_all(redis: RedisServer) -> None:
     async with store(redis) as first, store(redis) as second:
         grant = await granted(first)
-        await first.release(ASK, grant, Verdict(cooldown=60, reason="rate_limited"))
+        await first.release(ASK, grant, Verdict(cooldown=60, reason="rate_limited", scope=Scope.CREDENTIAL))
         for _ in range(4):
             assert (await granted(second)).credential != grant.credential
         views = {view.id: view for view in await second.credentials("p")}
@@ -97,7 +96,7 @@ async def test_accounts_models_quotas_and_quarantine_are_shared(redis: RedisServ
         by_id = {grant.credential: grant for grant in grants}
         await first.release(ASK, by_id["a"], Verdict(cooldown=60, scope=Scope.GROUP))
         await first.release(ASK, by_id["b"], Verdict(good_credential=True))
-        await first.report(ASK, by_id["c"], Remaining(0, 60))
+        await first.report(ASK, by_id["c"], (LimitFact(Unit.REQUESTS, remaining=0, resets_after=60),))
         await first.release(ASK, by_id["c"], Verdict(good_credential=True))
         answer = await second.acquire(ASK)
         assert isinstance(answer, Denied)
@@ -157,16 +156,16 @@ async def test_what_is_learnt_while_redis_is_gone_it_is_told_when_it_is_back(red
         await one.release(ASK, held[1], Verdict(quarantine=True, reason="unauthenticated"))
         await one.release(ASK, held[2], Verdict(cooldown=60, scope=Scope.CREDENTIAL_MODEL))
         # What rested before it was lost rests in memory too.
-        assert [(await granted(one)).credential for _ in range(3)] == [held[3].credential] * 3
+        assert [(await granted(one)).credential for _ in range(2)] == [held[3].credential] * 2
         await redis.start()  # empty
         async with asyncio.timeout(10):
             while told != ["redis_lost", "redis"]:
                 await asyncio.sleep(0)
         async with store(redis, spec) as other:
-            assert [(await granted(other)).credential for _ in range(3)] == [held[3].credential] * 3
+            assert (await granted(other)).credential == held[3].credential
             views = {view.id: view for view in await other.credentials("p")}
             assert views[held[1].credential].quarantined
-            # The call that was under way all the time is counted again, the ended ones are not.
+            # The calls that are under way are counted again, the ended ones are not.
             assert [views[grant.credential].in_flight for grant in held] == [0, 0, 0, 4]
 
 
@@ -177,7 +176,7 @@ async def test_a_restart_between_two_calls_goes_unnoticed_by_callers_and_no_rest
         await one.release(ASK, grant, Verdict(cooldown=60, reason="rate_limited"))
         await redis.stop()
         await redis.start()
-        for _ in range(4):
+        for _ in range(2):
             assert (await granted(one)).credential != grant.credential
         async with asyncio.timeout(10):
             while one.backend is not Backend.REDIS:
@@ -194,7 +193,9 @@ async def test_a_call_longer_than_a_lease_stays_counted_while_its_process_lives(
             assert isinstance(await second.acquire(ASK), Denied)
             await asyncio.sleep(0.01)
         await first.release(ASK, held, Verdict(good_credential=True))
-        assert isinstance(await second.acquire(ASK), Grant)
+        async with asyncio.timeout(5):
+            while isinstance(await second.acquire(ASK), Denied):
+                await asyncio.sleep(0.01)
 
 
 async def test_acquire_and_release_are_one_round_trip_and_one_command_each(redis: RedisServer) -> None:
@@ -214,8 +215,15 @@ async def test_a_burst_does_not_lose_redis(redis: RedisServer) -> None:
     told: list[str] = []
     # What is asked is whether so many find room at once, not how quick this machine is.
     async with store(redis, told=told, timeout=20) as one:
-        grants = await asyncio.gather(*(granted(one) for _ in range(300)))
-        await asyncio.gather(*(one.release(ASK, grant, Verdict(good_credential=True)) for grant in grants))
+        until = asyncio.get_running_loop().time() + 60
+
+        async def served() -> None:
+            answer = await one.wait([ASK], until)
+            assert isinstance(answer, tuple), answer
+            await one.report(*answer, ())
+            await one.release(*answer, Verdict(good_credential=True))
+
+        await asyncio.gather(*(served() for _ in range(300)))
         assert told == []
         assert [view.in_flight for view in await one.credentials("p")] == [0, 0]
 
@@ -224,7 +232,7 @@ async def test_a_slow_redis_costs_its_timeout_once_and_is_joined_when_it_is_quic
     told: list[str] = []
     async with cable(redis) as wire, store(redis, url=wire.url, told=told) as one:
         wire.slow = True
-        grants = await asyncio.gather(*(granted(one) for _ in range(50)))
+        grants = await asyncio.gather(*(granted(one) for _ in range(8)))
         assert told == ["redis_lost"]
         assert {grant.credential for grant in grants} == {"a", "b"}
         wire.slow = False

@@ -1,70 +1,187 @@
-"""Joining a continued answer to what was delivered."""
+"""Joining what the next deployment says to what the caller has."""
 
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_service.routing.splice import SHORTEST_PREFIX, Splicer, looks_whole
+from inference_service.routing.answer.splice import (
+    AfterInstruction,
+    AfterPrefill,
+    Boundary,
+    Fresh,
+    Restart,
+    common_prefix,
+    looks_whole,
+)
+from tests.support.texts import TEXTS
 
-WORDS = st.lists(
-    st.sampled_from(["ice ", "moves ", "slowly, ", "Ёлки ", "🏔️ ", "down. ", "and ", "a ", "valley "]),
-    min_size=8,
-    max_size=80,
-).map("".join)
-
-
-def splice(prefix: str, pieces: list[str]) -> str:
-    splicer = Splicer(prefix)
-    return "".join(splicer.feed(piece) for piece in pieces) + splicer.flush()
-
-
-def cut(text: str, sizes: list[int]) -> list[str]:
-    pieces, at = [], 0
-    for size in sizes:
-        pieces.append(text[at : at + size])
-        at += size
-    return [*pieces, text[at:]]
+CHUNKS = (1, 3, 1_000)
 
 
-@given(WORDS, st.integers(0, 100), st.lists(st.integers(1, 12), max_size=30))
-def test_an_echoed_prefix_is_said_once_however_it_is_cut(text: str, share: int, sizes: list[int]) -> None:
-    place = max(SHORTEST_PREFIX, len(text) * share // 100)
-    prefix = text[:place]
-    assert prefix + splice(prefix, cut(text, sizes)) == text
+def said(joint: Fresh | AfterPrefill | AfterInstruction | Restart, text: str, size: int) -> str:
+    """What comes out when the text arrives in pieces of this size."""
+    pieces = [joint.feed(text[start : start + size]) for start in range(0, len(text), size)]
+    return "".join(pieces) + joint.finish()
 
 
-def test_an_overlap_is_trimmed() -> None:
-    prefix = "The glacier moves because ice creeps over the ground"
-    assert splice(prefix, ["over the ", "ground and slides."]) == " and slides."
+# --- after prefill: only an echo of the whole prefix is an echo ----------------------------------
 
 
-def test_a_few_equal_letters_are_no_echo() -> None:
-    assert splice("I was looking at the cat", ["tle on the hill."]) == "tle on the hill."
+@pytest.mark.parametrize("size", CHUNKS)
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_whatever_is_cut_wherever_an_exact_continuation_joins_exactly(text: str, size: int) -> None:
+    for place in range(1, len(text)):
+        prefix, rest = text[:place], text[place:]
+        assert prefix + said(AfterPrefill(prefix, echoes=False), rest, size) == text
+        if not rest.startswith(prefix):  # a text that says its beginning twice, from a deployment nobody knows yet
+            assert prefix + said(AfterPrefill(prefix, echoes=None), rest, size) == text
 
 
-def test_a_plain_continuation_passes_untouched() -> None:
-    assert splice("The glacier moves because", [" ice", " creeps."]) == " ice creeps."
+@pytest.mark.parametrize("size", CHUNKS)
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_an_echo_of_the_whole_prefix_is_taken_away(text: str, size: int) -> None:
+    for place in range(1, len(text)):
+        prefix = text[:place]
+        for echoes in (True, None):
+            joint = AfterPrefill(prefix, echoes=echoes)
+            assert prefix + said(joint, text, size) == text
+            assert joint.echoed is True
 
 
-@given(WORDS, st.lists(st.integers(1, 12), max_size=30))
-def test_nothing_is_lost_of_a_text_that_shares_nothing(text: str, sizes: list[int]) -> None:
-    prefix = "0123456789 ABCDEFGHIJ XYZ"
-    assert splice(prefix, cut(text, sizes)) == text
+def test_a_part_of_the_prefix_is_no_echo() -> None:
+    joint = AfterPrefill("Ring the bell. Ring", echoes=None)
+    assert said(joint, "Ring the ", 4) == "Ring the "
+    joint = AfterPrefill("one two three", echoes=None)
+    assert said(joint, "three four", 4) == "three four"
+    assert joint.echoed is False
 
 
-def test_only_a_text_that_may_be_whole_needs_no_continuation() -> None:
-    assert looks_whole("The glacier moves. ")
-    assert looks_whole("```python\nx = 1\n```")
-    assert not looks_whole("where the ground is we")
-    assert not looks_whole("")
+def test_what_is_held_back_by_a_possible_echo_has_not_left() -> None:
+    joint = AfterPrefill("one two three", echoes=None)
+    assert joint.feed("one two") == ""
+    assert joint.feed(" th") == ""
+    assert joint.feed("ough") == "one two though"
 
 
-UNITS = st.sampled_from(["| --- ", "ha ", "0, ", "    return None\n", "<td></td>", "=", "la la li "])
+# --- after an instruction: whole words, joined at a boundary -------------------------------------
+
+PLAIN = (
+    "The ice creeps over the ground because calm water freezes first, and nobody hears it.",
+    "First line of a poem\nSecond line of the same\n\nA new stanza begins here\nand ends there.",
+    "def add(a, b):\n    total = a + b\n    return total\n\nprint(add(1, 2))\n",
+    "- milk\n- bread\n  - rye\n  - wheat\n- honey from the market",
+    "Шёл снег, и никто не слышал, как тихо замерзает вода у берега.",
+    "He said: “Wait!” Then he left; she stayed (for an hour) and wrote: done.",
+    "Step 1. Open the door. Step 2. Close it. Step 3. Breathe deeply and count to ten.",
+    "x = 1; y = 2; z = 3. Therefore x + y = z, as the table below shows for all values.",
+)
 
 
-@given(UNITS, st.integers(30, 99), st.lists(st.integers(1, 12), max_size=30))
-def test_what_repeats_itself_is_no_overlap(unit: str, share: int, sizes: list[int]) -> None:
-    """A table or a refrain goes on as it began."""
-    whole = f"Here it is: {unit * 20}and that is all."
-    place = len(whole) * share // 100
-    prefix = whole[:place]
-    assert prefix + splice(prefix, cut(whole[place:], sizes)) == whole
+def ways(kept: str, rest: str) -> dict[str, str]:
+    """How models go on when they are asked to; `rest` begins with the white space that the text has there."""
+    words = re.findall(r"\S+", kept)
+    tail = re.search(r"(?:\S+\s+){0,2}\S+\Z", kept)
+    line = kept.rsplit("\n", 1)[-1].lstrip()
+    return {
+        "exactly": rest,
+        "without the space": rest.lstrip(),
+        "with one space": " " + rest.lstrip(),
+        "the last word again": words[-1] + rest,
+        "the last three words again": (tail.group() if tail else "") + rest,
+        "the last line again": (line or words[-1]) + rest,
+        "the whole text again": kept + rest,
+        "the last words on a new line": "\n" + line + rest if line == kept.lstrip() else words[-1] + rest,
+    }
+
+
+@pytest.mark.parametrize("size", CHUNKS)
+@pytest.mark.parametrize("text", PLAIN)
+def test_eight_ways_of_going_on_join_exactly(text: str, size: int) -> None:
+    """Cut at the end of any word, and inside of every word that has an inside."""
+    words = [match for match in re.finditer(r"\S+", text) if match.start() > 8]
+    for place in (place for word in words for place in {word.end(), max(word.start() + 1, word.end() - 1)}):
+        boundary = Boundary(text[:place])
+        rest = text[len(boundary.kept) :]
+        for way, words in ways(boundary.kept, rest).items():
+            joined = boundary.kept + said(AfterInstruction(boundary), words, size)
+            assert joined == text, (way, boundary.kept[-20:], words[:20])
+
+
+def test_a_text_that_says_things_twice_may_say_them_again() -> None:
+    boundary = Boundary("ha ha ha")
+    assert boundary.kept + said(AfterInstruction(boundary), "ha ha!", 2) == "ha ha ha ha!"
+    boundary = Boundary("1,ann\n1,ann\n2,ben\n2,b")
+    assert boundary.kept + said(AfterInstruction(boundary), "2,ben\n3,cleo", 3) == "1,ann\n1,ann\n2,ben\n2,ben\n3,cleo"
+
+
+def test_marks_that_begin_a_row_are_no_repetition() -> None:
+    boundary = Boundary("| a | b |\n| 1 | 2 |\n| 3")
+    assert boundary.kept + said(AfterInstruction(boundary), "\n| 3 | 4 |", 3) == "| a | b |\n| 1 | 2 |\n| 3 | 4 |"
+
+
+def test_closing_brackets_follow_each_other() -> None:
+    boundary = Boundary("if a {\n    if b {\n        run();\n    }\n}")
+    assert boundary.kept.endswith("    }")
+    assert boundary.kept + said(AfterInstruction(boundary), "\n}", 1) == "if a {\n    if b {\n        run();\n    }\n}"
+
+
+def test_ideographs_are_joined_without_a_space_and_not_taken_back() -> None:
+    boundary = Boundary("氷河はゆっくりと動")
+    assert (boundary.kept, boundary.word) == ("氷河はゆっくりと動", "")
+    assert said(AfterInstruction(boundary), "く。", 1) == "く。"
+    assert said(AfterInstruction(boundary), "ゆっくりと動く。", 1) == "く。"
+
+
+def test_a_continuation_without_a_word_gives_back_what_was_taken() -> None:
+    boundary = Boundary("It is done.")
+    joint = AfterInstruction(boundary)
+    assert said(joint, " \n", 1) == ""
+    assert boundary.kept + joint.restore() == "It is done."
+
+
+def test_a_link_is_not_taken_back() -> None:
+    link = "https://example.org/" + "x" * 300
+    assert Boundary(f"see {link}").kept == f"see {link}"
+
+
+@given(st.text(min_size=1, max_size=60))
+def test_a_boundary_loses_nothing(text: str) -> None:
+    boundary = Boundary(text)
+    assert boundary.kept + boundary.separator + boundary.word == text
+    assert boundary.kept == boundary.kept.rstrip() or not boundary.word
+
+
+# --- a restart keeps what both texts have in common ----------------------------------------------
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30), st.integers(1, 7))
+def test_a_restarted_answer_is_the_new_text(common: str, former: str, new: str, size: int) -> None:
+    old, text = common + former, common + new
+    joint = Restart(old)
+    rest = said(joint, text, size)
+    assert joint.keep is not None
+    assert old[: joint.keep] + rest == text
+    assert joint.keep >= len(common)
+
+
+def test_nothing_leaves_while_the_restart_says_the_same() -> None:
+    joint = Restart("one two")
+    assert (joint.feed("one "), joint.keep) == ("", None)
+    assert (joint.feed("too"), joint.keep) == ("oo", 5)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_the_common_prefix_is_common_and_the_longest(first: str, second: str) -> None:
+    size = common_prefix(first, second)
+    assert first[:size] == second[:size]
+    assert first[size : size + 1] != second[size : size + 1] or size == min(len(first), len(second))
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("It is.", True), ("```", True), ("It is. \n", True), ("because", False), ("one,", False), ("", False)],
+)
+def test_a_text_looks_whole_by_its_last_sign(text: str, whole: bool) -> None:
+    assert looks_whole(text) is whole

@@ -63,9 +63,11 @@ def opening_mention(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def without_mention(text: str, account: int) -> str:
-    """The prompt: the text with the mentions of the bot itself taken out."""
-    return re.sub(rf"\s*<@!?{account}>[,:]?\s*", " ", text).strip()
+def without_mention(text: str, *accounts: int) -> str:
+    """The prompt: the text with the mentions of the bot itself, and of its role, taken out."""
+    named = "|".join(map(str, accounts))
+    pieces = re.split(rf"<@[!&]?(?:{named})>[,:]?", text)
+    return " ".join(stripped for piece in pieces if (stripped := piece.strip()))
 
 
 # Zero-width and direction-changing characters: alone they are no question.

@@ -1,23 +1,21 @@
 """What happens to conversations from outside: edits, deletions, threads that go, the end of the process, its return."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 import structlog
 
+from discord_bot.admission import Refused
 from discord_bot.features.chat import buttons
-from discord_bot.features.chat.answer import Answer
-from discord_bot.features.chat.context import fetch
-from discord_bot.features.chat.places import PASSING
-from discord_bot.features.chat.question import compose
+from discord_bot.features.chat.composing import compose
+from discord_bot.features.chat.context import fetch, said
+from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.rendering.view import Look, contents
-from discord_bot.store.conversations import Turn
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.store.conversations import PASSING
+from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
 RECENT_MESSAGES = 25
@@ -25,41 +23,43 @@ LAST_WORDS = 10.0  # seconds that running answers have to say that they end
 
 
 class Aftermath:
-    def __init__(self, bot: "AntiphonBot") -> None:
-        self._bot, self._chat = bot, bot.chat
+    def __init__(self, chat: ChatFeature) -> None:
+        self._chat, self._services = chat, chat.services
 
     # --- edits ---------------------------------------------------------------------------------------
 
     async def on_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """The last question was changed: it is answered again, in place. An older one changes only the context."""
-        message, store = payload.message, self._bot.store.conversations
+        message, store = payload.message, self._services.store.conversations
         # Discord also sends this for previews of links and for threads on a message.
-        if message.author.id == self._chat.me or not payload.data.get("edited_timestamp"):
+        if message.author.id == self._services.me or not payload.data.get("edited_timestamp"):
             return
         if self._chat.replace(message):
             return
         turn = await self._turn(payload.channel_id, payload.message_id)
         if turn is None or payload.message_id not in turn.question_ids:
             return
-        channel: Any = self._bot.get_channel(turn.channel_id) or await self._bot.fetch_channel(turn.channel_id)
-        question = await compose(await self._messages(turn, message), self._chat.me, turn.locale)
+        channel: Any = self._services.rooms.get_channel(turn.channel_id) or await self._services.rooms.fetch_channel(
+            turn.channel_id
+        )
+        question = await compose(self._services, await self._messages(turn, message), turn.locale)
         if question.text == turn.question or not question:
             return
         newest = await store.newest(turn.conversation_id)
         is_last = newest is not None and newest.id == turn.id
         running = self._chat.answers.get(turn.id)
         if running is not None:
-            await running.abandon("done")
+            await running.abandon(State.DONE)
             turn = await store.turn(turn.id) or turn
-        turn.question = question.text
-        await store.set_images(turn.id, question.images)
-        await self._chat.save(turn)
+        turn.parts, turn.images = question.parts, question.images
+        keeping = await self._services.store.wishes.keeping(turn.people)
+        await store.set_question(turn, keeping)
         if is_last:
             await self._answer_again(turn, message, channel, question.notices)
 
     async def _turn(self, channel_id: int, message_id: int) -> Turn | None:
         """A question that began a thread stands in the channel above; the thread has the message's id."""
-        store = self._bot.store.conversations
+        store = self._services.store.conversations
         return await store.by_message(channel_id, message_id) or await store.by_message(message_id, message_id)
 
     async def _messages(self, turn: Turn, changed: discord.Message) -> list[discord.Message]:
@@ -67,53 +67,53 @@ class Aftermath:
         found = []
         for number in turn.question_ids:
             try:
-                found += [changed] if number == changed.id else await fetch(self._bot, turn.channel_id, [number])
+                found += [changed] if number == changed.id else await fetch(self._services, turn.channel_id, [number])
             except discord.HTTPException:
                 log.info("a part of a question is gone")
         return found
 
     async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, notices: list[str]) -> None:
-        conversation = await self._bot.store.conversations.get(turn.conversation_id)
-        if conversation is None or self._chat.closing or not self._chat.claim(turn.id):
+        conversation = await self._services.store.conversations.get(turn.conversation_id)
+        claim = self._chat.claim(turn.id)
+        if conversation is None or self._chat.closing or claim is None:
+            self._chat.release(turn.id, claim)
             return
         try:
             who = asker(message.author, conversation.guild_id, channel.id, channel)
-            if await self._bot.admission.refusal(who, turn.locale, place=channel.id):
-                return  # the former answer stays; whoever edits on and on is not told on and on
+            ticket = await self._services.admission.admit(who, turn.locale, place=channel.id)
             turn.former = [*turn.former, turn.answer] if turn.answer else turn.former
-            turn.answer, turn.state = "", "running"
-            await self._chat.save(turn)
-            await self._chat.run(
-                Answer(self._bot, conversation, turn, channel, known=turn.message_ids, notices=notices)
-            )
+            await self._chat.ask_again(conversation, turn, ticket, channel, known=turn.message_ids, notices=notices)
+        except Refused:
+            return  # the former answer stays; whoever edits on and on is not told on and on
         finally:
-            self._chat.release(turn.id)
+            self._chat.release(turn.id, claim)
 
     # --- deletions -------------------------------------------------------------------------------------
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
         """A deleted question takes its answer along; a deleted answer ends it."""
-        store = self._bot.store.conversations
-        for message_id in message_ids - self._chat.removals:
+        store = self._services.store.conversations
+        for message_id in message_ids:
+            if self._chat.removals.discard(message_id):
+                continue
             self._chat.forget(message_id)
             turn = await self._turn(channel_id, message_id)
-            if turn is None or turn.state == "deleted":
+            if turn is None or turn.state is State.DELETED:
                 continue
             running = self._chat.answers.get(turn.id)
             if running is not None:
-                await running.abandon("deleted")
+                await running.abandon(State.DELETED)
                 turn = await store.turn(turn.id) or turn
             asked = message_id in turn.question_ids
             if not asked and message_id not in turn.message_ids[-1:] and running is None:
                 continue  # one piece of a long answer; the rest still stands
-            turn.state = "deleted"
+            turn.state = State.DELETED
             await self._chat.save(turn)
             if asked:
                 await self._delete(turn.channel_id, turn.message_ids)
-        self._chat.removals -= message_ids
 
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
-        channel = self._bot.get_partial_messageable(channel_id)
+        channel = self._services.rooms.get_partial_messageable(channel_id)
         for message_id in message_ids:
             try:
                 await channel.get_partial_message(message_id).delete()
@@ -122,8 +122,8 @@ class Aftermath:
 
     async def on_thread_gone(self, channel_id: int) -> None:
         for answer in [one for one in self._chat.answers.values() if one.turn.channel_id == channel_id]:
-            await answer.abandon("deleted")
-        await self._bot.store.privacy.erase_place(channel_id)
+            await answer.abandon(State.DELETED)
+        await self._services.store.privacy.erase_place(channel_id)
 
     # --- restarts ----------------------------------------------------------------------------------
 
@@ -132,41 +132,43 @@ class Aftermath:
         self._chat.closing = True
         running = list(self._chat.answers.values())
         for answer in running:
-            answer.stop(t(answer.turn.locale, "state-restart"), "interrupted")
+            answer.stop(t(answer.turn.locale, "state-restart"), State.INTERRUPTED)
         if running:
             await asyncio.wait([asyncio.ensure_future(answer.done.wait()) for answer in running], timeout=LAST_WORDS)
 
     async def recover(self) -> None:
         """After a crash: what stands unfinished in Discord gets an honest end."""
-        for turn in await self._bot.store.conversations.running():
+        for turn in await self._services.store.conversations.running():
             if turn.id in self._chat.answers:
                 continue
-            turn.state = "interrupted"
+            turn.state = State.INTERRUPTED
             await self._chat.save(turn)
-            conversation = await self._bot.store.conversations.get(turn.conversation_id)
+            conversation = await self._services.store.conversations.get(turn.conversation_id)
             if conversation is None or conversation.kind in PASSING:
                 continue
             await self._mark_interrupted(turn)
 
     async def _standing(self, channel: Any, turn: Turn) -> list[discord.Message]:
         """The messages of the answer. A crash may have come before the newest one's id was kept: then its button tells."""
-        mark, found = f"turn:1:stop:{turn.id}", []
-        async for message in channel.history(limit=RECENT_MESSAGES):
-            ids = [
-                getattr(item, "custom_id", "") for row in message.components for item in getattr(row, "children", ())
-            ]
-            if message.id in turn.message_ids or mark in ids:
-                found.append(message)
-        return found[::-1]
+        recent = channel.history(limit=RECENT_MESSAGES)
+        mine = [one async for one in recent if one.id in turn.message_ids or _grows(one, turn)]
+        return mine[::-1]
 
     async def _mark_interrupted(self, turn: Turn) -> None:
-        channel: Any = self._bot.get_channel(turn.channel_id) or self._bot.get_partial_messageable(turn.channel_id)
+        channel: Any = self._services.rooms.get_channel(
+            turn.channel_id
+        ) or self._services.rooms.get_partial_messageable(turn.channel_id)
         line = t(turn.locale, "state-restart")
         try:
             standing = await self._standing(channel, turn)
             # What was shown is all that is left of the half answer; it can be continued from there.
             texts = [_shown(message.content, t(turn.locale, "cursor")) for message in standing]
             turn.answer = turn.answer or "\n".join(filter(None, texts))
+            if standing and not _grows(standing[-1], turn):
+                # It had ended; only the note about it was lost.
+                turn.state = State.DONE
+                await self._chat.save(turn)
+                return
             view = buttons.ended(turn, buttons.Offer(resume=bool(turn.answer), regenerate=True))
             if standing:
                 content = f"{texts[-1]}\n-# {line}".strip()
@@ -180,7 +182,16 @@ class Aftermath:
             log.info("an interrupted answer could not be marked")
 
 
+def _grows(message: discord.Message, turn: Turn) -> bool:
+    """Whether the newest message of the answer still offers to stop it."""
+    return f"turn:1:stop:{turn.id}" in _ids(message)
+
+
+def _ids(message: discord.Message) -> list[str]:
+    return [getattr(item, "custom_id", "") for row in message.components for item in getattr(row, "children", ())]
+
+
 def _shown(content: str, cursor: str) -> str:
     """The answer's own words in a message that was still growing."""
-    text = content.partition(cursor)[0].rstrip()
+    text = said(content.partition(cursor)[0].rstrip())
     return "" if text.startswith("-# ") else text

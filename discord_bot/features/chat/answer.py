@@ -4,7 +4,8 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import Protocol
 
 import discord
 import structlog
@@ -14,17 +15,17 @@ from antiphon.streams import ChatStream
 from discord_bot.conversation.history import History, build
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.context import recollect
-from discord_bot.features.chat.places import PASSING, PRIVATE
 from discord_bot.i18n import t
+from discord_bot.notices import notice_text
 from discord_bot.problems import Problem, delivery, describe, short_reference, utcnow
+from discord_bot.quotas import Ticket
 from discord_bot.rendering.view import MOST_SEGMENTS, Look, contents, needs_file
 from discord_bot.rendering.writer import Undeliverable, Withdrawn, Writer
-from discord_bot.scope import model_of, persona_of, scope_of
-from discord_bot.store.conversations import Conversation, Turn
+from discord_bot.scope import model_choices, persona_of
+from discord_bot.services import Services
+from discord_bot.store.conversations import PASSING, Conversation, Kind
+from discord_bot.store.turns import State, Turn
 from discord_bot.tracing import origin
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
 
 log = structlog.get_logger(__name__)
 Tell = Callable[[str], Awaitable[None]]
@@ -35,14 +36,24 @@ QUIET = 25.0  # seconds after which the end of an answer is said by a message of
 RECENT = 10.0
 
 
+class Keeper(Protocol):
+    """What an answer asks of the conversations: that its end is noted."""
+
+    async def keep(self, answer: "Answer") -> None: ...
+
+    def removed(self, message_id: int) -> None: ...
+
+
 class Answer:
     """Runs once. `stop` may come at any moment, from a button, a deleted question, or the end of the process."""
 
     def __init__(
         self,
-        bot: "AntiphonBot",
+        services: Services,
+        keeper: Keeper,
         conversation: Conversation,
         turn: Turn,
+        ticket: Ticket,
         channel: discord.abc.Messageable,
         *,
         reply_to: discord.MessageReference | None = None,
@@ -52,8 +63,12 @@ class Answer:
         tell: Tell | None = None,
     ) -> None:
         """`before`: the half answer that is continued; `known`: messages to write over; `tell`: reaches the asker alone."""
-        self._bot, self.conversation, self.turn, self._channel = bot, conversation, turn, channel
-        self.asked = turn.question
+        self._services, self._keeper = services, keeper
+        self.conversation, self.turn, self.ticket, self._channel = conversation, turn, ticket, channel
+        self.people = turn.people
+        """Everybody whose words were read for it."""
+        self.forgotten = False
+        """One of them had everything erased meanwhile: nothing of it is stored."""
         self._before, self._tell = before, tell
         self._passing = conversation.kind in PASSING
         self._most = MOST_IN_INTERACTION if self._passing else MOST_SEGMENTS
@@ -61,18 +76,18 @@ class Answer:
         self._writer = Writer(
             channel,
             turn.channel_id,
-            bot.paces,
+            services.paces,
             f"{turn.id}:{uuid.uuid4().hex[:8]}",
             turn.locale,
             reply_to=reply_to,
             known=known,
         )
         self._writer.on_messages = self._remember
-        self._writer.on_removal = bot.chat.removals.add
-        self._writer.on_first_text = lambda: bot.metrics.first_text.observe(time.monotonic() - self._began)
+        self._writer.on_removal = keeper.removed
+        self._writer.on_first_text = lambda: services.metrics.first_text.observe(time.monotonic() - self._began)
         self._reply_to = reply_to
         self._stopped = ""  # the sentence that says by whom
-        self._state_after_stop = "stopped"
+        self._state_after_stop = State.STOPPED
         self._abandoned = False
         self._began = time.monotonic()
         self._thinking_since: float | None = None
@@ -84,7 +99,7 @@ class Answer:
 
     # --- control -----------------------------------------------------------------------------
 
-    def stop(self, sentence: str, state: str = "stopped") -> bool:
+    def stop(self, sentence: str, state: State = State.STOPPED) -> bool:
         """False when it has ended already."""
         if self.done.is_set() or self._stopped:
             return False
@@ -93,7 +108,7 @@ class Answer:
             self._stream.cancel()
         return True
 
-    async def abandon(self, state: str) -> None:
+    async def abandon(self, state: State) -> None:
         """Ends it without a last look, because its place is gone or it is about to be written over; returns when it has."""
         self._abandoned = True
         self.stop("", state)
@@ -103,42 +118,45 @@ class Answer:
 
     async def run(self) -> None:
         """Never raises but CancelledError: every end is told in the channel and kept in the store."""
-        bot, turn = self._bot, self.turn
-        bot.gate.begin(turn.asker_id, self.conversation.place_id)
+        services, turn = self._services, self.turn
+        self.ticket.start()
         structlog.contextvars.bind_contextvars(turn=turn.id)
         try:
             await self._answer()
         except Withdrawn:
-            turn.state = "deleted"
+            turn.state = State.DELETED
         except Undeliverable as problem:
-            turn.state = "failed"
-            bot.metrics.undelivered()
+            turn.state = State.FAILED
+            services.metrics.undelivered()
             log.warning("an answer could not be delivered", reason=str(problem))
             await self._say_undelivered(str(problem))
         except Exception as error:  # noqa: BLE001 - the outermost place of an answer; logged and told
-            turn.state = "failed"
+            turn.state = State.FAILED
             await self._break(error)
         finally:
-            bot.gate.end(turn.asker_id)
-            bot.metrics.duration.observe(time.monotonic() - self._began)
-            if turn.state == "running":
-                turn.state = "failed"
-            await asyncio.shield(bot.chat.keep(self))
+            self.ticket.end()
+            services.metrics.duration.observe(time.monotonic() - self._began)
+            if turn.state is State.RUNNING:
+                turn.state = State.FAILED
+            await asyncio.shield(self._keeper.keep(self))
 
     async def _answer(self) -> None:
-        bot, turn = self._bot, self.turn
-        scope = await scope_of(bot.store, self.conversation.guild_id, self.conversation.channel_id, turn.asker_id)
-        history, sees = await self._history(persona_of(bot.config, scope, self.conversation))
+        services, turn, config = self._services, self.turn, self._services.config
+        self._show(Look(line=t(turn.locale, "state-thinking"), notes=self._notes))
+        scope = await services.store.settings.scope(
+            self.conversation.guild_id, self.conversation.channel_id, turn.asker_id
+        )
+        history, sees = await self._history(persona_of(config, scope, self.conversation))
+        self.people |= history.people
         if history.left_out:
             self._notes.append(t(turn.locale, "state-history-cut", count=history.left_out))
-        model = model_of(bot.config, scope, self.conversation, sees=sees)
-        self._show(Look(line=t(turn.locale, "state-thinking"), notes=self._notes))
-        stream = self._stream = bot.inference.chat(
+        model = await services.catalogue.choose(model_choices(config, scope, self.conversation, sees=sees), "chat")
+        stream = self._stream = services.inference.chat(
             history.messages,
             model,
             tenant_id=str(self.conversation.guild_id or ""),
-            user_id=str(turn.asker_id),
-            timeout=bot.config.bot.answer_timeout,
+            user_id=str(self.ticket.payer),
+            timeout=config.bot.answer_timeout,
             trace_parent=origin(),
         )
         problem: Problem | None = None
@@ -153,29 +171,37 @@ class Answer:
         turn.answer = self._before + stream.text
         turn.reasoning = stream.reasoning[:KEPT_REASONING]
         turn.deployment = stream.deployment
-        tokens = stream.usage.tokens or len(stream.text) // 4
-        await bot.store.usage.add(
-            self.conversation.guild_id, turn.asker_id, requests=int(not problem or bool(stream.text)), tokens=tokens
-        )
-        bot.metrics.answered(problem is None)
-        await self._finish(problem, footer=bool(scope.get("footer", bot.config.bot.footer)))
+        await self._account(free=problem is not None and problem.retry and not stream.text and not self._stopped)
+        services.metrics.answered(problem is None)
+        await self._finish(problem, footer=scope.footer(config.bot.footer))
+
+    async def _account(self, *, free: bool) -> None:
+        """Tokens are known at the end; an answer that failed without a word is not charged."""
+        assert self._stream is not None  # noqa: S101 - it has run
+        usage, charge = self._services.store.usage, self.ticket.charge
+        tokens = self._stream.usage.tokens or len(self._stream.text) // 4
+        await self._services.ledger.note("tokens", lambda: usage.add_tokens(charge, tokens))
+        if free:
+            await self._services.ledger.note("refund", lambda: usage.refund(charge))
 
     async def _history(self, persona: str) -> tuple[History, bool]:
         """The branch of the conversation that leads to this question."""
-        bot, turn = self._bot, self.turn
-        former = await recollect(bot, (await bot.store.conversations.line(turn))[:-1])
-        turns = [*(one for one in former if one.answer), turn]
-        images = await bot.store.conversations.images([one.id for one in turns])
-        context = await bot.catalogue.context_tokens(
-            self.conversation.model or bot.config.bot.chat_model, bot.config.bot.history_tokens
+        services, turn = self._services, self.turn
+        store = services.store.conversations
+        former = await recollect(services, (await store.line(turn))[:-1])
+        answered = [one for one in former if one.answer]
+        images = await store.images([one.id for one in (*answered, *([] if turn.images else [turn]))])
+        for one in (*answered, turn):
+            one.images = one.images or images.get(one.id, [])
+        config = services.config.bot
+        context = await services.catalogue.context_tokens(
+            self.conversation.model or config.chat_model, config.history_tokens
         )
-        several = len({one.asker_id for one in turns}) > 1
-        made = build(persona, turns, images, context, several=several)
+        history = build(persona, [*answered, turn], context)
         if self._before:
-            made = History(
-                [*made.messages, events.Message.assistant(self._before), events.Message.user(CONTINUE)], made.left_out
-            )
-        return made, any(images.values())
+            going_on = [events.Message.assistant(self._before), events.Message.user(CONTINUE)]
+            history = replace(history, messages=[*history.messages, *going_on])
+        return history, any(one.images for one in (*answered, turn))
 
     def _on(self, event: events.ChatEvent) -> None:
         """Shows what happened; never waits."""
@@ -190,7 +216,7 @@ class Answer:
                 self._show(Look(text=self._before + text, notes=self._notes))
             case events.Handover() if event.keep_chars == 0:
                 self._restarted = self._restarted or self._shown_text
-            case events.Reasoning() if self._bot.config.bot.reasoning:
+            case events.Reasoning() if self._services.config.bot.reasoning:
                 self._thinking_since = self._thinking_since or time.monotonic()
                 seconds = int(time.monotonic() - self._thinking_since)
                 if not stream.text:
@@ -198,7 +224,7 @@ class Answer:
             case events.Progress() if not stream.text:
                 self._show(Look(line=progress_line(event, locale), notes=self._notes))
             case events.Notice() if event.kind == "changed":
-                self._notes.append(event.message)
+                self._notes.append(notice_text(locale, event, stream.deployment))
             case _:
                 pass
 
@@ -213,7 +239,8 @@ class Answer:
         if len(ids) > len(self.turn.message_ids):
             self._last_new_message = time.monotonic()
         self.turn.message_ids = list(ids)
-        self._bot.spawn(self._bot.chat.save(self.turn), "save")
+        note = self._services.ledger.note("messages", lambda: self._services.store.conversations.update(self.turn))
+        self._services.tasks.spawn(note, "messages")
 
     # --- the end -----------------------------------------------------------------------------------
 
@@ -230,9 +257,9 @@ class Answer:
         if self._stopped:
             turn.state, look.line = self._state_after_stop, self._stopped.strip()
         elif problem is not None:
-            turn.state, look.tail = "failed", problem.text(locale, utcnow())
+            turn.state, look.tail = State.FAILED, problem.text(locale, utcnow())
         else:
-            turn.state = "done"
+            turn.state = State.DONE
             if reason == "length":
                 look.line = t(locale, "state-cut-off")
             elif reason == "content_filter":
@@ -244,13 +271,13 @@ class Answer:
             retry=problem is not None and problem.retry and not turn.answer,
             resume=bool(turn.answer) and (bool(self._stopped) or problem is not None or reason == "length"),
             regenerate=bool(turn.answer) or bool(self._stopped),
-            reasoning=bool(turn.reasoning) and self._bot.config.bot.reasoning,
+            reasoning=bool(turn.reasoning) and self._services.config.bot.reasoning,
             file=file and not needs_file(look),
-            share=self.conversation.kind == PRIVATE and bool(turn.answer),
-            reply=self.conversation.kind == "thread" and not self._bot.message_content,
+            share=self.conversation.kind is Kind.PRIVATE and bool(turn.answer),
+            reply=self.conversation.kind is Kind.THREAD and not self._services.config.bot.message_content_intent,
         )
         # Before its buttons can be pressed.
-        await self._bot.chat.save(turn)
+        await self._keeper.keep(self)
         await self._writer.finish(
             look,
             lambda: buttons.ended(turn, offer, passing=self._passing),
@@ -258,7 +285,7 @@ class Answer:
             t(locale, "state-whole-file"),
         )
         late = seconds > QUIET and time.monotonic() - self._last_new_message > RECENT
-        if late and turn.state == "done" and self._reply_to is not None and not self._passing:
+        if late and turn.state is State.DONE and self._reply_to is not None and not self._passing:
             await self._say_done()
 
     def _footer(self, seconds: float) -> str:
@@ -283,7 +310,7 @@ class Answer:
     async def _break(self, error: Exception) -> None:
         """Something that nothing expected: told as such, with an id that is in the logs."""
         reference = short_reference(uuid.uuid4().hex)
-        self._bot.metrics.errors.labels("answer").inc()
+        self._services.metrics.errors.labels("answer").inc()
         log.error("an answer broke", reference=reference, exc_info=error)
         tail = describe(error, utcnow(), reference).text(self.turn.locale, utcnow())
         offer = buttons.Offer(retry=not self.turn.answer, regenerate=bool(self.turn.answer))

@@ -1,14 +1,12 @@
 """The buttons under an answer. Their ids hold kind, version and row of the store, so they work for ever."""
 
-import re
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from discord_bot.i18n import t
-from discord_bot.interactions import BotInteraction, answered
-from discord_bot.store.conversations import Turn
+from discord_bot.store.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -44,26 +42,12 @@ STYLES = {
 }
 
 
-class TurnButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"turn:1:(?P<action>[a-z]+):(?P<turn>\d+)"):
-    def __init__(self, action: str, turn_id: int, locale: str = "en") -> None:
-        self.action, self.turn_id = action, turn_id
-        style = STYLES.get(action, discord.ButtonStyle.secondary)
-        super().__init__(
-            discord.ui.Button(
-                label=t(locale, LABELS.get(action, "button-stop")), style=style, custom_id=f"turn:1:{action}:{turn_id}"
-            )
-        )
+PATTERN = r"turn:1:(?P<action>[a-z]+):(?P<turn>\d+)"
 
-    @classmethod
-    async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature
-        # Of a version that is not ours: what it asks for is not known any more.
-        action = match["action"] if match["action"] in LABELS else "stale"
-        return cls(action, int(match["turn"]))
 
-    async def callback(self, interaction: Any) -> None:
-        chosen: BotInteraction = interaction
-        async with answered(chosen, f"button:{self.action}"):
-            await chosen.client.chat.on_button(chosen, self.action, self.turn_id)
+def turn_button(action: str, turn_id: int, locale: str) -> discord.ui.Button[Any]:
+    style = STYLES.get(action, discord.ButtonStyle.secondary)
+    return discord.ui.Button(label=t(locale, LABELS[action]), style=style, custom_id=f"turn:1:{action}:{turn_id}")
 
 
 def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View | None:
@@ -78,14 +62,14 @@ def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View | None:
 
 
 def live(turn: Turn) -> discord.ui.View | None:
-    return view_of(TurnButton("stop", turn.id, turn.locale))
+    return view_of(turn_button("stop", turn.id, turn.locale))
 
 
 def ended(turn: Turn, offer: Offer, *, passing: bool = False) -> discord.ui.View | None:
     """`passing`: the answer lives in an interaction; nothing below it can be continued or written over later."""
     names = ("retry", "regenerate", "share") if passing else IN_PLACE
-    return view_of(*(TurnButton(name, turn.id, turn.locale) for name in names if getattr(offer, name)))
+    return view_of(*(turn_button(name, turn.id, turn.locale) for name in names if getattr(offer, name)))
 
 
 def offline(turn: Turn) -> discord.ui.View | None:
-    return view_of(TurnButton("answer", turn.id, turn.locale))
+    return view_of(turn_button("answer", turn.id, turn.locale))

@@ -1,24 +1,26 @@
 """/chat and /close."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import discord
 import structlog
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, command, words
-from discord_bot.features.chat.places import PASSING
+from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.starting import Asked, start
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, private
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.services import Services
+from discord_bot.store.conversations import PASSING
 
 log = structlog.get_logger(__name__)
 
 
-def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+def chat_commands(feature: ChatFeature) -> list[app_commands.Command[Any, Any, Any]]:
+    services = feature.services
+
     @EVERYWHERE
     @app_commands.rename(
         prompt=words("command-chat-prompt"),
@@ -42,15 +44,32 @@ def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any
         persona: app_commands.Range[str, 1, 100] | None = None,
         hidden: bool = False,
     ) -> None:
-        if model and not await known_model(bot, interaction, model):
+        if model and not await known_model(services, interaction, model):
+            return
+        if persona and persona not in services.config.bot.personas:
+            await private(interaction, t(interaction.locale.value, "persona-unknown", persona=persona))
             return
         given = (attachment,) if attachment else ()
-        await start(bot.chat, interaction, Asked(prompt, given, model, persona, hidden))
+        await start(feature, interaction, Asked(prompt, given, model, persona, hidden))
 
+    made = command("chat", chat)
+
+    @made.autocomplete("model")
+    async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=name, value=name) for name in await services.catalogue.names("chat", current)]
+
+    @made.autocomplete("persona")
+    async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
+        return persona_choices(services, current)
+
+    return [made, command("close", _close(services))]
+
+
+def _close(services: Services) -> Callable[..., Any]:
     @EVERYWHERE
     async def close(interaction: discord.Interaction[Any]) -> None:
         locale = interaction.locale.value
-        conversation = await bot.store.conversations.find(interaction.channel_id or 0)
+        conversation = await services.store.conversations.find(interaction.channel_id or 0)
         if conversation is None or conversation.kind in PASSING:
             await private(interaction, t(locale, "not-a-conversation"))
             return
@@ -58,7 +77,7 @@ def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any
         if interaction.user.id != conversation.owner_id and not moderator:
             await private(interaction, t(locale, "access-control"))
             return
-        await bot.store.conversations.change(conversation.id, closed=True)
+        await services.store.conversations.set_closed(conversation.id, closed=True)
         await interaction.response.send_message(t(locale, "closed"))
         if isinstance(interaction.channel, discord.Thread):
             try:
@@ -66,24 +85,14 @@ def chat_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any
             except discord.HTTPException:
                 log.info("a thread could not be archived")
 
-    made = command("chat", chat)
-
-    @made.autocomplete("model")
-    async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
-        return [app_commands.Choice(name=name, value=name) for name in await bot.catalogue.names("chat", current)]
-
-    @made.autocomplete("persona")
-    async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
-        return persona_choices(bot, current)
-
-    return [made, command("close", close)]
+    return close
 
 
-def persona_choices(bot: "AntiphonBot", current: str) -> list[app_commands.Choice[str]]:
+def persona_choices(services: Services, current: str) -> list[app_commands.Choice[str]]:
     """Name and description, so that a persona can be chosen by what it does."""
     found = [
         (key, one)
-        for key, one in bot.config.bot.personas.items()
+        for key, one in services.config.bot.personas.items()
         if current.casefold() in f"{key} {one.name}".casefold()
     ]
     return [
@@ -94,9 +103,9 @@ def persona_choices(bot: "AntiphonBot", current: str) -> list[app_commands.Choic
     ]
 
 
-async def known_model(bot: "AntiphonBot", interaction: BotInteraction, name: str) -> bool:
-    """Whether it can be asked for; the person is told if not. A list that cannot be read refuses nothing."""
-    if await bot.catalogue.models("chat") and await bot.catalogue.find(name, "chat") is None:
+async def known_model(services: Services, interaction: BotInteraction, name: str) -> bool:
+    """Whether it can be asked for; the person is told if not."""
+    if await services.catalogue.find(name, "chat") is None:
         await private(interaction, t(interaction.locale.value, "model-unknown", model=name))
         return False
     return True

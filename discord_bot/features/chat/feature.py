@@ -1,130 +1,128 @@
-"""Conversations: for whom a message is, where it is answered, and what runs at the moment."""
+"""Conversations: which message is asked where, what runs at the moment, and how its end is noted."""
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakValueDictionary
 
 import discord
 import structlog
 
-from discord_bot.access import may_control
+from discord_bot.access import Asker
+from discord_bot.admission import Refused
 from discord_bot.conversation.title import thread_name
-from discord_bot.features.chat.addressing import For, Seen, judge, opening_mention, says_something, without_mention
+from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.answer import Answer, Tell
+from discord_bot.features.chat.card import IN_THREADS
+from discord_bot.features.chat.composing import compose, own_text
 from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
+from discord_bot.features.chat.hearing import locale_for, see
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import PASSING, thread_on
-from discord_bot.features.chat.question import Question, compose
-from discord_bot.features.chat.turn_buttons import press
+from discord_bot.features.chat.places import announced, thread_on
+from discord_bot.features.chat.question import Question
 from discord_bot.i18n import t
-from discord_bot.interactions import BotInteraction, asker, asker_of, private
-from discord_bot.scope import scope_of
-from discord_bot.store.conversations import Conversation, Turn
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.interactions import asker
+from discord_bot.quotas import Ticket
+from discord_bot.recent import Recent
+from discord_bot.services import Services
+from discord_bot.store.conversations import PASSING, Conversation, Kind
+from discord_bot.store.turns import Part, State, Turn
 
 log = structlog.get_logger(__name__)
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
-MESSAGES = (discord.MessageType.default, discord.MessageType.reply)
-REMEMBERED = 2_000  # messages, so that one that Discord tells twice is answered once
+
+
+@dataclass
+class Asking:
+    """Who asks what, and where the answer goes."""
+
+    who: Asker
+    question: Question
+    locale: str
+    channel: Any
+    channel_id: int
+    tell: Tell
+    """Reaches the asker alone."""
+    reply_to: discord.MessageReference | None = None
+    parent: int | None = None
+    notices: list[str] = field(default_factory=list)
 
 
 class ChatFeature:
-    def __init__(self, bot: "AntiphonBot") -> None:
-        self.bot = bot
+    def __init__(self, services: Services) -> None:
+        self.services = services
         self.answers: dict[int, Answer] = {}  # running ones, by turn
-        self.removals: set[int] = set()  # messages that the bot itself takes away
+        self.removals = Recent[int]()  # messages that the bot itself takes away
         self.closing = False
+        self.names = Recent[tuple[int, str]]()  # threads and the names that the bot has given them
         self._desks: dict[int, Desk] = {}
         self._lines = WeakValueDictionary[int, asyncio.Lock]()
-        self._claimed: set[int] = set()
+        self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
-        self._heard: dict[int, None] = {}
-
-    @property
-    def me(self) -> int:
-        return self.bot.user.id if self.bot.user else 0
+        self._heard = Recent[int]()
 
     # --- messages ----------------------------------------------------------------------------------
 
     async def on_message(self, message: discord.Message) -> None:
         """Also for those that were missed; each is answered once."""
-        if message.author.id == self.me or not self._hears(message.id):
+        if message.author.id == self.services.me or not self._heard.add(message.id):
             return
-        whom = judge(await self._see(message), leave_people_alone=await self._leaves_people_alone(message))
+        if message.author.bot or message.webhook_id is not None:
+            return  # most messages of a busy server end here, without a question to the store
+        seen = await see(self.services, message)
+        whom = judge(seen, leave_people_alone=not seen.own_thread or await self._leaves_people_alone(message))
         if whom in (For.NOBODY, For.AWAY):
             return
-        locale = await self._locale(message)
-        denied = await self._denied(message, locale)
+        try:
+            await self._take(whom, message)
+        except Exception:
+            # A database that is away, a Discord that refuses: the person hears of it, whatever it was.
+            self.services.metrics.errors.labels("message").inc()
+            log.exception("a message could not be taken")
+            # Not the person's own language: that is in the database, too.
+            locale = message.guild.preferred_locale.value if message.guild else "en"
+            await self._refuse(message, t(locale, "error-general"))
+
+    async def _take(self, whom: For, message: discord.Message) -> None:
+        denied = await self._denied(message)
+        if denied is None and not _holds_anything(message, own_text(self.services, message)):
+            denied = t(await self._locale(message), "empty-prompt")
         if denied is not None:
             await self._refuse(message, denied)
             return
+        self.services.tasks.spawn(_show_typing(message), "typing")
         conversation = await self._conversation(whom, message)
-        if conversation is not None:
-            self._desk(conversation.place_id).add(message)
+        self._desk(conversation).add(message)
 
-    def _hears(self, message_id: int) -> bool:
-        if message_id in self._heard:
-            return False
-        self._heard[message_id] = None
-        if len(self._heard) > REMEMBERED:
-            del self._heard[next(iter(self._heard))]
-        return True
+    async def _leaves_people_alone(self, message: discord.Message) -> bool:
+        guild_id = message.guild.id if message.guild else None
+        return (await self.services.store.settings.guild(guild_id)).leave_people_alone
 
-    def _desk(self, place_id: int) -> Desk:
+    async def _locale(self, message: discord.Message) -> str:
+        return await locale_for(self.services, message)
+
+    def _desk(self, conversation: Conversation) -> Desk:
+        place_id = conversation.place_id
         desk = self._desks.get(place_id)
         if desk is None or desk.is_idle:
             self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
             desk = self._desks[place_id] = Desk(
-                lambda messages: self._answer_messages(place_id, messages), self._line(place_id)
+                lambda messages: self._answer_messages(conversation, messages), self._line(place_id)
             )
         return desk
 
-    async def _see(self, message: discord.Message) -> Seen:
-        resolved = message.reference.resolved if message.reference else None
-        replied = resolved.author.id if isinstance(resolved, discord.Message) else None
-        opening = opening_mention(message.content)
-        mentioned = any(user.id == self.me for user in message.mentions) and opening in (None, self.me)
-        return Seen(
-            by_machine=message.author.bot or message.webhook_id is not None or message.type not in MESSAGES,
-            direct=message.guild is None,
-            own_thread=await self._is_own(message.channel),
-            mentions_me=mentioned or opening == self.me,
-            opens_with_other=opening is not None and opening != self.me,
-            replies_to_me=replied == self.me,
-            replies_to_other=replied is not None and replied != self.me,
-            readable=says_something(message.content) or bool(message.attachments),
-        )
-
-    async def _is_own(self, channel: Any) -> bool:
-        if not isinstance(channel, discord.Thread):
-            return False
-        # A thread that the bot made is its own even when nothing of it is stored any more.
-        return channel.owner_id == self.me or await self.bot.store.conversations.find(channel.id) is not None
-
-    async def _leaves_people_alone(self, message: discord.Message) -> bool:
-        if message.guild is None:
-            return True
-        return bool((await self.bot.store.settings.all("guild", message.guild.id)).get("leave_people_alone", True))
-
-    async def _locale(self, message: discord.Message) -> str:
-        known = await self.bot.store.settings.all("user", message.author.id)
-        return str(known.get("locale") or (message.guild.preferred_locale.value if message.guild else "en"))
-
-    async def _denied(self, message: discord.Message, locale: str) -> str | None:
+    async def _denied(self, message: discord.Message) -> str | None:
         """The refusal; empty when it was said already."""
-        channel = message.channel
+        channel, locale = message.channel, await self._locale(message)
         if not self._guard.allows(channel.id, message.author.id, now := time.monotonic()):
             return t(locale, "limit-loop") if self._guard.tells(channel.id, message.author.id, now) else ""
         who = asker(message.author, message.guild.id if message.guild else None, channel.id, channel)
         desk = self._desks.get(channel.id)
-        return await self.bot.admission.refusal(
-            who, locale, place=channel.id, queued=desk is not None and not desk.is_idle
-        )
+        queued = desk is not None and not desk.is_idle
+        return await self.services.admission.refusal(who, locale, place=channel.id, queued=queued)
 
     async def _refuse(self, message: discord.Message, text: str) -> None:
         """A message cannot be answered privately; the refusal goes away by itself."""
@@ -134,104 +132,144 @@ class ChatFeature:
         except discord.HTTPException:
             log.info("a refusal could not be told")
 
-    async def _conversation(self, whom: For, message: discord.Message) -> Conversation | None:
-        store, channel, guild = self.bot.store.conversations, message.channel, message.guild
-        guild_id, author = guild.id if guild else None, message.author.id
+    async def _conversation(self, whom: For, message: discord.Message) -> Conversation:
+        store, channel = self.services.store.conversations, message.channel
+        guild_id, author = message.guild.id if message.guild else None, message.author.id
         if whom in (For.THREAD, For.DIRECT):
-            kind = "thread" if whom is For.THREAD else "direct"
-            found = await store.find(channel.id)
-            return found or await store.create(channel.id, channel.id, guild_id, author, kind, model=None, persona=None)
+            kind = Kind.THREAD if whom is For.THREAD else Kind.DIRECT
+            return await store.find(channel.id) or await store.create(channel.id, channel.id, guild_id, author, kind)
         if whom is For.CHAIN and message.reference is not None:
             turn = await store.by_message(channel.id, message.reference.message_id or 0)
             known = await store.get(turn.conversation_id) if turn is not None else None
             if known is not None and known.kind not in PASSING:
                 return known
-        scope = await scope_of(self.bot.store, guild_id, channel.id, author)
-        question = without_mention(message.content, self.me)
-        thread = await thread_on(message, question, scope) if scope.get("threads", True) else None
-        if thread is not None:
-            return await store.create(
-                thread.id, thread.id, guild_id, author, "thread", model=None, persona=None, title=thread_name(question)
-            )
-        return await store.create(message.id, channel.id, guild_id, author, "chain", model=None, persona=None)
+        settings = await self.services.store.settings.guild(guild_id)
+        question = own_text(self.services, message)
+        thread = await thread_on(message, question, settings)
+        if thread is None:
+            return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
+        self.names.add((thread.id, thread_name(question)))
+        return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
 
-    async def _answer_messages(self, place_id: int, messages: list[discord.Message]) -> None:
+    async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message]) -> None:
         """One question made of the messages that came together."""
         if self.closing:
             return  # the next start finds them
-        conversation = await self.bot.store.conversations.find(place_id)
-        if conversation is None:
-            return
-        last = messages[-1]
-        locale = await self._locale(last)
+        last, services = messages[-1], self.services
+        place_id, locale = conversation.place_id, await self._locale(last)
+        # It may have been erased while the messages waited.
+        known = await services.store.conversations.find(place_id) or await services.store.conversations.create(
+            place_id, conversation.channel_id, conversation.guild_id, last.author.id, conversation.kind
+        )
         channel: Any = last.channel
-        if conversation.kind == "thread" and conversation.channel_id != channel.id:
-            channel = self.bot.get_channel(conversation.channel_id) or await self.bot.fetch_channel(
-                conversation.channel_id
+        if known.kind is Kind.THREAD and known.channel_id != channel.id:
+            channel = services.rooms.get_channel(known.channel_id) or await services.rooms.fetch_channel(
+                known.channel_id
             )
-        question = await compose(messages, self.me, locale)
+        question = await compose(services, messages, locale, before=await self._before(known, messages[0]))
         if not question:
             await self._refuse(last, "\n".join(question.notices) or t(locale, "empty-prompt"))
             return
-        parent = await self._replied_turn(conversation, messages[0])
-        turn = await self.add_turn(conversation, last.author, question, locale, channel.id, parent=parent)
-        reference = last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None
-        if conversation.closed:
-            await self.bot.store.conversations.change(conversation.id, closed=False)
-        tell = _by_message(last.author)
-        await self.run(
-            Answer(self.bot, conversation, turn, channel, reply_to=reference, notices=question.notices, tell=tell)
-        )
+        if known.closed:
+            await services.store.conversations.set_closed(known.id, closed=False)
+        asking = Asking(
+            asker(last.author, known.guild_id, channel.id, channel), question, locale, channel, channel.id,
+            tell=lambda text: self._tell(last, text),
+            reply_to=last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None,
+            parent=await self._replied_turn(known, messages[0]),
+        )  # fmt: skip
+        try:
+            await self.ask(known, asking)
+        except Refused as refused:
+            await self._refuse(last, str(refused))
+
+    async def _before(self, conversation: Conversation, first: discord.Message) -> int:
+        """How many messages of the channel are read where the bot is called into a talk of people."""
+        if conversation.place_id != first.id and conversation.kind is not Kind.THREAD:
+            return 0
+        if isinstance(first.channel, discord.Thread):
+            return IN_THREADS if conversation.kind is Kind.CHAIN else 0
+        begins = first.guild is not None and await self.services.store.conversations.newest(conversation.id) is None
+        return (await self.services.store.settings.guild(conversation.guild_id)).context_messages if begins else 0
+
+    @staticmethod
+    async def _tell(message: discord.Message, text: str) -> None:
+        await message.author.send(text)
 
     async def _replied_turn(self, conversation: Conversation, message: discord.Message) -> int | None:
         """A reply to an answer continues from that answer, not from the newest one."""
         if message.reference is None or message.reference.message_id is None:
             return None
-        turn = await self.bot.store.conversations.by_message(message.channel.id, message.reference.message_id)
+        turn = await self.services.store.conversations.by_message(message.channel.id, message.reference.message_id)
         return turn.id if turn is not None and turn.conversation_id == conversation.id else None
 
-    async def add_turn(
+    # --- asking and running -----------------------------------------------------------------------
+
+    async def ask(self, conversation: Conversation, asking: Asking) -> None:
+        """A new question, from its charge to the end of its answer. Raises admission.Refused before any work."""
+        ticket = await self.services.admission.admit(asking.who, asking.locale, place=conversation.place_id)
+        turn = await self.add_turn(conversation, asking)
+        await self.run(
+            Answer(
+                self.services, self, conversation, turn, ticket, asking.channel,
+                reply_to=asking.reply_to, notices=asking.question.notices, tell=asking.tell,
+            )
+        )  # fmt: skip
+
+    async def add_turn(self, conversation: Conversation, asking: Asking) -> Turn:
+        question, who = asking.question, asking.who.user
+        keeping = await self.services.store.wishes.keeping({who, *question.people})
+        return await self.services.store.conversations.add_turn(
+            conversation, who, question.parts, question.ids, asking.locale, asking.channel_id, keeping,
+            question.images, parent_id=asking.parent,
+        )  # fmt: skip
+
+    async def ask_again(
         self,
         conversation: Conversation,
-        who: Any,
-        question: Question,
-        locale: str,
-        channel_id: int,
+        turn: Turn,
+        ticket: Ticket,
+        channel: Any,
         *,
-        parent: int | None = None,
-    ) -> Turn:
-        return await self.bot.store.conversations.add_turn(
-            conversation,
-            who.id,
-            who.display_name,
-            question.text,
-            question.ids,
-            locale,
-            channel_id,
-            question.images,
-            parent_id=parent,
-        )
-
-    # --- running ---------------------------------------------------------------------------------
+        reply_to: discord.MessageReference | None = None,
+        before: str = "",
+        known: list[int] | None = None,
+        notices: list[str] | None = None,
+        tell: Tell | None = None,
+    ) -> None:
+        """A turn that stands already: tried again, continued, regenerated or edited. It was charged by the ticket."""
+        turn.answer, turn.state = before, State.RUNNING
+        if known is None:
+            turn.message_ids = []
+        await self.save(turn)
+        await self.run(
+            Answer(
+                self.services, self, conversation, turn, ticket, channel,
+                reply_to=reply_to, before=before, known=known, notices=notices, tell=tell,
+            )
+        )  # fmt: skip
 
     async def run(self, answer: Answer) -> None:
-        """One answer at a time in a conversation; a later one waits."""
-        line = self._line(answer.conversation.place_id)
+        """One at a time in a conversation."""
         self.answers[answer.turn.id] = answer
         try:
-            async with line:
-                self.bot.metrics.running.inc()
+            async with self._line(answer.conversation.place_id):
+                self.services.metrics.running.inc()
                 try:
                     await answer.run()
                 finally:
-                    self.bot.metrics.running.dec()
+                    self.services.metrics.running.dec()
         finally:
+            self._claimed.pop(answer.turn.id, None)
             answer.done.set()
             if self.answers.get(answer.turn.id) is answer:
                 del self.answers[answer.turn.id]
-        if answer.turn.state == "done" and answer.conversation.title:
-            naming = give_title(self.bot, answer.conversation, answer.asked, answer.turn.asker_id)
-            self.bot.spawn(naming, "title")
+        place = answer.conversation.place_id
+        name = next((name for thread, name in self.names if thread == place), None)
+        if answer.turn.state is State.DONE and name is not None:
+            self.names.discard((place, name))
+            naming = give_title(self.services, place, name, answer.turn.question, answer.ticket)
+            self.services.tasks.spawn(naming, "title")
 
     def _line(self, place_id: int) -> asyncio.Lock:
         return self._lines.setdefault(place_id, asyncio.Lock())
@@ -239,67 +277,71 @@ class ChatFeature:
     def is_busy(self, place_id: int) -> bool:
         return self._line(place_id).locked()
 
-    def claim(self, turn_id: int) -> bool:
-        """For whoever is about to answer the turn again; False: somebody is already."""
+    def claim(self, turn_id: int) -> object | None:
+        """For whoever is about to answer the turn again; None: somebody is already. It ends when the answer stands."""
         if turn_id in self._claimed:
+            return None
+        claim = self._claimed[turn_id] = object()
+        return claim
+
+    def release(self, turn_id: int, claim: object | None) -> None:
+        """A claim that came to nothing."""
+        if claim is not None and self._claimed.get(turn_id) is claim:
+            del self._claimed[turn_id]
+
+    async def standing(self, turn_id: int) -> bool:
+        """False while the turn is being answered; where its answer stands, waits until that is noted down."""
+        running = self.answers.get(turn_id)
+        if running is None:
+            return True
+        if running.turn.state is State.RUNNING:
             return False
-        self._claimed.add(turn_id)
+        await running.done.wait()
         return True
 
-    def release(self, turn_id: int) -> None:
-        self._claimed.discard(turn_id)
+    # --- noting down ------------------------------------------------------------------------------
 
     async def save(self, turn: Turn) -> None:
-        await self.bot.store.conversations.save(turn)
+        """The turn as it is now; of its words only those of people who agree."""
+        store = self.services.store
+        await store.conversations.save(turn, await store.wishes.keeping(turn.people))
 
     async def keep(self, answer: Answer) -> None:
-        """The end of a turn. Of whoever does not want to be stored only what the buttons need is kept."""
-        turn = answer.turn
-        mine = await self.bot.store.settings.all("user", turn.asker_id)
-        if mine.get("no_store"):
-            turn.question = turn.answer = turn.reasoning = turn.asker_name = ""
-            turn.former = []
-            await self.bot.store.conversations.set_images(turn.id, [])
-        await self.save(turn)
+        """An answer stands in Discord whether or not the database takes it now."""
+        store = self.services.store
+
+        async def write() -> None:
+            wishes, people = store.wishes, answer.people | answer.turn.people
+            keeping = wishes.nothing(people) if answer.forgotten else await wishes.keeping(people)
+            await store.conversations.save(answer.turn, keeping)
+
+        await self.services.ledger.note("turn", write)
+
+    def removed(self, message_id: int) -> None:
+        """The bot itself takes a message away."""
+        self.removals.add(message_id)
+
+    def forget_person(self, user_id: int) -> None:
+        """Everything of the person was erased: what still runs is not stored again."""
+        for answer in self.answers.values():
+            if user_id in answer.people | answer.turn.people:
+                answer.forgotten = True
 
     async def recall(self, turn: Turn) -> bool:
         """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
         try:
-            messages = await fetch(self.bot, turn.channel_id, turn.question_ids)
+            messages = await fetch(self.services, turn.channel_id, turn.question_ids)
         except discord.HTTPException:
             return False
-        messages = [one for one in messages if one.author.id == turn.asker_id]
-        if not messages:
+        me = self.services.me
+        turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
+        if turn.parts:
+            return True  # the question of a command stands in the bot's own words above the answer
+        if not any(one.author.id == turn.asker_id for one in messages):
             return False
-        question = await compose(messages, self.me, turn.locale)
-        turn.question, turn.asker_name = question.text, messages[-1].author.display_name
-        if question.images:
-            await self.bot.store.conversations.set_images(turn.id, question.images)
+        question = await compose(self.services, messages, turn.locale)
+        turn.parts, turn.images = question.parts, question.images
         return bool(question)
-
-    async def first_words(self, interaction: BotInteraction) -> None:
-        """Where questions go to, privately, to whoever asks for the first time."""
-        settings, who = self.bot.store.settings, interaction.user.id
-        if (await settings.all("user", who)).get("told") or interaction.is_expired():
-            return
-        await settings.set("user", who, "told", True)
-        try:
-            await interaction.followup.send(t(interaction.locale.value, "first-words"), ephemeral=True)
-        except discord.HTTPException:
-            log.info("the first words could not be told")
-
-    async def on_button(self, interaction: BotInteraction, action: str, turn_id: int) -> None:
-        turn = await self.bot.store.conversations.turn(turn_id)
-        conversation = await self.bot.store.conversations.get(turn.conversation_id) if turn else None
-        if turn is None or conversation is None:
-            await private(interaction, t(interaction.locale.value, "stale"))
-            return
-        moderator = interaction.permissions.manage_messages if interaction.guild_id else False
-        for_all = action in ("reasoning", "file", "reply") and conversation.kind not in PASSING
-        if not for_all and not may_control(asker_of(interaction), turn.asker_id, moderator=moderator):
-            await private(interaction, t(interaction.locale.value, "access-control"))
-            return
-        await press(self, interaction, action, conversation, turn)
 
     # --- what people do meanwhile --------------------------------------------------------------------
 
@@ -314,12 +356,19 @@ class ChatFeature:
 
     def on_typing(self, channel_id: int, user_id: int) -> None:
         desk = self._desks.get(channel_id)
-        if desk is not None and user_id != self.me:
+        if desk is not None and user_id != self.services.me:
             desk.typing()
 
 
-def _by_message(who: discord.User | discord.Member) -> Tell:
-    async def tell(text: str) -> None:
-        await who.send(text)
+def _holds_anything(message: discord.Message, text: str) -> bool:
+    """A bare mention asks nothing, unless it points at something."""
+    pointed = message.reference or message.message_snapshots or message.stickers or message.poll
+    return says_something(text) or bool(message.attachments or pointed)
 
-    return tell
+
+async def _show_typing(message: discord.Message) -> None:
+    """The first sign: it comes before anything is read or asked."""
+    try:
+        await message.channel.typing()
+    except (discord.HTTPException, discord.RateLimited):
+        log.debug("nobody was shown to type")

@@ -1,16 +1,12 @@
 """The name of a thread: the first words of its question, then once a title from its topic."""
 
-from typing import TYPE_CHECKING
-
 import discord
 import structlog
 
 from antiphon.errors import AntiphonError
 from discord_bot.conversation.title import clean_title
-from discord_bot.store.conversations import Conversation
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.quotas import Ticket
+from discord_bot.services import Services
 
 log = structlog.get_logger(__name__)
 PROMPT = "Write a title of three to six words for this question, in its language, without quotes:\n\n"
@@ -18,22 +14,26 @@ READ, LONGEST_ANSWER = 1_000, 400  # characters of the question; of an answer th
 TIME = 20.0  # seconds
 
 
-async def give_title(bot: "AntiphonBot", conversation: Conversation, question: str, asker_id: int) -> None:
-    """Once a thread, if nobody has renamed it meanwhile. May fail in silence: Discord allows two names in ten minutes."""
-    await bot.store.conversations.change(conversation.id, title="")
-    former, conversation.title = conversation.title, ""
-    thread = bot.get_channel(conversation.place_id)
-    if not isinstance(thread, discord.Thread) or thread.name != former:
+async def give_title(services: Services, thread_id: int, name: str, question: str, ticket: Ticket) -> None:
+    """Once a thread, if nobody has renamed it meanwhile. May fail in silence: Discord allows two names in ten minutes.
+
+    Its tokens are charged to whoever asked.
+    """
+    thread = services.rooms.get_channel(thread_id)
+    if not isinstance(thread, discord.Thread) or thread.name != name:
         return
-    stream = bot.inference.chat(
-        PROMPT + question[:READ], bot.config.bot.chat_model, user_id=str(asker_id), timeout=TIME
+    stream = services.inference.chat(
+        PROMPT + question[:READ], services.config.bot.chat_model, user_id=str(ticket.payer), timeout=TIME
     )
     try:
         async for _ in stream:
             if len(stream.text) > LONGEST_ANSWER:
                 stream.cancel()
         title = clean_title(stream.text) if len(stream.text) <= LONGEST_ANSWER else ""
-        if title and title != former:
+        if title and title != name:
             await thread.edit(name=title)
     except (AntiphonError, discord.HTTPException, discord.RateLimited):
         log.info("no title was given")
+    finally:
+        tokens = stream.usage.tokens or len(stream.text) // 4
+        await services.ledger.note("tokens", lambda: services.store.usage.add_tokens(ticket.charge, tokens))

@@ -6,34 +6,36 @@ import discord
 
 from discord_bot.conversation.title import shorten, thread_name
 from discord_bot.interactions import BotInteraction
-from discord_bot.scope import Scope
+from discord_bot.store.settings import GuildSettings
 
-SHOWN_QUESTION = 300
+SHOWN_QUESTION = 1_500
 THREAD_PERMISSIONS = ("create_public_threads", "send_messages_in_threads")
-PRIVATE, PUBLIC = "private", "public"
-PASSING = (PRIVATE, PUBLIC)
-"""Kinds of conversations that live in the answer of an interaction: one question, nothing that goes on."""
 
 
-async def thread_on(message: discord.Message, question: str, scope: Scope) -> discord.Thread | None:
-    """A thread on the message; None where threads are not possible."""
-    hours = int(scope.get("archive_hours", 24))
-    if not isinstance(message.channel, discord.TextChannel | discord.ForumChannel):
+async def thread_on(message: discord.Message, question: str, settings: GuildSettings) -> discord.Thread | None:
+    """A thread on the message; None where threads are not wanted or not possible."""
+    if not settings.threads or not may_have_thread(message.channel, message.guild):
         return None
-    if message.guild is not None:
-        mine = message.channel.permissions_for(message.guild.me)
-        if not all(getattr(mine, name) for name in THREAD_PERMISSIONS):
-            return None
     try:
-        return await message.create_thread(name=thread_name(question), auto_archive_duration=hours * 60)  # type: ignore[arg-type] # one of Discord's four
+        return await message.create_thread(
+            name=thread_name(question),
+            auto_archive_duration=settings.archive_hours * 60,  # type: ignore[arg-type] # one of Discord's four
+        )
     except discord.HTTPException:
         return None
 
 
-def announcement(name: str, question: str) -> str:
-    """What stands in the channel above the thread."""
+def may_have_thread(channel: object, guild: discord.Guild | None) -> bool:
+    if not isinstance(channel, discord.TextChannel) or guild is None:
+        return False
+    mine = channel.permissions_for(guild.me)
+    return all(getattr(mine, name) for name in THREAD_PERMISSIONS)
+
+
+def announcement(name: str, question: str, files: int = 0) -> str:
+    """What stands in the channel above the thread: the question, as long as a message allows."""
     safe = discord.utils.escape_markdown(discord.utils.escape_mentions(name))
-    return f"**{safe}:** {shorten(question, SHOWN_QUESTION)}"
+    return f"**{safe}:** {shorten(question, SHOWN_QUESTION)}" + (f" 📎 {files}" if files else "")
 
 
 def announced(content: str) -> str:

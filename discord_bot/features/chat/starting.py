@@ -1,23 +1,26 @@
-"""/chat, menus and the form below an answer: questions that come as interactions."""
+"""/chat and everything else that begins or continues a conversation by an interaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
+import structlog
 
+from discord_bot.admission import Refused
 from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import says_something
-from discord_bot.features.chat.answer import Answer, Tell
-from discord_bot.features.chat.places import PRIVATE, PUBLIC, FollowupChannel, announcement, thread_on
+from discord_bot.features.chat.answer import Tell
+from discord_bot.features.chat.feature import Asking, ChatFeature
+from discord_bot.features.chat.places import FollowupChannel, announcement, may_have_thread, thread_on
 from discord_bot.features.chat.question import Question, typed
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
-from discord_bot.scope import scope_of
-from discord_bot.store.conversations import Conversation
+from discord_bot.ledger import TROUBLE
+from discord_bot.store.conversations import Conversation, Kind
+from discord_bot.store.settings import SettingScope
 
-if TYPE_CHECKING:
-    from discord_bot.features.chat.feature import ChatFeature
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,112 +34,142 @@ class Asked:
     hidden: bool = False
 
 
-async def start(chat: "ChatFeature", interaction: BotInteraction, asked: Asked) -> None:
+async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
     """/chat: in a thread of its own where there are threads, else where it was asked."""
     locale = interaction.locale.value
     denied: str | None = t(locale, "empty-prompt")
     if says_something(asked.prompt) or asked.attachments:
-        denied = await chat.bot.admission.refusal(asker_of(interaction), locale, place=interaction.id)
+        denied = await chat.services.admission.refusal(asker_of(interaction), locale, place=interaction.id)
     if denied:
         await private(interaction, denied)
         return
     # Installed by a person alone, the bot sees nothing of the place: what it may do there is to answer.
     at_home = interaction.guild_id is None or interaction.is_guild_integration()
-    here = await _conversation_here(chat, interaction, asked) if at_home and not asked.hidden else None
+    here = await _conversation_here(chat, interaction) if at_home and not asked.hidden else None
     if here is not None:
+        await _choose(chat, here, asked)
         await go_on(chat, interaction, here, asked)
-    elif asked.hidden or not at_home or not isinstance(interaction.channel, discord.TextChannel):
+    elif asked.hidden or not at_home or interaction.channel is None:
         await interaction.response.defer(ephemeral=asked.hidden, thinking=True)
-        question = await typed(asked.prompt, asked.attachments, locale)
+        question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
         await answer_interaction(
             chat, interaction, question, hidden=asked.hidden, model=asked.model, persona=asked.persona
         )
     else:
-        await _in_thread(chat, interaction, interaction.channel, asked)
+        await _in_place(chat, interaction, asked)
 
 
-async def _conversation_here(chat: "ChatFeature", interaction: BotInteraction, asked: Asked) -> Conversation | None:
-    """The conversation that a place already is; a wish for another model or persona asks for a new one."""
-    if asked.model or asked.persona or interaction.channel_id is None:
+async def _conversation_here(chat: ChatFeature, interaction: BotInteraction) -> Conversation | None:
+    """The conversation that a place already is."""
+    if interaction.channel_id is None:
         return None
-    store, place = chat.bot.store.conversations, interaction.channel_id
+    store, place = chat.services.store.conversations, interaction.channel_id
     if interaction.guild_id is None and interaction.context.dm_channel:
-        known = await store.find(place)
-        return known or await store.create(place, place, None, interaction.user.id, "direct", model=None, persona=None)
+        return await store.find(place) or await store.create(place, place, None, interaction.user.id, Kind.DIRECT)
     return await store.find(place) if isinstance(interaction.channel, discord.Thread) else None
 
 
-async def _in_thread(
-    chat: "ChatFeature", interaction: BotInteraction, channel: discord.TextChannel, asked: Asked
-) -> None:
-    locale, store = interaction.locale.value, chat.bot.store
-    await interaction.response.send_message(
-        announcement(interaction.user.display_name, asked.prompt), suppress_embeds=True
+async def _choose(chat: ChatFeature, conversation: Conversation, asked: Asked) -> None:
+    """Another model or persona from this question on; what was said before stays."""
+    store = chat.services.store.conversations
+    if asked.model:
+        conversation.model = asked.model
+        await store.set_model(conversation.id, asked.model)
+    if asked.persona:
+        conversation.persona = asked.persona
+        await store.set_persona(conversation.id, asked.persona)
+
+
+async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
+    """In a new thread, or as a chain of replies where there are no threads."""
+    locale, services, channel = interaction.locale.value, chat.services, interaction.channel
+    said = await interaction.response.send_message(
+        announcement(interaction.user.display_name, asked.prompt, len(asked.attachments)), suppress_embeds=True
     )
-    message = await channel.fetch_message((await interaction.original_response()).id)
-    scope = await scope_of(store, interaction.guild_id, channel.id, interaction.user.id)
-    wanted = scope.get("threads", True)
-    thread = await thread_on(message, asked.prompt, scope) if wanted else None
-    if thread is None and wanted:
+    settings = await services.store.settings.guild(interaction.guild_id)
+    message = _as_message(said, interaction)
+    thread = await thread_on(message, asked.prompt, settings) if may_have_thread(channel, interaction.guild) else None
+    if thread is None and settings.threads and isinstance(channel, discord.TextChannel):
         await private(interaction, t(locale, "no-threads"))
-    await chat.first_words(interaction)
+    if thread is not None:
+        chat.names.add((thread.id, thread_name(asked.prompt)))
     place: Any = thread or channel
-    conversation = await store.conversations.create(
+    conversation = await services.store.conversations.create(
         thread.id if thread else message.id,
         place.id,
         interaction.guild_id,
         interaction.user.id,
-        "thread" if thread else "chain",
+        Kind.THREAD if thread else Kind.CHAIN,
         model=asked.model,
         persona=asked.persona,
-        title=thread_name(asked.prompt) if thread else "",
     )
-    reference = None if thread else message.to_reference(fail_if_not_exists=False)
-    await _ask(chat, interaction, conversation, await typed(asked.prompt, asked.attachments, locale), place, reference)
+    reference = None if thread else _reference(message.id, place.id)
+    await _ask(chat, interaction, conversation, asked, place, reference, message.id)
+    await first_words(chat, interaction)
 
 
-async def go_on(chat: "ChatFeature", interaction: BotInteraction, conversation: Conversation, asked: Asked) -> None:
+def _as_message(said: Any, interaction: BotInteraction) -> Any:
+    """The answer that Discord has just returned, as a message that a thread can hang on: nothing is asked again."""
+    resource = said.resource
+    partial = interaction.channel.get_partial_message(resource.id) if resource is not None else None  # type: ignore[union-attr] # checked before
+    return partial or resource
+
+
+def _reference(message_id: int, channel_id: int) -> discord.MessageReference:
+    return discord.MessageReference(message_id=message_id, channel_id=channel_id, fail_if_not_exists=False)
+
+
+async def go_on(chat: ChatFeature, interaction: BotInteraction, conversation: Conversation, asked: Asked) -> None:
     """The next question of a conversation that stands already, in its place."""
-    await interaction.response.send_message(
-        announcement(interaction.user.display_name, asked.prompt), suppress_embeds=True
+    said = await interaction.response.send_message(
+        announcement(interaction.user.display_name, asked.prompt, len(asked.attachments)), suppress_embeds=True
     )
-    sent = await interaction.original_response()
     place: Any = interaction.channel
-    reference = discord.MessageReference(message_id=sent.id, channel_id=place.id, fail_if_not_exists=False)
-    question = await typed(asked.prompt, asked.attachments, interaction.locale.value)
-    await _ask(chat, interaction, conversation, question, place, reference)
+    message_id = said.message_id or interaction.id
+    await _ask(chat, interaction, conversation, asked, place, _reference(message_id, place.id), message_id)
 
 
 async def _ask(
-    chat: "ChatFeature",
+    chat: ChatFeature,
     interaction: BotInteraction,
     conversation: Conversation,
-    question: Question,
+    asked: Asked,
     place: Any,
     reference: discord.MessageReference | None,
+    message_id: int,
 ) -> None:
     locale = interaction.locale.value
+    question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
+    question.ids = [message_id]  # where the question stands
     if not question:
         await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
         return
     if conversation.closed:
-        await chat.bot.store.conversations.change(conversation.id, closed=False)
-    turn = await chat.add_turn(conversation, interaction.user, question, locale, place.id)
-    await chat.run(
-        Answer(
-            chat.bot,
-            conversation,
-            turn,
-            place,
-            reply_to=reference,
-            notices=question.notices,
-            tell=teller(interaction),
-        )
-    )
+        await chat.services.store.conversations.set_closed(conversation.id, closed=False)
+    await _run(chat, interaction, conversation, question, place, place.id, reference)
+
+
+async def _run(
+    chat: ChatFeature,
+    interaction: BotInteraction,
+    conversation: Conversation,
+    question: Question,
+    channel: Any,
+    channel_id: int,
+    reference: discord.MessageReference | None = None,
+) -> None:
+    asking = Asking(
+        asker_of(interaction), question, interaction.locale.value, channel, channel_id,
+        tell=teller(interaction), reply_to=reference,
+    )  # fmt: skip
+    try:
+        await chat.ask(conversation, asking)
+    except Refused as refused:
+        await private(interaction, str(refused))
 
 
 async def answer_interaction(
-    chat: "ChatFeature",
+    chat: ChatFeature,
     interaction: BotInteraction,
     question: Question,
     *,
@@ -149,19 +182,31 @@ async def answer_interaction(
     if not question:
         await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
         return
-    conversation = await chat.bot.store.conversations.create(
+    conversation = await chat.services.store.conversations.create(
         interaction.id,
         channel_id,
         interaction.guild_id,
         interaction.user.id,
-        PRIVATE if hidden else PUBLIC,
+        Kind.PRIVATE if hidden else Kind.PUBLIC,
         model=model,
         persona=persona,
     )
-    turn = await chat.add_turn(conversation, interaction.user, question, locale, channel_id)
-    channel: Any = FollowupChannel(interaction, ephemeral=hidden)
-    await chat.run(Answer(chat.bot, conversation, turn, channel, notices=question.notices, tell=teller(interaction)))
-    await chat.first_words(interaction)
+    channel = FollowupChannel(interaction, ephemeral=hidden)
+    await _run(chat, interaction, conversation, question, channel, channel_id)
+    await first_words(chat, interaction)
+
+
+async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
+    """Where questions go to, privately, to whoever asks for the first time."""
+    settings, who, locale = chat.services.store.settings, interaction.user.id, interaction.locale.value
+    try:
+        if (await settings.user(who)).told or interaction.is_expired():
+            return
+        await settings.set(SettingScope.USER, who, "told", True)
+        command = chat.services.commands.of(locale, "privacy")
+        await interaction.followup.send(t(locale, "first-words", command=command), ephemeral=True)
+    except (discord.HTTPException, *TROUBLE):
+        log.info("the first words could not be told")
 
 
 def teller(interaction: BotInteraction) -> Tell:

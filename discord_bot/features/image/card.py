@@ -1,10 +1,13 @@
 """The text of a picture job from the first second to the last, as pure functions of its state."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from antiphon.events import Handover, Notice, Progress
 from discord_bot.i18n import t
+from discord_bot.notices import notice_text
 
 BAR = 12
 SHOWN_PROMPT = 300
@@ -22,7 +25,7 @@ class Drawing:
     queue_position: int | None = None
     eta: float | None = None
     handovers: int = 0
-    notices: tuple[str, ...] = field(default=())
+    notices: tuple[Notice, ...] = field(default=())
 
     def after(self, event: Progress | Handover | Notice) -> Self:
         match event:
@@ -40,9 +43,9 @@ class Drawing:
                     self, stage="", fraction=None, queue_position=None, eta=None, handovers=self.handovers + 1
                 )
             case Notice():
-                if event.message in self.notices:
+                if event in self.notices:
                     return self
-                return replace(self, notices=(*self.notices, event.message))
+                return replace(self, notices=(*self.notices, event))
 
     def worth_showing_after(self, shown: Self) -> bool:
         """Whether a person would miss the difference."""
@@ -94,6 +97,19 @@ def quoted(prompt: str) -> str:
     return text
 
 
+def recalled(content: str, descriptions: Sequence[str | None]) -> str:
+    """The prompt of a picture whose words are not stored, from the message that shows it; empty where it is cut off."""
+    if descriptions and descriptions[0]:
+        text = descriptions[0].rpartition(" (")[0] if len(descriptions) > 1 else descriptions[0]
+    else:
+        match = SHOWN.search(content.partition("\n")[0])
+        text = re.sub(r"\\(.)", r"\1", match[1] or match[2]) if match else ""
+    return "" if text.endswith("…") else text
+
+
+SHOWN = re.compile(r"[“«](.+)[”»]|^\*\*(.+)\*\*$")
+
+
 @dataclass(frozen=True)
 class Result:
     model: str
@@ -105,9 +121,9 @@ class Result:
     count: int
 
 
-def finished_text(locale: str, prompt: str, result: Result, notices: tuple[str, ...], *, footer: bool) -> str:
+def finished_text(locale: str, prompt: str, result: Result, notices: tuple[Notice, ...], *, footer: bool) -> str:
     lines = [f"**{quoted(prompt)}**"]
-    lines += [f"-# {t(locale, 'image-notice', message=shorten(notice, 200))}" for notice in notices[:3]]
+    lines += [f"-# {notice_text(locale, notice, result.model)}" for notice in notices[:3]]
     if footer:
         facts = [result.model, f"{result.width}×{result.height}"]
         if result.steps:

@@ -1,20 +1,18 @@
 """/image."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, command, words
+from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.options import SHAPES, BadOption, Wish, clean_prompt, parse_seed, parse_shape
 from discord_bot.i18n import t
 from discord_bot.interactions import private
 
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
 
-
-def image_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+def image_commands(feature: ImageFeature) -> list[app_commands.Command[Any, Any, Any]]:
     names = ("prompt", "shape", "count", "negative", "input", "seed", "steps", "spoiler")
 
     @EVERYWHERE
@@ -43,13 +41,19 @@ def image_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, An
         except BadOption as bad:
             await private(interaction, t(locale, bad.key))
             return
-        await bot.image.begin_from(interaction, wish, input)
+        if model and await feature.services.catalogue.find(model, "image") is None:
+            await private(interaction, t(locale, "model-unknown", model=model))
+            return
+        await feature.begin_from(interaction, wish, input)
 
     made = command("image", image)
 
     @made.autocomplete("model")
     async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
-        return [app_commands.Choice(name=name, value=name) for name in await bot.catalogue.names("image", current)]
+        return [
+            app_commands.Choice(name=name, value=name)
+            for name in await feature.services.catalogue.names("image", current)
+        ]
 
     @made.autocomplete("shape")
     async def shapes(_: Any, current: str) -> list[app_commands.Choice[str]]:

@@ -53,11 +53,14 @@ class Wish:
     @classmethod
     def restored(cls, data: dict[str, Any]) -> Self:
         """From the store; keys of other versions are ignored."""
-        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        known = {"prompt": "", **{name: data[name] for name in cls.__dataclass_fields__ if name in data}}
         for name in ("size", "aspect"):
             if known.get(name) is not None:
                 known[name] = tuple(known[name])
         return cls(**known)
+
+    def with_prompt(self, prompt: str) -> Self:
+        return replace(self, prompt=prompt)
 
     def with_seed(self, seed: int) -> Self:
         return replace(self, seed=seed)

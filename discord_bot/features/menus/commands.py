@@ -1,38 +1,46 @@
 """Message menus: Explain and Summarise answer privately, Draw this draws."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, words
-from discord_bot.conversation.attachments import read
+from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.starting import answer_interaction
+from discord_bot.features.chat.words import names_in, said_by
+from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.options import BadOption, Wish, clean_prompt
 from discord_bot.i18n import t
 from discord_bot.interactions import asker_of, private
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.store.turns import Part, PartKind
 
 LONGEST_DRAWN = 1_000
 
 
-def menu_commands(bot: "AntiphonBot") -> list[app_commands.ContextMenu]:
+def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.ContextMenu]:
     async def about(interaction: discord.Interaction[Any], message: discord.Message, key: str) -> None:
         locale = interaction.locale.value
-        denied = await bot.admission.refusal(asker_of(interaction), locale, place=interaction.id)
+        denied = await chat.services.admission.refusal(asker_of(interaction), locale, place=interaction.id)
         if denied:
             await private(interaction, denied)
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
-        given = await read(message.attachments, locale)
-        if not message.content and not given.texts and not given.images:
+        question = Question(parts=[Part(interaction.user.id, interaction.user.display_name, t(locale, key))])
+        text = said_by(message, names_in(message), embeds=True)
+        if text:
+            question.parts.append(Part(message.author.id, message.author.display_name, text, PartKind.QUOTED))
+        await question.attach(message.author, message.attachments, locale)
+        for snapshot in message.message_snapshots:
+            forwarded = said_by(snapshot, names_in(message), embeds=True)
+            if forwarded:
+                question.parts.append(Part(message.author.id, "", forwarded, PartKind.QUOTED))
+            await question.attach(message.author, snapshot.attachments, locale)
+        if len(question.parts) == 1 and not question.images:
             await interaction.followup.send(t(locale, "nothing-here"), ephemeral=True)
             return
-        question = "\n\n".join(text for text in (t(locale, key), message.content, *given.texts) if text)
-        await answer_interaction(bot.chat, interaction, Question(question, given.images, given.notices))
+        await answer_interaction(chat, interaction, question)
 
     @EVERYWHERE
     async def explain(interaction: discord.Interaction[Any], message: discord.Message) -> None:
@@ -49,7 +57,7 @@ def menu_commands(bot: "AntiphonBot") -> list[app_commands.ContextMenu]:
         except BadOption:
             await private(interaction, t(interaction.locale.value, "nothing-here"))
             return
-        await bot.image.begin(interaction, wish)
+        await image.begin(interaction, wish)
 
     return [
         app_commands.ContextMenu(name=words("menu-explain"), callback=explain),

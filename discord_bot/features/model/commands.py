@@ -1,18 +1,16 @@
 """/model: choose for this conversation, this channel, or for oneself."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 
 from antiphon.events import Model
 from discord_bot.commands import EVERYWHERE, command, words
-from discord_bot.features.choice import SCOPES, Target, choose
+from discord_bot.features.choice import SCOPES, Choice, Target, choose
 from discord_bot.i18n import t
 from discord_bot.interactions import private
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.services import Services
 
 
 def preview(model: Model, locale: str) -> str:
@@ -26,7 +24,7 @@ def preview(model: Model, locale: str) -> str:
     return " · ".join(said)
 
 
-def model_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+def model_commands(services: Services) -> list[app_commands.Command[Any, Any, Any]]:
     @EVERYWHERE
     @app_commands.rename(model=words("option-model"), scope=words("option-scope"))
     @app_commands.describe(model=words("option-model-description"), scope=words("option-scope-description"))
@@ -37,20 +35,20 @@ def model_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, An
         scope: Target = "conversation",
     ) -> None:
         locale = interaction.locale.value
-        if model and await bot.catalogue.models("chat") and await bot.catalogue.find(model, "chat") is None:
+        if model and await services.catalogue.find(model, "chat") is None:
             await private(interaction, t(locale, "model-unknown", model=model))
             return
-        where = await choose(bot, interaction, scope, "model", model)
+        where = await choose(services, interaction, scope, Choice.MODEL, model)
         if where is None:
             return
         text = t(locale, "model-set", model=model, scope=where) if model else t(locale, "model-reset", scope=where)
-        known = await bot.catalogue.find(model, "chat") if model else None
+        known = await services.catalogue.find(model, "chat") if model else None
         await private(interaction, f"{text}\n-# {preview(known, locale)}" if known else text)
 
     made = command("model", model)
 
     @made.autocomplete("model")
     async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
-        return [app_commands.Choice(name=name, value=name) for name in await bot.catalogue.names("chat", current)]
+        return [app_commands.Choice(name=name, value=name) for name in await services.catalogue.names("chat", current)]
 
     return [made]

@@ -1,21 +1,19 @@
 """/persona: choose for this conversation, this channel, or for oneself."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, command, words
 from discord_bot.features.chat.commands import persona_choices
-from discord_bot.features.choice import SCOPES, Target, choose
+from discord_bot.features.choice import SCOPES, Choice, Target, choose
 from discord_bot.i18n import t
 from discord_bot.interactions import private
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.services import Services
 
 
-def persona_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+def persona_commands(services: Services) -> list[app_commands.Command[Any, Any, Any]]:
     @EVERYWHERE
     @app_commands.rename(
         persona=words("option-persona"), text=words("command-persona-text"), scope=words("option-scope")
@@ -33,22 +31,22 @@ def persona_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, 
         scope: Target = "conversation",
     ) -> None:
         locale = interaction.locale.value
-        if persona and persona not in bot.config.bot.personas:
+        if persona and persona not in services.config.bot.personas:
             await private(interaction, t(locale, "persona-unknown", persona=persona))
             return
-        where = await choose(bot, interaction, scope, "persona", text or persona)
+        where = await choose(services, interaction, scope, Choice.PERSONA, text or persona, own_words=bool(text))
         if where is None:
             return
-        name = t(locale, "persona-own") if text else bot.config.bot.personas[persona].name if persona else ""
+        name = t(locale, "persona-own") if text else services.config.bot.personas[persona].name if persona else ""
         said = t(locale, "persona-set", persona=name, scope=where) if name else t(locale, "persona-reset", scope=where)
         if persona and not text:
-            said += f"\n> {bot.config.bot.personas[persona].prompt[:500]}"
+            said += f"\n> {services.config.bot.personas[persona].prompt[:500]}"
         await private(interaction, said)
 
     made = command("persona", persona)
 
     @made.autocomplete("persona")
     async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
-        return persona_choices(bot, current)
+        return persona_choices(services, current)
 
     return [made]

@@ -2,18 +2,19 @@
 
 import io
 import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, command
 from discord_bot.features.chat.buttons import view_of
+from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.i18n import t
-from discord_bot.interactions import BotInteraction, answered, private
-
-if TYPE_CHECKING:
-    from discord_bot.bot import AntiphonBot
+from discord_bot.interactions import BotInteraction, pressable, private
+from discord_bot.services import Services
+from discord_bot.store.settings import SettingScope
+from discord_bot.store.wishes import DO_NOT_STORE
 
 LABELS = {
     "export": "button-export",
@@ -25,58 +26,59 @@ LABELS = {
 DANGER = ("erase", "sure")
 
 
-class PrivacyButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"privacy:1:(?P<action>[a-z]+)"):
+PATTERN = r"privacy:1:(?P<action>[a-z]+)"
+
+
+def privacy_button(action: str, locale: str) -> discord.ui.Button[Any]:
+    style = discord.ButtonStyle.danger if action in DANGER else discord.ButtonStyle.secondary
+    return discord.ui.Button(label=t(locale, LABELS[action]), style=style, custom_id=f"privacy:1:{action}")
+
+
+def privacy_buttons(chat: ChatFeature) -> type[discord.ui.DynamicItem[Any]]:
     """Each acts on the data of whoever presses it, nobody else's."""
 
-    def __init__(self, action: str, locale: str = "en") -> None:
-        self.action = action
-        style = discord.ButtonStyle.danger if action in DANGER else discord.ButtonStyle.secondary
-        super().__init__(
-            discord.ui.Button(label=t(locale, LABELS[action]), style=style, custom_id=f"privacy:1:{action}")
-        )
+    async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
+        await _press(chat, interaction, match["action"])
 
-    @classmethod
-    async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature
-        return cls(match["action"] if match["action"] in LABELS else "export")
-
-    async def callback(self, interaction: Any) -> None:
-        chosen: BotInteraction = interaction
-        async with answered(chosen, f"privacy:{self.action}"):
-            await _press(chosen, self.action)
+    return pressable(PATTERN, press, "privacy")
 
 
-async def _press(interaction: BotInteraction, action: str) -> None:
-    store, locale, user_id = interaction.client.store, interaction.locale.value, interaction.user.id
+async def _press(chat: ChatFeature, interaction: BotInteraction, action: str) -> None:
+    store, locale, user_id = chat.services.store, interaction.locale.value, interaction.user.id
     match action:
         case "export":
             file = discord.File(io.BytesIO(await store.privacy.export(user_id)), "antiphon-export.json")
             await private(interaction, t(locale, "privacy-export"), file=file)
         case "erase":
-            view = view_of(PrivacyButton("sure", locale)) or discord.utils.MISSING
+            view = view_of(privacy_button("sure", locale)) or discord.utils.MISSING
             await private(interaction, t(locale, "privacy-erase-sure"), view=view)
         case "sure":
+            chat.forget_person(user_id)
+            await store.usage.forget_later(user_id)
             await store.privacy.erase_user(user_id)
             await interaction.response.edit_message(content=t(locale, "privacy-erased"), view=None)
         case "off" | "on":
-            await store.settings.set("user", user_id, "no_store", True if action == "off" else None)
+            await store.settings.set(SettingScope.USER, user_id, DO_NOT_STORE, True if action == "off" else None)
             await private(interaction, t(locale, "privacy-not-stored" if action == "off" else "privacy-stored"))
+        case _:
+            await private(interaction, t(locale, "stale"))
 
 
-def privacy_commands(bot: "AntiphonBot") -> list[app_commands.Command[Any, Any, Any]]:
+def privacy_commands(services: Services) -> list[app_commands.Command[Any, Any, Any]]:
     @EVERYWHERE
     async def privacy(interaction: discord.Interaction[Any]) -> None:
         locale = interaction.locale.value
-        counts = await bot.store.privacy.counts(interaction.user.id)
-        mine = await bot.store.settings.all("user", interaction.user.id)
+        counts = await services.store.privacy.counts(interaction.user.id)
+        mine = await services.store.settings.user(interaction.user.id)
         text = t(
             locale,
             "privacy-text",
             conversations=counts["conversations"],
             turns=counts["turns"],
             pictures=counts["pictures"],
-            retention=t(locale, "privacy-retention", days=bot.config.bot.retention_days),
+            retention=t(locale, "privacy-retention", days=services.config.bot.retention_days),
         )
-        names = ("export", "erase", "on" if mine.get("no_store") else "off")
-        await private(interaction, text, view=view_of(*(PrivacyButton(name, locale) for name in names)))
+        names = ("export", "erase", "on" if mine.no_store else "off")
+        await private(interaction, text, view=view_of(*(privacy_button(name, locale) for name in names)))
 
     return [command("privacy", privacy)]

@@ -1,153 +1,218 @@
-"""The card of /settings: everything at a glance, each change saved at once."""
+"""The card of /settings: a page for each topic, and every control shows what holds now. Pure."""
 
-import re
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import discord
 
-from discord_bot.features.settings.forms import FORMS, SettingsForm
-from discord_bot.features.settings.permissions import report
+from antiphon.config.bot import Bot
 from discord_bot.i18n import t
-from discord_bot.interactions import BotInteraction, answered, private
+from discord_bot.quotas import limits_of
+from discord_bot.store.settings import GuildSettings
 
-SWITCHES = {"pictures": True, "footer": None, "threads": True, "leave_people_alone": True}
-"""What can be turned on and off, and how it stands at first; None: as the bot's own configuration says."""
-ROWS = (
-    (("defaults", "settings-form-defaults"), ("member", "settings-form-member"), ("server", "settings-form-server")),
-    tuple((name.replace("_", ""), f"settings-toggle-{name.replace('_', '-')}") for name in SWITCHES),
-    (("check", "settings-check"), ("reset", "button-reset")),
-)
-MOST_NAMED = 12  # channels or roles on the card
+PATTERN = r"settings:2:(?P<page>[a-z]+):(?P<action>[a-z_]+)"
+ARCHIVE_HOURS = (1, 24, 72, 168)
+CONTEXT_MESSAGES = (0, 5, 10, 20)
+MOST_NAMED = 12  # channels or roles in a line
+PLACES = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.category, discord.ChannelType.forum]
 
 
-def text_of(locale: str, server: str, chosen: dict[str, Any], defaults: dict[str, Any]) -> str:
-    """The card's words. Pure."""
-
-    def number(name: str) -> str:
-        value = chosen.get(name, defaults.get(name, 0))
-        return str(value) if value else t(locale, "settings-unlimited")
-
-    def limits(who: str, what: str) -> str:
-        hour, day = number(f"{who}_{what}_per_hour"), number(f"{who}_{what}_per_day")
-        return t(locale, "settings-hour-and-day", hour=hour, day=day)
-
-    hours = int(chosen.get("archive_hours", 24))
-    archive = t(locale, "settings-days", count=hours // 24) if hours >= 24 else t(locale, "settings-hours", count=hours)
-    usual = t(locale, "settings-default")
-    channels = _named("<#{}>", chosen.get("channels", ())) or t(locale, "settings-everywhere")
-    roles = _named("<@&{}>", chosen.get("roles", ())) or t(locale, "settings-everybody")
-    lines = [
-        t(locale, "settings-title", server=discord.utils.escape_markdown(server)),
-        t(locale, "settings-channels", value=channels),
-        t(locale, "settings-roles", value=roles),
-        t(locale, "settings-model", value=chosen.get("model") or usual),
-        t(locale, "settings-image-model", value=chosen.get("image_model") or usual),
-        t(locale, "settings-persona", value=chosen.get("persona") or usual),
-        t(locale, "settings-member-answers", value=limits("user", "requests")),
-        t(locale, "settings-member-tokens", value=limits("user", "tokens")),
-        t(locale, "settings-server-answers", value=limits("server", "requests")),
-        t(locale, "settings-server-tokens", value=limits("server", "tokens")),
-        t(locale, "settings-archive", value=archive),
-    ]
-    for name in SWITCHES:
-        value = t(locale, "settings-on" if is_on(name, chosen, defaults) else "settings-off")
-        lines.append(t(locale, f"settings-{name.replace('_', '-')}", value=value))
-    return "\n".join(lines)
+class Page(StrEnum):
+    ACCESS = "access"
+    ANSWERS = "answers"
+    PICTURES = "pictures"
+    LIMITS = "limits"
 
 
-def _named(shape: str, ids: Any) -> str:
-    shown = " ".join(shape.format(one) for one in ids[:MOST_NAMED])
-    return f"{shown} +{len(ids) - MOST_NAMED}" if len(ids) > MOST_NAMED else shown
+SWITCHES = {
+    Page.ANSWERS: ("threads", "leave_people_alone", "footer", "lock_model"),
+    Page.PICTURES: ("pictures",),
+}
+LISTS = ("channels", "blocked_channels", "roles", "blocked_roles")
+FORMS = ("member", "server")
 
 
-def is_on(name: str, chosen: dict[str, Any], defaults: dict[str, Any]) -> bool:
-    first = SWITCHES[name]
-    return bool(chosen.get(name, defaults.get(name, True) if first is None else first))
+@dataclass(frozen=True)
+class Offers:
+    """What can be chosen: names of models, and personas with their keys."""
+
+    models: Sequence[str] = ()
+    image_models: Sequence[str] = ()
+    personas: Sequence[tuple[str, str]] = ()
 
 
-class SettingsItem(discord.ui.DynamicItem[Any], template=r"settings:1:(?P<action>[a-z]+)"):
-    """A control of the card; what it holds is in the store, so it works for ever."""
+@dataclass(frozen=True)
+class Card:
+    locale: str
+    page: Page
+    server: str
+    settings: GuildSettings
+    config: Bot
+    offers: Offers
+    note: str = ""
 
-    def __init__(self, action: str, item: discord.ui.Item[Any]) -> None:
-        self.action = action
-        super().__init__(item)
-
-    @classmethod
-    async def from_custom_id(cls, interaction: Any, item: Any, match: "re.Match[str]", /) -> Self:  # noqa: ARG003 - the library's signature
-        return cls(match["action"], item)
-
-    async def callback(self, interaction: Any) -> None:
-        chosen: BotInteraction = interaction
-        async with answered(chosen, f"settings:{self.action}"):
-            await _change(chosen, self.action, list(getattr(self.item, "values", ())))
-
-
-def view(locale: str, chosen: dict[str, Any]) -> discord.ui.View:
-    made = discord.ui.View(timeout=None)
-    channels: Any = discord.ui.ChannelSelect(
-        custom_id="settings:1:channels", min_values=0, max_values=25, placeholder=t(locale, "settings-choose-channels"),
-        channel_types=[discord.ChannelType.text, discord.ChannelType.category, discord.ChannelType.forum],
-        default_values=[discord.SelectDefaultValue(id=one, type=discord.SelectDefaultValueType.channel) for one in chosen.get("channels", ())],
-    )  # fmt: skip
-    roles: Any = discord.ui.RoleSelect(
-        custom_id="settings:1:roles", min_values=0, max_values=25, placeholder=t(locale, "settings-choose-roles"),
-        default_values=[discord.SelectDefaultValue(id=one, type=discord.SelectDefaultValueType.role) for one in chosen.get("roles", ())],
-    )  # fmt: skip
-    made.add_item(SettingsItem("channels", channels))
-    made.add_item(SettingsItem("roles", roles))
-    for row, buttons in enumerate(ROWS, start=2):
-        for action, key in buttons:
-            style = discord.ButtonStyle.danger if action == "reset" else discord.ButtonStyle.secondary
-            button: Any = discord.ui.Button(
-                label=t(locale, key), style=style, custom_id=f"settings:1:{action}", row=row
+    def layout(self) -> discord.ui.LayoutView:
+        view = discord.ui.LayoutView(timeout=None)
+        container: discord.ui.Container[Any] = discord.ui.Container()
+        title = t(self.locale, "settings-title", server=discord.utils.escape_markdown(self.server))
+        container.add_item(discord.ui.TextDisplay("\n".join([title, *self._lines()])))
+        for row in self._rows():
+            container.add_item(discord.ui.ActionRow(*row))
+        container.add_item(discord.ui.Separator())
+        container.add_item(discord.ui.ActionRow(*(self._page_button(page) for page in Page)))
+        container.add_item(
+            discord.ui.ActionRow(
+                self._button("check", t(self.locale, "settings-check")),
+                self._button("reset", t(self.locale, "button-reset"), discord.ButtonStyle.danger),
             )
-            made.add_item(SettingsItem(action, button))
-    made.stop()
-    return made
+        )
+        if self.note:
+            container.add_item(discord.ui.TextDisplay(f"-# {self.note}"))
+        view.add_item(container)
+        view.stop()  # the ids say everything: nothing of this view needs to be remembered
+        return view
+
+    # --- what holds now ---------------------------------------------------------------------------
+
+    def _lines(self) -> list[str]:
+        match self.page:
+            case Page.ACCESS:
+                return [self._list_line(name) for name in LISTS]
+            case Page.ANSWERS:
+                return [
+                    self._line("model", self.settings.model or t(self.locale, "settings-default")),
+                    self._line("persona", self.settings.persona or t(self.locale, "settings-default")),
+                    self._line("archive", self._hours(self.settings.archive_hours)),
+                    self._line("context", str(self.settings.context_messages)),
+                ]
+            case Page.PICTURES:
+                return [self._line("image-model", self.settings.image_model or t(self.locale, "settings-default"))]
+            case _:
+                return [
+                    self._line(f"{who}-{what}", self._limits(key, kind))
+                    for who, key in (("member", "user"), ("server", "server"))
+                    for what, kind in (("answers", "requests"), ("tokens", "tokens"))
+                ]
+
+    def _line(self, name: str, value: str) -> str:
+        return t(self.locale, f"settings-{name}", value=value)
+
+    def _list_line(self, name: str) -> str:
+        shape = "<#{}>" if name.endswith("channels") else "<@&{}>"
+        ids = getattr(self.settings, name)
+        shown = " ".join(shape.format(one) for one in ids[:MOST_NAMED])
+        if len(ids) > MOST_NAMED:
+            shown += f" +{len(ids) - MOST_NAMED}"
+        key = name.replace("_", "-")
+        return self._line(key, shown or t(self.locale, f"settings-{key}-none"))
+
+    def _limits(self, who: str, what: str) -> str:
+        limits = limits_of(self.config.quotas, self.settings.limits)
+
+        def number(window: str) -> str:
+            value = getattr(limits, f"{who}_{what}_per_{window}")
+            return str(value) if value else t(self.locale, "settings-unlimited")
+
+        return t(self.locale, "settings-hour-and-day", hour=number("hour"), day=number("day"))
+
+    def _hours(self, hours: int) -> str:
+        if hours >= 24:
+            return t(self.locale, "settings-days", count=hours // 24)
+        return t(self.locale, "settings-hours", count=hours)
+
+    # --- controls -----------------------------------------------------------------------------------
+
+    def _rows(self) -> list[list[discord.ui.Item[Any]]]:
+        rows: list[list[discord.ui.Item[Any]]] = []
+        match self.page:
+            case Page.ACCESS:
+                rows += [[self._places(name)] for name in LISTS[:2]] + [[self._roles(name)] for name in LISTS[2:]]
+            case Page.ANSWERS:
+                rows += self._choice("model", [(one, one) for one in self.offers.models], self.settings.model)
+                rows += self._choice("persona", self.offers.personas, self.settings.persona)
+                hours = [(str(one), self._hours(one)) for one in ARCHIVE_HOURS]
+                rows += self._choice("archive_hours", hours, str(self.settings.archive_hours))
+                counts = [(str(one), t(self.locale, "settings-context", value=str(one))) for one in CONTEXT_MESSAGES]
+                rows += self._choice("context_messages", counts, str(self.settings.context_messages))
+            case Page.PICTURES:
+                models = [(one, one) for one in self.offers.image_models]
+                rows += self._choice("image_model", models, self.settings.image_model)
+            case _:
+                rows.append([self._button(form, t(self.locale, f"settings-form-{form}")) for form in FORMS])
+        switches = SWITCHES.get(self.page, ())
+        if switches:
+            rows.append([self._switch(name) for name in switches])
+        return rows
+
+    def _id(self, action: str) -> str:
+        return f"settings:2:{self.page}:{action}"
+
+    def _button(
+        self, action: str, label: str, style: discord.ButtonStyle = discord.ButtonStyle.secondary
+    ) -> discord.ui.Button[Any]:
+        return discord.ui.Button(label=label, style=style, custom_id=self._id(action))
+
+    def _page_button(self, page: Page) -> discord.ui.Button[Any]:
+        here = page is self.page
+        style = discord.ButtonStyle.primary if here else discord.ButtonStyle.secondary
+        label = t(self.locale, f"settings-page-{page}")
+        return discord.ui.Button(label=label, style=style, disabled=here, custom_id=f"settings:2:{page}:show")
+
+    def _switch(self, name: str) -> discord.ui.Button[Any]:
+        on = is_on(name, self.settings, self.config)
+        label = t(
+            self.locale,
+            "settings-switch",
+            name=t(self.locale, f"settings-switch-{name.replace('_', '-')}"),
+            state=t(self.locale, "settings-on" if on else "settings-off"),
+        )
+        return self._button(name, label, discord.ButtonStyle.success if on else discord.ButtonStyle.secondary)
+
+    def _choice(
+        self, action: str, options: Sequence[tuple[str, str]], chosen: str | None
+    ) -> list[list[discord.ui.Item[Any]]]:
+        """One select; taking the choice back is the default again. Without anything to choose there is none."""
+        if not options:
+            return []
+        select: discord.ui.Select[Any] = discord.ui.Select(
+            custom_id=self._id(action),
+            min_values=0,
+            max_values=1,
+            placeholder=t(self.locale, f"settings-choose-{action.replace('_', '-')}"),
+            options=[
+                discord.SelectOption(label=label[:100], value=value, default=value == chosen)
+                for value, label in options[:25]
+            ],
+        )
+        return [[select]]
+
+    def _places(self, name: str) -> discord.ui.Item[Any]:
+        kind = discord.SelectDefaultValueType.channel
+        select: discord.ui.ChannelSelect[Any] = discord.ui.ChannelSelect(
+            custom_id=self._id(name),
+            min_values=0,
+            max_values=25,
+            placeholder=t(self.locale, f"settings-choose-{name.replace('_', '-')}"),
+            channel_types=PLACES,
+            default_values=[discord.SelectDefaultValue(id=one, type=kind) for one in getattr(self.settings, name)],
+        )
+        return select
+
+    def _roles(self, name: str) -> discord.ui.Item[Any]:
+        kind = discord.SelectDefaultValueType.role
+        select: discord.ui.RoleSelect[Any] = discord.ui.RoleSelect(
+            custom_id=self._id(name),
+            min_values=0,
+            max_values=25,
+            placeholder=t(self.locale, f"settings-choose-{name.replace('_', '-')}"),
+            default_values=[discord.SelectDefaultValue(id=one, type=kind) for one in getattr(self.settings, name)],
+        )
+        return select
 
 
-async def show(interaction: BotInteraction, *, again: bool = False) -> None:
-    bot, locale = interaction.client, interaction.locale.value
-    chosen = await bot.store.settings.all("guild", interaction.guild_id)
-    text = text_of(locale, interaction.guild.name if interaction.guild else "", chosen, _defaults(interaction))
-    if again:
-        saved = f"{text}\n-# {t(locale, 'settings-saved')}"
-        await interaction.response.edit_message(content=saved, view=view(locale, chosen))
-    else:
-        await private(interaction, text, view=view(locale, chosen))
-
-
-def _defaults(interaction: BotInteraction) -> dict[str, Any]:
-    config = interaction.client.config.bot
-    return {**config.quotas.model_dump(), "footer": config.footer}
-
-
-async def _saved(interaction: BotInteraction) -> None:
-    await show(interaction, again=interaction.message is not None)
-
-
-async def _change(interaction: BotInteraction, action: str, values: list[Any]) -> None:
-    locale, settings, guild_id = interaction.locale.value, interaction.client.store.settings, interaction.guild_id
-    if guild_id is None or not interaction.permissions.manage_guild:
-        await private(interaction, t(locale, "access-manage"))
-        return
-    chosen = await settings.all("guild", guild_id)
-    switch = next((name for name in SWITCHES if name.replace("_", "") == action), None)
-    if switch is not None:
-        await settings.set("guild", guild_id, switch, not is_on(switch, chosen, _defaults(interaction)))
-    elif action in ("channels", "roles"):
-        await settings.set("guild", guild_id, action, [one.id for one in values] or None)
-    elif action == "reset":
-        await settings.reset("guild", guild_id)
-        await settings.set("guild", guild_id, "welcomed", True)
-    elif action == "check":
-        guild = interaction.guild
-        await private(interaction, report(guild, locale) if guild else t(locale, "stale"))
-        return
-    elif action in FORMS:
-        await interaction.response.send_modal(SettingsForm(action, locale, chosen, _saved))
-        return
-    else:
-        await private(interaction, t(locale, "stale"))
-        return
-    await _saved(interaction)
+def is_on(name: str, settings: GuildSettings, config: Bot) -> bool:
+    if name == "footer":
+        return config.footer if settings.footer is None else settings.footer
+    return bool(getattr(settings, name))

@@ -1,9 +1,14 @@
-"""Alembic's entry: runs on the connection that the bot hands over."""
+"""Alembic's entry: runs in the transaction that the bot hands over, all migrations and their version together."""
 
 from alembic import context
 
 from discord_bot.store.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -32,16 +32,18 @@ _WORD = re.compile(r"\S+\s*")
 ENGLISH = (
     "I am Antiphon's **offline demo voice**: no model is behind me, so I cannot think about what you wrote. "
     "{about} Everything else is real: this text is streamed, counted and continued as any answer would be.\n\n"
-    "To talk to a real model, set one of these and start again:\n"
-    "- `GIT_TOKEN1` … for GitHub Models\n- `MISTRAL_TOKEN` for Mistral\n- `DEEPINFRA_API_KEY` for DeepInfra\n"
-    "- `HF_TOKEN1` … for Hugging Face\n- `OPENAI_API_KEY` for OpenAI\n\nThen `antiphon check` tells what works."
+    "To talk to a real model, set one of these and start again; each key is free:\n"
+    "- `GROQ_API_KEY` for Groq\n- `GEMINI_API_KEY` for Google Gemini\n- `MISTRAL_API_KEY` for Mistral\n"
+    "- `OPENROUTER_API_KEY` for OpenRouter\n- `HF_TOKEN` for Hugging Face\n\n"
+    "docs/free-keys.md says where to get them. Then `antiphon check` tells what works."
 )
 RUSSIAN = (
     "Я — **автономный демонстрационный голос** Antiphon: за мной нет модели, и подумать над вашим сообщением я не могу. "
     "{about} Всё остальное настоящее: этот текст передаётся потоком, считается и продолжается, как любой ответ.\n\n"
-    "Чтобы говорить с настоящей моделью, задайте одну из переменных и запустите снова:\n"
-    "- `GIT_TOKEN1` … — GitHub Models\n- `MISTRAL_TOKEN` — Mistral\n- `DEEPINFRA_API_KEY` — DeepInfra\n"
-    "- `HF_TOKEN1` … — Hugging Face\n- `OPENAI_API_KEY` — OpenAI\n\nПотом `antiphon check` покажет, что работает."
+    "Чтобы говорить с настоящей моделью, задайте одну из переменных и запустите снова; все ключи бесплатны:\n"
+    "- `GROQ_API_KEY` — Groq\n- `GEMINI_API_KEY` — Google Gemini\n- `MISTRAL_API_KEY` — Mistral\n"
+    "- `OPENROUTER_API_KEY` — OpenRouter\n- `HF_TOKEN` — Hugging Face\n\n"
+    "Где их получить, написано в docs/free-keys.md. Потом `antiphon check` покажет, что работает."
 )
 
 
@@ -84,7 +86,7 @@ class Embedded:
 
     async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
         words = _WORD.findall(answer(call))
-        limit = call.request.sampling.max_tokens
+        limit = call.request.sampling.get("max_tokens")
         said = words[:limit] if limit else words
         if self._rate:
             for word in said:

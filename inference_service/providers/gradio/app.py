@@ -16,7 +16,6 @@ from inference_service.providers.kit import errors
 STATE = ("state", "browserstate")
 TEXTS = ("textbox", "textarea", "multimodaltextbox", "text")
 SAYING = (*TEXTS, "markdown", "chatbot", "json", "label", "html", "code", "highlightedtext")
-SHOWING = ("image", "gallery", "file", "annotatedimage")
 DIFFERING = ("sse_v2", "sse_v2.1", "sse_v3")  # protocols whose partial outputs are differences
 
 
@@ -31,7 +30,15 @@ class Input(Struct, frozen=True):
     maximum: float | None = None
     step: float | None = None
     choices: tuple[Any, ...] = ()
+    shown: tuple[str, ...] = ()  # what people see of the choices
     turns: str = "messages"  # of a chatbot: "pairs", "messages", or "parts" (messages of parts)
+
+
+class Output(Struct, frozen=True):
+    """One output of a function; `name` is its label's words."""
+
+    kind: str
+    name: str = ""
 
 
 class Function(Struct, frozen=True):
@@ -40,7 +47,7 @@ class Function(Struct, frozen=True):
     index: int
     name: str
     inputs: tuple[Input, ...]
-    outputs: tuple[str, ...]  # kinds of component
+    outputs: tuple[Output, ...]
     public: bool = True
     queued: bool = True
 
@@ -49,8 +56,8 @@ class Function(Struct, frozen=True):
         """Whether something of the session goes into its answer."""
         return any(one.kind in STATE for one in self.inputs)
 
-    def has(self, *kinds: str) -> bool:
-        return any(one.kind in kinds for one in self.inputs)
+    def gives(self, *kinds: str) -> bool:
+        return any(one.kind in kinds for one in self.outputs)
 
 
 class App(Struct, frozen=True):
@@ -64,14 +71,26 @@ class App(Struct, frozen=True):
     max_file_size: int | None = None
 
     def find(self, name: str) -> Function:
-        """Raises UpstreamFailure(MODEL_NOT_FOUND) when the app has no such function."""
-        found = self.functions.get(name.strip("/"))
+        """A function by its name; "chat" and "image" also stand for the only one that does such a thing.
+
+        Raises UpstreamFailure(MODEL_NOT_FOUND) when the app has no such function.
+        """
+        found = self.functions.get(name.strip("/")) or self._only(name)
         if found is None:
             known = ", ".join([one.name for one in self.functions.values() if one.public][:6]) or "none with a name"
             raise UpstreamFailure(
                 FailureKind.MODEL_NOT_FOUND, f"the Space has no function {name[:60]!r}; it has {known}", status=200
             )
         return found
+
+    def _only(self, task: str) -> Function | None:
+        kinds = {"chat": ("chatbot", "json", "textbox", "markdown"), "image": ("image", "gallery")}.get(task, ())
+        able = [one for one in self.functions.values() if one.public and one.gives(*kinds) and _takes_words(one)]
+        return able[0] if len(able) == 1 else None
+
+
+def _takes_words(function: Function) -> bool:
+    return any(one.kind in TEXTS for one in function.inputs)
 
 
 def read_app(config: Any, info: Any) -> App:
@@ -94,7 +113,7 @@ def read_app(config: Any, info: Any) -> App:
             protocol=str(config.get("protocol") or "ws"),
             functions=functions,
             identity=str(config.get("app_id") or ""),
-            max_file_size=size if isinstance(size, int) else None,
+            max_file_size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
@@ -114,10 +133,15 @@ def _function(
         index=int(one.get("id", place)),
         name=str(one["api_name"]),
         inputs=tuple(_input(parts[part_id], told, major) for part_id in one["inputs"]),
-        outputs=tuple(str(parts[part_id].get("type", "")) for part_id in one["outputs"]),
+        outputs=tuple(_output(parts[part_id]) for part_id in one["outputs"]),
         public=one.get("show_api") is not False and one.get("api_visibility", "public") == "public",
         queued=queueing and one.get("queue") is not False,
     )
+
+
+def _output(part: Mapping[str, Any]) -> Output:
+    props = part.get("props") or {}
+    return Output(str(part.get("type", "")), plain(str(props.get("label") or "")))
 
 
 def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
@@ -135,6 +159,7 @@ def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
         step=_number(props.get("step")),
         # From Gradio 4 on a choice is a pair of what is shown and what it means.
         choices=tuple(choice[1] if isinstance(choice, list) and len(choice) == 2 else choice for choice in choices),
+        shown=tuple(str(choice[0] if isinstance(choice, list) and choice else choice) for choice in choices),
         turns=_turns(props.get("type"), major),
     )
 

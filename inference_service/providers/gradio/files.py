@@ -1,23 +1,30 @@
-"""Pictures into a Gradio app and out of it: uploads, paths, data URIs.
+"""Pictures into a Gradio app and out of it: uploads, paths, links, data URIs.
 
 Source: Gradio's server and clients, 3.50 to 6. The `url` of a file may be wrong, so addresses are made from paths.
 """
 
 import base64
 import binascii
+import re
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
+from msgspec import Struct
 
 from inference_service.domain import ImagePart
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.gradio.app import App, decode
+from inference_service.providers.gradio.app import App, Output, decode
 from inference_service.providers.gradio.queue import Line, refused
 from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import read, read_error
+from inference_service.providers.pictures.seeds import reported
 
 LARGEST_PICTURE = 64 * 1024 * 1024
+MOST_PICTURES = 64
+SHOWING = ("image", "gallery", "annotatedimage", "imageslider", "imageeditor")
+_PICTURE = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|avif)($|[?#])", re.IGNORECASE)
 
 
 async def picture_value(line: Line, app: App, image: ImagePart) -> Any:
@@ -26,7 +33,7 @@ async def picture_value(line: Line, app: App, image: ImagePart) -> Any:
         return f"data:{image.mime};base64,{base64.b64encode(image.data).decode()}"
     if app.max_file_size is not None and len(image.data) > app.max_file_size:
         text = f"the Space takes files of at most {app.max_file_size} bytes"
-        raise UpstreamFailure(FailureKind.BAD_REQUEST, text, status=413)
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, text, status=413)
     name = f"image.{image.mime.rpartition('/')[2]}"
     form = aiohttp.FormData()
     form.add_field("files", image.data, filename=name, content_type=image.mime)
@@ -40,30 +47,87 @@ async def picture_value(line: Line, app: App, image: ImagePart) -> Any:
     return {**about, "meta": {"_type": "gradio.FileData"}}
 
 
-def pictures_of(value: Any) -> list[str]:
-    """Paths and data URIs in an output: one picture, or a gallery of them."""
+class File(Struct, frozen=True):
+    """A picture as an app names it: a path on its side, a link, or a data URI."""
+
+    place: str
+    mime: str = ""
+
+    @property
+    def says_picture(self) -> bool:
+        """Whether its name or type says that it is one."""
+        return (
+            self.mime.startswith("image/") or self.place.startswith("data:image/") or bool(_PICTURE.search(self.place))
+        )
+
+
+def pictures_in(values: Sequence[Any], outputs: Sequence[Output]) -> list[File]:
+    """The pictures among a function's outputs.
+
+    What a component for pictures shows is one; of other components only what says that it is one, so that a log file
+    before the picture is none.
+    """
+    pairs = list(zip(values, outputs, strict=False))
+    found = [file for value, one in pairs if one.kind in SHOWING for file in _shown(value, one.kind)]
+    if not found:
+        others = [file for value, one in pairs if one.kind != "state" for file in pictures_of(value)]
+        found = [file for file in others if file.says_picture]
+    return found[:MOST_PICTURES]
+
+
+def _shown(value: Any, kind: str) -> list[File]:
+    match value:
+        case {"__type__": "update"}:
+            return _shown(value.get("value"), kind)
+        case {"composite": inner} if kind == "imageeditor":
+            return pictures_of(inner)
+        case [*_, result] if kind == "imageslider":  # before and after
+            return pictures_of(result)
+    return pictures_of(value)
+
+
+def pictures_of(value: Any) -> list[File]:
+    """Of one value: a picture, or a gallery of them."""
     match value:
         case str() if value.startswith("data:image/"):
-            return [value]
-        case {"path": str(path)} | {"name": str(path), "is_file": True}:
-            return [path]
+            return [File(value)]
+        case {"__type__": "update"}:
+            return pictures_of(value.get("value"))
+        case {"video": _}:
+            return []
+        case {"path": str(place)} | {"name": str(place), "is_file": True} | {"url": str(place)}:
+            return [File(place, mime if isinstance(mime := value.get("mime_type"), str) else "")]
         case {"data": str(data)} if data.startswith("data:image/"):
-            return [data]
+            return [File(data)]
         case {"image": inner}:
             return pictures_of(inner)
         case list():
-            return [path for one in value for path in pictures_of(one)]
+            return [file for one in value[:MOST_PICTURES] for file in pictures_of(one)]
     return []
 
 
-async def fetch(line: Line, picture: str) -> bytes:
+def seed_in(values: Sequence[Any], outputs: Sequence[Output]) -> int | None:
+    """The seed that the app reports in an output of that name; other numbers are none."""
+    for value, one in zip(values, outputs, strict=False):
+        if "seed" in one.name.split("_") and (seed := reported(value)) is not None:
+            return seed
+    return None
+
+
+async def fetch(line: Line, file: File) -> bytes:
     """Raises UpstreamFailure."""
-    if picture.startswith("data:"):
+    place = file.place
+    if place.startswith("data:"):
         try:
-            return base64.b64decode(picture.partition(",")[2], validate=True)
+            return base64.b64decode(place.partition(",")[2], validate=True)
         except (binascii.Error, ValueError) as error:
             raise errors.failure(FailureKind.BAD_IMAGE, status=200) from error
-    async with line.http.request("GET", f"{line.base}/file={quote(picture)}", headers=line.headers) as response:
+    url = place
+    if not place.startswith(("http://", "https://")):
+        url = f"{line.base}/file={quote(place)}"
+    elif urlsplit(place)[:2] != urlsplit(line.base)[:2]:
+        return await line.http.fetch_picture(place)  # somewhere else, without any credential
+    async with line.http.request("GET", url, headers=line.headers) as response:
         if response.status != 200:
             await read_error(response)
             text = "the Space's picture could not be fetched"

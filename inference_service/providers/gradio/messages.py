@@ -11,7 +11,7 @@ from msgspec import Struct
 from inference_service.domain import Notice, NoticeKind, Progress
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
 from inference_service.providers.gradio.diff import BadDiff, apply_all
-from inference_service.providers.kit import errors
+from inference_service.providers.kit import errors, values
 
 SIGNS: tuple[errors.Sign, ...] = (
     errors.Sign(FailureKind.OVERLOADED, r"no gpu (was|is) available|queue is full|queue timeout"),
@@ -23,6 +23,7 @@ SIGNS: tuple[errors.Sign, ...] = (
     errors.Sign(FailureKind.FORBIDDEN, r"illegal duration|larger than the maximum allowed"),
     errors.Sign(FailureKind.UNAUTHENTICATED, r"not authenticated|expired zerogpu proxy token", (200, 401)),
 )
+LONGEST_WAIT = 7 * 86_400.0
 WAKE = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})")
 
 
@@ -49,11 +50,13 @@ class Reader:
             return None
         match message.get("msg"):
             case "estimation":
-                return Progress("queued", queue_position=int(message.get("rank") or 0) + 1, eta=message.get("rank_eta"))
+                rank = values.count(message.get("rank"))
+                place = None if rank is None else rank + 1
+                return Progress("queued", queue_position=place, eta=positive(message.get("rank_eta")))
             case "process_starts":
-                return Progress("generating", eta=message.get("eta"))
+                return Progress("generating", eta=positive(message.get("eta")))
             case "progress":
-                return bar(message.get("progress_data") or [])
+                return bar(message.get("progress_data"))
             case "heartbeat":
                 return Progress("waiting" if self._values is None else "generating")
             case "log":
@@ -70,7 +73,9 @@ class Reader:
         return None
 
     def _grown(self, message: dict[str, Any]) -> list[Any]:
-        data = (message.get("output") or {}).get("data") or []
+        data = values.mapping(message.get("output")).get("data")
+        if not isinstance(data, list):
+            return self._values or []
         try:
             differs = self._differing and self._values is not None and message["msg"] == "process_generating"
             self._values = apply_all(self._values or [], data) if differs else list(data)
@@ -79,9 +84,10 @@ class Reader:
         return self._values
 
     def _completed(self, message: dict[str, Any]) -> Output:
-        output = message.get("output") or {}
+        output = values.mapping(message.get("output"))
         if message.get("success") and "data" in output:
-            return Output(tuple(output["data"]), final=True)
+            data = output["data"]
+            return Output(tuple(data) if isinstance(data, list) else (data,), final=True)
         if message.get("success"):
             raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's call was cancelled", status=200)
         # Until 4.44 the text stands in quotes.
@@ -95,12 +101,17 @@ class Reader:
         raise failed
 
 
-def bar(bars: list[Any]) -> Progress:
-    """The outermost of nested bars."""
-    if not bars or not isinstance(bars[0], dict):
-        return Progress("generating")
-    outer = bars[0]
-    fraction = outer.get("progress")
-    if fraction is None and outer.get("length"):
-        fraction = (outer.get("index") or 0) / outer["length"]
-    return Progress(str(outer.get("desc") or outer.get("unit") or "generating")[:80], fraction=fraction)
+def bar(bars: Any) -> Progress:
+    """The outermost of nested bars. What is no number is not reported."""
+    outer = bars[0] if isinstance(bars, list) and bars and isinstance(bars[0], dict) else {}
+    fraction, index, length = (values.number(outer.get(key)) for key in ("progress", "index", "length"))
+    if fraction is None and length:
+        fraction = (index or 0.0) / length
+    words = next((text for key in ("desc", "unit") if isinstance(text := outer.get(key), str) and text), "generating")
+    return Progress(words[:80], fraction=None if fraction is None else min(1.0, max(0.0, fraction)))
+
+
+def positive(value: Any) -> float | None:
+    """Seconds, or None for what cannot be some."""
+    seconds = values.number(value)
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST_WAIT else None

@@ -24,6 +24,7 @@ from inference_service.providers.gradio.messages import SIGNS, Made, Output, Rea
 from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import HttpClient, chunks, read, read_error, transport_failure
 from inference_service.providers.kit.sse import EventTooLargeError, SseParser
+from inference_service.providers.seam import farewell
 
 FAREWELL = 2.0  # seconds that telling an app of a cancelled call may take
 LARGEST_MESSAGE = 64 * 1024 * 1024
@@ -57,7 +58,7 @@ class Farewells:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def say(self, line: Line, body: dict[str, Any]) -> None:
-        task = asyncio.create_task(self._post(line, body), name="gradio-cancel")
+        task = farewell(self._post(line, body), "gradio-cancel")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,7 +1,9 @@
 """Which session of an app remembers which conversation, for apps that keep what was said on their side. Pure.
 
-A conversation is known by a digest of its words, never by the words. Once an answer is whole, its session is the one
-in which a request that goes on from there is asked; any other request begins a new one.
+A conversation is known by a digest of who talks, of every word and of every picture, never by the words. Once an answer
+is whole, its session is the one in which a request that goes on from there is asked; any other request, another
+person's with the same words among them, begins a new one. Replicas of the service do not share sessions: what another
+one has begun is started anew, with the conversation in the question.
 """
 
 import hashlib
@@ -9,7 +11,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from inference_service.domain import Message, Role
+from inference_service.domain import Caller, ImagePart, Message
 
 MOST = 1_000  # conversations
 KEPT = 1_800.0  # seconds without a word
@@ -21,24 +23,33 @@ class Sessions:
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
-    def find(self, app: str, history: Sequence[Message], now: float) -> str | None:
+    def find(self, app: str, caller: Caller, history: Sequence[Message], now: float) -> str | None:
         """The session that remembers exactly this; it is given away, for it will have heard more."""
-        session, at = self._known.pop(_digest(app, history), ("", now - KEPT))
+        session, at = self._known.pop(_digest(app, caller, history), ("", now - KEPT))
         return session if session and now - at < KEPT else None
 
-    def keep(self, app: str, history: Sequence[Message], session: str, now: float) -> None:
-        self._known[_digest(app, history)] = (session, now)
+    def keep(self, app: str, caller: Caller, history: Sequence[Message], session: str, now: float) -> None:
+        self._known[_digest(app, caller, history)] = (session, now)
         while len(self._known) > MOST:
             self._known.popitem(last=False)
 
 
 def fresh() -> str:
-    return secrets.token_hex(8)
+    return secrets.token_hex(16)
 
 
-def _digest(app: str, history: Sequence[Message]) -> bytes:
-    made = hashlib.blake2b(app.encode(), digest_size=16)
+def _digest(app: str, caller: Caller, history: Sequence[Message]) -> bytes:
+    made = hashlib.blake2b(digest_size=16)
+
+    def add(kind: bytes, data: bytes) -> None:  # with its length, so that no two conversations are written alike
+        made.update(kind + len(data).to_bytes(8) + data)
+
+    for text in (app, caller.name, caller.tenant_id, caller.user_id):
+        add(b"w", text.encode())
     for turn in history:
-        if turn.role is not Role.SYSTEM:
-            made.update(f"\0{turn.role.value}\0{turn.text.strip()}".encode())
+        add(b"r", turn.role.value.encode())
+        for part in turn.parts:
+            if isinstance(part, ImagePart):
+                add(b"i", part.data)
+        add(b"t", turn.text.strip().encode())
     return made.digest()

@@ -4,36 +4,21 @@ Sources: Gradio's server and clients (3.50 to 6); Hugging Face documents on Spac
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import (
-    Capabilities,
-    ChatEvent,
-    Delta,
-    Finish,
-    FinishReason,
-    ImageEvent,
-    ImagePart,
-    Message,
-    Picture,
-    Preview,
-    Role,
-    TextPart,
-    Usage,
-)
+from inference_service.domain import Capabilities, ChatEvent, ImageEvent, ImagePart
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.pictures.normalise import sniff
-from inference_service.providers.gradio import files, queue, sessions
+from inference_service.providers.gradio import chatting, drawing, queue, sessions
 from inference_service.providers.gradio.app import App, Function, decode, read_app
-from inference_service.providers.gradio.arguments import Wanted, arguments, takes_history
+from inference_service.providers.gradio.arguments import NAMES, Wanted, arguments, honoured, most_pictures
 from inference_service.providers.gradio.hub import host_of, why_not
-from inference_service.providers.gradio.messages import SIGNS, Made, Output
-from inference_service.providers.gradio.said import said_in, without_cursor
+from inference_service.providers.gradio.login import Cookies, log_in
+from inference_service.providers.gradio.messages import SIGNS, Made
 from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
@@ -41,7 +26,9 @@ from inference_service.providers.seam import ChatCall, Declaration, ImageCall, L
 APP_AGE = 600.0  # seconds for which an app's description is believed
 LARGEST_CONFIG = 32 * 1024 * 1024
 CHAT = Capabilities(
-    chat=True, vision=True, settings=frozenset({"sampling.seed", "sampling.top_p", "sampling.temperature"})
+    chat=True,
+    vision=True,
+    settings=frozenset(field for field in NAMES if field.startswith("sampling.")),
 )
 IMAGE = Capabilities(
     image=True,
@@ -58,6 +45,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     space: str = ""  # owner/name of any Space that offers the same app
     chat_function: str = ""
     image_function: str = ""
+    login: bool = False  # the credential is the app's own "user:password"
     hub_url: str = "https://huggingface.co"
 
 
@@ -90,14 +78,26 @@ class Space:
         own = settings.base_url != self.declaration.base_url.rstrip("/")
         self._host = host_of(self.options.space) if self.options.space and not own else settings.base_url
         self._space = self.options.space or ("" if own else self.space)
-        self._app: App | None = None
-        self._read_at = 0.0
-        self._sessions = sessions.Sessions()
+        self._described: tuple[App, float] | None = None
+        self.sessions = sessions.Sessions()
         self._farewells = queue.Farewells()
+        self._cookies = Cookies()
+
+    # --- what it can do -----------------------------------------------------------------------------
 
     def capabilities(self, model: str) -> Capabilities:
-        known = self.settings.capabilities.get(model)
-        return known or self.declaration.capabilities.get(model) or self._by_options(model)
+        """As declared; once the app has described itself, with the settings and pictures that it really takes."""
+        if model in self.settings.capabilities:
+            return self.settings.capabilities[model]
+        declared = self.declaration.capabilities.get(model) or self._by_options(model)
+        function = self._known_function(model, declared)
+        if function is None:
+            return declared
+        takes = most_pictures(function) > 0
+        settings = declared.settings & honoured(function)
+        if declared.chat:
+            return msgspec.structs.replace(declared, vision=declared.vision and takes, settings=settings)
+        return msgspec.structs.replace(declared, input_image=takes, settings=settings)
 
     def _by_options(self, model: str) -> Capabilities:
         functions = (self.options.chat_function, CHAT), (self.options.image_function, IMAGE)
@@ -105,97 +105,31 @@ class Space:
             (can for name, can in functions if name and name.strip("/") == model), self.declaration.capabilities["*"]
         )
 
+    def _known_function(self, model: str, declared: Capabilities) -> Function | None:
+        if self._described is None or not (declared.chat or declared.image):
+            return None
+        try:
+            return self._described[0].find(self.function_name(model, chat=declared.chat))
+        except UpstreamFailure:
+            return None
+
+    def function_name(self, model: str, *, chat: bool) -> str:
+        if chat:
+            return self.options.chat_function or self.chat_function or model
+        return self.options.image_function or self.image_function or model
+
     # --- calls ----------------------------------------------------------------------------------
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        """Answers with text that grows, or that comes whole at the end.
+    def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+        return chatting.chat(self, call)
 
-        What was said before goes where the app has a place for it: into its chatbot, into a session that remembers it,
-        else in front of the question.
-        """
-        app, line = await self._reach(call.secret)
-        function = app.find(self.options.chat_function or self.chat_function or call.model)
-        turns = call.request.messages
-        now = time.monotonic()
-        session, told = "", turns[:-1]
-        if function.remembers and (known := self._sessions.find(app.identity, told, now)):
-            session, text = known, turns[-1].text
-        elif takes_history(function):
-            text = turns[-1].text
-        else:
-            text = _in_one(turns)
-        session = session or sessions.fresh()
-        images = [image for turn in turns for image in turn.images][-1:]
-        if not images and self.blank_picture is not None:
-            images = [self.blank_picture]
-        sampling = call.request.sampling
-        wanted = Wanted(
-            text,
-            await files.picture_value(line, app, images[0]) if images else None,
-            told,
-            {"seed": sampling.seed, "top_p": sampling.top_p, "temperature": sampling.temperature},
-        )
-        said = ""
-        async with aclosing(self._ask(app, line, function, wanted, session)) as making:
-            async for made in making:
-                if not isinstance(made, Output):
-                    yield made
-                    continue
-                text = said_in(made.values, function.outputs)
-                grown = text if made.final else without_cursor(text)
-                if grown.startswith(said):
-                    if len(grown) > len(said):
-                        yield Delta(grown[len(said) :])
-                        said = grown
-                elif made.final:
-                    # The app has rewritten what it had said: only a new beginning could show that.
-                    raise errors.failure(FailureKind.STREAM_ERROR, status=200)
-        if function.remembers:
-            answered = (*turns, Message(Role.ASSISTANT, (TextPart(said),)))
-            self._sessions.keep(app.identity, answered, session, time.monotonic())
-        yield Finish(FinishReason.STOP)
+    def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
+        return drawing.image(self, call)
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        app, line = await self._reach(call.secret)
-        function = app.find(self.options.image_function or self.image_function or call.model)
-        request = call.request
-        width, height = call.size or (None, None)
-        given = request.input_image
-        named = {
-            "negative_prompt": request.negative_prompt or None,
-            "seed": request.seed,
-            "randomize_seed": request.seed is None,
-            "width": width,
-            "height": height,
-            "aspect_ratio": "{}:{}".format(*request.aspect_ratio) if request.aspect_ratio else None,
-            **dict.fromkeys(("num_inference_steps", "steps", "number_of_inference_steps"), request.steps),
-            **dict.fromkeys(("guidance_scale", "guidance", "cfg_weight", "cfg_scale"), request.guidance_scale),
-        }
-        picture = await files.picture_value(line, app, given) if given is not None else None
-        wanted = Wanted(request.prompt, picture, (), named)
-        shown: str | None = None
-        async with aclosing(self._ask(app, line, function, wanted, sessions.fresh())) as making:
-            async for made in making:
-                if not isinstance(made, Output):
-                    yield made
-                    continue
-                references = [file for value in made.values for file in files.pictures_of(value)]
-                if made.final:
-                    if not references:
-                        raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
-                    seed = _seed(made.values, request.seed)
-                    for number, file in enumerate(references[: call.count]):
-                        yield Picture(call.first_index + number, await files.fetch(line, file), seed)
-                    yield Usage(images=min(len(references), call.count))
-                elif references and references[0] != shown:
-                    shown = references[0]
-                    data = await files.fetch(line, shown)
-                    yield Preview(call.first_index, sniff(data) or "image/webp", data)
-        yield Finish(FinishReason.STOP)
-
-    async def _ask(
+    async def ask(
         self, app: App, line: queue.Line, function: Function, wanted: Wanted, session: str
     ) -> AsyncGenerator[Made, None]:
+        """One call of a function, from arguments to outputs. Raises UpstreamFailure."""
         values, notices = arguments(function, wanted)
         for notice in notices:
             yield notice
@@ -204,57 +138,61 @@ class Space:
                 async for made in making:
                     yield made
         except UpstreamFailure as failure:
-            if failure.status >= 500 and self._app is app:
-                self._app = None  # its functions may have other numbers after a restart
+            if failure.status >= 500 and self._described is not None and self._described[0] is app:
+                self._described = None  # its functions may have other numbers after a restart
             raise
 
     # --- the app ----------------------------------------------------------------------------------
 
-    def _headers(self, secret: str | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {secret}", "x-gradio-user": "api"} if secret else {"x-gradio-user": "api"}
-
-    async def _reach(self, secret: str | None) -> tuple[App, queue.Line]:
+    async def reach(self, secret: str | None) -> tuple[App, queue.Line]:
+        """The app and the way to it, logged in where it wants that. Raises UpstreamFailure."""
+        if self.options.login and not self._cookies.knows(secret):
+            await log_in(self.http, self._host, self._headers(secret), secret, self._cookies)
         app = await self._describe(secret)
         return app, queue.Line(self.http, self._host + app.prefix, self._headers(secret), app.protocol)
 
+    def _headers(self, secret: str | None) -> dict[str, str]:
+        head = {"x-gradio-user": "api", **self._cookies.header(secret)}
+        if secret and not self.options.login:
+            head["Authorization"] = f"Bearer {secret}"
+        return head
+
+    def forget_login(self, secret: str | None, failure: UpstreamFailure) -> UpstreamFailure:
+        """After a restart an app knows no login any more; the next call logs in again."""
+        if not (self.options.login and failure.status == 401 and self._cookies.knows(secret)):
+            return failure
+        self._cookies.forget(secret)
+        return UpstreamFailure(FailureKind.SERVER_ERROR, "the Space has forgotten the login", status=401)
+
     async def _describe(self, secret: str | None) -> App:
-        if self._app is not None and time.monotonic() - self._read_at < APP_AGE:
-            return self._app
+        if self._described is not None and time.monotonic() - self._described[1] < APP_AGE:
+            return self._described[0]
         config = await self._get(f"{self._host}/config", secret)
         prefix = str(config.get("api_prefix") or "") if isinstance(config, dict) else ""
         try:
             info = await self._get(f"{self._host}{prefix}/info", secret)
         except UpstreamFailure:
             info = None  # labels do as names
-        self._app, self._read_at = read_app(config, info), time.monotonic()
-        return self._app
+        app = read_app(config, info)
+        self._described = app, time.monotonic()
+        return app
 
     async def _get(self, url: str, secret: str | None) -> Any:
         async with self.http.request("GET", url, headers=self._headers(secret), redirects=False) as response:
             if response.status != 200 or "json" not in response.content_type:
                 body = await read_error(response)
                 if "json" in response.content_type and response.status < 500:
-                    raise errors.from_response(response.status, response.headers, body, SIGNS)
+                    raise self.forget_login(
+                        secret, errors.from_response(response.status, response.headers, body, SIGNS)
+                    )
                 raise await why_not(self.http, self.options.hub_url, self._space, response.status, secret)
+            self._cookies.keep(secret, response)
             return decode(await read(response, LARGEST_CONFIG))
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        app = await self._describe(secret)
+        app, _ = await self.reach(secret)
         return [ModelInfo(one.name, self.capabilities(one.name)) for one in app.functions.values() if one.public]
 
     async def close(self) -> None:
         await self._farewells.close()
         await self.http.close()
-
-
-def _in_one(turns: Sequence[Message]) -> str:
-    """A conversation as one text, for an app that only takes a question."""
-    if len(turns) == 1:
-        return turns[0].text
-    return "\n\n".join(f"{turn.role.value.capitalize()}: {turn.text}" for turn in turns)
-
-
-def _seed(values: Sequence[Any], asked: int | None) -> int | None:
-    """The seed that the app tells beside its picture."""
-    told = (int(one) for one in values if isinstance(one, int | float) and not isinstance(one, bool))
-    return next(told, asked)

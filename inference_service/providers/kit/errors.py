@@ -1,6 +1,7 @@
-"""What an upstream's refusal means: from status, headers and body to one failure kind.
+"""What an upstream's refusal means: from status, headers and body to one failure kind with the smallest blame.
 
-One table of signs, read from the top; a provider puts its own rows before the general ones.
+The order of evidence: the dialect's own signs, a page instead of an API, access, size, the vendor's load, a named limit,
+a missing capability, context and content, a named field, the model; the status last.
 What then happens to credential and deployment is decided in `routing/classify.py`.
 The upstream's text is only looked at, never passed on: it may echo a secret or a prompt.
 Sources: the error references of the providers, and bodies seen in the wild.
@@ -8,59 +9,37 @@ Sources: the error references of the providers, and bodies seen in the wild.
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
-from inference_service.providers.kit import limits
+from inference_service.providers.kit import bodies, limits, named, signs
+from inference_service.providers.kit.bodies import Evidence
+from inference_service.providers.kit.dialect import Dialect, Dialects, Sent, Sign, dialect_of
+from inference_service.quotas import DAY, HOUR, LimitFact, Unit
 
 K = FailureKind
-A_DAY_IS_QUOTA = 3 * 3_600.0  # a wait of hours is a used-up quota, not a passing limit
-
-
-class Sign(Struct, frozen=True):
-    """One row: these statuses (none: any) with these words mean that kind."""
-
-    kind: FailureKind
-    words: str
-    statuses: tuple[int, ...] = ()
-    scope: Scope = Scope.CREDENTIAL
-    wake_after: float | None = None  # where the provider's documents know it and its answer does not say
-
-
-GENERAL: tuple[Sign, ...] = (
-    Sign(K.QUOTA_EXHAUSTED, r"insufficient_quota|exceeded your current quota|included credits|depleted|billing_hard_limit"
-         r"|credit balance|insufficient (credits|balance|funds)", scope=Scope.GROUP),
-    Sign(K.OVERLOADED, r"capacity exceeded|model (is )?(too |currently )?busy|overloaded|no capacity|queue is full", (429, 500, 502, 503, 529)),
-    # More tokens than the account has in a whole minute: no wait makes room for it.
-    Sign(K.CONTEXT_TOO_LONG, r"request too large for .{0,120}tokens per min", (429,)),
-    Sign(K.QUOTA_EXHAUSTED, r"per[ _-]?day|daily|per 86400 ?s|byday|per[ _-]?month|monthly", (429,)),
-    Sign(K.LOADING, r"(model|weights).{0,80}(is |being |currently )loading|loading model|estimated_time", (500, 503, 504)),
-    Sign(K.PREFILL_REFUSED, r"prefill|prefix.{0,40}(not|unsupported|invalid)|expected last role|continue_final_message"
-         r"|add_generation_prompt|last message.{0,60}(user|assistant)|must end with a user", (400, 422, 500)),
-    Sign(K.CONTEXT_TOO_LONG, r"context[ _](length|window|size)|maximum (context|prompt|input)|max_model_len|tokens_limit_reached"
-         r"|prompt is too long|too many (input )?tokens|exceeds? .{0,40}(tokens|context)|reduce the length|request (body )?too large",
-         (400, 413, 422, 500)),
-    Sign(K.CONTENT_REFUSED, r"content[_ ](filter|policy|management)|moderation|safety system|flagged|responsibleai|nsfw", (400, 403, 422, 451)),
-    Sign(K.MODEL_NOT_FOUND, r"model_not_found|unknown_model|unavailable_model|model_not_supported|invalid_model|not a valid model"
-         r"|unknown model|model.{0,120}(does not exist|not found|not supported|decommissioned|deprecated|no longer)", (400, 404, 422)),
-    Sign(K.RETIRED, r"retired|retirement|sunset|brownout", (403, 404, 410, 503)),
-)  # fmt: skip
+A_DAY_IS_QUOTA = 3 * HOUR  # a wait of hours is a used-up quota, not a passing limit
+CREDIT_REST = DAY  # money comes back when a person pays: ask again once a day
+AT_ONCE_REST = 2.0  # a limit of calls at once is over when one of them ends
 
 STATUSES: Mapping[int, FailureKind] = {
-    400: K.BAD_REQUEST, 401: K.UNAUTHENTICATED, 402: K.QUOTA_EXHAUSTED, 403: K.FORBIDDEN, 404: K.MODEL_NOT_FOUND,
-    405: K.BAD_RESPONSE, 408: K.UNAVAILABLE, 409: K.UNAVAILABLE, 410: K.RETIRED, 413: K.CONTEXT_TOO_LONG, 422: K.BAD_REQUEST,
-    425: K.UNAVAILABLE, 429: K.RATE_LIMITED, 451: K.CONTENT_REFUSED, 500: K.SERVER_ERROR, 501: K.UNSUPPORTED, 502: K.SERVER_ERROR,
+    400: K.REFUSED, 401: K.UNAUTHENTICATED, 402: K.QUOTA_EXHAUSTED, 403: K.MODEL_FORBIDDEN, 404: K.BAD_RESPONSE,
+    405: K.BAD_RESPONSE, 408: K.UNAVAILABLE, 409: K.UNAVAILABLE, 410: K.RETIRED, 413: K.CONTEXT_TOO_LONG, 425: K.UNAVAILABLE,
+    429: K.RATE_LIMITED, 451: K.BLOCKED, 500: K.SERVER_ERROR, 501: K.UNSUPPORTED, 502: K.SERVER_ERROR, 529: K.OVERLOADED,
 }  # fmt: skip
+PAGES: Mapping[int, FailureKind] = {404: K.BAD_RESPONSE, 408: K.UNAVAILABLE, 410: K.BAD_RESPONSE, 413: K.CONTEXT_TOO_LONG,
+                                    429: K.OVERLOADED}  # fmt: skip
 
 WORDS: Mapping[FailureKind, str] = {
     K.RATE_LIMITED: "the provider's rate limit is reached",
     K.QUOTA_EXHAUSTED: "the provider's quota is used up",
     K.UNAUTHENTICATED: "the provider does not accept the credential",
-    K.FORBIDDEN: "the credential may not use this at the provider",
+    K.FORBIDDEN: "the credential lacks a permission at the provider",
+    K.MODEL_FORBIDDEN: "the credential may not use this model",
     K.MODEL_NOT_FOUND: "the provider does not have this model",
     K.RETIRED: "the provider has retired this model or service",
     K.OVERLOADED: "the provider is overloaded",
@@ -68,70 +47,251 @@ WORDS: Mapping[FailureKind, str] = {
     K.UNAVAILABLE: "the provider is not available",
     K.LOADING: "the provider is loading the model",
     K.BAD_RESPONSE: "the provider answered with something that its API does not document",
+    K.BLOCKED: "the provider cannot be used from here (a region rule or a firewall)",
+    K.REFUSED: "the provider refused the request",
     K.CONTEXT_TOO_LONG: "the conversation is too long for this model",
     K.BAD_REQUEST: "the provider refused the request as invalid",
+    K.FIELD_REFUSED: "the model does not take a setting of the request",
     K.CONTENT_REFUSED: "the provider refused the content",
     K.PREFILL_REFUSED: "the model does not continue a half-finished answer",
-    K.UNSUPPORTED: "the provider cannot do what was asked",
+    K.UNSUPPORTED: "the model cannot do what was asked",
     K.STREAM_ERROR: "the provider reported an error in the middle of its answer",
 }
 
+# Kinds that are still right when the answer has begun; anything else is then an error of the stream.
+MID_STREAM = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED, K.UNAUTHENTICATED, K.OVERLOADED})
+LIMITS = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED})
 _CODE = re.compile(r"[A-Za-z_][\w.\[\]-]{0,59}")
-_HTML = re.compile(r"^\s*<(!doctype|html|head|body)", re.IGNORECASE)
-_TAGS = re.compile(r"<[^>]{0,300}>")
-_AGAIN = re.compile(r"try again in ((?:\d+(?:\.\d+)?(?:ms|[hms]) ?)+)")
-_LIFETIME = re.compile(r"wait (\d+(?:\.\d+)?) ?(seconds|s\b|minutes|hours)")
-_UNITS = {"seconds": 1, "s": 1, "minutes": 60, "hours": 3_600}
+_TOO_LARGE = re.compile(r"request too large|requested \d+ tokens[^|]{0,60}limit", re.IGNORECASE)
+_REQUESTED = re.compile(r"limit:? (\d+)[^|]{0,120}requested:? (\d+)", re.IGNORECASE)
+_OUTPUT = re.compile(
+    r"maximum context length (?:is|of) (\d+)[^|]*\((\d+) (?:of text input|in the messages|in (?:the|your) prompt)"
+)
+
+
+class Case(Struct, frozen=True):
+    """One refusal, all the evidence together. sent: None where it is not known what the request held."""
+
+    status: int
+    evidence: Evidence
+    dialect: Dialect
+    sent: Sent | None
+    wait: float | None  # told by headers or body
+    facts: tuple[LimitFact, ...]
+    theirs: float  # the upstream's clock
+
+    def sent_field(self, field: str) -> bool:
+        return self.sent is None or field in self.sent.fields
+
+    def used(self, capability: str) -> bool:
+        return self.sent is None or capability in self.sent.capabilities
 
 
 def from_response(
-    status: int, headers: Mapping[str, str], body: bytes, signs: Sequence[Sign] = (), *, now: float | None = None
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    dialect: Dialects = (),
+    *,
+    sent: Sent | None = None,
+    now: float | None = None,
 ) -> UpstreamFailure:
     """The failure that a refusing response means. `now`: epoch seconds, for tests."""
     moment = time.time() if now is None else now
-    parsed = _json(body)
-    text = f"{message_of(parsed, body)} {codes_of(parsed)} {_header_words(headers)}".strip()
-    wake = limits.wake_after(headers, moment)
-    if wake is None:
-        wake = _estimate(parsed, text)
-    if parsed is None and _HTML.match(body[:200].decode(errors="replace")) and status < 500 and status not in STATUSES:
-        return failure(K.BAD_RESPONSE, status=status)
-    return classify(status, text, wake, parsed, signs)
+    head = {name.lower(): value for name, value in headers.items()}
+    evidence = bodies.read(body, head, moment)
+    evidence.text = f"{evidence.text} {_header_words(head)}".strip()
+    known = dialect_of(dialect)
+    wait = limits.wake_after(head, moment, known)
+    case = Case(
+        status,
+        evidence,
+        known,
+        sent,
+        evidence.wait if wait is None else wait,
+        tuple(limits.facts(head, moment, known)),
+        limits.upstream_clock(head, moment),
+    )
+    return classify(case)
 
 
-def classify(status: int, text: str, wake: float | None, parsed: Any, signs: Sequence[Sign]) -> UpstreamFailure:
-    for sign in (*signs, *GENERAL):
-        if (not sign.statuses or status in sign.statuses) and re.search(sign.words, text, re.IGNORECASE):
-            return failure(
-                sign.kind,
-                status=status,
-                wake=sign.wake_after if wake is None else wake,
-                scope=sign.scope,
-                parsed=parsed,
-            )
-    kind = STATUSES.get(status)
-    if kind is None:
-        kind = K.UNAVAILABLE if status >= 500 else K.BAD_REQUEST if status >= 400 else K.BAD_RESPONSE
-    scope = Scope.GROUP if status == 402 else Scope.CREDENTIAL
-    if kind is K.RATE_LIMITED and wake is not None and wake >= A_DAY_IS_QUOTA:
-        kind = K.QUOTA_EXHAUSTED
-    return failure(kind, status=status, wake=wake, scope=scope, parsed=parsed)
-
-
-def in_stream(error: Any, signs: Sequence[Sign] = (), *, began: bool) -> UpstreamFailure:
+def in_stream(error: Any, dialect: Dialects = (), *, began: bool, sent: Sent | None = None) -> UpstreamFailure:
     """An error object inside a 200. Before any content it is as good as the status that it names."""
-    if began:
+    now = time.time()
+    evidence = bodies.evidence_of({"error": error}, {}, now)
+    case = Case(_status_in(error), evidence, dialect_of(dialect), sent, evidence.wait, (), now)
+    failed = classify(case)
+    if failed.kind not in MID_STREAM and (began or failed.kind is K.BAD_RESPONSE):
         return failure(K.STREAM_ERROR, status=200)
-    text = f"{message_of({'error': error}, b'')} {codes_of({'error': error})}"
-    status = error.get("code", error.get("status")) if isinstance(error, dict) else None
-    if isinstance(status, int | str) and str(status).isdigit() and 400 <= int(status) < 600:
-        return classify(int(status), text, None, None, signs)
-    for sign in (*signs, *GENERAL):
-        if re.search(sign.words, text, re.IGNORECASE):
-            return failure(sign.kind, status=200, wake=sign.wake_after, scope=sign.scope)
-    if re.search(r"rate.?limit", text, re.IGNORECASE):
-        return failure(K.RATE_LIMITED, status=200)
-    return failure(K.STREAM_ERROR, status=200)
+    failed.status = case.status
+    return failed
+
+
+def _status_in(error: Any) -> int:
+    """The HTTP status that an error object names; 200 where it names none."""
+    if isinstance(error, list) and len(error) == 1:
+        error = error[0]
+    inner = error.get("error") if isinstance(error, dict) else None
+    for place in (error, inner):
+        if isinstance(place, dict):
+            for key in ("code", "status", "status_code", "statusCode"):
+                value = place.get(key)
+                if isinstance(value, int | str) and str(value).isdigit() and 400 <= int(value) < 600:
+                    return int(value)
+    return 200
+
+
+def classify(case: Case) -> UpstreamFailure:
+    """The first rule that finds its evidence decides."""
+    for rule in RULES:
+        if (found := rule(case)) is not None:
+            return found
+    kind = STATUSES.get(case.status)
+    if kind is None:
+        kind = K.UNAVAILABLE if case.status >= 500 else K.REFUSED if case.status >= 400 else K.BAD_RESPONSE
+    return failure(kind, status=case.status, wake=case.wait, codes=_safe_codes(case.evidence))
+
+
+# --- the rules, in their order ---------------------------------------------------------------
+
+
+def _by_signs(table: Sequence[Sign]) -> Callable[[Case], UpstreamFailure | None]:
+    def rule(case: Case) -> UpstreamFailure | None:
+        return _match(table, case)
+
+    return rule
+
+
+def _own_signs(case: Case) -> UpstreamFailure | None:
+    return _match(case.dialect.signs, case)
+
+
+def _match(table: Sequence[Sign], case: Case) -> UpstreamFailure | None:
+    for sign in table:
+        if sign.statuses and case.status not in sign.statuses:
+            continue
+        if sign.capability and not case.used(sign.capability):
+            continue
+        if sign.field and not case.sent_field(sign.field):
+            continue
+        if sign.kind is K.PREFILL_REFUSED and case.sent is not None and not case.sent.prefix:
+            continue
+        if _pattern(sign.words).search(case.evidence.text):
+            return _of_sign(sign, case)
+    return None
+
+
+@lru_cache(maxsize=1_024)
+def _pattern(words: str) -> re.Pattern[str]:
+    return re.compile(words, re.IGNORECASE)
+
+
+def _of_sign(sign: Sign, case: Case) -> UpstreamFailure:
+    if sign.kind in LIMITS:
+        fact = sign.limit or named.limit_in(case.evidence, case.dialect)
+        found = limited(case, fact, wait=sign.wake_after if case.wait is None else case.wait, kind=sign.kind)
+        found.scope = sign.scope or found.scope
+        return found
+    wake = sign.wake_after if case.wait is None else max(case.wait, sign.wake_after or 0.0)
+    return failure(
+        sign.kind, status=case.status, wake=wake, scope=sign.scope, codes=_safe_codes(case.evidence),
+        capability=sign.capability, field=sign.field,
+    )  # fmt: skip
+
+
+def _page(case: Case) -> UpstreamFailure | None:
+    """HTML comes from a firewall, a proxy or a wrong address, never from the API: no credential is to blame."""
+    if not case.evidence.page or case.status >= 500:
+        return None
+    kind = PAGES.get(case.status) or (K.BLOCKED if case.status >= 400 else K.BAD_RESPONSE)
+    return failure(kind, status=case.status, wake=case.wait)
+
+
+def _too_large(case: Case) -> UpstreamFailure | None:
+    """More tokens than the limit of a whole window holds: no wait makes room for it."""
+    text = case.evidence.text
+    sizes = _REQUESTED.search(text)
+    asked = sizes is not None and int(sizes[2]) > int(sizes[1])
+    if case.status in (400, 413, 429) and (
+        asked or _TOO_LARGE.search(text) or named.outgrown(case.evidence, case.sent)
+    ):
+        return failure(K.CONTEXT_TOO_LONG, status=case.status)
+    return None
+
+
+def _limit(case: Case) -> UpstreamFailure | None:
+    if case.status not in (402, 429) and not (
+        case.status in (200, 400, 403, 503) and named.speaks_of_limit(case.evidence)
+    ):
+        return None
+    fact = named.limit_in(case.evidence, case.dialect)
+    if fact is None:
+        fact = next((one for one in case.facts if one.remaining == 0 and one.window is not None), None)
+    if fact is None and (case.status == 402 or named.speaks_of_money(case.evidence)):
+        fact = named.money(case.dialect)
+    return limited(case, fact, wait=case.wait)
+
+
+def limited(
+    case: Case, fact: LimitFact | None, *, wait: float | None, kind: FailureKind | None = None
+) -> UpstreamFailure:
+    """A limit, until its own clock says; a told wait is a claim beside a named day."""
+    told = next((one for one in case.facts if fact and (one.unit, one.window) == (fact.unit, fact.window)), None)
+    rest = named.rest(fact, wait, case.theirs)
+    if fact is not None:
+        limit = fact.limit if fact.limit is not None or told is None else told.limit
+        fact = LimitFact(fact.unit, fact.window, fact.clock, limit, 0, rest)
+    is_money = fact is not None and fact.unit is Unit.MONEY
+    if is_money and rest is None:
+        rest = CREDIT_REST
+    if fact is not None and fact.unit is Unit.CONCURRENT and rest is None:
+        rest = AT_ONCE_REST
+    if kind is None:
+        long = (fact is not None and (fact.window or 0) >= DAY) or (rest or 0) >= A_DAY_IS_QUOTA
+        kind = K.QUOTA_EXHAUSTED if long or is_money else K.RATE_LIMITED
+    if fact is None:
+        scope = case.dialect.scope
+    elif is_money and not any(quota.unit is Unit.MONEY for quota in case.dialect.quotas):
+        scope = Scope.GROUP
+    else:
+        scope = case.dialect.scope_of(fact.unit, fact.window)
+    return failure(kind, status=case.status, wake=rest, scope=scope, limit=fact)
+
+
+def _output_too_long(case: Case) -> UpstreamFailure | None:
+    """The prompt fits, the answer that was asked for beside it does not."""
+    match = _OUTPUT.search(case.evidence.text)
+    if match and int(match[2]) < int(match[1]) and case.sent_field("sampling.max_tokens"):
+        return failure(K.FIELD_REFUSED, status=case.status, field="sampling.max_tokens")
+    return None
+
+
+def _field(case: Case) -> UpstreamFailure | None:
+    if case.status not in (400, 404, 422):
+        return None
+    field = named.field_in(case.evidence, case.sent)
+    if field is None:
+        return None
+    kind = K.FIELD_REFUSED if field in named.CONTRACT else K.REFUSED  # else a key that only we send
+    return failure(kind, status=case.status, field=field, codes=_safe_codes(case.evidence))
+
+
+RULES: tuple[Callable[[Case], UpstreamFailure | None], ...] = (
+    _own_signs,
+    _page,
+    _by_signs(signs.ACCESS),
+    _too_large,
+    _by_signs(signs.OVERLOAD),
+    _by_signs(signs.LIMITED_FIELD),
+    _by_signs(signs.VENDORS),
+    _limit,
+    _by_signs(signs.PREFILL),
+    _by_signs(signs.CAPABILITIES),
+    _output_too_long,
+    _by_signs(signs.CONTENT),
+    _field,
+    _by_signs(signs.MODEL),
+)
 
 
 def failure(
@@ -139,82 +299,38 @@ def failure(
     *,
     status: int = 0,
     wake: float | None = None,
-    scope: Scope = Scope.CREDENTIAL,
-    parsed: Any = None,
+    scope: Scope | None = None,
+    limit: LimitFact | None = None,
+    field: str = "",
+    capability: str = "",
+    codes: str = "",
+    parsed: Mapping[str, str] | None = None,
 ) -> UpstreamFailure:
+    """A failure in our own words. parsed: a body of our own making, for its code."""
+    codes = codes or (parsed or {}).get("code", "")
     words = WORDS.get(kind, kind.value.replace("_", " "))
-    if kind in (K.BAD_REQUEST, K.CONTENT_REFUSED) and (codes := _safe_codes(parsed)):
+    if kind in (K.BAD_REQUEST, K.REFUSED, K.CONTENT_REFUSED) and codes:
         words = f"{words} ({codes})"
-    return UpstreamFailure(kind, words, status=status, wake_after=wake, scope=scope)
+    elif field or capability:
+        words = f"{words} ({field or capability})"
+    if scope is None:
+        scope = Scope.CREDENTIAL if kind in (K.UNAUTHENTICATED, K.FORBIDDEN) else Scope.CREDENTIAL_MODEL
+    return UpstreamFailure(
+        kind, words, status=status, wake_after=wake, scope=scope, limit=limit, field=field, capability=capability
+    )
 
 
-def message_of(parsed: Any, body: bytes) -> str:
-    """The upstream's own sentence, cleaned and bounded; only for looking at."""
-    found = ""
-    if isinstance(parsed, dict):
-        error, detail = parsed.get("error"), parsed.get("detail")
-        candidates = (
-            error.get("message") if isinstance(error, dict) else error,
-            parsed.get("message"),
-            detail.get("error") if isinstance(detail, dict) else detail,
-        )
-        found = next((text for text in map(_sentence, candidates) if text), "")
-    elif parsed is None:
-        found = body[:2_000].decode(errors="replace")
-    return " ".join(_TAGS.sub(" ", found).split())[:500]
-
-
-def _sentence(value: Any) -> str:
-    if isinstance(value, list) and value:  # FastAPI's list of problems: the first one
-        value = value[0].get("msg") if isinstance(value[0], dict) else value[0]
-    return value if isinstance(value, str) else ""
-
-
-def codes_of(parsed: Any) -> str:
-    """Machine-readable words beside the message."""
-    if not isinstance(parsed, dict):
-        return ""
-    inner = parsed.get("error")
-    places = (parsed, inner) if isinstance(inner, dict) else (parsed,)
-    words = [
-        str(place.get(key)) for place in places for key in ("code", "type", "error_type", "status") if place.get(key)
-    ]
-    if isinstance(inner, dict) and isinstance(inner.get("innererror"), dict):
-        words.append(str(inner["innererror"].get("code", "")))
-    return " ".join(words)[:300] + (" estimated_time" if "estimated_time" in parsed else "")
-
-
-def _safe_codes(parsed: Any) -> str:
-    """Codes that are single words, so that nothing a person wrote can be among them."""
-    if not isinstance(parsed, dict):
-        return ""
-    inner = parsed.get("error")
-    place = inner if isinstance(inner, dict) else parsed
-    words = {key: place.get(key) for key in ("code", "param")}
-    detail = parsed.get("detail")
-    if isinstance(detail, list) and detail and isinstance(detail[0], dict) and isinstance(detail[0].get("loc"), list):
-        words["param"] = ".".join(str(step) for step in detail[0]["loc"] if step != "body")
-    named = [(key, value) for key, value in words.items() if isinstance(value, str) and _CODE.fullmatch(value)]
-    return ", ".join(value if key == "code" else f"field {value}" for key, value in named)
-
-
-def _estimate(parsed: Any, text: str) -> float | None:
-    if isinstance(parsed, dict) and isinstance(parsed.get("estimated_time"), int | float):
-        return max(0.0, min(float(parsed["estimated_time"]), limits.LONGEST))
-    if told := _LIFETIME.search(text):
-        return min(float(told[1]) * _UNITS[told[2]], limits.LONGEST)
-    if told := _AGAIN.search(text):
-        return limits.moment(told[1].replace(" ", ""), {}, 0.0)
-    return None
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+def _safe_codes(evidence: Evidence) -> str:
+    """Codes and field names that are single words, so that nothing a person wrote can be among them."""
+    words = [code.removeprefix("code:") for code in evidence.codes if code.startswith("code:")]
+    shown = [word for word in words if _CODE.fullmatch(word)][:1]
+    shown += [f"field {field}" for field in evidence.fields if _CODE.fullmatch(field)][:1]
+    return ", ".join(shown)
 
 
 def _header_words(headers: Mapping[str, str]) -> str:
-    names = ("x-error-message", "x-error-code", "x-ms-error-code", "x-ratelimit-type")
+    names = ("x-error-message", "x-error-code", "x-ms-error-code", "x-ratelimit-type", "cf-mitigated")
     return " ".join(headers[name] for name in names if name in headers)[:600]
+
+
+__all__ = ["Case", "Dialect", "Dialects", "Sent", "Sign", "classify", "failure", "from_response", "in_stream"]

@@ -14,6 +14,7 @@ import aiohttp
 
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures.fetch import PictureFetcher
+from inference_service.providers.kit.connector import Connector
 from inference_service.providers.seam import Settings
 from inference_service.trace_context import trace_parent
 
@@ -36,7 +37,7 @@ class HttpClient:
         if self._session is None:
             verify: ssl.SSLContext | bool = True if self._settings.verify_tls else False  # noqa: SIM210 - as aiohttp wants it
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=verify, keepalive_timeout=30),
+                connector=Connector(limit=0, ssl=verify, keepalive_timeout=30),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout),
                 headers={"User-Agent": USER_AGENT, **self._settings.headers},
                 read_bufsize=256 * 1024,

@@ -1,8 +1,8 @@
-"""When may we ask again? The dialects in which providers tell their limits.
+"""Limits in response headers and the times in them: one grammar for every dialect.
 
-Sources: RFC 9110 (Retry-After), the OpenAI SDK (retry-after-ms), OpenAI, Mistral and GitHub
-(x-ratelimit-*), draft-ietf-httpapi-ratelimit-headers as Hugging Face sends it (RateLimit).
-All results are seconds from now; what cannot be read is None.
+Sources: RFC 9110 (Retry-After), the OpenAI SDK (retry-after-ms), draft-ietf-httpapi-ratelimit-headers, the documents of
+OpenAI, Anthropic, Cohere, Groq, Mistral and GitHub, and recorded answers of Cerebras, SambaNova and OpenRouter.
+Results are seconds from now; what cannot be read is absent.
 """
 
 import re
@@ -10,100 +10,183 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from inference_service.providers.kit.dialect import PLAIN, Dialect
 from inference_service.providers.seam import LimitReport
-from inference_service.quotas import LimitFact, Unit
+from inference_service.quotas import DAY, HOUR, MINUTE, MONTH, Clock, LimitFact, Unit, window_end
 
-LONGEST = 32 * 86_400.0
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_EPOCH = 1_000_000_000.0  # larger numbers are moments, not durations
-_IETF = re.compile(r"\br=(\d+)(?:\s*;\s*t=(\d+))?")
+LONGEST = 32 * DAY
+WEEK = 7 * DAY
+WINDOWS = {
+    "second": 1.0, "sec": 1.0, "minute": MINUTE, "min": MINUTE, "hour": HOUR, "day": DAY, "week": WEEK, "month": MONTH,
+}  # fmt: skip
+_PART = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|d)")
+_EVERY = {"ms": 0.001, "s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
+_EPOCH = 1e9  # larger numbers are moments, not durations
+_EPOCH_MS = 1e11
+_JUST_NOW = 60.0  # a moment further in the past says nothing
+_WHAT = r"requests?|req|images?|(?:input-|output-)?tokens(?:-prompt|-generated)?"
+_WHEN = r"second|minute|hour|day|month"
+_GRAMMAR = re.compile(
+    rf"(?:x-|anthropic-|modelscope-)?ratelimit-(?:(?:model-)?(?P<first>{_WHAT})-)?(?P<part>limit|remaining|reset)"
+    rf"(?:-(?P<what>{_WHAT}))?(?:-(?P<when>{_WHEN}))?"
+)
+_COHERE = re.compile(r"x-(endpoint-monthly|trial-endpoint)-call-(limit|remaining)")
+_TOKENLIMIT = re.compile(r"x-tokenlimit-(limit|remaining)")
+_IETF_LEFT = re.compile(r"\br=(\d+)(?:\s*;\s*t=(\d+))?")
+_IETF_POLICY = re.compile(r"\bq=(\d+)(?:\s*;[^,]*?\bw=(\d+))?")
 
 
-def wake_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait by the response's own word. `now` is the epoch time of this machine."""
-    candidates = (
-        _scaled(headers.get("retry-after-ms"), 0.001),
-        moment(headers.get("retry-after"), headers, now),
-        moment(headers.get("x-ratelimit-timeremaining"), headers, now),
-    )
-    for value in candidates:
-        if value is not None:
-            return value
+def wake_after(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> float | None:
+    """Seconds to wait by the refusal's own headers. `now`: epoch time of this machine."""
+    told = retry_after(headers, now)
+    if told is not None:
+        return told
     # A reset speaks about this refusal only where its budget is used up.
     resets = [
-        value
-        for what in ("requests", "tokens", "req-minute", "tokens-minute")
-        if headers.get(f"x-ratelimit-remaining-{what}") == "0"
-        and (value := moment(headers.get(f"x-ratelimit-reset-{what}"), headers, now)) is not None
+        fact.resets_after
+        for fact in facts(headers, now, dialect)
+        if fact.remaining == 0 and fact.resets_after is not None
     ]
     if resets:
         return max(resets)
-    ietf = _IETF.search(headers.get("ratelimit", ""))
-    if ietf and ietf[1] == "0" and ietf[2]:
-        return min(float(ietf[2]), LONGEST)
-    if headers.get("x-ratelimit-remaining", "0") == "0":
+    if "x-ratelimit-remaining" not in headers:
         return moment(headers.get("x-ratelimit-reset"), headers, now)
     return None
 
 
-def report(headers: Mapping[str, str], now: float) -> LimitReport | None:
-    """What an accepted call tells about the limit that bites first; None when it tells nothing."""
-    found: list[tuple[int, float | None]] = []
-    for remaining, reset in (
-        ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-        ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
-        ("x-ratelimit-remaining-req-minute", ""),
-        ("x-ratelimit-remaining-tokens-minute", ""),
-        ("x-ratelimit-remaining", "x-ratelimit-reset"),
-    ):
-        left = _count(headers.get(remaining))
-        if left is None:
-            continue
-        after = moment(headers.get(reset), headers, now) if reset else to_next_minute(now)
-        if after is None and "renewalperiod" in "".join(headers).lower():
-            after = _count(headers.get("x-ratelimit-renewalperiod-requests"))
-        # Tokens left are not requests left; only an empty purse of tokens counts.
-        if "tokens" in remaining and left > 0:
-            continue
-        found.append((left, after))
-    ietf = _IETF.search(headers.get("ratelimit", ""))
-    if ietf:
-        found.append((int(ietf[1]), float(ietf[2]) if ietf[2] else None))
-    if not found:
-        return None
-    left, after = min(found, key=lambda one: one[0])
-    return LimitReport((LimitFact(Unit.REQUESTS, remaining=left, resets_after=after),))
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The wait that the refusal tells outright. Only for refusals: some send one with every answer."""
+    values = (
+        _scaled(headers.get("retry-after-ms"), 0.001),
+        moment(headers.get("retry-after"), headers, now),
+        moment(headers.get("x-ratelimit-timeremaining"), headers, now),
+        _scaled(headers.get("x-ms-retry-after-ms"), 0.001),
+    )
+    return next((value for value in values if value is not None), None)
 
 
-def moment(value: str | None, headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until a reset given as seconds, a duration such as 1m30s, an epoch, or a date.
+def report(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> LimitReport | None:
+    """What an accepted call tells about the limits ahead, the tightest first; None when it tells nothing."""
+    told = [fact for fact in facts(headers, now, dialect) if fact.remaining is not None or fact.limit is not None]
+    return LimitReport(tuple(told)) if told else None
 
-    Dates and epochs are read on the upstream's own clock where it sent a Date: clocks disagree.
-    """
-    text = (value or "").strip().strip('"')
-    if not text:
-        return None
-    theirs = _date(headers.get("date", "")) or now
-    try:
-        number = float(text)
-    except ValueError:
-        parts = _PART.findall(text.lower())
-        if parts and "".join(a + b for a, b in parts) == text.lower().replace(" ", ""):
-            return min(sum(float(a) * _UNITS[b] for a, b in parts), LONGEST)
-        when = _date(text)
-        return None if when is None else max(0.0, min(when - theirs, LONGEST))
-    if number != number or number < 0:  # noqa: PLR0124 - not a number
-        return None
-    if number > _EPOCH * 1000:
-        number /= 1000
-    wait = number - theirs if number > _EPOCH else number
-    return max(0.0, min(wait, LONGEST))
+
+def facts(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> list[LimitFact]:
+    """Every limit in the headers, one per unit and window; requests first, then by what is left."""
+    parts: dict[tuple[str, float | None], dict[str, str]] = {}
+    for name, value in headers.items():
+        name = name.lower()  # noqa: PLW2901 - header names have no case
+        place = _place(name, dialect) if "limit" in name or "-call-" in name else None
+        if place is not None:
+            what, window, part = place
+            parts.setdefault((what, window), {})[part] = value
+    renewal = _count(headers.get("x-ratelimit-renewalperiod-requests"))
+    found: dict[tuple[Unit, float | None], LimitFact] = {}
+    for (what, window), told in parts.items():
+        if window is None and renewal:
+            window = float(renewal)  # noqa: PLW2901 - the header beside it says what the name leaves open
+        fact = _fact(_unit(what), window, told, headers, now, dialect)
+        known = found.get((fact.unit, window))
+        if known is None or _left(fact) < _left(known):
+            found[fact.unit, window] = fact
+    for fact in _ietf(headers):
+        found.setdefault((fact.unit, fact.window), fact)
+    return sorted(found.values(), key=lambda fact: (fact.unit is not Unit.REQUESTS, _left(fact)))
+
+
+def _left(fact: LimitFact) -> float:
+    return float("inf") if fact.remaining is None else fact.remaining
+
+
+def _place(name: str, dialect: Dialect) -> tuple[str, float | None, str] | None:
+    """(what is counted, over which window, limit or remaining or reset) of a header's name."""
+    if match := _GRAMMAR.fullmatch(name):
+        what = match["what"] or match["first"] or "requests"
+        window = WINDOWS[match["when"]] if match["when"] else dialect.windows.get(_family(what))
+        if name.startswith("modelscope-"):
+            window = DAY
+        return what, window, match["part"]
+    if match := _COHERE.fullmatch(name):
+        return "requests", MONTH if match[1] == "endpoint-monthly" else MINUTE, match[2]
+    if match := _TOKENLIMIT.fullmatch(name):
+        return "tokens", dialect.windows.get("tokens"), match[1]
+    return None
+
+
+def _family(what: str) -> str:
+    return "tokens" if "tokens" in what else "images" if what.startswith("image") else "requests"
+
+
+def _unit(what: str) -> Unit:
+    return {"tokens": Unit.TOKENS, "images": Unit.PICTURES, "requests": Unit.REQUESTS}[_family(what)]
+
+
+def _fact(
+    unit: Unit, window: float | None, told: Mapping[str, str], headers: Mapping[str, str], now: float, dialect: Dialect
+) -> LimitFact:
+    resets = moment(told.get("reset"), headers, now)
+    clock = dialect.clock(window) if window is not None else None
+    if resets is None and clock in (Clock.WALL, Clock.PACIFIC) and window is not None and "remaining" in told:
+        resets = until_window_end(clock, window, upstream_clock(headers, now))
+    return LimitFact(unit, window, clock, _count(told.get("limit")), _count(told.get("remaining")), resets)
+
+
+def _ietf(headers: Mapping[str, str]) -> list[LimitFact]:
+    policy = _IETF_POLICY.search(headers.get("ratelimit-policy", ""))
+    limit, window = (int(policy[1]), float(policy[2]) if policy[2] else None) if policy else (None, None)
+    return [
+        LimitFact(Unit.REQUESTS, window, None, limit, int(match[1]), float(match[2]) if match[2] else None)
+        for match in _IETF_LEFT.finditer(headers.get("ratelimit", "")[:300])
+    ]
+
+
+def until_window_end(clock: Clock, window: float, now: float) -> float:
+    """Seconds from `now` to the end of the window."""
+    return window_end(clock, window, now) - now
 
 
 def to_next_minute(now: float) -> float:
-    """Seconds to the next full minute of the wall clock: the window of Mistral's limits."""
-    return 60.0 - now % 60.0
+    """Seconds to the next full minute of the wall clock."""
+    return until_window_end(Clock.WALL, MINUTE, now)
+
+
+def upstream_clock(headers: Mapping[str, str], now: float) -> float:
+    """Epoch time by the upstream's `Date` where it sent one: clocks disagree."""
+    return _date(headers.get("date", "")) or now
+
+
+def moment(value: str | None, headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until a reset given as seconds, a duration such as 1m30s, an epoch in s or ms, or a date."""
+    text = (value or "").strip().strip('"')
+    if not text:
+        return None
+    theirs = upstream_clock(headers, now)
+    try:
+        number = float(text)
+    except ValueError:
+        wait = duration(text)
+        if wait is None and (when := _date(text)) is not None:
+            wait = _from_moment(when, theirs)
+        return None if wait is None else min(wait, LONGEST)
+    if not 0 <= number < float("inf"):  # NaN, too
+        return None
+    if number >= _EPOCH:
+        return _from_moment(number / 1000 if number >= _EPOCH_MS else number, theirs)
+    return min(number, LONGEST)
+
+
+def _from_moment(when: float, theirs: float) -> float | None:
+    wait = when - theirs
+    return None if wait < -_JUST_NOW else max(0.0, min(wait, LONGEST))
+
+
+def duration(text: str) -> float | None:
+    """Seconds of `370ms`, `2m59.56s`, `1h2m`, `34.4s`."""
+    compact = text.lower().replace(" ", "")
+    parts = _PART.findall(compact)
+    if not parts or "".join(number + unit for number, unit in parts) != compact:
+        return None
+    return min(sum(float(number) * _EVERY[unit] for number, unit in parts), LONGEST)
 
 
 def _date(text: str) -> float | None:
@@ -124,9 +207,9 @@ def _http_date(text: str) -> float | None:
 def _iso_date(text: str) -> float | None:
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _scaled(text: str | None, factor: float) -> float | None:
@@ -134,14 +217,13 @@ def _scaled(text: str | None, factor: float) -> float | None:
         number = float(text or "") * factor
     except ValueError:
         return None
-    return min(number, LONGEST) if number >= 0 else None
+    return min(number, LONGEST) if 0 <= number < float("inf") else None
 
 
 def _count(text: str | None) -> int | None:
-    if not text:
-        return None
+    """A whole number; of `100, 100;w=60` the first."""
     try:
-        number = int(float(text))
+        number = int(float((text or "").partition(",")[0]))
     except (ValueError, OverflowError):
         return None
-    return number if number >= 0 else None
+    return number if 0 <= number < 2**63 else None

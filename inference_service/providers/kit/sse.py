@@ -2,12 +2,18 @@
 
 Source: WHATWG HTML, "Server-sent events", with the tolerances of the official SDKs: a byte-order
 mark, any mix of line ends, comments, `data:` without a space, a last event without its blank line.
-Text is never decoded here, so a read may end inside a UTF-8 character.
+One more is ours: some servers end an event of JSON with one line feed. Two JSON objects in two lines of one event
+are no JSON, so they are two events. Text is never decoded here, so a read may end inside a UTF-8 character.
 """
+
+import re
 
 from msgspec import Struct
 
 BOM = b"\xef\xbb\xbf"
+# The end of one JSON object and the start of the next in the data of one event.
+_ONE_LINE_FEED = re.compile(rb"\}\n(?=(?:(?:event|id|retry):[^\n]*\n)*data: ?(?:\{|\[DONE\]))")
+LONGEST_JOINT = 64  # bytes in which such a place is looked for across two reads
 LARGEST_EVENT = 64 * 1024 * 1024
 
 
@@ -32,6 +38,7 @@ class SseParser:
         self._size = 0
         self._after_cr = False  # the last read ended with CR: a LF at the start of the next one belongs to it
         self._start: bytes | None = b""  # None once the byte-order mark is decided
+        self._tail = b""  # of what is held, to find the next event across two reads
 
     def feed(self, data: bytes) -> list[SseEvent]:
         if self._start is not None:
@@ -46,23 +53,31 @@ class SseParser:
         if not data:
             return []
         ends_before = self._pieces and self._pieces[-1].endswith(b"\n") and data.startswith(b"\n")
-        if not ends_before and data.find(b"\n\n") < 0:
+        if not ends_before and data.find(b"\n\n") < 0 and not self._next_begins(data):
             self._keep(data)
             return []
         whole = b"".join((*self._pieces, data))
         self._pieces, self._size = [], 0
         if (plain := _plain(whole)) is not None:
             return plain
-        blocks = whole.split(b"\n\n")
-        self._keep(blocks.pop())
+        blocks = _ONE_LINE_FEED.sub(b"}\n\n", whole).split(b"\n\n")
+        rest = blocks.pop()
+        self._tail = rest[-LONGEST_JOINT:]
+        self._keep(rest)
         return [event for block in blocks if (event := _parse(block)) is not None]
+
+    def _next_begins(self, data: bytes) -> bool:
+        """Whether the line that is held ended an event after all."""
+        seen = self._tail + data
+        self._tail = seen[-LONGEST_JOINT:]
+        return _ONE_LINE_FEED.search(seen) is not None
 
     def flush(self) -> list[SseEvent]:
         """The body has ended: an event that lacks its blank line counts."""
         rest = b"".join(self._pieces) if self._start is None else (self._start or b"")
         self._pieces, self._size = [], 0
-        event = _parse(rest)
-        return [] if event is None else [event]
+        blocks = _ONE_LINE_FEED.sub(b"}\n\n", rest).split(b"\n\n")
+        return [event for block in blocks if (event := _parse(block)) is not None]
 
     def _normalise(self, data: bytes) -> bytes:
         if self._after_cr and data:

@@ -1,35 +1,73 @@
-"""Pictures over the OpenAI images API, from words or from another picture, and one reader for every documented shape of a picture result.
+"""Pictures over the OpenAI images API, from words or from another picture, as a stream of previews or in one piece.
 
-Sources: OpenAI API reference (images, streaming); DeepInfra, Hugging Face, Together, nscale, fal and
-Replicate documents for the shapes. A picture may be base64, a data URI or a URL; it is checked later.
+Hosts with an API of their own are in `pictures/hosts.py`. Source: OpenAI API reference (images, streaming).
 """
 
-import base64
-import binascii
-import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, Protocol
 
 import aiohttp
 import msgspec
-from msgspec import Struct
 
-from inference_service.domain import Finish, FinishReason, ImageEvent, Picture, Preview, Progress, Usage
+from inference_service.domain import Capabilities, Finish, FinishReason, Picture, Preview, Progress, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.pictures.normalise import without_gif
+from inference_service.pictures.normalise import sniff, without_gif
 from inference_service.providers.kit import errors
-from inference_service.providers.kit.http import HttpClient, chunks, read, read_error
-from inference_service.providers.kit.sse import SseParser
-from inference_service.providers.seam import ImageCall, LimitReport
+from inference_service.providers.kit.http import next_chunk, read, read_error
+from inference_service.providers.kit.sse import EventTooLargeError, SseParser
+from inference_service.providers.pictures import drawing, hosts
+from inference_service.providers.pictures.drawing import ImageEvents, Target, deliver
+from inference_service.providers.pictures.results import decode, from_text, read_results
+from inference_service.providers.pictures.style import Style, dropped
+from inference_service.providers.seam import Declaration, ImageCall, LimitReport, Settings
 
-Refusal = Callable[[int, Mapping[str, str], bytes], UpstreamFailure]
-_DATA_URI = re.compile(r"data:[\w/+.-]*;base64,", re.ASCII)
+LARGEST_EVENT = 64 * 1024 * 1024
+HONOURED = frozenset({"size", "aspect_ratio"})
 
 
-class PictureUrl(Struct, frozen=True):
-    """A result that must still be fetched."""
+class Host(drawing.Host, Protocol):
+    """An OpenAI-compatible provider."""
 
-    url: str
+    declaration: Declaration
+    settings: Settings
+    options: Any
+
+    def headers(self, secret: str | None) -> dict[str, str]: ...
+
+    def root(self, secret: str | None) -> str: ...
+
+
+async def draw(host: Host, call: ImageCall) -> ImageEvents:
+    """One call, in the style that `options.image_api` names, else in OpenAI's own. Raises UpstreamFailure."""
+    if name := _api(host):
+        style = hosts.style_of(name, call.model)
+        events = drawing.draw(host, style, _target(host, style, call), call)
+    else:
+        events = _draw(host, call)
+    async with aclosing(events) as making:
+        async for event in making:
+            yield event
+
+
+def capabilities(host: Host, model: str) -> Capabilities | None:
+    """Of a picture model that nothing describes, at a host whose way of drawing is known. None for anything else."""
+    name = _api(host)
+    return hosts.style_of(name, model).capabilities if name and hosts.draws(model) else None
+
+
+def _api(host: Host) -> str:
+    """The style's name; empty for OpenAI's own."""
+    chosen = getattr(host.options, "image_api", "") or hosts.name_of(host.declaration.kind, host.settings.base_url)
+    return chosen if chosen in hosts.NAMES else ""
+
+
+def _target(host: Host, style: Style, call: ImageCall) -> Target:
+    """Where the order goes. A base URL of the operator's own stands for all hosts of the provider."""
+    own = getattr(host.options, "image_base_url", "")
+    if not own and host.settings.base_url != host.declaration.base_url:
+        own = host.root(call.secret)
+    return Target(own or style.base or host.root(call.secret), host.headers(call.secret), job_base=own)
 
 
 def body(call: ImageCall, partial_images: int) -> dict[str, Any]:
@@ -45,7 +83,33 @@ def body(call: ImageCall, partial_images: int) -> dict[str, Any]:
     return chosen
 
 
-async def _sent(wanted: dict[str, Any], call: ImageCall) -> dict[str, Any]:
+async def _draw(host: Host, call: ImageCall) -> ImageEvents:
+    for notice in dropped(call.request, HONOURED):
+        yield notice
+    what = "generations" if call.request.input_image is None else "edits"
+    url = f"{host.root(call.secret)}/images/{what}"
+    wanted = body(call, getattr(host.options, "partial_images", 0))
+    yield Progress("generating")
+    async with host.http.request(
+        "POST", url, headers=host.headers(call.secret), **await _sent(wanted, call)
+    ) as response:
+        if response.status not in (200, 201):
+            raise host.failure(response.status, response.headers, await read_error(response))
+        yield host.limit_report(response.headers) or LimitReport()
+        if response.content_type == "text/event-stream":
+            async with aclosing(_streamed(response, call)) as streaming:
+                async for event in streaming:
+                    yield event
+            return
+        answer = await read(response)
+    parsed = {"b64_json": drawing.encoded(answer)} if sniff(answer) else decode(answer)
+    tokens = _tokens(parsed)
+    async with aclosing(deliver(host.http, read_results(parsed, url), call, None)) as delivering:
+        async for event in delivering:
+            yield msgspec.structs.replace(tokens, images=event.images) if isinstance(event, Usage) else event
+
+
+async def _sent(wanted: Mapping[str, Any], call: ImageCall) -> dict[str, Any]:
     """JSON, or a form where a picture goes along."""
     if call.request.input_image is None:
         return {"json": msgspec.json.encode(wanted)}
@@ -53,114 +117,53 @@ async def _sent(wanted: dict[str, Any], call: ImageCall) -> dict[str, Any]:
     form = aiohttp.FormData()
     for name, value in wanted.items():
         form.add_field(name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
-    name = f"input.{given.mime.partition('/')[2]}"  # the server tells the format by the name's end
+    name = f"input.{given.mime.partition('/')[2]}"  # the server reads the format from the name's end
     form.add_field("image", given.data, filename=name, content_type=given.mime)
     return {"form": form}
 
 
-async def draw(
-    http: HttpClient, url: str, headers: Mapping[str, str], wanted: dict[str, Any], call: ImageCall, refusal: Refusal
-) -> AsyncIterator[ImageEvent | LimitReport]:
-    """One call that answers with pictures in any of the shapes. Raises UpstreamFailure."""
-    yield Progress("generating")
-    async with http.request("POST", url, headers=headers, **await _sent(wanted, call)) as response:
-        if response.status not in (200, 201):
-            raise refusal(response.status, response.headers, await read_error(response))
-        if response.content_type == "text/event-stream":
-            parser, count = SseParser(), 0
-            async for data in chunks(response):
-                for event in parser.feed(data):
-                    for made in _streamed(event.data, call):
-                        count += isinstance(made, Picture)
-                        yield made
-            if not count:
-                raise UpstreamFailure(
-                    FailureKind.STREAM_CUT, "the provider's picture ended without its end", status=200
-                )
-            yield Finish(FinishReason.STOP)
-            return
-        kind, answer = response.content_type, await read(response)
-    if kind.startswith("image/"):
-        yield Picture(call.first_index, answer, call.request.seed)
-        yield Usage(images=1)
-        yield Finish(FinishReason.STOP)
-        return
-    parsed = decode(answer)
-    found = list(results(parsed))
-    if not found:
-        raise nothing_in(parsed)
-    for number, one in enumerate(found[: call.count]):
-        data = await http.fetch_picture(one.url) if isinstance(one, PictureUrl) else one
-        yield Picture(call.first_index + number, data, seed_of(parsed, call))
-    yield Usage(images=min(len(found), call.count))
+async def _streamed(response: aiohttp.ClientResponse, call: ImageCall) -> ImageEvents:
+    """Previews, then pictures. A stream without a picture at its end was cut."""
+    parser, came, usage = SseParser(LARGEST_EVENT), 0, Usage()
+    try:
+        async with aclosing(_events(response, parser)) as reading:
+            async for event in reading:
+                if event.get("error"):
+                    raise errors.in_stream(event["error"], began=False)
+                found = from_text(text) if isinstance(text := event.get("b64_json"), str) else None
+                kind = str(event.get("type", ""))
+                if found is None or not found.data:
+                    continue
+                if kind.endswith(".partial_image"):
+                    yield Preview(call.first_index + came, sniff(found.data) or "image/png", found.data)
+                elif kind.endswith(".completed"):
+                    yield Picture(call.first_index + came, found.data)
+                    came += 1
+                    usage = _added(usage, _tokens(event), came)
+                    yield usage
+    except EventTooLargeError as error:
+        raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
+    if not came:
+        raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's picture ended without its end", status=200)
     yield Finish(FinishReason.STOP)
 
 
-def decode(answer: bytes) -> Any:
-    try:
-        return msgspec.json.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
+async def _events(response: aiohttp.ClientResponse, parser: SseParser) -> AsyncGenerator[dict[str, Any], None]:
+    while data := await next_chunk(response):
+        for event in parser.feed(data):
+            if not event.data.startswith(b"[DONE]") and isinstance(found := decode(event.data), dict):
+                yield found
 
 
-def results(parsed: Any) -> Iterator[bytes | PictureUrl]:
-    """Pictures in `data`, `images`, `output`, `image_url`, `image_result` or `outputs`; one or many."""
-    if isinstance(parsed, str):
-        if (one := from_text(parsed)) is not None:
-            yield one
-    elif isinstance(parsed, list):
-        for item in parsed:
-            yield from results(item)
-    elif isinstance(parsed, dict):
-        for key in ("b64_json", "images", "output", "outputs", "image_url", "image_result", "url", "image", "data"):
-            if parsed.get(key):
-                yield from results(parsed[key])
-                return
+def _tokens(answer: Any) -> Usage:
+    usage = answer.get("usage") if isinstance(answer, dict) else None
+    told = usage if isinstance(usage, dict) else {}
+    return Usage(_count(told.get("input_tokens")), _count(told.get("output_tokens")))
 
 
-def from_text(text: str) -> bytes | PictureUrl | None:
-    """A data URI, a URL, or bare base64; None for anything else."""
-    if text.startswith(("https://", "http://")):
-        return PictureUrl(text)
-    head = _DATA_URI.match(text[:100])
-    try:
-        return base64.b64decode(text[head.end() :] if head else text, validate=True) or None
-    except (binascii.Error, ValueError):
-        return None
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
 
 
-def seed_of(parsed: Any, call: ImageCall) -> int | None:
-    seed = parsed.get("seed") if isinstance(parsed, dict) else None
-    return seed if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 else call.request.seed
-
-
-def nothing_in(parsed: Any) -> UpstreamFailure:
-    """A 200 without a picture: an error object, a filter, or nothing at all."""
-    if isinstance(parsed, dict):
-        if parsed.get("error"):
-            return errors.in_stream(parsed["error"], began=False)
-        if any(parsed.get("nsfw_content_detected") or ()):
-            return errors.failure(FailureKind.CONTENT_REFUSED, status=200, parsed={"code": "nsfw"})
-        state = parsed.get("inference_status")
-        if isinstance(state, dict) and state.get("status") in ("failed", "queued"):
-            return errors.failure(FailureKind.SERVER_ERROR, status=200)
-    return errors.failure(FailureKind.BAD_RESPONSE, status=200)
-
-
-def _streamed(data: bytes, call: ImageCall) -> Iterator[ImageEvent]:
-    if data.startswith(b"[DONE]"):
-        return
-    event = decode(data)
-    if not isinstance(event, dict):
-        return
-    if event.get("error"):
-        raise errors.in_stream(event["error"], began=False)
-    made = from_text(event.get("b64_json") or "")
-    if not isinstance(made, bytes):
-        return
-    if str(event.get("type", "")).endswith(".partial_image"):
-        yield Preview(call.first_index, f"image/{event.get('output_format') or 'png'}", made)
-    elif str(event.get("type", "")).endswith(".completed"):
-        usage = event.get("usage") or {}
-        yield Picture(call.first_index, made, call.request.seed)
-        yield Usage(usage.get("input_tokens") or 0, usage.get("output_tokens") or 0, 0, 1)
+def _added(usage: Usage, more: Usage, images: int) -> Usage:
+    return Usage(usage.prompt_tokens + more.prompt_tokens, usage.completion_tokens + more.completion_tokens, 0, images)

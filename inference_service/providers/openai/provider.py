@@ -1,23 +1,36 @@
-"""Any server that speaks the OpenAI API: chat with vision, and pictures.
+"""Any server that speaks the OpenAI API: chat with vision, and pictures. What differs is a row of the catalogue.
 
-Presets hold the differences of well-known servers as data; `options.preset` names one, else the base
-URL tells. Sources: the OpenAI API reference; the documents of OpenRouter, Groq, Ollama, vLLM, llama.cpp.
+Sources: the OpenAI API reference; each row of the catalogue names its own.
 """
 
+import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+from urllib.parse import urljoin
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent, Role
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.kit import errors, limits
+from inference_service.providers import embeddings, speech
+from inference_service.providers.catalogue import load
+from inference_service.providers.catalogue.row import Row, is_pattern, matches
+from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
-from inference_service.providers.openai import images, stream, wire
-from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
+from inference_service.providers.openai import images, listing, wire
+from inference_service.providers.openai.stream import ChunkFormat
+from inference_service.providers.seam import (
+    ChatCall,
+    Declaration,
+    ImageCall,
+    LimitReport,
+    ModelInfo,
+    Patience,
+    Settings,
+)
+from inference_service.settings import OPENAI_NAMES, Wire, on_wire, wanted
 
 CHAT = Capabilities(chat=True, vision=True, streaming=True, settings=CHAT_SETTINGS)
 PICTURES = Capabilities(
@@ -28,167 +41,193 @@ PICTURES = Capabilities(
     max_count=4,
 )
 WITHOUT_INPUT = msgspec.structs.replace(PICTURES, input_image=False)
-NAMES = {
-    "sampling.temperature": "temperature", "sampling.top_p": "top_p", "sampling.max_tokens": "max_tokens",
-    "sampling.stop": "stop", "sampling.seed": "seed",
-}  # fmt: skip
-
-
-class Preset(Struct, frozen=True):
-    """How one server differs. `open_turn` goes into the body when a half-finished answer is to be continued."""
-
-    hosts: tuple[str, ...] = ()
-    ports: tuple[int, ...] = ()
-    max_tokens: str = "max_tokens"
-    prefill: bool = False
-    open_turn: Mapping[str, object] = {}
-    include_usage: bool = True
-    local: bool = False
-
-
-PRESETS: dict[str, Preset] = {
-    "openai": Preset(hosts=("api.openai.com",), max_tokens="max_completion_tokens"),
-    "openrouter": Preset(hosts=("openrouter.ai",)),
-    "groq": Preset(hosts=("api.groq.com",), max_tokens="max_completion_tokens"),
-    "ollama": Preset(ports=(11434,), local=True),
-    "vllm": Preset(
-        ports=(8000,),
-        prefill=True,
-        open_turn={"continue_final_message": True, "add_generation_prompt": False},
-        local=True,
-    ),
-    "llamacpp": Preset(ports=(8080,), prefill=True, local=True),
-    "plain": Preset(),
+ImageApi = Literal[
+    "", "openai", "together", "siliconflow", "zai", "openrouter", "openrouter-chat", "fireworks", "nvidia"
+]  # fmt: skip
+DRAWS = {
+    "gpt-image-1": PICTURES,
+    "gpt-image-1-mini": PICTURES,
+    "dall-e-3": msgspec.structs.replace(WITHOUT_INPUT, sizes=((1024, 1024), (1792, 1024), (1024, 1792)), max_count=1),
+    "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
 }
+OWN_FIELDS = frozenset({"stream_options", "parallel_tool_calls"})  # keys of ours that a model may refuse
+CHARACTERS_PER_TOKEN = 4
+_ACCOUNT_AND_TOKEN = re.compile(r"([0-9a-f]{32}):(.+)")
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
     """`[providers.<name>.options]` of this kind."""
 
-    preset: str = ""  # one of PRESETS; empty: by the base URL
-    prefill: bool | None = None  # correct what the preset says
+    preset: str = ""  # a row of the catalogue whose wire format is used instead of the kind's
+    prefill: bool | None = None  # correct what the row says
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
-
-
-def preset_of(base_url: str, named: str) -> Preset:
-    if named:
-        if named not in PRESETS:
-            raise ValueError(f"options.preset is {named!r}; allowed: {', '.join(PRESETS)}")
-        return PRESETS[named]
-    address = urlsplit(base_url)
-    for preset in PRESETS.values():
-        if address.hostname in preset.hosts or address.port in preset.ports:
-            return preset
-    return PRESETS["plain"]
+    account: str = ""  # for addresses that hold one
+    image_api: ImageApi = ""  # how pictures are ordered; empty: by the base URL
+    image_base_url: str = ""  # the host of pictures where it is not the base URL
 
 
 class OpenAI:
-    """Also the base of the providers that differ in a few lines."""
+    """Also the base of the providers that differ in more than a row can say."""
 
-    declaration: ClassVar[Declaration] = Declaration(
-        kind="openai",
-        title="OpenAI-compatible",
-        base_url="https://api.openai.com/v1",
-        credentials=("OPENAI_API_KEY",),
-        default_models=("gpt-4o-mini", "gpt-image-1"),
-        model_aliases={"gpt-image": "gpt-image-1"},
-        capabilities={
-            "gpt-4o-mini": msgspec.structs.replace(CHAT, context_tokens=128_000),
-            "gpt-image-1": PICTURES,
-            "gpt-image-1-mini": PICTURES,
-            "dall-e-3": msgspec.structs.replace(
-                WITHOUT_INPUT, sizes=((1024, 1024), (1792, 1024), (1024, 1792)), max_count=1
-            ),
-            "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
-            "*": CHAT,
-        },
-        sources=("OpenAI API reference", "OpenRouter, Groq, Ollama, vLLM and llama.cpp documents"),
+    declaration: Declaration = Declaration(
+        kind="openai", title="OpenAI-compatible", base_url="", model_aliases={"gpt-image": "gpt-image-1"}
     )
     options_type: ClassVar[type[Any]] = Options
     signs: ClassVar[tuple[errors.Sign, ...]] = ()
 
-    def __init__(self, settings: Settings, http: HttpClient) -> None:
-        """Raises ValueError for options that this kind does not know."""
+    def __init__(self, settings: Settings, http: HttpClient, row: Row | None = None, kind: str = "") -> None:
+        """row, kind: of the catalogue; without them the adapter's own. Raises ValueError for unknown options."""
         self.settings = settings
         self.http = http
         try:
             self.options = msgspec.convert(dict(settings.options), self.options_type)
         except msgspec.ValidationError as error:
             raise ValueError(f"options: {error}") from error
-        self.preset = preset_of(settings.base_url, getattr(self.options, "preset", ""))
-        prefill = getattr(self.options, "prefill", None)
-        self._prefill = self.preset.prefill if prefill is None else prefill
+        self.row = row or load.shipped()[self.declaration.kind]
+        # A server of the operator's own, with the models named, need not be asked for its list.
+        plain = bool(settings.models) and kind in ("", "openai", "compatible")
+        own = self.declaration if not kind else msgspec.structs.replace(self.declaration, kind=kind)
+        self.declaration = declared(own, self.row, discovers=not plain)
+        self.dialect = self.row.dialect(self.signs)
         self._discovered: dict[str, Capabilities] = {}
+        self.listed_models: tuple[str, ...] = ()  # everything in the list, once it is known
+        self._without: dict[str, set[str]] = {}  # model → keys of ours that it has refused
+        self._folds: set[str] = set()  # models that have refused a system message
 
     def capabilities(self, model: str) -> Capabilities:
         if model in self.settings.capabilities:
             return self.settings.capabilities[model]
         known = self._discovered.get(model) or self.declaration.capabilities.get(model)
-        if known is None and "image" in model.lower() and "gpt" in model.lower():
-            known = PICTURES
-        known = known or self.declaration.capabilities["*"]
-        return msgspec.structs.replace(known, prefill=True) if self._prefill and known.chat else known
+        if known is None and ("gpt-image" in model or model in DRAWS):
+            known = DRAWS.get(model, PICTURES)
+        if known is None or known.image:  # a host's own way of drawing says more than a list
+            known = images.capabilities(self, model) or known
+        known = known or _by_name(model) or self.row.can(model)
+        prefill = getattr(self.options, "prefill", None)
+        if prefill is None or not known.chat:
+            return known
+        return msgspec.structs.replace(known, prefill=prefill, unknown=known.unknown - {"prefill"})
+
+    def choices(self, task: str, most: int = 2) -> tuple[str, ...]:
+        """Upstream models for a task, best first: the row's preferences that the list has, or that are no patterns."""
+        patterns = self.row.preferences(task)
+        listed = self.listed_models or self._discovered
+        if not listed:
+            return tuple(one for one in patterns if not is_pattern(one))[:most]
+        wanted = dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,)))
+        return tuple(wanted)[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
 
     def headers(self, secret: str | None) -> dict[str, str]:
-        head = {"Authorization": f"Bearer {secret}"} if secret else {}
+        head = dict(self.row.wire.headers)
+        if secret:
+            token = match[2] if (match := _ACCOUNT_AND_TOKEN.fullmatch(secret)) else secret
+            name = self.row.wire.key_header
+            head[name] = f"Bearer {token}" if name == "Authorization" else token
         if organization := getattr(self.options, "organization", ""):
             head["OpenAI-Organization"] = organization
         return head
 
+    def root(self, secret: str | None) -> str:
+        """The base URL; an account in it comes with the credential."""
+        base = self.settings.base_url
+        if "{account}" not in base:
+            return base
+        match = _ACCOUNT_AND_TOKEN.fullmatch(secret or "")
+        return base.replace("{account}", match[1] if match else getattr(self.options, "account", ""))
+
     def chat_url(self) -> str:
         return f"{self.settings.base_url}/chat/completions"
 
+    def wire_names(self) -> dict[str, str | Wire]:
+        """Field of a setting → how this server takes it."""
+        row = self.row.wire
+        names = {**OPENAI_NAMES, "sampling.max_tokens": row.max_tokens, **row.renames}
+        return {field: Wire(name, high=row.most[field]) if field in row.most else name for field, name in names.items()}
+
     def body(self, call: ChatCall) -> dict[str, Any]:
         """The request's body. `model` first: routers look for it in the first bytes."""
-        names = {**NAMES, "sampling.max_tokens": self.preset.max_tokens}
+        row = self.row.wire
         body: dict[str, Any] = {
             "model": call.model,
             "messages": wire.messages(call.request, call.prefix),
-            **wire.sampling(call.request, names),
+            **on_wire(call.request.sampling, self.wire_names()),
             "stream": True,
         }
-        if self.preset.include_usage:
+        if row.default_tokens:
+            body.setdefault(row.max_tokens, row.default_tokens)
+        if row.usage:
             body["stream_options"] = {"include_usage": True}
-        if call.prefix:
-            body.update(self.preset.open_turn)
+        body.update(row.body)
+        if call.prefix and self.row.prefill is not None:
+            body.update(self.row.prefill.body)
+            body["messages"][-1].update(self.row.prefill.message)
+        if call.model in self._folds or matches(call.model, self.row.models.no_system):
+            body["messages"] = fold_system(body["messages"])
+        for name in ("*", call.model):
+            body.update(self.settings.provider_options.get(name, {}))
+        for key in self._without.get(call.model, ()):
+            body.pop(key, None)
         return body
 
     def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None:
-        return limits.report(headers, time.time())
+        return limits.report(headers, time.time(), self.dialect)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        return errors.from_response(status, headers, body, self.signs)
+        return errors.from_response(status, headers, body, self.dialect)
+
+    def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        """What it means that this call was not answered with 200."""
+        refused = errors.from_response(status, headers, body, self.dialect, sent=self.sent(call))
+        self._learn(call.model, refused)
+        return refused
 
     # --- calls ------------------------------------------------------------------------------
 
-    async def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        head = {**self.headers(call.secret), "Accept": "text/event-stream"}
-        async with self.http.request(
-            "POST", self.chat_url(), headers=head, json=msgspec.json.encode(self.body(call))
-        ) as response:
-            if response.status != 200:
-                raise self.failure(response.status, response.headers, await read_error(response))
-            # Always: it also tells that the provider has answered.
-            yield self.limit_report(response.headers) or LimitReport()
-            async for event in stream.events(response, wire.ChunkReader(self.signs)):
-                yield event
+    def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+        url = self.chat_url().replace(self.settings.base_url, self.root(call.secret), 1)
+        return stream.chat(self, url, self.headers(call.secret), self.body(call), call, ChunkFormat())
 
-    async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
-        body = images.body(call, getattr(self.options, "partial_images", 0))
-        what = "generations" if call.request.input_image is None else "edits"
-        url = f"{self.settings.base_url}/images/{what}"
-        async for event in images.draw(self.http, url, self.headers(call.secret), body, call, self.failure):
-            yield event
+    def sent(self, call: ChatCall) -> errors.Sent:
+        """What the request held, for the evidence of a refusal."""
+        own = OWN_FIELDS if self.row.wire.usage else frozenset()
+        uses = {"system"} if any(one.role is Role.SYSTEM for one in call.request.messages) else set()
+        if call.request.has_images:
+            uses.add("vision")
+        size = sum(len(message.text) for message in call.request.messages) + len(call.prefix)
+        fields = wanted(call.request.sampling) | own
+        return errors.Sent(fields, frozenset(uses), bool(call.prefix), size // CHARACTERS_PER_TOKEN)
+
+    def _learn(self, model: str, refused: UpstreamFailure) -> None:
+        """What only we have put into the request is left out from now on."""
+        if refused.kind is FailureKind.REFUSED and refused.field in OWN_FIELDS:
+            self._without.setdefault(model, set()).add(refused.field)
+        if refused.capability == "system":
+            self._folds.add(model)
+
+    def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
+        return images.draw(self, call)
+
+    async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
+        url = f"{self.root(call.secret)}/audio/transcriptions"
+        return await speech.over_openai(self, url, self.headers(call.secret), call)
+
+    async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
+        url = f"{self.root(call.secret)}/embeddings"
+        return await embeddings.over_openai(self, url, self.headers(call.secret), call)
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        items = await self.listed(f"{self.settings.base_url}/models", secret)
-        return [ModelInfo(name, self.capabilities(name)) for item in items if isinstance(name := item.get("id"), str)]
+        url = urljoin(f"{self.root(secret)}/", self.row.wire.list)
+        items = await self.listed(url, secret)
+        found = list(listing.read(items, self.row))
+        self.listed_models = tuple(name for name, _ in listing.named(items, self.row))
+        self._discovered = {info.name: info.capabilities for info in found if info.name not in DRAWS}
+        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in found]
 
     async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
-        """The items of a model list, as `{"data": […]}` or a bare array. Raises UpstreamFailure."""
+        """The items of a model list. Raises UpstreamFailure."""
         async with self.http.request("GET", url, headers=self.headers(secret)) as response:
             if response.status != 200:
                 raise self.failure(response.status, response.headers, await read_error(response))
@@ -196,8 +235,43 @@ class OpenAI:
                 answer = msgspec.json.decode(await read(response, 16 * 1024 * 1024))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
-        items = answer.get("data") if isinstance(answer, dict) else answer
-        return [item for item in items or () if isinstance(item, dict)]
+        return listing.items(answer)
 
     async def close(self) -> None:
         await self.http.close()
+
+
+def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
+    """The adapter's declaration with what the row knows better."""
+    return msgspec.structs.replace(
+        own,
+        title=row.title,
+        base_url=own.base_url or row.base_url,
+        credentials=tuple(dict.fromkeys((*own.credentials, *row.env))),
+        needs_credential=row.tier not in ("local", "keyless", "community"),
+        default_models=own.default_models or row.first_choices("chat", "vision", "image"),
+        quota_group=row.group,
+        patience=own.patience if own.patience != Patience() else row.bounds,
+        quotas=own.quotas or tuple(quota.quota() for quota in row.quotas),
+        discovers=discovers,
+        sources=own.sources or (row.about.source,),
+    )
+
+
+def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Instructions go in front of the first question, for models that know no system role."""
+    said = "\n\n".join(str(one["content"]) for one in messages if one["role"] == "system")
+    rest = [one for one in messages if one["role"] != "system"]
+    first = next((one for one in rest if one["role"] == "user"), None)
+    if not said or first is None:
+        return rest or messages
+    content = first["content"]
+    joined = f"{said}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": said}, *content]
+    return [{**one, "content": joined} if one is first else one for one in rest]
+
+
+def _by_name(model: str) -> Capabilities | None:
+    """Of a model that is none for chat, as far as its name says."""
+    if speech.listens(model):
+        return speech.SPEECH
+    return embeddings.VECTORS if embeddings.embeds(model) else None

@@ -1,94 +1,205 @@
-"""The body of a chat answer, read into events: streams, wrong labels, whole JSON answers, and ends that never come."""
+"""Chunks of a chat answer in the OpenAI wire format.
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+Well-formed chunks are decoded into typed structs; an odd one is read field by field, so that no odd value costs the words
+beside it. Sources: the OpenAI API reference (streaming) and, for the tolerances, the official SDKs, the servers of vLLM,
+Ollama, llama.cpp, and recorded streams of Mistral, DeepInfra, Groq, OpenRouter, Gemini and Z.ai.
+"""
 
-import aiohttp
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import msgspec
+from msgspec import Struct
 
-from inference_service.domain import ChatEvent
-from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.providers.kit import errors
-from inference_service.providers.kit.http import next_chunk, read
-from inference_service.providers.kit.sse import BOM, EventTooLargeError, SseEvent, SseParser
-from inference_service.providers.openai.wire import ChunkReader
+from inference_service.domain import Usage
+from inference_service.providers.kit import values
+from inference_service.providers.kit.answer import Piece, WireFormat
+from inference_service.providers.kit.frames import DONE
+from inference_service.providers.kit.sse import SseEvent
 
-LARGEST_EVENT = 1024 * 1024  # of text; a longer line is no chat chunk, and nobody has to keep it
-LARGEST_WHOLE = 4 * 1024 * 1024
-# Seconds for what may follow the finish reason (usage, the end marker) before the answer counts as over.
-AFTER_FINISH = 0.5
-AFTER_DONE = 0.05  # for the end of the body behind the end marker
-STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
+FEW = 3  # chunks that are not worth decoding together
+ENDING = 3  # the events that end an answer: why, usage, the mark
+REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_content", "reasoning.text", "reasoning.summary", "thought"})
+NO_WORDS = frozenset({"reasoning.encrypted", "redacted_thinking", "reference", "tool_reference", "tool_use"})
 
 
-async def events(response: aiohttp.ClientResponse, reader: ChunkReader) -> AsyncIterator[ChatEvent]:
-    """Everything of one answer. Raises UpstreamFailure, STREAM_CUT where it stops without a finish reason.
+class QuickDelta(Struct, gc=False):
+    """Fields without a type here must be absent or null; anything else is read by `piece`."""
 
-    One generator on purpose: every layer between the socket and the caller is paid for by every delta.
-    """
-    data = await _beginning(response)
-    parser = SseParser(LARGEST_EVENT)
-    over: float | None = None  # loop time
-    try:
-        if data and not data.startswith(STREAM):
-            for event in reader.read([await _whole(response, data)]):
-                yield event
-        else:
-            while data:
-                for event in reader.read(parser.feed(data)):
-                    yield event
-                if reader.done:
-                    break
-                if reader.finish is None:
-                    over, data = None, await next_chunk(response)
-                else:
-                    over = over or asyncio.get_running_loop().time() + AFTER_FINISH
-                    data = await _rest(response, over)
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: None = None
+    extra_content: None = None
+
+
+class QuickChoice(Struct, gc=False):
+    delta: QuickDelta
+    message: None = None
+    index: Literal[0] = 0
+    finish_reason: str | None = None
+    finishReason: None = None  # noqa: N815 - the wire's name
+    error: None = None
+
+
+class QuickUsage(Struct, gc=False):
+    prompt_tokens: int
+    completion_tokens: int
+    completion_tokens_details: None = None
+
+
+class QuickChunk(Struct, gc=False):
+    choices: tuple[QuickChoice]
+    usage: QuickUsage | None = None
+    error: None = None
+    x_groq: None = None
+
+
+class PlainDelta(Struct, gc=False):
+    """Words and nothing else, as nearly every chunk has them: whatever else is there must be null."""
+
+    content: str
+    reasoning_content: None = None
+    reasoning: None = None
+    refusal: None = None
+    extra_content: None = None
+
+
+class PlainChoice(Struct, gc=False):
+    delta: PlainDelta
+    message: None = None
+    index: Literal[0] = 0
+    finish_reason: None = None
+    finishReason: None = None  # noqa: N815 - the wire's name
+    error: None = None
+
+
+class PlainChunk(Struct, gc=False):
+    choices: tuple[PlainChoice]
+    usage: None = None
+    error: None = None
+
+
+_quick = msgspec.json.Decoder(QuickChunk)
+_plain = msgspec.json.Decoder(list[PlainChunk])
+_plain_one = msgspec.json.Decoder(PlainChunk)
+
+
+class ChunkFormat(WireFormat):
+    """One instance an answer: it knows whether words have come as deltas."""
+
+    def __init__(self) -> None:
+        self._deltas = False
+
+    def words(self, events: Sequence[SseEvent]) -> list[str]:
+        """Decoded in one go, which is much cheaper; none where one of them holds anything else."""
+        plain = events[:-ENDING] if events[-1:] == [DONE] else events
+        if not plain:
+            return []
+        try:
+            if len(plain) < FEW:
+                chunks = [_plain_one.decode(event.data) for event in plain]
             else:
-                for event in _last(reader, parser.flush()):
-                    yield event
-    except EventTooLargeError as error:
-        raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
-    if reader.done and not response.content.is_eof():
-        # A body that is not read to its end costs its connection, and the next request a new handshake.
-        await _rest(response, asyncio.get_running_loop().time() + AFTER_DONE)
-    for event in reader.end():
-        yield event
+                chunks = _plain.decode(b"[" + b",".join([event.data for event in plain]) + b"]")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return []
+        if len(chunks) != len(plain):
+            return []
+        self._deltas = True
+        return [chunk.choices[0].delta.content for chunk in chunks]
+
+    def quick(self, event: SseEvent) -> Piece | None:
+        if event.event == "error":
+            return None
+        try:
+            chunk = _quick.decode(event.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        choice, used = chunk.choices[0], chunk.usage
+        delta = choice.delta
+        text, thoughts = delta.content or "", delta.reasoning_content or delta.reasoning or ""
+        if not (text or thoughts or choice.finish_reason):
+            return None
+        self._deltas = self._deltas or bool(text)
+        usage = None if used is None else values.usage(used.prompt_tokens, used.completion_tokens)
+        return Piece(text, thoughts, choice.finish_reason, usage)
+
+    def piece(self, value: Any, name: str) -> Piece | None:
+        chunk = values.mapping(value)
+        if name == "error" and isinstance(value, str):
+            return Piece(error={"message": value})
+        found = Piece(error=_error(chunk, name), done=name == "done")
+        found.usage = _usage(chunk)
+        for choice in values.items(chunk.get("choices")):
+            if isinstance(choice, dict) and not values.number(choice.get("index")):  # others are not ours
+                self._choice(choice, found)
+        return found
+
+    def _choice(self, choice: dict[str, Any], found: Piece) -> None:
+        words, thoughts = _words(choice.get("delta"))
+        self._deltas = self._deltas or bool(words)
+        if not self._deltas:  # servers that ignore "stream" send `message`; some repeat the answer in it at the end
+            message, more = _words(choice.get("message"))
+            words, thoughts = message or values.text_of(choice.get("text")), thoughts or more
+        found.text += words
+        found.reasoning += thoughts
+        # `stop_reason` beside `finish_reason` is the stop text that was met (vLLM); alone it is the reason.
+        finish = choice.get("finish_reason", choice.get("stop_reason")) or choice.get("finishReason")
+        found.finish = finish if finish is not None else found.finish
+        if error := choice.get("error"):
+            found.error, found.within = error, True
 
 
-def _last(reader: ChunkReader, held: list[SseEvent]) -> Iterator[ChatEvent]:
-    """The body is over."""
-    try:
-        yield from reader.read(held)
-    except UpstreamFailure as failure:
-        if failure.kind is not FailureKind.BAD_RESPONSE:  # half an event is no bad one: it was cut
-            raise
+def _error(chunk: dict[str, Any], name: str) -> Any:
+    """An error in any family of bodies: under its key, or as the chunk itself."""
+    if error := chunk.get("error"):
+        return error
+    if name == "error" or chunk.get("object") == "error":
+        return chunk
+    if "choices" in chunk:
+        return None
+    coded = chunk.get("code") or chunk.get("type") or chunk.get("status")
+    told = chunk.get("detail") or chunk.get("errors") or (coded and isinstance(chunk.get("message"), str))
+    return chunk if told or chunk.get("success") is False else None
 
 
-async def _rest(response: aiohttp.ClientResponse, over: float) -> bytes:
-    """What follows the finish reason: the answer is whole, so neither silence nor a cut is of matter any more."""
-    try:
-        async with asyncio.timeout_at(over):
-            return await next_chunk(response)
-    except (TimeoutError, UpstreamFailure):
-        return b""
+def _words(delta: object) -> tuple[str, str]:
+    """(text, reasoning) of a delta or a message."""
+    if not isinstance(delta, dict):
+        return (delta, "") if isinstance(delta, str) else ("", "")
+    content = delta.get("content")
+    texts, thoughts = _parts(content) if isinstance(content, list | dict) else ([values.text_of(content)], [])
+    reasoning = next((text for key in REASONING if (text := _reasoning(delta.get(key)))), "")
+    if reasoning:
+        thoughts.append(reasoning)
+    texts.append(values.text_of(delta.get("refusal")))
+    extra = values.mapping(values.mapping(delta.get("extra_content")).get("google"))
+    if extra.get("thought") is True:  # Gemini marks its thoughts here
+        return "", "".join([*thoughts, *texts]).removeprefix("<thought>").removesuffix("</thought>")
+    return "".join(texts), "".join(thoughts)
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """Until it can be seen what it is: labels may be wrong."""
-    seen = b""
-    while data := await next_chunk(response):
-        seen = (seen + data).removeprefix(BOM).lstrip()
-        if len(seen) >= len(b"retry:"):
-            break
-    return seen
+def _parts(content: list[Any] | dict[str, Any]) -> tuple[list[str], list[str]]:
+    texts: list[str] = []
+    thoughts: list[str] = []
+    for part in content if isinstance(content, list) else [content]:
+        kind = values.mapping(part).get("type")
+        if kind in THOUGHTS:
+            thoughts.append(_reasoning(part))
+        elif not isinstance(kind, str) or kind not in NO_WORDS:
+            texts.append(values.text_of(values.mapping(part).get("refusal") or part))
+    return texts, thoughts
 
 
-async def _whole(response: aiohttp.ClientResponse, beginning: bytes) -> SseEvent:
-    """Some servers ignore "stream": the whole answer is one JSON object."""
-    text = (beginning + await read(response, LARGEST_WHOLE)).strip()
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
-    return SseEvent(text)
+def _reasoning(value: object) -> str:
+    """Reasoning as text, as an object, or as a list of objects of which some hold no words."""
+    parts = value if isinstance(value, list) else [value]
+    return "".join(values.text_of(part) for part in parts if values.mapping(part).get("type") not in NO_WORDS)
+
+
+def _usage(chunk: dict[str, Any]) -> Usage | None:
+    """In the chunk, or where Groq has it."""
+    used = values.mapping(chunk.get("usage")) or values.mapping(values.mapping(chunk.get("x_groq")).get("usage"))
+    details = values.mapping(used.get("completion_tokens_details"))
+    return values.usage(used.get("prompt_tokens"), used.get("completion_tokens"), details.get("reasoning_tokens"))

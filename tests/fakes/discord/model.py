@@ -44,6 +44,8 @@ class Role:
     name: str
     permissions: int = 0
     managed: bool = False
+    bot_id: int | None = None
+    """Of the role that comes with a bot."""
     mentionable: bool = False
 
 
@@ -214,6 +216,9 @@ class Message:
     reactions: dict[str, list[User]] = field(default_factory=dict)
     thread: Channel | None = None
     poll: Json | None = None
+    stickers: list[str] = field(default_factory=list)
+    forwarded: "Message | None" = None
+    """Of a forward: the message whose snapshot it shows."""
     webhook_id: int | None = None
     history: list[Revision] = field(default_factory=list)
 

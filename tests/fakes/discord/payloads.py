@@ -65,6 +65,7 @@ def role(entry: Role, position: int = 1) -> Json:
         "icon": None,
         "unicode_emoji": None,
         "managed": entry.managed,
+        **({"tags": {"bot_id": str(entry.bot_id)}} if entry.bot_id is not None else {}),
         "mentionable": entry.mentionable,
         "flags": 0,
     }
@@ -229,7 +230,35 @@ def message(entry: Message, viewer: User, *, see_content: bool = True, depth: in
         body["thread"] = thread(entry.thread)
     if entry.poll is not None:
         body["poll"] = entry.poll
+    if entry.stickers:
+        body["sticker_items"] = _stickers(entry)
+    if entry.forwarded is not None:
+        body["message_reference"] = {**reference(entry.forwarded), "type": 1}
+        body["message_snapshots"] = [{"message": snapshot(entry.forwarded)}] if see_content else []
     return body
+
+
+def _stickers(entry: Message) -> list[Json]:
+    return [
+        {"id": str(entry.id + number), "name": name, "format_type": 1} for number, name in enumerate(entry.stickers)
+    ]
+
+
+def snapshot(entry: Message) -> Json:
+    """What a forward shows of a message: everything but who wrote it (resources/message, message snapshot)."""
+    return {
+        "type": entry.type,
+        "content": entry.content,
+        "embeds": entry.embeds,
+        "attachments": [attachment(one) for one in entry.attachments],
+        "timestamp": iso(entry.created_at),
+        "edited_timestamp": iso(entry.edited_at),
+        "flags": entry.flags,
+        "mentions": [user(person) for person in entry.mentions],
+        "mention_roles": [str(one.id) for one in entry.mention_roles],
+        "sticker_items": _stickers(entry),
+        "components": entry.components,
+    }
 
 
 def reference(target: Message) -> Json:

@@ -19,7 +19,24 @@ class Person(User):
     world: "FakeDiscord"
 
     async def say(
-        self, channel: Channel, text: str = "", *, files: list[File] | None = None, reply_to: Message | None = None
+        self,
+        channel: Channel,
+        text: str = "",
+        *,
+        files: list[File] | None = None,
+        reply_to: Message | None = None,
+        **shown: Any,
+    ) -> Message:
+        """`shown`: stickers (names), poll, embeds, or `forwarded` (a message)."""
+        body: Json = {"content": text}
+        for name, wire in (("embeds", "embeds"), ("stickers", "sticker_ids"), ("poll", "poll")):
+            if name in shown:
+                body[wire] = shown[name]
+        fields = {name: value for name, value in shown.items() if name != "embeds"}
+        return self._say(channel, body, list(files or []), reply_to, fields)
+
+    def _say(
+        self, channel: Channel, body: Json, files: list[File], reply_to: Message | None, fields: dict[str, Any]
     ) -> Message:
         """Opens an archived thread again, as writing there does. AssertionError in a locked one."""
         if channel.is_thread and channel.locked and not permissions.may(self, channel, Permission.MANAGE_THREADS):
@@ -27,7 +44,7 @@ class Person(User):
         if channel.is_thread and channel.archived:
             self.world.change_thread(channel, archived=False)
         more: dict[str, Any] = {"reference": reply_to, "type": 19} if reply_to else {}
-        message = post.create(self.world, channel, self, {"content": text}, list(files or []), **more)
+        message = post.create(self.world, channel, self, body, files, **more, **fields)
         if reply_to is not None and reply_to.author not in message.mentions:
             message.mentions.append(reply_to.author)
         return message

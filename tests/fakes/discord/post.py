@@ -18,7 +18,7 @@ from tests.fakes.discord.gateway import (
     MESSAGE_CONTENT,
     Session,
 )
-from tests.fakes.discord.model import COMPONENTS_V2, Attachment, Channel, File, Json, Message, User
+from tests.fakes.discord.model import COMPONENTS_V2, Attachment, Channel, File, Json, Message, Role, User
 
 if TYPE_CHECKING:
     from tests.fakes.discord.server import FakeDiscord
@@ -56,6 +56,11 @@ def mentions(world: "FakeDiscord", channel: Channel, text: str) -> list[User]:
     return [person for person in dict.fromkeys(people) if person is not None]
 
 
+def mentioned_roles(channel: Channel, text: str) -> list[Role]:
+    known = {role.id: role for role in channel.guild.roles} if channel.guild else {}
+    return [known[number] for number in map(int, ROLE_MENTION.findall(text)) if number in known]
+
+
 def police_pings(world: "FakeDiscord", channel: Channel, body: Json) -> None:
     """A text that mentions somebody must say whom it may ping; the bot pings nobody."""
     text = body.get("content") or ""
@@ -75,7 +80,12 @@ def create(world: "FakeDiscord", channel: Channel, author: User, body: Json, fil
     validate.uploads(files, 0, limit)
     content = (body.get("content") or "").strip()
     validate.not_empty(
-        content, body.get("embeds"), files, body.get("components"), body.get("sticker_ids"), body.get("poll")
+        content,
+        body.get("embeds"),
+        files,
+        body.get("components"),
+        body.get("sticker_ids"),
+        body.get("poll") or more.get("forwarded"),
     )
     flags = int(body.get("flags") or 0) | more.pop("flags", 0)
     if flags & COMPONENTS_V2:
@@ -91,6 +101,7 @@ def create(world: "FakeDiscord", channel: Channel, author: User, body: Json, fil
         attachments=_attach(world, body, files),
         nonce=None if body.get("nonce") is None else str(body["nonce"]),
         mentions=mentions(world, channel, content),
+        mention_roles=mentioned_roles(channel, content),
         **more,
     )
     if author.bot:

@@ -103,6 +103,7 @@ class FakeDiscord:
             self.bot.name,
             int(permissions.DEFAULT | permissions.Permission.MANAGE_THREADS),
             managed=True,
+            bot_id=self.bot.id,
         )
         guild.roles.append(robot)
         now = self.clock.now()

@@ -18,6 +18,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import stage
 
+if stage.MAJOR > 3:
+    import shapes
+
 
 class Door(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -40,14 +43,16 @@ class Door(BaseHTTPRequestHandler):
         """Nothing: standard output carries one line only."""
 
 
-def launch(app):
+def launch(app, **more):
     """On a port that is free now; another process may be quicker, so a few are tried."""
     for _ in range(20):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         try:
-            _, url, _ = app.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True)
+            _, url, _ = app.launch(
+                server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **more
+            )
         except OSError:
             continue
         return url.rstrip("/")
@@ -64,6 +69,9 @@ def main():
         "interface": stage.interface(),
     }
     talking, sys.stdout = sys.stdout, sys.stderr
+    if stage.MAJOR > 3:
+        apps |= {"chats": shapes.chats(), "studio": shapes.studio()}
+        addresses["locked"] = launch(shapes.locked(), auth=(shapes.USER, shapes.PASSWORD))
     for name, app in apps.items():
         addresses[name] = launch(app)
     door = ThreadingHTTPServer(("127.0.0.1", 0), Door)

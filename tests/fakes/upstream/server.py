@@ -63,6 +63,7 @@ class FakeUpstream:
         self.arrived = asyncio.Event()
         self.well = False  # every fault is over
         self.text = TEXT
+        self.usage: dict[str, Any] = USAGE
         self.step = 9  # characters a chunk
         self.pause = 0.0  # seconds between two chunks
         self.trickle = 0.05  # seconds between the bytes or characters of what is too slow
@@ -240,7 +241,7 @@ class FakeUpstream:
         if name == "lingers":
             await self.hold.wait()
         if name != "nousage":
-            yield event({"choices": [], "usage": USAGE})
+            yield event({"choices": [], "usage": self.usage})
         if name != "nodone":
             yield b"data: [DONE]\n\n"
 

@@ -7,8 +7,9 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    op.create_index("ix_turns_channel_id", "turns", ["channel_id"])
-    op.create_index("ix_pictures_created_at", "pictures", ["created_at"])
+    # Version 0.1.0 could be killed between a step and its number.
+    op.create_index("ix_turns_channel_id", "turns", ["channel_id"], if_not_exists=True)
+    op.create_index("ix_pictures_created_at", "pictures", ["created_at"], if_not_exists=True)
 
 
 def downgrade() -> None:

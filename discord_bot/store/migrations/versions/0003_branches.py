@@ -8,14 +8,21 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    op.add_column("turns", sa.Column("parent_id", sa.BigInteger))
+    # Version 0.1.0 could be killed between a step and its number.
+    _add("turns", sa.Column("parent_id", sa.BigInteger))
     # Until now each one continued the one before.
     op.execute(
         "UPDATE turns SET parent_id = (SELECT MAX(older.id) FROM turns AS older"
         " WHERE older.conversation_id = turns.conversation_id AND older.id < turns.id)"
     )
-    op.add_column("pictures", sa.Column("input_mime", sa.String(32)))
-    op.add_column("pictures", sa.Column("input_data", sa.LargeBinary))
+    _add("pictures", sa.Column("input_mime", sa.String(32)))
+    _add("pictures", sa.Column("input_data", sa.LargeBinary))
+
+
+def _add(table: str, column: "sa.Column[object]") -> None:
+    there = {one["name"] for one in sa.inspect(op.get_bind()).get_columns(table)}
+    if column.name not in there:
+        op.add_column(table, column)
 
 
 def downgrade() -> None:

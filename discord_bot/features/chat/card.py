@@ -1,0 +1,153 @@
+"""What a question points at: the message replied to, forwarded and linked ones, the bot's pictures, what was said before.
+
+Only what the asker may read is read, and one small line says what it was.
+"""
+
+import re
+from typing import Any
+
+import discord
+import structlog
+
+from discord_bot.features.chat.question import Question
+from discord_bot.features.chat.words import names_in, said_by
+from discord_bot.i18n import t
+from discord_bot.services import Services
+from discord_bot.store.turns import Part, PartKind
+
+log = structlog.get_logger(__name__)
+LINK = re.compile(r"https?://(?:\w+\.)?discord(?:app)?\.com/channels/(\d+)/(\d+)/(\d+)")
+MOST_LINKS = 3
+IN_THREADS = 12  # messages before the one that calls the bot into a thread
+LONGEST_CONTEXT = 6_000  # characters of them, the newest first
+READABLE = ("view_channel", "read_message_history")
+
+
+class Card:
+    """Fills a question with what its messages point at; `line` says what was read."""
+
+    def __init__(self, services: Services, question: Question, locale: str) -> None:
+        self._services, self._question, self._locale = services, question, locale
+        self._read: list[str] = []
+
+    @property
+    def line(self) -> str:
+        return t(self._locale, "read", what=", ".join(self._read)) if self._read else ""
+
+    async def add(self, message: discord.Message) -> None:
+        replied = await self._replied(message)
+        if replied is not None:
+            await self._point_at(replied, message)
+        for snapshot in message.message_snapshots:
+            await self._forwarded(snapshot, message)
+        for guild_id, channel_id, message_id in LINK.findall(message.content)[:MOST_LINKS]:
+            await self._link(message, int(guild_id), int(channel_id), int(message_id))
+
+    async def add_before(self, message: discord.Message, most: int) -> None:
+        """What was said in the channel before; of a forum post the first message, too."""
+        channel: Any = message.channel
+        if not most or not may_read(channel, message.author):
+            return
+        try:
+            earlier = [one async for one in channel.history(limit=most, before=message)]
+            if isinstance(channel, discord.Thread) and all(one.id != channel.id for one in earlier):
+                earlier += await self._first_post(channel, message)
+        except discord.HTTPException:
+            log.info("what was said before could not be read")
+            return
+        room, parts = LONGEST_CONTEXT, []
+        for one in earlier:
+            text = said_by(one, names_in(one), embeds=True)
+            room -= len(text)
+            if room < 0:
+                break
+            if text and one.author.id != self._services.me:
+                parts.append(Part(one.author.id, one.author.display_name, text, PartKind.CONTEXT))
+        self._question.parts[:0] = parts[::-1]
+        if parts:
+            self._read.append(t(self._locale, "read-before", count=len(parts)))
+
+    @staticmethod
+    async def _first_post(channel: discord.Thread, message: discord.Message) -> list[discord.Message]:
+        if message.id == channel.id or not isinstance(channel.parent, discord.ForumChannel):
+            return []
+        return [await channel.fetch_message(channel.id)]
+
+    async def _replied(self, message: discord.Message) -> discord.Message | None:
+        reference = message.reference
+        if reference is None or message.message_snapshots:
+            return None
+        if isinstance(reference.resolved, discord.Message):
+            return reference.resolved
+        if isinstance(reference.resolved, discord.DeletedReferencedMessage) or reference.message_id is None:
+            return None
+        try:
+            return await message.channel.fetch_message(reference.message_id)
+        except discord.HTTPException:
+            return None
+
+    async def _point_at(self, target: discord.Message, message: discord.Message) -> None:
+        if target.author.id == self._services.me:
+            await self._own(target, message)
+            return
+        before = len(self._question.images)
+        await self._quote(target)
+        self._read.append(t(self._locale, "read-message", name=_plain(target.author.display_name)))
+        if pictures := len(self._question.images) - before:
+            self._read.append(t(self._locale, "read-pictures", count=pictures))
+
+    async def _quote(self, target: discord.Message) -> None:
+        text = said_by(target, names_in(target), embeds=True)
+        if text:
+            self._question.parts.append(Part(target.author.id, target.author.display_name, text, PartKind.QUOTED))
+        await self._question.attach(target.author, target.attachments, self._locale)
+        for snapshot in target.message_snapshots:
+            await self._forwarded(snapshot, target)
+
+    async def _own(self, target: discord.Message, message: discord.Message) -> None:
+        """A reply to an answer continues it; a reply to a picture is about the picture and its description."""
+        if not target.attachments:
+            return
+        order = await self._services.store.pictures.by_message(target.channel.id, target.id)
+        owner = order.owner_id if order is not None else message.author.id
+        described = (order.wish.get("prompt") if order is not None else "") or target.attachments[0].description or ""
+        if described:
+            self._question.parts.append(Part(owner, "", described, PartKind.QUOTED))
+        await self._question.attach(message.author, target.attachments, self._locale, owner=owner)
+        self._read.append(t(self._locale, "read-own-picture"))
+
+    async def _forwarded(self, snapshot: discord.MessageSnapshot, message: discord.Message) -> None:
+        """Discord does not tell who wrote it first; it belongs to whoever brought it."""
+        text = said_by(snapshot, names_in(message), embeds=True)
+        if text:
+            self._question.parts.append(Part(message.author.id, "", text, PartKind.QUOTED))
+        await self._question.attach(message.author, snapshot.attachments, self._locale)
+        self._read.append(t(self._locale, "read-forwarded"))
+
+    async def _link(self, message: discord.Message, guild_id: int, channel_id: int, message_id: int) -> None:
+        channel = self._services.rooms.get_channel(channel_id)
+        mine = message.guild is not None and message.guild.id == guild_id and channel is not None
+        if not mine or not may_read(channel, message.author, here=message.channel.id):
+            self._question.notices.append(t(self._locale, "notice-link"))
+            return
+        try:
+            target = await channel.fetch_message(message_id)
+        except discord.HTTPException:
+            self._question.notices.append(t(self._locale, "notice-link"))
+            return
+        await self._quote(target)
+        self._read.append(t(self._locale, "read-message", name=_plain(target.author.display_name)))
+
+
+def may_read(channel: Any, person: Any, *, here: int | None = None) -> bool:
+    """Whether the person could look it up without the bot. `here`: the channel in which the person writes."""
+    if isinstance(channel, discord.Thread) and channel.is_private() and channel.id != here and here is not None:
+        return False  # who is in it is not known
+    if not isinstance(person, discord.Member) or not hasattr(channel, "permissions_for"):
+        return here is None or getattr(channel, "id", None) == here
+    granted = channel.permissions_for(person)
+    return all(getattr(granted, name) for name in READABLE)
+
+
+def _plain(name: str) -> str:
+    return discord.utils.escape_markdown(" ".join(name.split()))[:40]

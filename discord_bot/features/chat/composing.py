@@ -1,0 +1,37 @@
+"""One question of messages that belong together."""
+
+from collections.abc import Sequence
+
+import discord
+
+from discord_bot.features.chat.addressing import says_something, without_mention
+from discord_bot.features.chat.card import Card
+from discord_bot.features.chat.question import Question
+from discord_bot.features.chat.words import names_in, said_by
+from discord_bot.services import Services
+from discord_bot.store.turns import Part
+
+
+async def compose(services: Services, messages: Sequence[discord.Message], locale: str, *, before: int = 0) -> Question:
+    """In the order of writing, each part with its author. `before`: so many messages of the channel belong to it, too."""
+    question = Question(ids=[message.id for message in messages])
+    card = Card(services, question, locale)
+    for message in messages:
+        await card.add(message)
+        text = own_text(services, message)
+        if says_something(text):
+            question.parts.append(Part(message.author.id, message.author.display_name, text))
+        await question.attach(message.author, message.attachments, locale)
+    if messages and question:
+        await card.add_before(messages[0], before)
+    if card.line:
+        question.notices.insert(0, card.line)
+    return question
+
+
+def own_text(services: Services, message: discord.Message) -> str:
+    """What a person writes to the bot, without the mention of it."""
+    role = message.guild.self_role if message.guild else None
+    accounts = (services.me, role.id) if role is not None else (services.me,)
+    names = {key: name for key, name in names_in(message).items() if key[1] not in accounts}
+    return without_mention(said_by(message, names, embeds=False), *accounts)

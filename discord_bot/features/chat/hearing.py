@@ -1,0 +1,47 @@
+"""What a message says about for whom it is, and the language of its author."""
+
+from typing import Any
+
+import discord
+
+from discord_bot.features.chat.addressing import Seen, opening_mention, says_something
+from discord_bot.services import Services
+
+MESSAGES = (discord.MessageType.default, discord.MessageType.reply)
+
+
+async def see(services: Services, message: discord.Message) -> Seen:
+    me = services.me
+    resolved = message.reference.resolved if message.reference else None
+    replied = resolved.author.id if isinstance(resolved, discord.Message) else None
+    opening = opening_mention(message.content)
+    mentioned = any(user.id == me for user in message.mentions) and opening in (None, me)
+    return Seen(
+        by_machine=message.author.bot or message.webhook_id is not None or message.type not in MESSAGES,
+        direct=message.guild is None,
+        own_thread=await _is_own(services, message.channel),
+        mentions_me=mentioned or opening == me or mentions_my_role(message),
+        opens_with_other=opening is not None and opening != me,
+        replies_to_me=replied == me,
+        replies_to_other=replied is not None and replied != me,
+        readable=says_something(message.content)
+        or bool(message.attachments or message.stickers or message.message_snapshots or message.poll),
+    )
+
+
+def mentions_my_role(message: discord.Message) -> bool:
+    """The role that Discord makes for the bot has its name; people take one for the other."""
+    mine = message.guild.self_role if message.guild else None
+    return mine is not None and mine.id in message.raw_role_mentions
+
+
+async def _is_own(services: Services, channel: Any) -> bool:
+    if not isinstance(channel, discord.Thread):
+        return False
+    # A thread that the bot made is its own even when nothing of it is stored any more.
+    return channel.owner_id == services.me or await services.store.conversations.find(channel.id) is not None
+
+
+async def locale_for(services: Services, message: discord.Message) -> str:
+    known = (await services.store.settings.user(message.author.id)).locale
+    return known or (message.guild.preferred_locale.value if message.guild else "en")

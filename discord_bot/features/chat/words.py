@@ -1,0 +1,78 @@
+"""What a message says, in words: names instead of ids, and everything that is no plain text. Pure over the message."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+
+TOKEN = re.compile(r"<(?:(@!?|@&|#)(\d+)|a?:(\w{1,40}):\d+|/([^:<>]{1,80}):\d+|t:(-?\d{1,13})(?::[a-zA-Z])?)>")
+LONGEST_EMBED = 4_000
+
+
+def named(text: str, names: Mapping[tuple[str, int], str]) -> str:
+    """Mentions of people, roles, channels and commands, custom emoji and times as a reader sees them."""
+
+    def word(match: "re.Match[str]") -> str:
+        mark, number, emoji, command, moment = match.groups()
+        if mark:
+            kind = mark.rstrip("!")
+            name = names.get((kind, int(number)))
+            return match[0] if name is None else f"{'#' if kind == '#' else '@'}{name}"
+        if emoji:
+            return f":{emoji}:"
+        return f"/{command}" if command else _moment(int(moment))
+
+    return TOKEN.sub(word, text)
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
+
+
+def names_in(message: discord.Message) -> dict[tuple[str, int], str]:
+    """What the ids of a message stand for."""
+    names = {("@", person.id): person.display_name for person in message.mentions}
+    if message.guild is not None:
+        for number in message.raw_role_mentions:
+            if (role := message.guild.get_role(number)) is not None:
+                names["@&", number] = role.name
+        for number in message.raw_channel_mentions:
+            if (channel := message.guild.get_channel_or_thread(number)) is not None:
+                names["#", number] = channel.name
+    return names
+
+
+def said_by(message: Any, names: Mapping[tuple[str, int], str], *, embeds: bool) -> str:
+    """Text, stickers and polls; `embeds`: also the cards below it, which for people's own links are only previews."""
+    parts = [named(message.content, names)]
+    parts += [f"[sticker: {one.name}]" for one in getattr(message, "stickers", ())]
+    poll = getattr(message, "poll", None)
+    if poll is not None:
+        answers = "; ".join(answer.text for answer in poll.answers)
+        parts.append(f"[poll: {poll.question} – {answers}]")
+    if embeds:
+        parts += [_embed(one) for one in message.embeds]
+        parts += _displays(getattr(message, "components", ()))
+    return "\n".join(part for part in parts if part.strip())
+
+
+def _embed(embed: discord.Embed) -> str:
+    lines = [embed.author.name or "", embed.title or "", embed.description or ""]
+    lines += [f"{field.name}: {field.value}" for field in embed.fields]
+    lines.append(embed.footer.text or "")
+    return "\n".join(line for line in lines if line)[:LONGEST_EMBED]
+
+
+def _displays(components: Iterable[Any]) -> list[str]:
+    """Texts of a message that consists of components."""
+    texts: list[str] = []
+    for component in components:
+        if isinstance(component, discord.TextDisplay):
+            texts.append(component.content)
+        texts += _displays(getattr(component, "children", ()))
+    return texts

@@ -1,0 +1,74 @@
+"""Writes that follow finished work: the work stands whether or not the database is there to note it down.
+
+A write that fails is tried again with growing pauses for some minutes. Nobody who reads the answer hears of it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from asyncpg import PostgresError
+from sqlalchemy.exc import SQLAlchemyError
+
+from discord_bot.metrics import BotMetrics
+
+log = structlog.get_logger(__name__)
+PAUSES = (0.2, 0.5, 1, 2, 4, 8, 15, 30, 60, 60, 60, 60, 60)  # seconds, about six minutes in all
+FIRST_TRY = 2.0  # seconds that the work itself waits; the rest happens beside it
+LAST_TRY = 5.0  # seconds that the end of the process waits for what is still to be written
+TROUBLE = (SQLAlchemyError, PostgresError, OSError)
+"""What a database that is away, full or restarting raises."""
+
+Write = Callable[[], Awaitable[None]]
+
+
+class Ledger:
+    def __init__(self, metrics: BotMetrics) -> None:
+        self._metrics = metrics
+        self._later: set[asyncio.Task[None]] = set()
+        self._ending = asyncio.Event()
+
+    async def note(self, what: str, write: Write) -> None:
+        """Never raises for a database in trouble. `write` is called again, so it must write the state of its moment."""
+        task = asyncio.create_task(self._write(what, write), name=f"ledger:{what}")
+        self._later.add(task)
+        task.add_done_callback(self._written)
+        await asyncio.wait({task}, timeout=FIRST_TRY)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._later.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._metrics.errors.labels("ledger").inc()
+            log.error("a write failed", write=task.get_name(), exc_info=error)
+
+    async def _write(self, what: str, write: Write) -> None:
+        for pause in (*PAUSES, None):
+            try:
+                await write()
+            except TROUBLE as error:
+                if pause is None:
+                    self._metrics.errors.labels("ledger").inc()
+                    log.error("given up writing", what=what, error=type(error).__name__)  # noqa: TRY400 - expected trouble, told once
+                    return
+                log.warning("the database did not take a write", what=what, error=type(error).__name__, again_in=pause)
+            else:
+                return
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        """At the end of the process one last try is made at once."""
+        try:
+            async with asyncio.timeout(seconds if not self._ending.is_set() else 0.5):
+                await self._ending.wait()
+                if seconds:
+                    await asyncio.sleep(min(seconds, 0.5))
+        except TimeoutError:
+            return
+
+    async def end(self) -> None:
+        self._ending.set()
+        if self._later:
+            await asyncio.wait(set(self._later), timeout=LAST_TRY)
+        for task in list(self._later):
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)

@@ -1,0 +1,37 @@
+"""A set that remembers only the newest of what was put into it, so that it never grows with the bot's life."""
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+MOST = 2_000
+Thing = TypeVar("Thing")
+
+
+class Recent(Generic[Thing]):
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._things: dict[Thing, None] = {}
+
+    def add(self, thing: Thing) -> bool:
+        """False: it was there already."""
+        if thing in self._things:
+            return False
+        self._things[thing] = None
+        if len(self._things) > self._most:
+            del self._things[next(iter(self._things))]
+        return True
+
+    def discard(self, thing: Thing) -> bool:
+        """True: it was there."""
+        there = thing in self._things
+        self._things.pop(thing, None)
+        return there
+
+    def __contains__(self, thing: Thing) -> bool:
+        return thing in self._things
+
+    def __iter__(self) -> Iterator[Thing]:
+        return iter(list(self._things))
+
+    def __len__(self) -> int:
+        return len(self._things)

@@ -1,0 +1,59 @@
+"""One answer on its way to a caller, and its accounts: settled in one place, whatever the end.
+
+Usage, budgets, metrics and traces are recorded for answers that finish, fail, are cancelled, run out of time, or end
+with an error of the service itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from inference_service.api import status
+from inference_service.api.door import Admission, Context
+from inference_service.api.parts import Shared
+from inference_service.domain import Caller
+from inference_service.failures import RequestFailure
+from inference_service.routing.router import Request
+
+Respond = Callable[[Any], Iterable[Message]]
+
+
+async def deliver(
+    shared: Shared,
+    context: Context,
+    admission: Admission,
+    operation: str,
+    model: str,
+    caller: Caller,
+    begin: Callable[[], Request],
+    respond: Respond,
+) -> None:
+    """Writes what `respond` makes of every event. `begin` raises RequestFailure where nobody may answer at all."""
+    began, failure, request = time.monotonic(), "internal", None
+    span = shared.traces.request(operation, model, admission)
+    try:
+        request = begin()
+        async with request:
+            async for event in request.events:
+                for response in respond(event):
+                    await context.write(response)
+        failure = ""
+    except RequestFailure as failed:
+        failure = status.CODES[failed.outcome][0].name.lower()
+        raise
+    except asyncio.CancelledError:
+        failure = "cancelled"
+        raise
+    finally:
+        records = request.journal.usage() if request is not None else []
+        first_token = request.journal.first_token if request is not None and operation == "chat" else None
+        span.end(failure)
+        shared.metrics.request_ended(
+            operation, shared.known_model(model), time.monotonic() - began, failure, first_token, records
+        )
+        shared.ledger.record(caller, records)
+        tokens = sum(record.usage.prompt_tokens + record.usage.completion_tokens for record in records)
+        shared.door.budgets.settle(admission.caller, admission.config, tokens)

@@ -1,0 +1,131 @@
+"""All windows of a pool, by owner: a credential or its quota group, for one model or for all. Pure."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from inference_service.credentials.quota import NEVER, Window
+from inference_service.failures import Scope
+from inference_service.quotas import DAY, MINUTE, MONTH, Clock, LimitFact, Quota, Unit
+
+STANDARD = (MINUTE, 3_600.0, 5 * 3_600.0, DAY, 7 * DAY, MONTH)
+LONGEST_TOLD = 32 * DAY
+LONGEST_UNNAMED = DAY  # a wait that names no window is not believed for longer
+
+
+def believed(seconds: float, window: float | None) -> float:
+    """A wait that the provider told, within sense."""
+    longest = LONGEST_UNNAMED if window is None else LONGEST_TOLD if window >= MONTH else window + min(window, 60.0)
+    return min(max(seconds, 0.0), longest)
+
+
+class Books:
+    """`declared` keeps its counts over every reload; `told` are windows that only the provider has named."""
+
+    def __init__(self) -> None:
+        self._quotas: tuple[Quota, ...] = ()
+        self.declared: dict[str, Window] = {}
+        self.told: dict[str, Window] = {}
+
+    def configure(self, quotas: tuple[Quota, ...], max_concurrent: int) -> None:
+        if max_concurrent:
+            at_once = Quota(Unit.CONCURRENT, max_concurrent, 0.0, Clock.ROLLING, Scope.CREDENTIAL.value, firm=True)
+            quotas = (*quotas, at_once)
+        self._quotas = quotas
+        wanted = {_name(quota): quota for quota in quotas}
+        for key in list(self.declared):
+            name = key.split("|", 2)[2]
+            if name not in wanted:
+                del self.declared[key]
+            elif self.declared[key].firm or wanted[name].firm:
+                self.declared[key].quota, self.declared[key].firm = wanted[name], wanted[name].firm
+
+    def windows(self, credential: str, group: str, model: str) -> list[Window]:
+        """Every window that a call of this credential for this model is counted in."""
+        found = []
+        for quota in self._quotas:
+            if not covers(quota, model):
+                continue
+            owner, of = _owner(Scope(quota.scope), credential, group, model)
+            found.append(self._window(self.declared, f"{owner}|{of}|{_name(quota)}", quota))
+        # An upstream may correct what the catalogue declares, and add what it does not.
+        for owner, of in {
+            ("c:" + credential, model),
+            ("c:" + credential, ""),
+            ("g:" + group, model),
+            ("g:" + group, ""),
+        }:
+            found += [window for key, window in self.told.items() if key.startswith(f"{owner}|{of}|")]
+        return found
+
+    @staticmethod
+    def _window(windows: dict[str, Window], key: str, quota: Quota) -> Window:
+        if key not in windows:
+            windows[key] = Window(quota)
+        return windows[key]
+
+    def named(
+        self, fact: LimitFact, scope: Scope, credential: str, group: str, model: str, calls: Iterable[float], now: float
+    ) -> tuple[Window | None, bool]:
+        """The window that a provider speaks about, and whether it is new; None where too little is told."""
+        length = fact.window if fact.window is not None else _guess(fact.resets_after)
+        for window in self.windows(credential, group, model):
+            same = window.quota.window == length or (fact.window is None and window.quota.window >= length)
+            if window.quota.unit is fact.unit and same:
+                return window, False
+        if fact.limit is None and fact.remaining is None:
+            return None, False
+        owner, of = _owner(scope, credential, group, model)
+        limit = fact.limit if fact.limit is not None else 0
+        window = Window(Quota(fact.unit, limit, length, fact.clock or Clock.ROLLING, scope.value))
+        if fact.unit is Unit.REQUESTS:
+            for at in calls:
+                if at > now - length - 1:
+                    window.take(1.0, at)
+        window.roll(now)
+        if fact.limit is None:
+            window.quota = Quota(
+                fact.unit, int(window.used) + (fact.remaining or 0), length, window.quota.clock, scope.value
+            )
+        self.told[f"{owner}|{of}|{_name(window.quota)}"] = window
+        return window, True
+
+    def recall(self, key: str, window: Window) -> None:
+        """What was counted of a declared quota before a restart; its limit is the one that is declared now."""
+        name = key.split("|", 2)[-1]
+        quota = next((one for one in self._quotas if _name(one) == name), None)
+        if quota is None:
+            return
+        if quota.firm or window.firm:
+            window.quota, window.firm = quota, quota.firm
+        self.declared[key] = window
+
+
+def covers(quota: Quota, model: str) -> bool:
+    return not quota.models or any(fnmatchcase(model, pattern) for pattern in quota.models)
+
+
+def rate_of(windows: list[Window], besides: Window) -> float:
+    """Units a second that the other windows of a credential let through."""
+    return min(
+        (one.limit / one.quota.window for one in windows if one is not besides and one.quota.window), default=NEVER
+    )
+
+
+def _guess(resets_after: float | None) -> float:
+    return next((length for length in STANDARD if length >= (resets_after or 0.0)), MONTH)
+
+
+def _owner(scope: Scope, credential: str, group: str, model: str) -> tuple[str, str]:
+    match scope:
+        case Scope.CREDENTIAL:
+            return "c:" + credential, ""
+        case Scope.CREDENTIAL_MODEL:
+            return "c:" + credential, model
+        case Scope.GROUP:
+            return "g:" + group, ""
+        case Scope.GROUP_MODEL:
+            return "g:" + group, model
+
+
+def _name(quota: Quota) -> str:
+    return f"{quota.unit}|{quota.window:g}|{quota.clock}|{quota.scope}|{','.join(quota.models)}"

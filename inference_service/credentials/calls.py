@@ -1,0 +1,84 @@
+"""The calls under way on a pool, and what time alone does to them. Pure."""
+
+from collections import deque
+
+from msgspec import Struct
+
+from inference_service.credentials.lane import Lot
+from inference_service.credentials.quota import NEVER, Window
+
+ACCEPTED_AFTER = 3.0  # a call that was not refused by then has been taken
+LINGER = 0.05  # a call that has ended for us may still run for its provider
+
+
+class Call(Struct):
+    """`marks`: window, mark and amount of what it takes. `chance`, 0 to 1, spreads its rest; the same in every process."""
+
+    lot: Lot
+    began: float
+    marks: list[tuple[Window, float, float]]
+    chance: float
+    scout: bool = False
+    accepted: bool = False
+    over: bool = False
+
+
+class Calls:
+    """By lease, the oldest first. All calls are bounded by the same time, so each queue below is in order."""
+
+    def __init__(self, lease_time: float) -> None:
+        self._lease_time = lease_time
+        self._calls: dict[str, Call] = {}
+        self._fresh: deque[tuple[float, str]] = deque()  # not known to be accepted; when they are taken for it
+        self._lingering: deque[tuple[float, str]] = deque()
+
+    def begin(self, lease: str, call: Call) -> None:
+        self._calls[lease] = call
+        self._fresh.append((call.began + ACCEPTED_AFTER, lease))
+
+    def get(self, lease: str) -> Call | None:
+        return self._calls.get(lease)
+
+    def end(self, lease: str) -> Call | None:
+        return self._calls.pop(lease, None)
+
+    def linger(self, lease: str, now: float) -> None:
+        self._lingering.append((now + LINGER, lease))
+
+    def gone(self, now: float) -> list[str]:
+        """Calls that their provider has ended, too, and those whose holder is no more."""
+        found = []
+        while self._lingering and self._lingering[0][0] <= now:
+            found.append(self._lingering.popleft()[1])
+        for lease, call in self._calls.items():
+            if call.began + self._lease_time > now:
+                break
+            found.append(lease)
+        return found
+
+    def taken(self, now: float) -> list[Call]:
+        """Calls that would have been refused by now."""
+        found = []
+        while self._fresh and self._fresh[0][0] <= now:
+            call = self._calls.get(self._fresh.popleft()[1])
+            if call is not None and not call.accepted and not call.over:
+                found.append(call)
+        return found
+
+    def next_change(self) -> float:
+        while self._fresh and ((call := self._calls.get(self._fresh[0][1])) is None or call.accepted or call.over):
+            self._fresh.popleft()
+        first = self._fresh[0][0] if self._fresh else NEVER
+        return min(first, self._lingering[0][0]) if self._lingering else first
+
+    def follow(self, lots: dict[tuple[str, str], Lot]) -> None:
+        """The credentials were arranged anew; a call of one that is no more keeps the old one to the end."""
+        for call in self._calls.values():
+            call.lot = lots.get((call.lot.model, call.lot.credential.id), call.lot)
+
+    def shift(self, by: float) -> None:
+        """The clock was moved."""
+        for call in self._calls.values():
+            call.began += by
+        self._fresh = deque((at + by, lease) for at, lease in self._fresh)
+        self._lingering = deque((at + by, lease) for at, lease in self._lingering)

@@ -1,0 +1,260 @@
+"""Which credential is next for one model, in time that grows with the logarithm of the pool. Pure.
+
+A credential that can be used waits in a heap by rank; one that rests or whose window is full, in a heap by the moment at
+which that ends; one that has as many calls under way as it bears is looked at again when one returns.
+"""
+
+import heapq
+import itertools
+from enum import Enum, auto
+from typing import NamedTuple
+
+from inference_service.credentials.books import rate_of
+from inference_service.credentials.pacing import Pacing
+from inference_service.credentials.quota import NEVER, Window
+from inference_service.credentials.types import Ask
+from inference_service.quotas import Unit
+
+FORESIGHT = 0.25  # seconds for which the turns of a long line are not computed again
+SHORT_LINE = 32
+Rank = tuple[bool, int, float, float, float]
+
+
+class Kind(Enum):
+    """Why a credential cannot take a call."""
+
+    REST = auto()
+    QUARANTINE = auto()
+    WINDOW = auto()
+    BUSY = auto()
+    LARGE = auto()
+
+
+class Hindrance(NamedTuple):
+    kind: Kind
+    at: float  # when it may be over; NEVER: not by time
+    limit: int = 0
+
+
+class Credential:
+    """One token, over all models."""
+
+    __slots__ = ("calls", "flying", "group", "id", "last_used", "quarantined", "reason", "refused", "rests", "told")
+
+    def __init__(self, name: str, group: str) -> None:
+        self.id, self.group = name, group
+        self.rests: dict[str, float] = {}  # by model; "" for all
+        self.reason = ""
+        self.told = False  # the provider named the time of the latest rest
+        self.quarantined = False
+        self.refused = 0  # times in quarantine, in a row
+        self.flying = 0
+        self.calls = 0
+        self.last_used = 0.0
+
+    def wakes_at(self, model: str) -> float:
+        rests = self.rests
+        return max(rests.get("", 0.0), rests.get(model, 0.0)) if rests else 0.0
+
+
+class Lot:
+    """A credential as one model sees it."""
+
+    __slots__ = ("credential", "model", "pacing", "stamp", "windows")
+
+    def __init__(self, credential: Credential, model: str, pacing: Pacing, windows: list[Window]) -> None:
+        self.credential, self.model, self.pacing, self.windows = credential, model, pacing, windows
+        self.stamp = 0
+
+    def counted(self) -> list[Window]:
+        """Declared, told and learned windows."""
+        return [*self.windows, *self.pacing.windows.values()] if self.pacing.windows else self.windows
+
+    def hindrance(self, tokens: int, pictures: int, now: float) -> Hindrance | None:
+        credential = self.credential
+        wakes = credential.wakes_at(self.model)
+        if wakes > now:
+            return Hindrance(Kind.QUARANTINE if credential.quarantined else Kind.REST, wakes)
+        if credential.quarantined and credential.flying:
+            return Hindrance(Kind.QUARANTINE, NEVER)  # its one probe is under way
+        if self.pacing.flying >= self.pacing.allowed(now):
+            opens = self.pacing.opens_at()
+            return Hindrance(Kind.BUSY, opens if opens > now else NEVER)
+        latest = 0.0
+        for window in self.counted():
+            amount = window.amount(tokens, pictures)
+            if not window.fits(amount, now):
+                latest = max(latest, window.room_at(amount, now))
+                if latest == NEVER:
+                    return self._never(window, amount)
+        return Hindrance(Kind.WINDOW, latest) if latest else None
+
+    @staticmethod
+    def _never(window: Window, amount: float) -> Hindrance:
+        if window.quota.unit is Unit.CONCURRENT and window.limit:
+            return Hindrance(Kind.BUSY, NEVER)
+        return Hindrance(Kind.LARGE, NEVER, window.limit if amount > window.limit else 0)
+
+    def rank(self, now: float) -> Rank:
+        """The least is next: a probe that is due, few calls under way, quota that would be lost soonest, most left."""
+        credential = self.credential
+        windows = self.counted()
+        soonest, left = 0.0, NEVER
+        for window in windows:
+            if window.quota.unit is Unit.CONCURRENT:
+                continue
+            rate = rate_of(windows, window) if len(windows) > 1 and not window.rolling else NEVER
+            soonest = max(soonest, window.spend_by(now, rate))
+            left = min(left, window.left(now))
+        return (not credential.quarantined, credential.flying, soonest, -left, credential.last_used)
+
+
+class Foresight:
+    """Turns that were computed at one moment, and where to go on."""
+
+    __slots__ = ("at", "found", "heap", "size", "stale")
+
+    def __init__(self, size: tuple[int, int], at: float) -> None:
+        self.size, self.at = size, at
+        self.found: list[float] = []
+        self.heap: list[tuple[float, int, int, Lot]] = []
+        self.stale = False
+
+
+class Lane:
+    """All credentials of a pool for one model."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.lots: dict[str, Lot] = {}
+        self.lasting = 1.0  # seconds that a call typically takes
+        self._order = itertools.count()
+        self._ready: list[tuple[Rank, int, int, Lot]] = []
+        self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
+        self.busy: dict[str, Lot] = {}
+        self.quarantined: dict[str, Lot] = {}
+        self._foresight: Foresight | None = None
+
+    def refresh(self, lot: Lot, now: float) -> None:
+        """Puts a credential where it belongs now."""
+        lot.stamp += 1
+        if self._foresight is not None:
+            self._foresight.stale = True
+        name = lot.credential.id
+        self.busy.pop(name, None)
+        self.quarantined.pop(name, None)
+        found = lot.hindrance(1, 1, now)
+        if found is None:
+            heapq.heappush(self._ready, (lot.rank(now), next(self._order), lot.stamp, lot))
+            return
+        if found.kind is Kind.QUARANTINE:
+            self.quarantined[name] = lot
+        elif found.kind is Kind.BUSY or found.at == NEVER:
+            self.busy[name] = lot
+        if found.at != NEVER:
+            heapq.heappush(self._asleep, (found.at, next(self._order), lot.stamp, lot, found.kind))
+
+    def wake(self, now: float) -> None:
+        asleep = self._asleep
+        while asleep and (asleep[0][0] <= now or asleep[0][2] != asleep[0][3].stamp):
+            _, _, stamp, lot, _ = heapq.heappop(asleep)
+            if stamp == lot.stamp:
+                self.refresh(lot, now)
+
+    def pick(self, ask: Ask, now: float) -> Lot | None:
+        """The best credential that can take the call."""
+        self.wake(now)
+        aside = []
+        chosen = None
+        while self._ready and chosen is None:
+            entry = heapq.heappop(self._ready)
+            rank, _, stamp, lot = entry
+            if stamp != lot.stamp:
+                continue
+            if rank[1] != lot.credential.flying:  # calls for other models came between
+                self.refresh(lot, now)
+                continue
+            found = lot.hindrance(ask.tokens, ask.pictures, now)
+            if lot.credential.id in ask.exclude:
+                aside.append(entry)
+            elif found is None:
+                chosen = lot
+            elif lot.hindrance(1, 1, now) is None:
+                aside.append(entry)  # it has room for a smaller call
+            else:
+                self.refresh(lot, now)
+        for entry in aside:
+            heapq.heappush(self._ready, entry)
+        return chosen
+
+    def free(self, ask: Ask, now: float, most: int) -> list[Lot]:
+        """Credentials that can take the call now, the best first; of a large pool only some are looked at."""
+        looked = itertools.islice(self.lots.values(), 8 * most)
+        usable = [
+            lot
+            for lot in looked
+            if lot.credential.id not in ask.exclude and not lot.hindrance(ask.tokens, ask.pictures, now)
+        ]
+        return sorted(usable, key=lambda lot: lot.rank(now))[:most]
+
+    def perishes(self, now: float) -> float:
+        self.wake(now)
+        ready = self._ready
+        while ready and ready[0][2] != ready[0][3].stamp:
+            heapq.heappop(ready)
+        return ready[0][0][2] or NEVER if ready else NEVER
+
+    def next_moment(self) -> float:
+        """When time alone may make a credential usable."""
+        asleep = self._asleep
+        while asleep and (asleep[0][2] != asleep[0][3].stamp):
+            heapq.heappop(asleep)
+        return asleep[0][0] if asleep else NEVER
+
+    def next_wake(self) -> tuple[float, Kind, Lot] | None:
+        """When the first rest ends or the first window has room; refused tokens and busy ones do not count."""
+        if self.next_moment() == NEVER:
+            return None
+        asleep = self._asleep
+        if asleep[0][4] in (Kind.REST, Kind.WINDOW):
+            return asleep[0][0], asleep[0][4], asleep[0][3]
+        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] in (Kind.REST, Kind.WINDOW)]
+        first = min(usual, key=lambda one: one[0], default=None)
+        return None if first is None else (first[0], first[4], first[3])
+
+    def turns(self, ask: Ask, count: int, now: float) -> list[float]:
+        """When the next `count` calls such as `ask` can begin, the soonest first, if nobody else calls.
+
+        Of long lines the foresight may be a moment old: each one who joins must not look at all places again.
+        """
+        size = ask.tokens, ask.pictures
+        seen = self._foresight
+        fresh = seen is not None and now - seen.at < FORESIGHT and (not seen.stale or len(seen.found) > SHORT_LINE)
+        if seen is None or not fresh or seen.size != size or now < seen.at:
+            seen = self._foresight = Foresight(size, now)
+            for number, lot in enumerate(self.lots.values()):
+                at = self._nth(lot, 1, ask, now)
+                if at != NEVER:
+                    seen.heap.append((at, number, 1, lot))
+            heapq.heapify(seen.heap)
+        heap, found = seen.heap, seen.found
+        while heap and len(found) < count:
+            at, number, nth, lot = heap[0]
+            found.append(at)
+            following = self._nth(lot, nth + 1, ask, seen.at)
+            if following == NEVER:
+                heapq.heappop(heap)
+            else:
+                heapq.heapreplace(heap, (max(at, following), number, nth + 1, lot))
+        return found[:count]
+
+    def _nth(self, lot: Lot, nth: int, ask: Ask, now: float) -> float:
+        if lot.credential.quarantined or lot.credential.id in ask.exclude:
+            return NEVER
+        at = max(now, lot.credential.wakes_at(lot.model))
+        most = lot.pacing.known
+        if most and nth > most - lot.pacing.flying:
+            at += self.lasting * -(-(nth - most + lot.pacing.flying) // most)
+        for window in lot.counted():
+            at = max(at, window.nth_at(nth, window.amount(ask.tokens, ask.pictures), now, self.lasting))
+        return at

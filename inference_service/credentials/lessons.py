@@ -1,0 +1,80 @@
+"""What a refusal teaches a pool: how long to rest, at which scope, and which limit was behind it. Pure."""
+
+from typing import TYPE_CHECKING
+
+from inference_service.credentials.books import believed
+from inference_service.credentials.calls import Call
+from inference_service.credentials.pacing import AT_ONCE as AT_ONCE_KEY
+from inference_service.credentials.pacing import LADDER
+from inference_service.credentials.types import Verdict
+from inference_service.failures import FailureKind, Scope
+from inference_service.quotas import LimitFact, Unit
+
+if TYPE_CHECKING:
+    from inference_service.credentials.pool import Pool
+
+SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
+LONGEST_REST = 86_400.0
+# Refusals that say nothing about how many calls a credential bears.
+NO_LIMIT = frozenset({FailureKind.FORBIDDEN, FailureKind.MODEL_FORBIDDEN})
+
+
+def refused(pool: "Pool", call: Call, verdict: Verdict, now: float) -> None:
+    """Refusals of calls that were under way together are one strike. What is not about a limit only rests."""
+    if verdict.reason in NO_LIMIT:
+        pool.spread(call.lot, verdict, now + _bounded(verdict.cooldown or LONGEST_REST, verdict, call.chance))
+        return
+    pacing = call.lot.pacing
+    others = pacing.beside(call.began)
+    first = call.began > pacing.struck_at or not pacing.strikes
+    if first:
+        pacing.strikes += 1
+        pacing.struck_at = now
+    told, limit = verdict.cooldown, verdict.limit
+    rest = 0.0
+    if limit is not None and limit.unit is Unit.CONCURRENT:
+        pacing.refused_at_once(others, now)
+        pacing.doubt = AT_ONCE_KEY
+        rest = min(told, LADDER[0]) if told is not None else 0.0
+    elif limit is not None:
+        pacing.doubt = None
+        _reached(pool, call, limit, verdict.scope, now)
+        rest = believed(told, limit.window) if told is not None else 0.0
+    elif verdict.backoff or verdict.reason == FailureKind.RATE_LIMITED:
+        rest = _explain(pool, call, others, told, now, first=first)
+    elif told is not None:
+        rest = told
+    if told is not None and first and pacing.strikes > 1:
+        rest *= 2.0 ** min(pacing.strikes - 1, 10)  # what was told before was too short
+    if told is not None or rest:
+        if pacing.doubt != AT_ONCE_KEY:
+            pacing.slow = 1
+        pool.spread(call.lot, verdict, now + _bounded(rest, verdict, call.chance))
+
+
+def _bounded(rest: float, verdict: Verdict, chance: float) -> float:
+    longest = LONGEST_REST if verdict.limit is None else 32 * LONGEST_REST
+    rest = min(max(rest, SHORTEST_REST) if rest <= AT_ONCE else rest, longest)
+    return rest * (0.8 + 0.4 * chance) if verdict.cooldown is None else rest
+
+
+def _explain(pool: "Pool", call: Call, others: int, told: float | None, now: float, *, first: bool) -> float:
+    pacing = call.lot.pacing
+    if not first:  # it says the same as the one before
+        if pacing.doubt == AT_ONCE_KEY:
+            pacing.refused_at_once(others, now)
+        return told or 0.0
+    before = dict(pacing.norm.limits), pacing.norm.at_once
+    learned = pacing.explain(others, now, at_least=told or 0.0)
+    if before != (pacing.norm.limits, pacing.norm.at_once):
+        lane = pool.lane(call.lot.model, now)
+        for lot in lane.lots.values():
+            lot.pacing.adopt(now)
+            lane.refresh(lot, now)
+    return believed(told, None) if told is not None else learned
+
+
+def _reached(pool: "Pool", call: Call, fact: LimitFact, scope: Scope, now: float) -> None:
+    """The provider has named the limit: nothing is left of it."""
+    told = LimitFact(fact.unit, fact.window, fact.clock, fact.limit, 0, fact.resets_after)
+    pool.correct(call.lot, told, scope, 0, now, refused=True)

@@ -1,0 +1,133 @@
+"""The line of those who wait for a credential of one pool and model: fair, bounded, and nobody is passed by his like. Pure.
+
+Callers and their tenants are classes; each class is first in, first out, and classes take turns (start-time fair
+queuing): one that comes now and then is never behind the flood of another. A class whose turn it is, but whose request
+is too large for what is free, lets others pass a few times, then all wait for it.
+"""
+
+import heapq
+import itertools
+from collections import deque
+
+from inference_service.credentials.types import Ask
+
+LONGEST_LINE = 1_000
+MOST_PASSES = 16
+
+
+class Ticket:
+    """One waiting request; it may stand in several lines. `order` grows with the time of joining."""
+
+    __slots__ = ("asks", "deadline", "gone", "joined", "order", "passed")
+
+    def __init__(self, asks: tuple[Ask, ...], deadline: float, joined: float, order: int) -> None:
+        self.asks, self.deadline, self.joined, self.order = asks, deadline, joined, order
+        self.passed = 0
+        self.gone = False
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        return self.asks[0].caller, self.asks[0].tenant
+
+
+class _Class:
+    __slots__ = ("tag", "tickets")
+
+    def __init__(self, tag: float) -> None:
+        self.tag = tag  # the virtual time of its next ticket
+        self.tickets: deque[tuple[Ticket, Ask]] = deque()
+
+
+class Line:
+    def __init__(self) -> None:
+        self._classes: dict[tuple[str, str], _Class] = {}
+        self._turns: list[tuple[float, int, tuple[str, str]]] = []  # classes that wait, by tag and order of their first
+        self._time = 0.0
+        self._count = 0
+        self._serial = itertools.count()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def join(self, ticket: Ticket, ask: Ask) -> Ticket | None:
+        """Takes a place; the ticket that has to leave for it when the line is full: the last of the longest class."""
+        one = self._classes.get(ticket.owner)
+        if one is None:
+            one = self._classes[ticket.owner] = _Class(self._time)
+        out = None
+        if self._count >= LONGEST_LINE:
+            longest = max(self._classes.values(), key=lambda other: len(other.tickets))
+            if len(one.tickets) + 1 >= len(longest.tickets):
+                return ticket
+            out = longest.tickets[-1][0]
+        if not one.tickets:
+            one.tag = max(one.tag, self._time)
+            heapq.heappush(self._turns, (one.tag, ticket.order, ticket.owner))
+        one.tickets.append((ticket, ask))
+        self._count += 1
+        return out
+
+    def leave(self, ticket: Ticket) -> None:
+        one = self._classes.get(ticket.owner)
+        if one is None:
+            return
+        kept = deque(pair for pair in one.tickets if pair[0] is not ticket)
+        self._count -= len(one.tickets) - len(kept)
+        one.tickets = kept
+        if not kept:
+            self._forget(ticket.owner, one)
+
+    def served(self, ticket: Ticket) -> None:
+        """It was the turn of this ticket's class."""
+        one = self._classes[ticket.owner]
+        self._time = max(self._time, one.tag)
+        one.tag = max(one.tag, self._time) + 1.0
+        self.leave(ticket)
+        if one.tickets:
+            heapq.heappush(self._turns, (one.tag, one.tickets[0][0].order, ticket.owner))
+
+    def _forget(self, owner: tuple[str, str], one: _Class) -> None:
+        """A class without tickets is kept only while it is ahead of its share."""
+        if one.tag <= self._time:
+            del self._classes[owner]
+        for name in [n for n, other in self._classes.items() if not other.tickets and other.tag <= self._time]:
+            del self._classes[name]
+
+    def heads(self) -> list[tuple[Ticket, Ask]]:
+        """The first of each class, the one whose turn it is first."""
+        kept: list[tuple[float, int, tuple[str, str]]] = []
+        found: list[tuple[Ticket, Ask]] = []
+        seen = set()
+        while self._turns and len(found) <= MOST_PASSES:
+            turn = heapq.heappop(self._turns)
+            one = self._classes.get(turn[2])
+            if one is None or not one.tickets or turn[0] != one.tag or turn[2] in seen:
+                continue
+            seen.add(turn[2])
+            kept.append(turn)
+            found.append(one.tickets[0])
+        for turn in kept:
+            heapq.heappush(self._turns, turn)
+        return found
+
+    def ahead_of(self, owner: tuple[str, str], place: int | None = None) -> int:
+        """How many are served before the `place`-th ticket of a class; None: before one that joins now."""
+        mine = self._classes.get(owner)
+        index = place if place is not None else len(mine.tickets) if mine else 0
+        start = max(mine.tag, self._time) if mine else self._time
+        turn = start + index
+        ahead = index
+        for name, other in self._classes.items():
+            if name != owner and other.tickets:
+                ahead += max(0, min(len(other.tickets), int(turn - other.tag) + 1))
+        return ahead
+
+    def places(self) -> list[tuple[Ticket, Ask, int]]:
+        """Everybody with the number of those before them."""
+        turns = [
+            (one.tag + index, ticket.order, ticket, ask)
+            for one in self._classes.values()
+            for index, (ticket, ask) in enumerate(one.tickets)
+        ]
+        turns.sort(key=lambda turn: turn[:2])
+        return [(ticket, ask, place) for place, (_, _, ticket, ask) in enumerate(turns)]

@@ -1,0 +1,87 @@
+"""Cohere over its own API: chat and vision by the v2 chat stream.
+
+Events are JSON with a `type`, as server-sent events or as lines. Sources: Cohere API reference (v2 chat, v1 models), the
+streaming guide, recorded streams. A trial key has 20 calls a minute and 1,000 a month over all models.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent
+from inference_service.failures import FailureKind, Scope
+from inference_service.providers.kit import errors, stream, values
+from inference_service.providers.kit.answer import Piece, WireFormat
+from inference_service.providers.kit.provider import ChatProvider
+from inference_service.providers.openai import wire
+from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
+from inference_service.settings import Wire, on_wire
+
+TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS | {"sampling.top_k"}, context_tokens=256_000)
+EYES = msgspec.structs.replace(TEXT, vision=True, context_tokens=128_000)
+NAMES: Mapping[str, str | Wire] = {
+    "sampling.temperature": Wire("temperature", high=1.0),
+    "sampling.top_p": Wire("p", low=0.01, high=0.99),
+    "sampling.top_k": Wire("k", high=500),
+    "sampling.max_tokens": "max_tokens",
+    "sampling.stop": "stop_sequences",
+    "sampling.seed": "seed",
+}
+
+
+class Cohere(ChatProvider):
+    declaration: ClassVar[Declaration] = Declaration(
+        kind="cohere-native",
+        title="Cohere",
+        base_url="https://api.cohere.com",
+        credentials=("COHERE_API_KEY", "CO_API_KEY"),
+        default_models=("command-a-03-2025", "command-a-vision-07-2025"),
+        capabilities={"command-a-vision-07-2025": EYES, "*": TEXT},
+        quota_group="account",
+        discovers=True,
+        sources=("Cohere API reference: v2 chat, streaming, models",),
+    )
+    signs: ClassVar[tuple[errors.Sign, ...]] = (
+        errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"API calls ?/ ?month", (429,), Scope.GROUP),
+        errors.Sign(FailureKind.RATE_LIMITED, r"API calls ?/ ?minute", (429,), Scope.GROUP, wake_after=60),
+        errors.Sign(FailureKind.UNAUTHENTICATED, r"invalid api token", (401, 403)),
+    )
+
+    def wire_names(self) -> Mapping[str, str | Wire]:
+        return NAMES
+
+    def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
+        chosen = on_wire(call.request.sampling, NAMES)
+        body = {"model": call.model, "messages": wire.messages(call.request, ""), **chosen, "stream": True}
+        url = f"{self.settings.base_url}/v2/chat"
+        return stream.chat(self, url, self.headers(call.secret), body, call, EventFormat())
+
+    async def models(self, secret: str | None) -> Sequence[ModelInfo]:
+        question = {"endpoint": "chat", "page_size": "1000"}
+        answer = await self.answer(f"{self.settings.base_url}/v1/models", secret, question)
+        for item in map(values.mapping, values.items(values.mapping(answer).get("models"))):
+            can = EYES if "vision" in values.texts(item.get("features")) else TEXT
+            if isinstance(name := item.get("name"), str):
+                context = values.context_tokens(item.get("context_length"))
+                self._discovered[name] = msgspec.structs.replace(can, context_tokens=context)
+        return [ModelInfo(name, can) for name, can in self._discovered.items()]
+
+
+class EventFormat(WireFormat):
+    """`content-delta` holds words or thoughts; `message-end` the reason, the usage and, where it failed, an error."""
+
+    def piece(self, value: Any, name: str) -> Piece | None:  # noqa: ARG002 - the type is in the value
+        event = values.mapping(value)
+        delta = values.mapping(event.get("delta"))
+        message = values.mapping(delta.get("message") or event.get("message"))
+        parts = values.items(message.get("content"))
+        used = values.mapping(values.mapping(delta.get("usage") or event.get("usage")).get("tokens"))
+        return Piece(
+            text="".join(values.text_of(part.get("text")) for part in map(values.mapping, parts)),
+            reasoning="".join(values.text_of(part.get("thinking")) for part in map(values.mapping, parts)),
+            finish=delta.get("finish_reason") or event.get("finish_reason"),
+            usage=values.usage(used.get("input_tokens"), used.get("output_tokens")),
+            error=delta.get("error") or event.get("error"),
+            done=event.get("type") == "message-end",
+        )

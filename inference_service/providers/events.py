@@ -1,0 +1,109 @@
+"""The types and ranges of what adapters yield, one check a type. What makes no sense is left out, or the call fails.
+
+`seam.checked` applies them.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from inference_service.domain import (
+    ChatEvent,
+    Finish,
+    FinishReason,
+    ImageEvent,
+    Notice,
+    NoticeKind,
+    Picture,
+    Preview,
+    Progress,
+    Retract,
+    Usage,
+)
+from inference_service.failures import FailureKind, UpstreamFailure
+
+log = structlog.get_logger(__name__)
+MOST_TOKENS = 100_000_000  # more than any model takes or writes; beyond, the number is a mistake
+LARGEST_SEED = 2**64 - 1
+LARGEST_INDEX = 1_000
+LONGEST_STAGE, LONGEST_NOTICE = 80, 500
+LONGEST_ETA = 31 * 86_400.0
+
+
+def odd(event: object) -> UpstreamFailure:
+    log.warning("adapter yields an odd event", event_type=type(event).__name__)
+    return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer could not be understood", status=200)
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def count(value: Any, most: int) -> int | None:
+    """A whole number from 0 to `most`, or None."""
+    found = number(value)
+    return int(value) if found is not None and 0 <= found <= most else None
+
+
+def _usage(event: Any) -> Usage | None:
+    """Not reported where a number makes no sense: an estimate is better."""
+    told = [getattr(event, name) for name in Usage.__struct_fields__]
+    numbers = [known for value in told if (known := count(value, MOST_TOKENS)) is not None]
+    return Usage(*numbers) if len(numbers) == len(told) else None
+
+
+def _progress(event: Any) -> Progress:
+    fraction, eta = number(event.fraction), number(event.eta)
+    return Progress(
+        event.stage[:LONGEST_STAGE] if isinstance(event.stage, str) else "working",
+        None if fraction is None else min(1.0, max(0.0, fraction)),
+        count(event.queue_position, 2**31 - 1) or None,
+        eta if eta is not None and 0 <= eta <= LONGEST_ETA else None,
+    )
+
+
+def _notice(event: Any) -> Notice | None:
+    if not isinstance(event.kind, NoticeKind) or not isinstance(event.field, str) or not isinstance(event.message, str):
+        log.warning("adapter yields an odd notice")
+        return None
+    return Notice(event.kind, event.field, event.message[:LONGEST_NOTICE])
+
+
+def _finish(event: Any) -> Finish:
+    if not isinstance(event.reason, FinishReason):
+        raise odd(event)
+    return Finish(event.reason)
+
+
+def _preview(event: Any) -> Preview | None:
+    index = count(event.index, LARGEST_INDEX)
+    if index is None or not isinstance(event.mime, str) or not isinstance(event.data, bytes) or not event.data:
+        return None  # a preview only decorates
+    return Preview(index, event.mime, event.data)
+
+
+def _picture(event: Any) -> Picture:
+    index, seed = count(event.index, LARGEST_INDEX), event.seed
+    if index is None or not isinstance(event.data, bytes) or not event.data:
+        raise odd(event)
+    known = seed if type(seed) is int and 0 <= seed <= LARGEST_SEED else None
+    return Picture(index, event.data, known)
+
+
+CHECKS: dict[type[Any], Callable[[Any], ChatEvent | ImageEvent | None]] = {
+    Retract: lambda event: event,
+    Usage: _usage,
+    Progress: _progress,
+    Notice: _notice,
+    Finish: _finish,
+    Preview: _preview,
+    Picture: _picture,
+}

@@ -1,0 +1,131 @@
+"""A chat with a Space: where the conversation finds its place, and how what the app shows becomes an answer."""
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from inference_service import settings
+from inference_service.domain import (
+    ChatEvent,
+    ChatRequest,
+    Finish,
+    FinishReason,
+    ImagePart,
+    Message,
+    Notice,
+    NoticeKind,
+    Role,
+    TextPart,
+)
+from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.gradio import files, sessions
+from inference_service.providers.gradio.app import App, Function
+from inference_service.providers.gradio.arguments import (
+    NAMES,
+    SYSTEM,
+    Wanted,
+    honoured,
+    most_pictures,
+    placed,
+    takes_history,
+)
+from inference_service.providers.gradio.messages import Output
+from inference_service.providers.gradio.queue import Line
+from inference_service.providers.gradio.said import Speech, said_in
+from inference_service.providers.gradio.transcript import as_question
+from inference_service.providers.seam import ChatCall, LimitReport
+
+if TYPE_CHECKING:
+    from inference_service.providers.gradio.space import Space
+
+
+async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
+    """Answers with text that grows, or that comes whole at the end. Raises UpstreamFailure.
+
+    What was said before goes where the app has a place for it: into its chatbot, into a session that remembers it, else
+    in front of the question.
+    """
+    try:
+        app, line = await space.reach(call.secret)
+        function = app.find(space.function_name(call.model, chat=True))
+        for notice in lost_settings(call.request, function):
+            yield notice
+        session, wanted = place(space, app, function, call.request)
+        pictures, notices = chosen_pictures(space, function, call.request)
+        for notice in notices:
+            yield notice
+        wanted = await _with_pictures(line, app, wanted, pictures)
+        speech = Speech()
+        async with aclosing(space.ask(app, line, function, wanted, session)) as making:
+            async for made in making:
+                if not isinstance(made, Output):
+                    yield made
+                    continue
+                for event in speech.feed(said_in(made.values, function.outputs), final=made.final):
+                    yield event
+    except UpstreamFailure as failure:
+        raise space.forget_login(call.secret, failure) from failure.__cause__
+    for event in speech.end():
+        yield event
+    if speech.others:
+        text = "The Space also sent pictures or files, which a chat does not show."
+        yield Notice(NoticeKind.INFO, "", text)
+    if function.remembers:
+        turns = (*call.request.messages, Message(Role.ASSISTANT, (TextPart(speech.text),)))
+        space.sessions.keep(app.identity, call.request.caller, turns, session, time.monotonic())
+    yield Finish(FinishReason.STOP)
+
+
+def place(space: "Space", app: App, function: Function, request: ChatRequest) -> tuple[str, Wanted]:
+    """The session to ask in, and where the words of the conversation go."""
+    turns = request.messages
+    boxes = placed(function)
+    system = "\n\n".join(turn.text for turn in turns if turn.role is Role.SYSTEM)
+    named = {field: request.sampling.get(field.rpartition(".")[2]) for field in NAMES if field.startswith("sampling.")}
+    spoken: Sequence[Message] = turns
+    if SYSTEM in boxes and system:
+        named[SYSTEM] = system
+        spoken = [turn for turn in turns if turn.role is not Role.SYSTEM]
+    session = None
+    if function.remembers:
+        session = space.sessions.find(app.identity, request.caller, turns[:-1], time.monotonic())
+    history = tuple(spoken[:-1])
+    alone = session is not None or takes_history(function)
+    text = turns[-1].text if alone else as_question(spoken)
+    return session or sessions.fresh(), Wanted(text, history=history, named=named, strict=request.strict)
+
+
+def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
+    """A notice for each setting that finds no place in the app. Raises UpstreamFailure for a strict caller."""
+    lost = sorted(settings.wanted(request.sampling) - honoured(function))
+    if lost and request.strict:
+        text = f"the Space has no place for {', '.join(lost)}"
+        raise UpstreamFailure(FailureKind.FIELD_REFUSED, text, field=lost[0])
+    return [
+        Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
+        for field in lost
+    ]
+
+
+def chosen_pictures(space: "Space", function: Function, request: ChatRequest) -> tuple[list[ImagePart], list[Notice]]:
+    """The pictures that the app is shown: of the newest turn that has some, as many as it takes."""
+    most = most_pictures(function)
+    given = next((list(turn.images) for turn in reversed(request.messages) if turn.images), [])
+    if given and not most:
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space takes no picture", capability="vision")
+    if not given and most == 1 and space.blank_picture is not None:
+        text = "This Space answers about a picture only; there was none, so it was given a blank one."
+        return [space.blank_picture], [Notice(NoticeKind.INFO, "messages", text)]
+    if len(given) > most:
+        if request.strict:
+            text = f"the Space looks at {most} picture at a time"
+            raise UpstreamFailure(FailureKind.UNSUPPORTED, text, capability="vision")
+        text = f"This Space looks at one picture at a time; of {len(given)} the last one was used."
+        return given[-most:], [Notice(NoticeKind.DROPPED, "messages", text)]
+    return given, []
+
+
+async def _with_pictures(line: Line, app: App, wanted: Wanted, pictures: Sequence[ImagePart]) -> Wanted:
+    uploaded = [await files.picture_value(line, app, picture) for picture in pictures]
+    return Wanted(wanted.text, tuple(uploaded), wanted.history, wanted.named, wanted.strict)

@@ -1,0 +1,115 @@
+"""Reads untyped JSON leniently: an odd value costs itself and nothing beside it."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from inference_service.domain import Usage
+
+# More than any model takes or writes; a larger number is a mistake, such as minus one without its sign.
+MOST_TOKENS = 100_000_000
+LONGEST_NUMBER = 40
+BREAKS = "\ud800"  # the first code point that UTF-8 cannot hold
+_tolerant = json.JSONDecoder(strict=False)
+
+
+def documents(data: bytes) -> list[Any]:
+    """The JSON values in `data`, one behind the other; NaN, Infinity and raw control characters are let through.
+
+    Raises ValueError where something else is among them.
+    """
+    try:
+        return [msgspec.json.decode(data)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return list(_documents(data.decode()))
+
+
+def _documents(text: str) -> Iterator[Any]:
+    at = _next(text, 0)
+    while at < len(text):
+        try:
+            value, at = _tolerant.raw_decode(text, at)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        yield value
+        at = _next(text, at)
+
+
+def _next(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n,":
+        at += 1
+    return at
+
+
+def mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """A list; a single object stands for a list of one."""
+    if isinstance(value, list):
+        return value
+    return [value] if isinstance(value, dict) else []
+
+
+def texts(value: object) -> list[str]:
+    """The texts of a list; nothing else of it."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def number(value: object) -> float | None:
+    """A finite number, also as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def count(value: object, most: int = MOST_TOKENS) -> int | None:
+    """A whole number of things, also as float or text; None for what cannot be a count: not reported."""
+    found = number(value)
+    return int(found) if found is not None and 0 <= found <= most else None
+
+
+def context_tokens(value: object) -> int:
+    """The context length in a model list; 0, not known, where it is no number."""
+    return count(value) or 0
+
+
+def usage(prompt: object, completion: object, reasoning: object = None) -> Usage | None:
+    """What a provider reports about one call. None, not reported, where a number is there and makes no sense."""
+    numbers = [None if value is None else count(value) for value in (prompt, completion)]
+    if numbers == [None, None] or any(
+        value is not None and known is None for value, known in zip((prompt, completion), numbers, strict=True)
+    ):
+        return None
+    asked, written, thought = numbers[0] or 0, numbers[1] or 0, count(reasoning) or 0
+    # Some models behind DeepInfra leave the reasoning out of the completion.
+    return Usage(asked, written if written >= thought else written + thought, thought)
+
+
+def says_something(value: object) -> bool:
+    """Whether anything in it is neither empty, zero nor false: some servers send an error of nothings with every event."""
+    if isinstance(value, dict | list):
+        return any(map(says_something, value.values() if isinstance(value, dict) else value))
+    return bool(value) and value not in ("null", "none", "None", "0")
+
+
+def text_of(value: object) -> str:
+    """Text as providers write it: plain, in `text`, `content`, `value` or `summary` of an object, or a list of these."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(map(text_of, value))
+    if isinstance(value, dict):
+        keys = ("text", "content", "value", "summary", "thinking", "reasoning", "parts")
+        return next((found for key in keys if (found := text_of(value.get(key)))), "")
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""

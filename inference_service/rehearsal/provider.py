@@ -1,0 +1,103 @@
+"""A provider's own books, as a simulation needs them: what it accepts, by its own exact count and clock. Pure."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from inference_service.failures import Scope
+from inference_service.quotas import Clock, LimitFact, Quota, Unit, window_end
+
+
+class Refusal(Struct, frozen=True):
+    quota: Quota
+    wait: float  # until the same call would be accepted; 0: as soon as another one ends
+
+
+class Counter:
+    """One quota of one owner."""
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        self.used = 0.0
+        self._ends = 0.0
+        self._log: deque[tuple[float, float]] = deque()
+
+    def roll(self, now: float) -> None:
+        if self.quota.clock is Clock.ROLLING:
+            while self._log and self._log[0][0] <= now - self.quota.window:
+                self.used -= self._log.popleft()[1]
+        elif self._ends and now >= self._ends:
+            self.used, self._ends = 0.0, 0.0
+
+    def fits(self, amount: float, now: float) -> bool:
+        if self.quota.unit is not Unit.CONCURRENT:
+            self.roll(now)
+        return self.used + amount <= self.quota.limit
+
+    def take(self, amount: float, now: float) -> None:
+        self.used += amount
+        if self.quota.unit is Unit.CONCURRENT:
+            return
+        if self.quota.clock is Clock.ROLLING:
+            self._log.append((now, amount))
+        elif not self._ends:
+            self._ends = window_end(self.quota.clock, self.quota.window, now, now)
+
+    def wait(self, amount: float, now: float) -> float:
+        if self.quota.unit is Unit.CONCURRENT:
+            return 0.0
+        if self.quota.clock is not Clock.ROLLING:
+            return self._ends - now
+        over = self.used + amount - self.quota.limit
+        for at, part in self._log:
+            over -= part
+            if over <= 0:
+                return at + self.quota.window - now
+        return self.quota.window
+
+    def fact(self, now: float) -> LimitFact:
+        """What its headers would tell."""
+        quota = self.quota
+        left = max(0, int(quota.limit - self.used))
+        return LimitFact(quota.unit, quota.window, quota.clock, quota.limit, left, self.wait(quota.limit, now))
+
+
+class Upstream:
+    """All counters of one provider. `quotas` are its real ones, whatever the pool was told."""
+
+    def __init__(self, quotas: Sequence[Quota]) -> None:
+        self._quotas = quotas
+        self._counters: dict[tuple[int, str, str], Counter] = {}
+        self.accepted = 0
+        self.refused = 0
+
+    def counters(self, credential: str, group: str, model: str) -> list[Counter]:
+        found = []
+        for number, quota in enumerate(self._quotas):
+            scope = Scope(quota.scope)
+            owner = credential if scope in (Scope.CREDENTIAL, Scope.CREDENTIAL_MODEL) else group
+            of = model if scope in (Scope.CREDENTIAL_MODEL, Scope.GROUP_MODEL) else ""
+            found.append(self._counters.setdefault((number, owner, of), Counter(quota)))
+        return found
+
+    def arrive(self, credential: str, group: str, model: str, tokens: int, now: float) -> Refusal | None:
+        counters = [(one, _amount(one.quota, tokens)) for one in self.counters(credential, group, model)]
+        full = [(one, amount) for one, amount in counters if not one.fits(amount, now)]
+        if full:
+            self.refused += 1
+            one, amount = max(full, key=lambda pair: pair[0].wait(pair[1], now))
+            return Refusal(one.quota, max(0.0, one.wait(amount, now)))
+        self.accepted += 1
+        for one, amount in counters:
+            one.take(amount, now)
+        return None
+
+    def leave(self, credential: str, group: str, model: str) -> None:
+        for one in self.counters(credential, group, model):
+            if one.quota.unit is Unit.CONCURRENT:
+                one.used -= 1
+
+
+def _amount(quota: Quota, tokens: int) -> float:
+    return float(tokens) if quota.unit is Unit.TOKENS else 1.0 if quota.unit is not Unit.MONEY else 0.0

@@ -1,0 +1,126 @@
+"""Default routes from what is present: capability, then the operator's order, free before paid, then the catalogue's order.
+
+Pure over the providers' present knowledge; composed again whenever a model list has taught something.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from inference_service.domain import Capabilities, Task
+from inference_service.providers.catalogue.row import Row
+from inference_service.providers.seam import Provider
+
+# Kinds without a row come behind every row, in this order.
+LAST = ("flux-schnell", "flux-dev", "janus", "space", "embedded")
+FREE = frozenset({"recurring", "keyless", "community", "local"})
+MOST_OF_ONE = 2  # deployments of one provider in a default route: limits are often per model
+ROUTES: Mapping[str, Task] = {"chat": Task.CHAT, "fast": Task.CHAT, "vision": Task.CHAT, "image": Task.IMAGE}
+# Public names of the mission: the task, and what the name of an upstream model must hold.
+FAMILIES: Mapping[str, tuple[Task, tuple[str, ...]]] = {
+    "flux": (Task.IMAGE, ("flux",)),
+    "flux-dev": (Task.IMAGE, ("flux", "dev")),
+    "flux-schnell": (Task.IMAGE, ("flux", "schnell")),
+    "janus": (Task.CHAT, ("janus",)),
+    "gpt-4o-mini": (Task.CHAT, ("gpt-4o-mini",)),
+}
+
+
+class Member(Struct, frozen=True):
+    """One deployment of a default route, and why it stands where it does."""
+
+    deployment: str  # "provider/upstream-model"
+    provider: str
+    model: str
+    why: str
+    turn: int = 0  # 0: the provider's first choice; 1: its second, behind everybody's first
+    unknown: bool = False  # nobody has said that it can do this
+
+
+class Ranks:
+    """Where each provider comes."""
+
+    def __init__(self, rows: Mapping[str, Row], order: Sequence[str]) -> None:
+        self._rows, self._order = rows, list(order)
+        self._places = {kind: place for place, kind in enumerate((*rows, *LAST))}
+
+    def is_free(self, kind: str) -> bool:
+        return kind not in self._rows or self._rows[kind].tier in FREE
+
+    def of(self, name: str, kind: str) -> tuple[int, int, int]:
+        """Lowest first: place in `routing.order`, free or paid, place in the catalogue."""
+        named = next((self._order.index(one) for one in (name, kind) if one in self._order), len(self._order))
+        # A demo is the last resort, whatever it costs.
+        price = 2 if kind == "embedded" else 0 if self.is_free(kind) else 1
+        return (named, price, self._places.get(kind, len(self._places)))
+
+    def why(self, name: str, kind: str) -> str:
+        if name in self._order or kind in self._order:
+            return "named in routing.order"
+        return "free" if self.is_free(kind) else "paid"
+
+
+def compose(route: str, providers: Mapping[str, Provider], ranks: Ranks) -> list[Member]:
+    """The members of a default route in their order."""
+    task = ROUTES[route]
+    found: list[Member] = []
+    for name, provider in providers.items():
+        found += _of_one(route, task, name, provider, ranks.why(name, provider.declaration.kind))
+    if all(member.unknown for member in found):
+        return []  # nothing is known to do it: a guess is no route
+    found = sorted(
+        found,
+        key=lambda one: (
+            one.unknown,
+            one.turn,
+            ranks.of(one.provider, providers[one.provider].declaration.kind),
+        ),
+    )
+    if route == "fast":  # behind the fast ones everybody who chats, so that it does not go silent earlier
+        known = {one.deployment for one in found}
+        found += [one for one in compose("chat", providers, ranks) if one.deployment not in known]
+    return found
+
+
+def _of_one(route: str, task: Task, name: str, provider: Provider, price: str) -> list[Member]:
+    models, why = choices(provider, route)
+    able = [model for model in models if serves(provider.capabilities(model), route, task)]
+    if route == "vision" and not able:
+        hopeful = [one for one in choices(provider, "chat")[0] if "vision" in provider.capabilities(one).unknown]
+        reason = "not known to look at pictures: tried last"
+        return [Member(f"{name}/{model}", name, model, reason, unknown=True) for model in hopeful[:1]]
+    most = 1 if provider.settings.models else MOST_OF_ONE
+    return [
+        Member(f"{name}/{model}", name, model, f"{price}; {why}" if turn == 0 else f"{price}; second choice", turn)
+        for turn, model in enumerate(able[:most])
+    ]
+
+
+def serves(can: Capabilities, route: str, task: Task) -> bool:
+    return can.can(task) and (can.vision or route != "vision")
+
+
+def choices(provider: Provider, route: str) -> tuple[tuple[str, ...], str]:
+    """Upstream models of a provider for a route, best first, and where they come from."""
+    if provider.settings.models:
+        return provider.settings.models, "named in the configuration"
+    prefers = getattr(provider, "choices", None)
+    if prefers is None:
+        return (() if route == "fast" else provider.declaration.default_models), "its default model"
+    preferred = tuple(prefers(route)) or (() if route == "fast" else provider.declaration.default_models)
+    listed = bool(getattr(provider, "listed_models", None))
+    return preferred, "preferred, and in today's list" if listed else "preferred; its list is not known yet"
+
+
+def families(deployments: Mapping[str, tuple[str, Capabilities]]) -> dict[str, tuple[str, ...]]:
+    """Public name of the mission → deployments whose upstream model bears it. Values: (model, what it can do)."""
+    found = {}
+    for public, (task, words) in FAMILIES.items():
+        members = tuple(
+            name
+            for name, (model, can) in deployments.items()
+            if can.can(task) and all(word in model.lower() for word in words)
+        )
+        if members:
+            found[public] = members
+    return found

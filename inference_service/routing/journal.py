@@ -1,0 +1,106 @@
+"""The facts of one request: every upstream call, what it used and how it ended. Pure: `now` is an argument.
+
+The journal is written while the request runs and read once, at its end, whatever the end is.
+"""
+
+from dataclasses import dataclass, field
+
+from inference_service.domain import AttemptRecord, Usage, UsageRecord
+from inference_service.failures import UpstreamFailure
+
+MOST_FAILED = 64  # failed calls that are kept one by one
+SAMPLE = 400  # characters that show in which script an answer is written
+
+
+@dataclass
+class Entry:
+    """One upstream call. Times are loop time in seconds."""
+
+    deployment: str
+    credential: str  # its masked name
+    number: int  # from 1
+    started: float
+    hedge: bool = False
+    answered: bool = False  # the provider accepted the call, so the prompt is paid for
+    first_content: float | None = None
+    characters: int = 0  # of answer and reasoning that the provider sent
+    pictures: int = 0
+    sample: str = ""
+    usage: Usage | None = None
+    failure: UpstreamFailure | None = None
+    finished: bool = False
+    discarded: bool = False  # nothing of it is in the answer
+
+    def first_content_after(self) -> float | None:
+        """Seconds from the start of the call to its first content."""
+        return None if self.first_content is None else self.first_content - self.started
+
+    def ending(self) -> str | None:
+        """None for success, a FailureKind value, "lost" (a hedge's loser) or "cancelled"."""
+        if self.failure is not None:
+            return self.failure.kind.value
+        return None if self.finished else "lost" if self.discarded else "cancelled"
+
+
+@dataclass
+class Journal:
+    """`prompt_tokens` is an estimate, used where a provider does not report."""
+
+    arrived: float
+    prompt_tokens: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    failed: list[AttemptRecord] = field(default_factory=list)
+    first_token: float | None = None  # seconds from the arrival of the request
+
+    @property
+    def calls(self) -> int:
+        return len(self.entries)
+
+    def begin(self, deployment: str, credential: str, now: float, *, hedge: bool = False) -> Entry:
+        entry = Entry(deployment, credential, len(self.entries) + 1, now, hedge)
+        self.entries.append(entry)
+        return entry
+
+    def fail(self, entry: Entry, failure: UpstreamFailure, now: float) -> None:
+        """Writes the failure of a call. The first one stays: later ones are only its consequences."""
+        if entry.failure is not None:
+            return
+        entry.failure = failure
+        if len(self.failed) < MOST_FAILED:
+            record = AttemptRecord(entry.deployment, failure.kind.value, failure.status, now - entry.started)
+            self.failed.append(record)
+
+    def restart(self, winner: Entry) -> None:
+        """The answer begins again: what others said is not part of it."""
+        for entry in self.entries:
+            entry.discarded = entry.discarded or entry is not winner
+
+    def delivers(self, now: float) -> None:
+        """Words or a picture leave for the caller."""
+        if self.first_token is None:
+            self.first_token = now - self.arrived
+
+    def usage(self) -> list[UsageRecord]:
+        """What every call used: as reported, or estimated from what the provider sent. Calls that used nothing are left out."""
+        records = []
+        for entry in self.entries:
+            if entry.usage is not None:
+                usage = entry.usage
+                if usage.images < entry.pictures:
+                    usage = Usage(usage.prompt_tokens, usage.completion_tokens, usage.reasoning_tokens, entry.pictures)
+                records.append(UsageRecord(entry.deployment, usage, discarded=entry.discarded))
+            elif entry.characters or entry.pictures or (entry.answered and entry.failure is None):
+                usage = Usage(self.prompt_tokens, estimate(entry.characters, entry.sample), 0, entry.pictures)
+                records.append(UsageRecord(entry.deployment, usage, estimated=True, discarded=entry.discarded))
+        return records
+
+
+LATIN, OTHER = 4.0, 2.0  # characters a token, about
+
+
+def estimate(characters: int, sample: str) -> int:
+    """Tokens of a text of so many characters that is written in the script of the sample."""
+    if not characters:
+        return 0
+    foreign = sum(1 for letter in sample if ord(letter) > 0x24F) / max(1, len(sample))
+    return max(1, round(characters / (LATIN - (LATIN - OTHER) * foreign)))

@@ -1,0 +1,160 @@
+"""What happens to a pool, as one log in Redis that every process reads: the rules stay in `credentials/`, once.
+
+An event is a line "restricts account moment credential body". A process appends its own event and gets those that it has not
+seen, in one round trip. A call is appended only if no unseen event has restricted its credential's account; else the
+process looks again with what it has learned. Moments are those of the Redis server.
+"""
+
+import secrets
+from typing import Any, NamedTuple
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+
+from antiphon.config.model import State
+
+CONNECTIONS = 16
+KEPT = 4_000  # events; who has missed more begins with a snapshot
+EVERYBODY = "*"  # an event that concerns every account
+
+# KEYS: log, count, epoch. ARGV: epoch, seen, flag, account, body, then credential, account of each candidate for a call
+STEP = """
+local clock = redis.call('TIME')
+local at = clock[1] .. '.' .. string.format('%06d', clock[2])
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'strange', at} end
+local count, seen = tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[2])
+if count - seen > redis.call('LLEN', KEYS[1]) then return {'behind', at} end
+local unseen = {}
+if count > seen then unseen = redis.call('LRANGE', KEYS[1], seen - count, -1) end
+local function append(flag, account, credential)
+  redis.call('RPUSH', KEYS[1], flag .. ' ' .. account .. ' ' .. at .. ' ' .. credential .. ' ' .. ARGV[5])
+  redis.call('LTRIM', KEYS[1], -KEPT, -1)
+  redis.call('INCR', KEYS[2])
+  table.insert(unseen, redis.call('LINDEX', KEYS[1], -1))
+end
+if ARGV[3] ~= 'call' then
+  if ARGV[5] ~= '' then append(ARGV[3], ARGV[4], '-') end
+  return {'ok', at, unpack(unseen)}
+end
+local touched = {}
+for _, line in ipairs(unseen) do
+  local flag, account = string.match(line, '^(%d) (%S+)')
+  if flag == '1' then touched[account] = true end
+end
+for i = 6, #ARGV, 2 do
+  local free = not touched['*'] and not touched[ARGV[i + 1]]
+  if ARGV[4] == '*' then free = next(touched) == nil end
+  if free then
+    append('1', ARGV[4] == '*' and '*' or ARGV[i + 1], ARGV[i])
+    return {'call', at, unpack(unseen)}
+  end
+end
+return {'stale', at, unpack(unseen)}
+""".replace("KEPT", str(KEPT))
+
+# KEYS: log, count, epoch, snapshot. ARGV: a new epoch. Answer: epoch, whether it is new, count, snapshot, events
+JOIN = """
+local new = redis.call('SET', KEYS[3], ARGV[1], 'NX') and '1' or '0'
+if new == '1' then redis.call('DEL', KEYS[1], KEYS[2], KEYS[4]) end
+local count = redis.call('GET', KEYS[2]) or '0'
+return {redis.call('GET', KEYS[3]), new, count, redis.call('GET', KEYS[4]) or '', unpack(redis.call('LRANGE', KEYS[1], 0, -1))}
+"""
+
+
+class Event(NamedTuple):
+    number: int
+    at: float
+    credential: str
+    body: str
+
+
+class Joined(NamedTuple):
+    new: bool  # nobody was there before
+    last: int  # number of the last event
+    snapshot: str
+    events: list[Event]
+
+
+class Answer(NamedTuple):
+    what: str  # ok, call, stale, behind, strange
+    at: float
+    events: list[Event]
+
+
+class RedisLog:
+    """Every method raises `redis.RedisError` or `TimeoutError` when Redis cannot answer in time."""
+
+    def __init__(self, url: str, settings: State) -> None:
+        self._prefix = settings.prefix
+        self._redis: Redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(
+                url,
+                max_connections=CONNECTIONS,
+                timeout=settings.timeout,
+                decode_responses=True,
+                socket_timeout=settings.timeout,
+                socket_connect_timeout=settings.timeout,
+                retry=Retry(NoBackoff(), 0),  # memory is the second try, and it does not keep anybody waiting
+            )
+        )
+        self._scripts: dict[str, str] = {}  # text → digest, of the Redis that is there now
+        self._epochs: dict[str, str] = {}  # of each pool's log
+
+    def _keys(self, pool: str) -> list[str]:
+        tag = f"{{{self._prefix}:{pool}}}"
+        return [f"{tag}:log", f"{tag}:count", f"{tag}:epoch", f"{tag}:snapshot"]
+
+    async def _run(self, text: str, keys: list[str], arguments: list[Any]) -> Any:
+        """One round trip, but for a Redis that is new."""
+        if text not in self._scripts:
+            self._scripts[text] = await self._redis.script_load(text)
+        try:
+            return await self._redis.evalsha(self._scripts[text], len(keys), *keys, *arguments)
+        except NoScriptError:
+            # It has restarted, perhaps empty, between two of our calls.
+            self._scripts[text] = await self._redis.script_load(text)
+            return await self._redis.evalsha(self._scripts[text], len(keys), *keys, *arguments)
+
+    async def join(self, pool: str) -> Joined:
+        epoch, new, count, snapshot, *lines = await self._run(JOIN, self._keys(pool), [secrets.token_hex(8)])
+        self._epochs[pool] = epoch
+        return Joined(new == "1", int(count), snapshot, _events(lines, int(count)))
+
+    async def save(self, pool: str, snapshot: str) -> None:
+        await self._redis.set(self._keys(pool)[3], snapshot)
+
+    async def append(self, pool: str, seen: int, body: str, *, account: str = "-", restricts: bool = False) -> Answer:
+        """`body` empty: only looks."""
+        arguments = [self._epochs.get(pool, ""), seen, int(restricts), account, body]
+        return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
+
+    async def call(
+        self, pool: str, seen: int, body: str, candidates: list[tuple[str, str]], *, alone: bool = False
+    ) -> Answer:
+        """Takes the first candidate (credential, account) that nothing unseen has restricted; `alone`: only if nothing was."""
+        arguments: list[Any] = [self._epochs.get(pool, ""), seen, "call", EVERYBODY if alone else "-", body]
+        for credential, account in candidates:
+            arguments += [credential, account]
+        return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
+
+    async def reconnect(self) -> None:
+        """Drops every connection: what comes next opens a new one."""
+        await self._redis.connection_pool.disconnect()
+
+    async def close(self) -> None:
+        await self._redis.aclose(close_connection_pool=True)
+
+
+def _answer(raw: list[str], seen: int) -> Answer:
+    what, at, *lines = raw
+    return Answer(what, float(at), _events(lines, seen + len(lines)))
+
+
+def _events(lines: list[str], last: int) -> list[Event]:
+    found = []
+    for number, line in enumerate(lines, last - len(lines) + 1):
+        _, _, at, credential, body = line.split(" ", 4)
+        found.append(Event(number, float(at), credential, body))
+    return found

@@ -1,0 +1,91 @@
+"""Real processes that are killed: what was spent of a quota is not spent again."""
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+from antiphon import errors
+from antiphon.client import InferenceClient
+from tests.failover.test_shared_pool import on_disk
+from tests.fakes.upstream.server import TEXT, FakeUpstream
+from tests.support.processes import running
+
+QUOTA = {"unit": "requests", "limit": 5, "per": "day", "clock": "first_use", "scope": "credential"}
+
+
+def configured(folder: Path, upstream: FakeUpstream) -> None:
+    config = {
+        "service": {"port": 0, "status_page": False, "grace": 1},
+        "providers": {
+            "a": {
+                "kind": "openai",
+                "base_url": upstream.base("a"),
+                "models": ["ok"],
+                "credentials_env": ["A_KEY"],
+                "options": {"preset": "vllm"},
+            }
+        },
+        "routes": {"chat": {"deployments": ["a/ok"]}},
+    }
+    path = on_disk(folder, config)
+    lines = [f"{key} = {value!r}" for key, value in QUOTA.items()]
+    path.write_text(path.read_text() + "\n[[providers.a.quotas]]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+async def ask(client: InferenceClient) -> bool:
+    stream = client.chat("hi", timeout=10)
+    try:
+        async for _event in stream:
+            pass
+    except errors.AntiphonError:
+        return False
+    return stream.text == TEXT
+
+
+async def test_a_process_that_is_killed_does_not_spend_its_quota_twice(tmp_path: Path) -> None:
+    async with FakeUpstream() as upstream:
+        configured(tmp_path, upstream)
+        environ = {"A_KEY": "key-of-a-000000000001"}
+        answered = 0
+        for _ in range(3):
+            async with running("antiphon", "serve", directory=tmp_path, environ=environ) as process:
+                target = (await process.line("ready: ")).split()[1]
+                async with InferenceClient(target) as client:
+                    for _ in range(2):
+                        answered += await ask(client)
+                    # Written behind within a second; the last second may be lost, so the kill waits for it.
+                    await written(tmp_path, answered)
+                await process.kill()
+        assert answered == 5
+        assert len(upstream.of("a")) == 5
+
+
+async def written(folder: Path, count: int) -> None:
+    path = folder / ".antiphon" / "limits.sqlite3"
+    async with asyncio.timeout(20):
+        while used(path) < count:
+            await asyncio.sleep(0.05)
+
+
+def used(path: Path) -> float:
+    if not path.exists():
+        return 0
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT value FROM rows WHERE key LIKE 'window|%'").fetchall()
+    return max((json.loads(value)[2][0] for (value,) in rows), default=0)
+
+
+async def test_a_folder_that_cannot_be_written_is_said_and_answers_go_on(tmp_path: Path) -> None:
+    async with FakeUpstream() as upstream:
+        configured(tmp_path, upstream)
+        (tmp_path / ".antiphon").write_text("a file where the folder should be")
+        async with running(
+            "antiphon", "serve", directory=tmp_path, environ={"A_KEY": "key-of-a-000000000001"}
+        ) as process:
+            target = (await process.line("ready: ")).split()[1]
+            await process.complaint("limits are not remembered over a restart")
+            async with InferenceClient(target) as client:
+                assert await ask(client)
+                [warning] = [text for text in (await client.status()).warnings if "remembered" in text]
+                assert "state.directory" in warning

@@ -1,0 +1,65 @@
+"""The twelve usual keys in the environment and nothing else configured: somebody answers, draws, and is checked."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from antiphon import events
+from tests.contract.conftest import upstream  # noqa: F401 - a fixture
+from tests.contract.upstream import PNG, Upstream, delta
+from tests.support.service import serving
+from tests.support.terminal import antiphon
+from tests.unit.test_catalogue import KEYS
+
+PROVIDERS = (
+    "groq", "cerebras", "gemini", "mistral", "cloudflare", "openrouter", "nvidia", "huggingface", "zai", "cohere", "openai", "deepseek",
+)  # fmt: skip
+
+
+class AllOfThem(dict[str, Any]):
+    """Every provider by the beginning of the path: a list of its preferences, answers, and pictures."""
+
+    def __init__(self, spent: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.spent = spent
+
+    def get(self, path: str, default: Any = None) -> Any:
+        name = path.split("/")[1]
+        if path.endswith("flux-1-schnell"):
+            return {"result": {"image": base64.b64encode(PNG).decode()}, "success": True}
+        if not path.endswith("/chat/completions"):
+            return default
+        if name in self.spent:
+            return 429, {"error": {"message": "Rate limit reached: 10 requests per day. Try again in 3 hours."}}, {}
+        return [delta(f"hello from {name}"), delta("", "stop"), b"data: [DONE]\n\n"]
+
+
+def addresses(url: str) -> dict[str, dict[str, str]]:
+    return {name: {"base_url": f"{url}/{name}"} for name in PROVIDERS}
+
+
+async def test_whoever_is_first_answers_and_spent_ones_are_passed_over(upstream: Upstream) -> None:  # noqa: F811
+    upstream.answers = AllOfThem(spent=("groq", "cerebras", "gemini"))
+    settings = {"providers": addresses(upstream.url), "images": {"allow_private_addresses": True}}
+    async with serving(settings, KEYS) as (_, client):
+        words = [event.text async for event in client.chat("hello") if isinstance(event, events.Delta)]
+        assert "".join(words) == "hello from mistral"
+        calls = sum(method == "POST" for method, *_ in upstream.seen)
+        words = [event.text async for event in client.chat("hello") if isinstance(event, events.Delta)]
+        assert "".join(words) == "hello from mistral"
+        assert sum(method == "POST" for method, *_ in upstream.seen) == calls + 1  # nobody who is spent is asked
+        pictures = [event async for event in client.image("a fox") if isinstance(event, events.Picture)]
+        assert len(pictures) == 1
+
+
+async def test_a_check_names_each(tmp_path: Path, upstream: Upstream) -> None:  # noqa: F811
+    upstream.answers = AllOfThem()
+    environ = {f"ANTIPHON__PROVIDERS__{name.upper()}__BASE_URL": f"{upstream.url}/{name}" for name in PROVIDERS}
+    ran = await antiphon(
+        "check", "--json", directory=tmp_path, environ={**KEYS, **environ, "XDG_CONFIG_HOME": str(tmp_path)}
+    )
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    answered = {row["provider"] for row in rows if row["state"] == "ok" and row["task"] == "chat"}
+    assert answered == set(PROVIDERS)
+    assert "Traceback" not in ran.err

@@ -1,0 +1,166 @@
+"""Pools under load on a virtual clock, against providers that count for themselves: what the design promises, measured.
+
+With declared quotas no call is refused by a limit; nearly all is answered that could have been; nobody is passed by a later
+one of his class; nobody waits while a credential is free. Told nothing, a pool learns at the price of a few refusals.
+"""
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference_service.credentials.queue import Ticket
+from inference_service.credentials.types import Ask, PoolSpec
+from inference_service.quotas import DAY, Clock, Quota, Unit
+from inference_service.rehearsal.provider import Upstream
+from inference_service.rehearsal.simulation import Outcome, Request, Simulation, Site, Telling
+from tests.support.optimum import optimum
+
+BEGAN = 1_790_000_012.0
+
+
+def window(limit: int, length: float, clock: Clock = Clock.ROLLING, scope: str = "credential_model") -> Quota:
+    return Quota(Unit.REQUESTS, limit, length, clock, scope, firm=True)
+
+
+def at_once(limit: int) -> Quota:
+    return Quota(Unit.CONCURRENT, limit, 0.0, Clock.ROLLING, "credential_model", firm=True)
+
+
+def site(
+    keys: int, quotas: tuple[Quota, ...], telling: Telling = Telling.NOTHING, *, declared: bool = False, group: str = ""
+) -> Site:
+    names = tuple(f"k{n}" for n in range(keys))
+    groups = (group,) * keys if group else names
+    return Site(PoolSpec("p", names, groups, 0, quotas if declared else ()), Upstream(quotas), telling)
+
+
+def load(times: list[float], patience: float, tenants: int = 1, seed: int = 0) -> list[Request]:
+    chance = random.Random(seed)
+    return [
+        Request(BEGAN + at, (Ask("p", "p/m", "m", "bot", f"t{chance.randrange(tenants)}"),), patience) for at in times
+    ]
+
+
+class Watched(Simulation):
+    """Looks after every event whether the line is fair and whether anybody waits in vain."""
+
+    def _serve(self, served: tuple[Ticket, Ask, object]) -> None:  # type: ignore[override]
+        ticket = served[0]
+        earlier = [one for one in self.waiting if one.owner == ticket.owner and one.order < ticket.order]
+        assert not earlier, "a later one of the same class was served first"
+        super()._serve(served)  # type: ignore[arg-type]
+
+    def _pump(self) -> None:
+        super()._pump()
+        if self.waiting:
+            lots = self.broker.pools["p"].lane("m", self.now).lots.values()
+            idle = [lot.credential.id for lot in lots if lot.hindrance(0, 0, self.now) is None]
+            assert not idle, "somebody waits while a credential is free"
+
+
+def simulated(place: Site, requests: list[Request], seed: int = 1) -> Outcome:
+    simulation = Watched([place], seed)
+    simulation.now = BEGAN
+    return simulation.run(requests)
+
+
+@given(
+    keys=st.integers(1, 5),
+    limit=st.integers(2, 12),
+    length=st.sampled_from([20.0, 60.0, 300.0]),
+    clock=st.sampled_from([Clock.ROLLING, Clock.WALL, Clock.FIRST_USE]),
+    width=st.integers(1, 6),
+    pressure=st.floats(0.3, 2.0),
+    tenants=st.integers(1, 4),
+    seed=st.integers(0, 1_000),
+)
+@settings(max_examples=20, deadline=None)
+def test_with_declared_quotas_nothing_is_refused_and_nearly_all_is_answered_that_can_be(
+    keys: int, limit: int, length: float, clock: Clock, width: int, pressure: float, tenants: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    quotas = (window(limit, length, clock), at_once(width))
+    rate = keys * min(limit / length, width / 2.25) * pressure
+    times, now = [], 0.0
+    while len(times) < 150:
+        now += chance.expovariate(rate)
+        times.append(now)
+    patience = length
+    outcome = simulated(site(keys, quotas, declared=True), load(times, patience, tenants, seed), seed)
+    assert outcome.refusals == 0
+    best = optimum([BEGAN + at for at in times], patience, keys, quotas, 2.25)
+    # What our slack against the clock of the provider costs at both ends of a short run.
+    assert outcome.answered >= 0.94 * best - keys
+
+
+@pytest.mark.parametrize("scope", ["group", "group_model"])
+def test_a_quota_of_an_account_holds_for_all_its_credentials(scope: str) -> None:
+    quotas = (window(10, 60.0, Clock.ROLLING, scope),)
+    outcome = simulated(site(4, quotas, declared=True, group="g"), load([n * 1.0 for n in range(300)], 60.0))
+    assert outcome.refusals == 0
+    assert outcome.answered >= 50
+
+
+def test_a_day_is_used_to_the_last_request_and_not_beyond() -> None:
+    quotas = (window(200, DAY, Clock.PACIFIC), window(10, 60.0))
+    times = [n * DAY / 900 for n in range(900)]
+    began = time.perf_counter()
+    outcome = simulated(site(3, quotas, declared=True), load(times, 120.0))
+    assert outcome.refusals == 0
+    assert outcome.answered >= 600  # the day turns once on the way, so more than one day's worth
+    assert time.perf_counter() - began < 120
+
+
+KEYS = (window(15, 60.0), at_once(5))
+WALL_KEYS = (window(15, 60.0, Clock.WALL), at_once(5))
+STEADY = [0.6 * n for n in range(600)]  # 111 % of what six such keys hold
+
+
+def burst(count: int) -> list[float]:
+    chance = random.Random(7)
+    return sorted(chance.uniform(0, 1) for _ in range(count))
+
+
+@pytest.mark.parametrize("quotas", [KEYS, WALL_KEYS], ids=["rolling", "wall"])
+@pytest.mark.parametrize(
+    ("telling", "declared", "answered", "refused"),
+    [
+        (Telling.NOTHING, True, 590, 0),
+        (Telling.HEADERS, False, 590, 12),
+        (Telling.WAITS, False, 560, 40),
+        (Telling.NOTHING, False, 560, 40),
+    ],
+)
+def test_six_keys_beyond_capacity_answer_what_they_hold(
+    quotas: tuple[Quota, ...], telling: Telling, declared: bool, answered: int, refused: int
+) -> None:
+    outcome = simulated(site(6, quotas, telling, declared=declared), load(STEADY, 60.0))
+    assert outcome.answered >= answered
+    assert outcome.refusals <= refused
+
+
+@pytest.mark.parametrize("count", [60, 85])
+@pytest.mark.parametrize("telling", list(Telling))
+def test_a_burst_is_answered_whole_with_few_refusals(count: int, telling: Telling) -> None:
+    outcome = simulated(site(6, KEYS, telling), load(burst(count), 60.0))
+    assert outcome.answered == count
+    assert outcome.refusals <= 10
+
+
+def test_what_is_too_much_is_refused_at_once_with_a_time() -> None:
+    requests = load(burst(400), 70.0)
+    outcome = simulated(site(6, KEYS, declared=True), requests)
+    polite = [one for one in requests if one.refused_at]
+    assert outcome.answered + len(polite) == 400
+    assert outcome.answered >= 170  # two windows of ninety, but for the slack between the clocks
+    assert all(one.refused_at - one.at < 0.001 for one in polite)
+
+
+def test_one_call_at_once_is_learned_as_such() -> None:
+    """A provider that calls it a rate limit: the next single call works."""
+    outcome = simulated(site(3, (at_once(1),)), load([0.5 * n for n in range(240)], 30.0))
+    assert outcome.answered >= 140  # of 160 that three keys can answer one by one
+    assert outcome.refusals <= 30
