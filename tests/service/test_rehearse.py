@@ -9,6 +9,9 @@ import pytest
 from tests.support.processes import running
 
 CONFIG = """
+[routes.chat]
+deployments = ["mistral/mistral-large-latest"]
+
 [[providers.mistral.quotas]]
 unit = "requests"
 limit = 100

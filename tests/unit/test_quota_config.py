@@ -105,5 +105,4 @@ def test_what_a_person_writes_replaces_what_the_catalogue_says_for_the_same_wind
 
 def test_quotas_reach_the_pool(tmp_path: Path) -> None:
     config = loaded(tmp_path, quota('unit = "requests"\nlimit = 30\nper = "minute"'))
-    [declared_quota] = build_parts(config, TOKENS).pools["mistral"].quotas
-    assert declared_quota.limit == 30
+    assert 30 in {one.limit for one in build_parts(config, TOKENS).pools["mistral"].quotas if one.firm}
