@@ -169,7 +169,7 @@ class Loop:
             if put is not None and tests:
                 works.append(lambda put=put, tests=tests: self._survives(session, put, tests))
                 places.append(place)
-        cpu, wall = 3 + int(3 * self.seconds), 30 + 20 * self.seconds
+        cpu, wall = 2 + int(2 * self.seconds), 12 + 20 * self.seconds
         self.killed = {
             place: not passed for place, passed in zip(places, in_children(works, self._jobs, cpu, wall), strict=True)
         }
@@ -224,6 +224,7 @@ def test_module(subject: Subject, jobs: int, say: Callable[[str], None]) -> bool
     import pytest  # noqa: PLC0415 # slow, and not needed for --list
 
     preload(subject.name, MODULES[subject.name])
+    quick_properties()
     began = time.monotonic()
     receiver, sender = os.pipe()
     child = os.fork()
@@ -269,6 +270,15 @@ def preload(subject: str, tests: Sequence[str]) -> None:
                 importlib.import_module(name)
             except Exception:  # noqa: BLE001 # a name that only its own package can import
                 continue
+
+
+def quick_properties() -> None:
+    """Properties look at fewer examples, always the same ones, and a broken one is not made smaller."""
+    from hypothesis import Phase, settings  # noqa: PLC0415 # slow, and not needed for --list
+
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile("mutants", max_examples=50, phases=phases, derandomize=True, database=None, deadline=None)
+    settings.load_profile("mutants")
 
 
 def report(subject: Subject, killed: dict[int, Killed], seconds: float, say: Callable[[str], None]) -> bool:

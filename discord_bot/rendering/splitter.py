@@ -74,8 +74,8 @@ def split(text: str, limit: int = DISCORD_LIMIT - RESERVED, most: int | None = N
     start, carry = 0, Carry()
     while True:
         budget = limit - units(carry.head) - CLOSING
-        most = _fit(text, start, budget)
-        end = most if most == len(text) else start + _boundary(text[start : most + 1], carry.mark)
+        furthest = _fit(text, start, budget)
+        end = furthest if furthest == len(text) else start + _boundary(text[start : furthest + 1], carry.mark)
         piece = text[start:end]
         after = _carry(carry, piece, cut=end < len(text))
         if piece.strip():

@@ -178,6 +178,15 @@ def test_an_answer_of_letters_outside_the_first_plane_is_counted_in_pairs() -> N
     assert "".join(segment.text for segment in segments) == "𝔘" * 3000
 
 
+@pytest.mark.parametrize("most", [1, 3, 7])
+def test_whoever_only_asks_whether_there_are_more_gets_one_beyond(most: int) -> None:
+    text = "word " * 5_000
+    whole = split(text, 100)
+    assert split(text, 100, most=most) == whole[: most + 1]
+    assert split(text, 100, most=len(whole)) == whole
+    assert split("a few words", 100, most=most) == split("a few words", 100)
+
+
 def test_an_empty_text_is_one_empty_part() -> None:
     assert [segment.text for segment in split("")] == [""]
 
