@@ -35,6 +35,7 @@ from inference_service.usage.ledger import Ledger
 from inference_service.usage.shared import SharedUsage
 
 log = structlog.get_logger(__name__)
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_PERIOD = 1.0
 NOTICE = 0.5  # seconds in which clients learn that a replica will end, and go to others; at most a quarter of the grace
@@ -240,7 +241,7 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
 
 
 def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
-    """Raises ConfigProblem when Redis is wanted and its variable is empty."""
+    """Raises ConfigProblem when Redis is wanted and its variable is empty, or holds no URL of Redis."""
     if config.state.backend == "memory":
         return None
     secret = find_secret(config.state.redis_url_env, environ)
@@ -248,6 +249,9 @@ def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
         raise ConfigProblem(
             [("state.backend", f"is 'redis', and the variable {config.state.redis_url_env} is not set")]
         )
+    if secret is not None and not secret.value.startswith(REDIS_SCHEMES):
+        text = f"the variable {secret.name} must hold a URL that begins with {', '.join(REDIS_SCHEMES)}"
+        raise ConfigProblem([("state.redis_url_env", text)])
     return secret.value if secret else None
 
 

@@ -6,7 +6,6 @@ which nobody can replace is not cut off. One timer per attempt, armed lazily: an
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -16,17 +15,17 @@ from inference_service.credentials.types import StateStore, Verdict
 from inference_service.domain import Delta, Picture, Preview, Progress, Reasoning, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.seam import LimitReport
+from inference_service.routing.ahead import Ahead
 from inference_service.routing.journal import SAMPLE, Entry
 from inference_service.routing.lease import Lease
 from inference_service.routing.watch import Bounds, Silence, Watch
 
 log = structlog.get_logger(__name__)
-READ_AHEAD = 8  # events; more and the provider has to wait for the caller
 SHORTEST_LOOK = 0.01  # seconds between two looks of the watch
 
 
 class Attempt:
-    """`next` and `ready` are for one consumer. `events` yields checked events or raises UpstreamFailure."""
+    """`next` is for one consumer. `events` yields checked events or raises UpstreamFailure."""
 
     def __init__(
         self, lease: Lease, entry: Entry, events: AsyncGenerator[Any, None], bounds: Bounds, store: StateStore
@@ -36,9 +35,7 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._watch = Watch(bounds, self._loop.time())
         self._ends_at = self._loop.time() + bounds.total
-        self._buffer: deque[Any] = deque()  # events; an UpstreamFailure or None as the last one
-        self._consumer: asyncio.Future[None] | None = None  # waits for an event or for a silence
-        self._room: asyncio.Future[None] | None = None  # the reader waits until the consumer has caught up
+        self._ahead = Ahead()  # events; an UpstreamFailure or None as the last one
         self._reader: asyncio.Task[None] | None = self._loop.create_task(self._read())
         self._timer = self._loop.call_at(self._watch.next_look(self._loop.time()), self._look)
 
@@ -48,32 +45,26 @@ class Attempt:
 
     async def next(self) -> Any:
         """The next event; None at the end; a Silence when a bound has passed. Raises UpstreamFailure."""
-        if not self._buffer:
-            silence = await self.ready()
+        if not self._ahead:
+            silence = await self._ready()
             if silence is not None:
                 return silence
         elif self._loop.time() >= self._ends_at:
             return self._over()
-        event = self._buffer.popleft()
-        if self._room is not None and len(self._buffer) < READ_AHEAD:
-            _wake(self._room)
+        event = self._ahead.pop()
         if event.__class__ is UpstreamFailure:
             raise event
         return event
 
-    async def ready(self) -> Silence | None:
-        """Waits until `next` has an event at once, or until a bound has passed."""
-        while not self._buffer:
+    async def _ready(self) -> Silence | None:
+        """Waits until an event is there, or until a bound has passed."""
+        while not self._ahead:
             now = self._loop.time()
             if now >= self._ends_at:
                 return self._over()
             if (silence := self._watch.silence(now)) is not None:
                 return silence
-            self._consumer = self._loop.create_future()
-            try:
-                await self._consumer
-            finally:
-                self._consumer = None
+            await self._ahead.filled()
         return None
 
     def snooze(self) -> None:
@@ -89,8 +80,8 @@ class Attempt:
     def _look(self) -> None:
         now = self._loop.time()
         due = min(self._watch.next_look(now), self._ends_at)
-        if self._consumer is not None and now >= due:
-            _wake(self._consumer)
+        if now >= due:
+            self._ahead.wake()
         due = max(due, now + SHORTEST_LOOK)
         self._timer = self._loop.call_at(due, self._look)
 
@@ -103,9 +94,9 @@ class Attempt:
                 self._watch.waits(self._loop.time())
                 event = await self._events.__anext__()
                 if await self._take(event):
-                    self._put(event)
-                    if len(self._buffer) >= READ_AHEAD:
-                        await self._make_room()
+                    self._ahead.put(event)
+                    if self._ahead.full:
+                        await self._ahead.room()
         except StopAsyncIteration:
             pass
         except UpstreamFailure as failure:
@@ -115,7 +106,7 @@ class Attempt:
             log.exception("reading an upstream failed unexpectedly", deployment=self.deployment, exc_info=error)
             last = UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer could not be understood")
         self._watch.hears(self._loop.time(), content=False, life=False)
-        self._put(last)
+        self._ahead.put(last)
 
     async def _take(self, event: Any) -> bool:
         """Writes the event into the journal; whether the consumer wants it, too."""
@@ -150,18 +141,6 @@ class Attempt:
         if report.limits or self.lease.grant.scout:
             await self._store.report(self.lease.ask, self.lease.grant, report.limits)
 
-    def _put(self, event: Any) -> None:
-        self._buffer.append(event)
-        if self._consumer is not None:
-            _wake(self._consumer)
-
-    async def _make_room(self) -> None:
-        self._room = self._loop.create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
-
     # --- the end ---------------------------------------------------------------------------------
 
     def is_serious(self) -> bool:
@@ -186,8 +165,3 @@ class Attempt:
                 await self._events.aclose()
         finally:
             await self._store.release(self.lease.ask, self.lease.grant, verdict())
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

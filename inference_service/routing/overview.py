@@ -113,7 +113,8 @@ class Overview:
 
 
 def _credential(parts: Parts, pool: str, view: CredentialView) -> CredentialSnapshot:
-    state = "quarantine" if view.quarantined else "cooldown" if view.wakes_at else "ready"
+    resting = bool(view.wakes_at or view.model_rests)
+    state = "quarantine" if view.quarantined else "cooldown" if resting else "ready"
     label = parts.labels.get((pool, view.id), pool)
     return CredentialSnapshot(
         label, state, view.wakes_at, view.in_flight, view.reason, view.calls, view.remaining, view.model_rests

@@ -102,7 +102,8 @@ async def running(module: str, *arguments: str, directory: Path, environ: Mappin
         module,
         *arguments,
         cwd=directory,
-        env={**bare, "PYTHONUNBUFFERED": "1", **environ},
+        # What one test has learned about limits is nothing for the next one.
+        env={**bare, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(directory / "state"), **environ},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
