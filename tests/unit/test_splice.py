@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.routing.answer.splice import (
+    LONGEST_OVERLAP,
+    SHORTEST_IDEOGRAPHS,
+    SHORTEST_PREFIX,
     AfterInstruction,
     AfterPrefill,
     Boundary,
@@ -251,11 +254,23 @@ def test_a_fresh_answer_is_delivered_as_it_comes() -> None:
     assert Fresh().finish() == ""
 
 
-@pytest.mark.parametrize(("said", "repeats"), [("水がとて凍る", False), ("水がとても凍る", True)])
+@pytest.mark.parametrize(("said", "repeats"), [("水がとて凍る", False), ("水がとて凍る", True)])
 def test_four_ideographs_are_a_repetition_and_three_may_be_chance(said: str, repeats: bool) -> None:
     kept = "静かな朝、" + said[:-2]
     tail = said[:-2] if repeats else said[1:-2]
     assert said_after(kept, tail + "凍る") == ("凍る" if repeats else tail + "凍る")
+
+
+def test_words_of_two_scripts_are_a_repetition_however_short() -> None:
+    assert said_after("静かな model 水", "model 水凍る") == "凍る"
+
+
+def test_an_echo_of_the_whole_text_is_one_although_the_text_repeats_itself() -> None:
+    assert said_after("ha ha h", "ha ha ho") == " ho"
+
+
+def test_the_bounds_of_what_is_looked_for() -> None:
+    assert (SHORTEST_PREFIX, LONGEST_OVERLAP, SHORTEST_IDEOGRAPHS) == (16, 400, 4)
 
 
 def said_after(kept: str, text: str) -> str:
@@ -292,3 +307,9 @@ def test_an_echo_is_decided_with_its_last_character() -> None:
     assert (joint.feed("One tw"), joint.echoed) == ("", None)
     assert (joint.feed("o"), joint.echoed) == ("", True)
     assert joint.feed("One two") == "One two"
+
+
+def test_what_was_held_back_at_the_end_comes_out_once() -> None:
+    joint = AfterInstruction(Boundary("One two thr"))
+    assert joint.feed("tw") == ""  # it may become "two"
+    assert (joint.finish(), joint.finish()) == (" tw", "")
