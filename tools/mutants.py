@@ -32,7 +32,8 @@ from tools.mutations import Mutation, mutations
 ROOT = Path(__file__).resolve().parent.parent
 LEAST = 0.90
 SEED = 20_240_917
-MOST = 400  # mutants of one module; more are sampled, always the same ones
+MOST = 150  # mutants of one module; more are sampled, always the same ones
+EXAMPLES = 40  # of a property
 
 # Each module is held by the tests beside it only.
 MODULES: dict[str, tuple[str, ...]] = {
@@ -44,7 +45,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "inference_service.routing.answer.splice": ("tests/unit/test_splice.py",),
     "inference_service.credentials.pool": ("tests/unit/test_pool.py",),
     "inference_service.credentials.breaker": ("tests/unit/test_breaker.py",),
-    "inference_service.credentials.quota": ("tests/unit/test_pool.py", "tests/unit/test_quota.py"),
+    "inference_service.credentials.quota": ("tests/unit/test_quota.py",),
     "inference_service.credentials.queue": ("tests/unit/test_line.py", "tests/unit/test_queue.py"),
     "inference_service.providers.kit.sse": ("tests/unit/test_sse.py",),
     "inference_service.providers.kit.errors": ("tests/unit/test_limits.py", "tests/unit/test_dialects.py"),
@@ -160,6 +161,8 @@ class Loop:
     def pytest_runtestloop(self, session: Any) -> bool:
         if session.testsfailed:
             return True
+        for item in session.items:
+            fewer_examples(item)
         self._measure(session)
         if session.testsfailed:
             return True
@@ -277,8 +280,20 @@ def quick_properties() -> None:
     from hypothesis import Phase, settings  # noqa: PLC0415 # slow, and not needed for --list
 
     phases = (Phase.explicit, Phase.generate)
-    settings.register_profile("mutants", max_examples=50, phases=phases, derandomize=True, database=None, deadline=None)
+    settings.register_profile(
+        "mutants", max_examples=EXAMPLES, phases=phases, derandomize=True, database=None, deadline=None
+    )
     settings.load_profile("mutants")
+
+
+def fewer_examples(item: Any) -> None:
+    """Also for properties that ask for many: a mutant is noticed by the first examples or hardly ever."""
+    from hypothesis import settings  # noqa: PLC0415 # loaded before the fork
+
+    name = "_hypothesis_internal_use_settings"
+    own = getattr(getattr(item, "obj", None), name, None)
+    if own is not None:
+        setattr(item.obj, name, settings(own, max_examples=min(own.max_examples, EXAMPLES)))
 
 
 def report(subject: Subject, killed: dict[int, Killed], seconds: float, say: Callable[[str], None]) -> bool:

@@ -87,7 +87,11 @@ class Line:
             heapq.heappush(self._turns, (one.tag, one.tickets[0][0].order, ticket.owner))
 
     def _forget(self, owner: tuple[str, str], one: _Class) -> None:
-        """A class without tickets is kept only while it is ahead of its share."""
+        """A class without tickets is kept only while it is ahead of its share, and somebody waits who could be behind."""
+        if not self._count:
+            self._classes.clear()
+            self._turns.clear()
+            return
         if one.tag <= self._time:
             del self._classes[owner]
         for name in [n for n, other in self._classes.items() if not other.tickets and other.tag <= self._time]:

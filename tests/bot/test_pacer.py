@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 
 from discord_bot.rendering.pacing import (
     CALM,
+    CROWDED,
+    FEW,
     KEPT,
+    LATE,
     LIMIT,
     MOST,
     SECOND,
     SHORTEST,
+    TURN,
     WINDOW,
     Bucket,
+    ChannelPace,
     Paces,
     Throughput,
     Urgency,
@@ -192,3 +197,200 @@ def test_an_edit_under_way_when_a_window_ends_counts_in_the_next() -> None:
     assert bucket.free(5.5) == LIMIT - 1
     bucket.land()
     assert bucket.free(5.5) == LIMIT
+
+
+# --- the rules one by one ------------------------------------------------------------------------
+
+
+def paces_with(count: int) -> tuple[Paces, ChannelPace, list[int]]:
+    paces = Paces()
+    joined = [paces.join(CHANNEL) for _ in range(count)]
+    return paces, joined[0][0], [writer for _, writer in joined]
+
+
+def test_the_numbers_are_what_the_pacing_was_tuned_for() -> None:
+    assert (SHORTEST, CALM, FEW, LATE, TURN, KEPT) == (1.0, 2.5, 12, 0.5, 0.1, 1)
+    assert (MOST, SECOND, CROWDED) == (28, 1.0, 20)
+
+
+@pytest.mark.parametrize(("grown", "wait"), [(0, 2.5), (11, 2.5), (12, 1.0), (50, 1.0)])
+def test_fewer_than_twelve_new_characters_are_hardly_any(grown: int, wait: float) -> None:
+    _, pace, (writer,) = paces_with(1)
+    pace.edited(writer, 100.0)
+    assert pace.wait(writer, 100.0, Urgency.INTERIM, grown) == wait
+    assert pace.wait(writer, 100.0, Urgency.STATE) == 1.0  # a new state is worth an edit whatever has grown
+    assert pace.wait(writer, 100.0, Urgency.STATE, 50) == 1.0
+
+
+@pytest.mark.parametrize(("writers", "wait"), [(1, 1.0), (2, 2.5), (4, 5.0)])
+def test_writers_of_one_channel_share_what_the_bucket_gives(writers: int, wait: float) -> None:
+    _, pace, numbers = paces_with(writers)
+    pace.edited(numbers[0], 100.0)
+    assert pace.wait(numbers[0], 100.0, Urgency.INTERIM, 50) == wait
+
+
+def test_a_generous_bucket_makes_nobody_faster_than_once_a_second() -> None:
+    paces, pace, numbers = paces_with(2)
+    paces.observe(CHANNEL, 90.0, 50, 49, 1.0)
+    pace.edited(numbers[0], 100.0)
+    assert pace.wait(numbers[0], 100.0, Urgency.INTERIM, 50) == 1.0
+
+
+@pytest.mark.parametrize(("limit", "wait"), [(1, 10.0), (2, 10.0), (3, 5.0)])
+def test_a_small_bucket_keeps_one_back_where_it_has_two(limit: int, wait: float) -> None:
+    paces, pace, numbers = paces_with(2)
+    paces.observe(CHANNEL, 90.0, limit, limit - 1, 5.0)
+    pace.edited(numbers[0], 100.0)
+    assert pace.wait(numbers[0], 100.0, Urgency.INTERIM, 50) == wait
+
+
+def test_a_limit_below_one_is_one() -> None:
+    bucket = Bucket()
+    bucket.observe(0.0, 0, 0, 1.0)
+    assert bucket.limit == 1
+    bucket.observe(0.0, 2, 0, 1.0)
+    assert bucket.limit == 2
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [(Urgency.FIRST_TEXT, Urgency.STATE), (Urgency.STATE, Urgency.INTERIM), (Urgency.FIRST_TEXT, Urgency.INTERIM)],
+)
+def test_the_more_urgent_edit_goes_first_although_the_other_waits_for_longer(earlier: Urgency, later: Urgency) -> None:
+    paces, pace, (one, two) = paces_with(2)
+    pace.edited(one, 80.0)
+    pace.edited(two, 90.0)
+    paces.observe(CHANNEL, 100.0, 5, 2, 3.0)  # one may go
+    assert pace.wait(one, 100.0, later, 50) == 0
+    assert pace.wait(two, 100.0, earlier, 50) == 0
+    assert pace.wait(one, 100.0, later, 50) == TURN
+
+
+@pytest.mark.parametrize("how", ["leaves", "edits", "is not due"])
+def test_who_no_longer_wants_an_edit_holds_up_nobody(how: str) -> None:
+    paces, pace, (one, two) = paces_with(2)
+    pace.edited(one, 80.0)
+    pace.edited(two, 90.0)
+    paces.observe(CHANNEL, 100.0, 5, 2, 30.0)  # one may go
+    assert pace.wait(one, 100.0, Urgency.INTERIM, 50) == 0
+    assert pace.wait(two, 100.0, Urgency.INTERIM, 50) == TURN
+    if how == "leaves":
+        paces.leave(CHANNEL, one, 100.0)
+    elif how == "edits":
+        pace.seen(one, 100.0)
+    else:
+        pace._last[one] = 99.9
+        assert pace.wait(one, 100.0, Urgency.INTERIM, 50) > 0
+    assert pace.wait(two, 100.0, Urgency.INTERIM, 50) == 0
+
+
+def test_what_must_land_takes_the_last_edit_and_then_waits_for_the_window() -> None:
+    paces, pace, _ = paces_with(1)
+    paces.observe(CHANNEL, 100.0, 5, 1, 3.0)
+    assert pace.wait_for_last(100.0) == 0.0
+    pace.bucket.take(100.0)
+    assert pace.wait_for_last(100.5) == 2.5
+    assert pace.wait_for_last(102.95) == TURN
+    pace.landed()
+    assert pace.wait_for_last(103.0) == 0.0
+
+
+def test_a_window_opens_with_its_first_edit_and_is_over_at_its_end() -> None:
+    bucket = Bucket()
+    bucket.take(0.0)
+    assert bucket.resets_at == WINDOW
+    assert bucket.free(4.9) == 4
+    bucket.take(WINDOW)  # a new one, into which the one under way may still fall
+    assert (bucket.remaining, bucket.resets_at) == (3, 2 * WINDOW)
+    bucket.land()
+    bucket.land()
+    bucket.land()  # once too often
+    assert bucket.flying == 0
+    assert bucket.free(11.0) == 5
+
+
+@pytest.mark.parametrize(("early", "believed"), [(0.5, True), (0.6, False)])
+def test_answers_about_one_window_may_differ_by_half_a_second(early: float, believed: bool) -> None:
+    bucket = Bucket()
+    bucket.observe(0.0, 5, 4, 5.0)
+    bucket.observe(0.0, 5, 1, 5.0 - early)
+    assert (bucket.remaining == 1) is believed
+
+
+def test_the_first_word_of_discord_is_believed_whatever_was_counted() -> None:
+    bucket = Bucket()
+    bucket.take(0.0)
+    bucket.observe(0.0, 5, 2, 1.0)
+    assert (bucket.remaining, bucket.resets_at, bucket.told) == (2, 1.0, True)
+
+
+def test_at_the_end_of_a_window_what_discord_says_is_about_the_next() -> None:
+    bucket = Bucket()
+    bucket.observe(0.0, 5, 1, 5.0)
+    bucket.observe(5.0, 5, 4, 5.0)
+    assert bucket.remaining == 4
+    bucket.observe(5.0, 9, 7, 5.0)  # another limit: nothing that was counted holds
+    assert bucket.remaining == 7
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset_after", "window"), [(4, 2.0, 2.0), (3, 2.0, 5.0), (4, 0.0, 5.0), (0, 1.0, 5.0)]
+)
+def test_the_length_of_a_window_is_learned_from_its_first_edit(
+    remaining: int, reset_after: float, window: float
+) -> None:
+    bucket = Bucket()
+    bucket.observe(0.0, 5, remaining, reset_after)
+    assert bucket.window == window
+
+
+def test_the_whole_bot_is_crowded_from_twenty_requests_in_a_second_on() -> None:
+    everything = Throughput()
+    for _ in range(CROWDED - 1):
+        everything.take(1.0)
+    assert not everything.crowded(1.0)
+    everything.take(1.5)
+    assert everything.crowded(1.9)
+    assert not everything.crowded(2.0)
+
+
+def test_who_comes_too_early_waits_for_the_second_to_pass() -> None:
+    everything = Throughput(most=2, window=1.0)
+    assert [everything.take(moment) for moment in (0.0, 0.25, 0.5, 0.5, 5.0)] == [0.0, 0.0, 0.5, 0.75, 0.0]
+    assert len(everything._times) == 1
+
+
+def test_every_channel_has_writers_and_a_bucket_of_its_own() -> None:
+    paces = Paces()
+    (one, first), (same, second), (other, third) = paces.join(1), paces.join(1), paces.join(2)
+    assert one is same
+    assert one is not other
+    assert len({first, second, third}) == 3
+    assert len(paces) == 2
+    assert isinstance(paces.everything, Throughput)
+
+
+def test_a_channel_is_kept_until_its_window_is_over_and_then_forgotten() -> None:
+    paces = Paces()
+    pace, writer = paces.join(1)
+    pace.edited(writer, 100.0)
+    paces.leave(1, writer, 101.0)
+    again, writer = paces.join(1)
+    assert again is pace  # the next answer finds the bucket as it is
+    paces.leave(1, writer, 102.0)
+    other = paces.join(2)[1]
+    paces.leave(2, other, 107.0)
+    assert set(paces._channels) == {1, 2}
+    paces.leave(3, 1, 107.1)
+    assert set(paces._channels) == {2}
+    assert paces.join(1)[0] is not pace
+
+
+def test_a_channel_in_which_somebody_writes_again_is_not_forgotten() -> None:
+    paces = Paces()
+    pace, writer = paces.join(1)
+    paces.leave(1, writer, 100.0)
+    paces.join(1)
+    paces.leave(2, 7, 1_000.0)
+    assert len(paces) == 1
+    assert paces.join(1)[0] is pace

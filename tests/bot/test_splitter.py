@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from discord_bot.rendering import splitter
 from discord_bot.rendering.splitter import DISCORD_LIMIT, Segment, settled, split, units
 
 LIMIT = 160
@@ -199,3 +200,122 @@ def test_half_a_link_or_mention_is_held_back(text: str) -> None:
 @pytest.mark.parametrize("text", ["see [a](https://b.org)", "2 < 3", "done.", "```py\nx[0]", "see <@123>"])
 def test_what_is_whole_is_not_held_back(text: str) -> None:
     assert settled(text) == text
+
+
+# --- the rules one by one ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\u0301", "\u0903", "\u20dd", "\u200d", "\uff9e", "\uff9f", "\U0001f3fb", "\U0001f3ff", "\U000e0020", "\U000e007f", "\u1160", "\u11ff"],
+)  # fmt: skip
+def test_what_belongs_to_the_character_before_it(character: str) -> None:
+    assert splitter._joins(character)
+
+
+@pytest.mark.parametrize(
+    "character", ["a", " ", "水", "\u115f", "\u1200", "\U0001f3fa", "\U0001f400", "\U000e001f", "\U000e0080", "\uff9d"]
+)
+def test_what_stands_for_itself(character: str) -> None:
+    assert not splitter._joins(character)
+
+
+@pytest.mark.parametrize(
+    ("reach", "most", "solid", "place"),
+    [
+        ("abcdef", 5, [], 5),
+        ("abcde\u0301", 5, [], 4),
+        ("ab👩\u200d👧", 4, [], 2),
+        ("ab👩\u200d", 3, [], 2),
+        ("ab🇩🇪", 3, [], 2),
+        ("ab🇩🇦", 3, [], 2),
+        ("ab🇩x", 3, [], 3),
+        ("ab🇩\U0001f200", 3, [], 3),
+        ("a🇩🇪🇫🇷", 3, [], 3),
+        ("a🇩🇪🇫🇷", 4, [], 3),
+        ("abcdef", 5, [(2, 9)], 2),
+        ("abcdef", 5, [(1, 9)], 1),
+        ("abcdef", 5, [(0, 9)], 5),
+        ("abcdef", 5, [(5, 9)], 5),
+        ("abcdef", 5, [(2, 5)], 5),
+        ("abcdef", 5, [(3, 9), (2, 4)], 2),
+        ("a" + "\u0301" * 100, 90, [], 26),
+        ("\u0301\u0301", 1, [], 1),
+    ],
+)
+def test_the_last_place_at_which_nothing_visible_is_cut(
+    reach: str, most: int, solid: list[tuple[int, int]], place: int
+) -> None:
+    assert splitter._character(reach, most, solid) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "budget", "end"),
+    [("abc", 0, 2, 2), ("abc", 1, 9, 3), ("𝔘𝔘𝔘", 0, 4, 2), ("𝔘𝔘", 0, 3, 1), ("a𝔘b", 0, 2, 1), ("a𝔘b", 0, 3, 2), ("", 0, 5, 0)],
+)  # fmt: skip
+def test_how_far_a_budget_of_units_reaches(text: str, start: int, budget: int, end: int) -> None:
+    assert splitter._fit(text, start, budget) == end
+
+
+@pytest.mark.parametrize(
+    ("window", "place", "under"), [("text\n# Heading\n", 14, True), ("text\n", 4, False), ("# H\ntext\n", 8, False)]
+)
+def test_a_place_directly_under_a_heading_is_known(window: str, place: int, under: bool) -> None:
+    assert splitter._under_heading(window, place) is under
+
+
+@pytest.mark.parametrize(("length", "shown"), [(20, True), (21, False)])
+def test_a_language_of_a_fence_is_repeated_unless_it_is_none(length: int, shown: bool) -> None:
+    language = "l" * length
+    segments = split(f"```{language}\n" + "code\n" * 60 + "```", 120)
+    assert segments[1].text.startswith(f"```{language}\n" if shown else "```\n")
+
+
+@pytest.mark.parametrize(
+    ("piece", "carry"),
+    [
+        ("```py\nx", splitter.Carry("```", "py")),
+        ("```py\nx\n```\n", splitter.Carry()),
+        ("> words in", splitter.Carry(quote="> ")),
+        ("> words in\n", splitter.Carry()),
+        (">>> words in", splitter.Carry(quote=">>> ")),
+        ("> > > words", splitter.Carry(quote="> > ")),
+        ("> ```py\n> x", splitter.Carry("```", "py", "> ")),
+        ("``````` \nx", splitter.Carry("``````")),
+        ("plain words", splitter.Carry()),
+    ],
+)
+def test_what_is_open_behind_a_piece(piece: str, carry: splitter.Carry) -> None:
+    assert splitter._carry(splitter.Carry(), piece, cut=True) == carry
+    assert splitter._carry(splitter.Carry(), piece, cut=False) == (carry if carry.mark else splitter.Carry())
+
+
+def test_a_quote_goes_on_over_several_pieces_without_a_line_end() -> None:
+    quoted = splitter.Carry(quote="> ")
+    assert splitter._carry(quoted, "still quoted", cut=True) == quoted
+    assert splitter._carry(quoted, "quoted\nno more", cut=True) == splitter.Carry()
+    assert splitter._carry(splitter.Carry("```"), "code\n```\nwords", cut=True) == splitter.Carry()
+
+
+def test_the_numbers_are_those_of_discord() -> None:
+    assert (DISCORD_LIMIT, splitter.RESERVED, splitter.CLOSING) == (2_000, 120, 10)
+    assert (splitter.LONGEST_LANGUAGE, splitter.LONGEST_CHARACTER) == (20, 64)
+    assert [len(segment.text) for segment in split("x" * 1_871)] == [1_870, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        ("words", []),
+        ("```\nx\n```\n", [(0, 9)]),
+        ("a\n```\nx", [(2, 8)]),
+        ("```\nx\n```\n```\ny", [(0, 9), (10, 16)]),
+    ],
+)
+def test_code_blocks_are_found_and_one_without_an_end_goes_on(text: str, blocks: list[tuple[int, int]]) -> None:
+    assert splitter._code(text, "")[0] == blocks
+
+
+def test_a_window_that_begins_in_code_ends_it_with_the_right_mark() -> None:
+    assert splitter._code("x\n```\ny", "```")[0] == [(0, 5)]
+    assert splitter._code("x\n~~~\ny", "```")[0] == [(0, 8)]

@@ -270,3 +270,141 @@ def test_a_secret_that_an_upstream_echoes_is_not_passed_on() -> None:
 
 def test_every_kind_of_failure_has_a_row() -> None:
     assert set(TABLE) == set(FailureKind)
+
+
+# --- the rules one by one ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "seconds"),
+    [("second", 1.0), ("minute", MINUTE), ("hour", HOUR), ("day", DAY), ("month", MONTH)],
+)
+def test_a_window_is_named_in_the_header(word: str, seconds: float) -> None:
+    (fact,) = limits.facts({f"x-ratelimit-limit-requests-{word}": "5"}, NOW)
+    assert (fact.unit, fact.window, fact.limit) == (R, seconds, 5)
+
+
+def test_every_word_for_a_window_has_its_length() -> None:
+    expected = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "day": DAY, "week": 7 * DAY}
+    assert {**expected, "month": MONTH} == limits.WINDOWS
+
+
+def test_of_several_limits_that_are_used_up_the_longest_wait_counts() -> None:
+    headers = {
+        "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "5s",
+        "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "40s",
+    }  # fmt: skip
+    assert limits.wake_after(headers, NOW) == 40
+
+
+def test_a_bare_reset_is_believed_where_nothing_says_what_is_left() -> None:
+    assert limits.wake_after({"x-ratelimit-reset": "30"}, NOW) == 30
+    assert limits.wake_after({"x-ratelimit-reset": "30", "x-ratelimit-remaining": "2"}, NOW) is None
+
+
+@pytest.mark.parametrize("names", [("model-requests", "requests"), ("requests", "model-requests")])
+def test_of_two_limits_over_one_window_the_tighter_one_counts(names: tuple[str, str]) -> None:
+    headers = {}
+    for name, left in zip(names, ("3", "7"), strict=True):
+        headers[f"modelscope-ratelimit-{name}-remaining"] = left
+    assert {fact.remaining for fact in limits.facts(headers, NOW)} == {3}
+    headers = {name: {"3": "7", "7": "3"}[left] for name, left in headers.items()}
+    assert {fact.remaining for fact in limits.facts(headers, NOW)} == {3}
+
+
+def test_tokens_of_several_kinds_are_one_unit_and_the_tightest_counts() -> None:
+    headers = {
+        "anthropic-ratelimit-input-tokens-remaining": "900",
+        "anthropic-ratelimit-output-tokens-remaining": "100",
+        "anthropic-ratelimit-tokens-remaining": "500",
+    }
+    assert [(fact.unit, fact.remaining) for fact in limits.facts(headers, NOW)] == [(T, 100)]
+    backwards = dict(reversed(headers.items()))
+    assert [(fact.unit, fact.remaining) for fact in limits.facts(backwards, NOW)] == [(T, 100)]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("x-ratelimit-remaining", R),
+        ("x-ratelimit-remaining-req", R),
+        ("x-ratelimit-remaining-images", Unit.PICTURES),
+        ("x-ratelimit-remaining-image", Unit.PICTURES),
+        ("x-ratelimit-remaining-tokens", T),
+        ("x-tokenlimit-remaining", T),
+        ("x-trial-endpoint-call-remaining", R),
+    ],
+)
+def test_what_is_counted_is_named_in_the_header(name: str, unit: Unit) -> None:
+    assert [(fact.unit, fact.remaining) for fact in limits.facts({name: "4"}, NOW)] == [(unit, 4)]
+    assert [(fact.unit, fact.remaining) for fact in limits.facts({name.upper(): "4"}, NOW)] == [(unit, 4)]
+
+
+def test_a_limit_of_tokens_by_its_own_header_is_read_whole() -> None:
+    headers = {"x-tokenlimit-limit": "9000", "x-tokenlimit-remaining": "12"}
+    assert [(fact.limit, fact.remaining) for fact in limits.facts(headers, NOW)] == [(9_000, 12)]
+
+
+def test_the_next_full_minute_is_at_most_a_minute_away() -> None:
+    assert limits.to_next_minute(120.0) == 60.0
+    assert limits.to_next_minute(150.0) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1e9", 0.0),  # a moment, long ago
+        ("99999999", 32 * DAY),  # a duration, bounded
+        ("1 h 2 m", 3_720.0),
+        ("2m59.56s", 179.56),
+        ("370MS", 0.37),
+        ("1d", DAY),
+        ("400d", 32 * DAY),
+        ("5", 5.0),
+        ('"5"', 5.0),
+        ("5x", None),
+        ("s", None),
+        ("", None),
+        (None, None),
+        ("2026-09-21T14:14:00+00:00", 40.0),
+        ("2026-09-21T16:14:00+02:00", 40.0),
+        ("2026-09-21T14:14:00", 40.0),  # without a zone it is UTC
+        ("2026-09-21T14:12:30", 0.0),  # just over
+        ("2026-09-21T14:10:00", None),  # long over
+    ],
+)
+def test_a_moment_or_a_duration_is_read(text: str | None, seconds: float | None) -> None:
+    found = limits.moment(text, {}, NOW)
+    if text == "1e9":
+        assert found is None
+    else:
+        assert found == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize("epoch", [NOW + 30, (NOW + 30) * 1_000])
+def test_an_epoch_is_read_in_seconds_and_in_milliseconds(epoch: float) -> None:
+    assert limits.moment(str(epoch), {}, NOW) == pytest.approx(30.0)
+
+
+def test_a_moment_is_read_on_the_upstreams_clock_and_durations_are_not() -> None:
+    headers = {"date": "Mon, 21 Sep 2026 14:13:00 GMT"}
+    assert limits.moment(str(NOW + 30), headers, NOW) == pytest.approx(50.0)
+    assert limits.moment("30", headers, NOW) == 30.0
+    assert limits.upstream_clock({}, NOW) == NOW
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("100", 100), ("100, 100;w=60", 100), ("99.9", 99), ("0", 0), ("-1", None), ("x", None), ("1e300", None),
+     (str(2**62), 2**62), (str(2**63), None), ("9.3e18", None), ("inf", None), ("", None)],
+)  # fmt: skip
+def test_a_count_is_a_whole_number_that_can_be_stored(text: str, count: int | None) -> None:
+    facts = limits.facts({"x-ratelimit-limit-requests": text}, NOW)
+    assert [fact.limit for fact in facts] == [count]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0.0), ("-5", None), ("250", 0.25), ("x", None), ("1e15", 32 * DAY)]
+)
+def test_a_wait_in_milliseconds_is_read(text: str, seconds: float | None) -> None:
+    assert limits.retry_after({"retry-after-ms": text}, NOW) == seconds

@@ -126,6 +126,29 @@ def test_a_class_is_forgotten_once_it_is_no_longer_ahead_of_its_share() -> None:
     assert set(one.line._classes) <= {("b", ""), ("c", "")}
 
 
+def test_a_class_that_comes_back_does_not_catch_up_on_the_turns_it_missed() -> None:
+    one = waiting("a1", *(f"b{number}" for number in range(9)))
+    assert [one.serves() for _ in range(5)] == ["a1", "b0", "b1", "b2", "b3"]
+    one.joins("a2", "a3", "a4", "a5")
+    assert [one.serves()[0] for _ in range(4)] in (["a", "b", "a", "b"], ["b", "a", "b", "a"])
+
+
+def test_a_class_without_a_ticket_is_not_kept() -> None:
+    one = waiting("a1")
+    one.line.leave(one.tickets["a1"])
+    assert one.line._classes == {}
+    for number in range(50):
+        one.joins(f"{chr(97 + number % 26)}{number}x")
+        one.serves()
+        assert one.line._classes == {}
+
+
+def test_a_ticket_begins_with_nothing_against_it() -> None:
+    ticket = Ticket((Ask("pool", "p/m", "m", "caller", "tenant"),), 9.0, 1.0, 7)
+    assert (ticket.owner, ticket.passed, ticket.gone) == (("caller", "tenant"), 0, False)
+    assert (ticket.deadline, ticket.joined, ticket.order) == (9.0, 1.0, 7)
+
+
 # --- a full line ---------------------------------------------------------------------------------
 
 
@@ -196,6 +219,19 @@ def test_the_place_of_one_that_waits_is_asked_by_its_number_in_the_class() -> No
     assert [one.line.ahead_of(("a", ""), place) for place in range(3)] == [1, 3, 4]
     one.serves()
     assert [one.line.ahead_of(("a", ""), place) for place in range(2)] == [2, 3]  # a tie counts as before
+
+
+def test_a_class_that_was_just_served_lets_one_turn_pass() -> None:
+    one = waiting("a1", "a2", *(f"b{number}" for number in range(6)))
+    assert one.serves() == "a1"
+    assert one.line.ahead_of(("a", ""), 0) == 2  # a tie counts as before
+
+
+def test_a_class_that_had_its_turns_is_behind_a_newcomer() -> None:
+    one = waiting(*(f"b{number}" for number in range(6)))
+    for _ in range(3):
+        one.serves()
+    assert one.line.ahead_of(("a", "")) == 0
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=20))

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.routing.answer.splice import (
+    LONGEST_OVERLAP,
+    SHORTEST_IDEOGRAPHS,
+    SHORTEST_PREFIX,
     AfterInstruction,
     AfterPrefill,
     Boundary,
@@ -185,3 +188,128 @@ def test_the_common_prefix_is_common_and_the_longest(first: str, second: str) ->
 )
 def test_a_text_looks_whole_by_its_last_sign(text: str, whole: bool) -> None:
     assert looks_whole(text) is whole
+
+
+# --- the rules one by one ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "joined"),
+    [
+        # the text ends with white space: the larger of both leads wins
+        ("One. ", "Two", "One. Two"),
+        ("One. ", " Two", "One. Two"),
+        ("One. ", "  Two", "One.  Two"),
+        ("One. ", "\nTwo", "One.\nTwo"),
+        ("One.\t", " Two", "One.\tTwo"),
+        ("One.\n", "Two", "One.\nTwo"),
+        ("One.\n", "\nTwo", "One.\nTwo"),
+        ("One.\n", "\n\nTwo", "One.\n\nTwo"),
+        ("One.\n\n", " Two", "One.\n\n Two"),
+        ("One.\n", "    two", "One.\n    two"),
+        ("one:\n  ", "    two", "one:\n    two"),
+        ("one:\n  ", "\ttwo", "one:\n\ttwo"),
+        # it ends with a word, which is taken back with what stood before it
+        ("One Tw", "Two", "One Two"),
+        ("One Tw", "\nTwo", "One Two"),
+        ("One\n  Tw", " Two", "One\n  Two"),
+        # it ends with a character that needs no white space behind it
+        ("水が", "凍る", "水が凍る"),
+        ("水が", " 凍る", "水が凍る"),
+        ("水が", "\n凍る", "水が\n凍る"),
+        # or with a run that is too long to be taken back
+        ("x" * 201, " Two", "x" * 201 + " Two"),
+        ("x" * 201, "Two", "x" * 201 + "Two"),
+        ("x水" + "y" * 250, " Two", "x水" + "y" * 250 + " Two"),
+        ("", " Two", "Two"),
+    ],
+)
+def test_what_follows_joins_with_the_right_white_space(text: str, said: str, joined: str) -> None:
+    boundary = Boundary(text)
+    assert boundary.kept + boundary.join(said) == joined
+
+
+@pytest.mark.parametrize(("length", "taken_back"), [(200, True), (201, False)])
+def test_a_run_longer_than_two_hundred_characters_is_no_word(length: int, taken_back: bool) -> None:
+    boundary = Boundary("see " + "x" * length)
+    assert (boundary.kept == "see") is taken_back
+    assert boundary.kept + boundary.separator + boundary.word == "see " + "x" * length
+
+
+@pytest.mark.parametrize(
+    "ending", [".", "!", "?", "…", "。", "！", "？", ":", ";", "```", ")", "]", "}", "»", "”", '"', "*", "|", ">"]
+)
+def test_a_text_with_such_an_end_looks_whole(ending: str) -> None:
+    assert looks_whole(f"words{ending}")
+    assert looks_whole(f"words{ending} \n")
+
+
+@pytest.mark.parametrize("text", ["", "words", "words,", "words -", "x = 1", "``"])
+def test_a_text_with_another_end_does_not_look_whole(text: str) -> None:
+    assert not looks_whole(text)
+
+
+def test_a_fresh_answer_is_delivered_as_it_comes() -> None:
+    assert Fresh().feed("words") == "words"
+    assert Fresh().finish() == ""
+
+
+@pytest.mark.parametrize(("said", "repeats"), [("水がとて凍る", False), ("水がとて凍る", True)])
+def test_four_ideographs_are_a_repetition_and_three_may_be_chance(said: str, repeats: bool) -> None:
+    kept = "静かな朝、" + said[:-2]
+    tail = said[:-2] if repeats else said[1:-2]
+    assert said_after(kept, tail + "凍る") == ("凍る" if repeats else tail + "凍る")
+
+
+def test_words_of_two_scripts_are_a_repetition_however_short() -> None:
+    assert said_after("静かな model 水", "model 水凍る") == "凍る"
+
+
+def test_an_echo_of_the_whole_text_is_one_although_the_text_repeats_itself() -> None:
+    assert said_after("ha ha h", "ha ha ho") == " ho"
+
+
+def test_the_bounds_of_what_is_looked_for() -> None:
+    assert (SHORTEST_PREFIX, LONGEST_OVERLAP, SHORTEST_IDEOGRAPHS) == (16, 400, 4)
+
+
+def said_after(kept: str, text: str) -> str:
+    return said(AfterInstruction(Boundary(kept)), text, 3)
+
+
+def test_after_a_retraction_the_joint_begins_anew() -> None:
+    joint = AfterInstruction(Boundary("The ice creeps over the gr"))
+    joint.feed("something else entirely")
+    again = joint.again()
+    assert again.feed("over the ground and ") == " ground and "
+    assert joint.finish() == ""
+
+
+def test_after_the_end_nothing_is_said_again() -> None:
+    joint = AfterInstruction(Boundary("One two thr"))
+    joint.feed("two")
+    first = joint.finish()
+    assert (first, joint.finish()) == ("", "")
+    restart = Restart("One two")
+    restart.feed("One")
+    assert (restart.finish(), restart.keep, restart.finish()) == ("", 3, "")
+
+
+def test_a_restart_that_says_the_whole_text_decides_with_its_last_character() -> None:
+    restart = Restart("One")
+    assert (restart.feed("On"), restart.keep) == ("", None)
+    assert (restart.feed("e"), restart.keep) == ("", 3)
+    assert restart.feed(" two") == " two"
+
+
+def test_an_echo_is_decided_with_its_last_character() -> None:
+    joint = AfterPrefill("One two", echoes=None)
+    assert (joint.feed("One tw"), joint.echoed) == ("", None)
+    assert (joint.feed("o"), joint.echoed) == ("", True)
+    assert joint.feed("One two") == "One two"
+
+
+def test_what_was_held_back_at_the_end_comes_out_once() -> None:
+    joint = AfterInstruction(Boundary("One two thr"))
+    assert joint.feed("tw") == ""  # it may become "two"
+    assert (joint.finish(), joint.finish()) == (" tw", "")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_service.providers.kit.sse import LARGEST_EVENT, EventTooLargeError, SseEvent, SseParser
+from inference_service.providers.kit.sse import LARGEST_EVENT, EventTooLargeError, SseEvent, SseParser, _plain
 
 STREAM = '\ufeff: hello\n\ndata: {"a": "Ёлки 🏔️"}\r\n\r\nevent: error\rdata:no space\r\rdata: one\ndata: two\nid: 7\n\n:\n\ndata: last'.encode()
 EXPECTED = [
@@ -205,6 +205,27 @@ def test_a_body_of_less_than_a_byte_order_mark_is_read_as_it_is() -> None:
 @pytest.mark.parametrize("name", [b"error", "ё".encode(), b"\xff"])
 def test_the_name_of_an_event_is_text_whatever_its_bytes(name: bytes) -> None:
     assert parse([b"event: " + name + b"\ndata: a\n\n"]) == [SseEvent(b"a", name.decode(errors="replace"))]
+
+
+@pytest.mark.parametrize(
+    ("read", "events"),
+    [
+        (b"data: a\n\n", [b"a"]),
+        (b"data: a\n\ndata: b\n\n", [b"a", b"b"]),
+        (b"data: \n\ndata: b\n\n", [b"", b"b"]),
+        (b"data: ab\n\ndata: cd\n\n", [b"ab", b"cd"]),
+        (b"data: a", None),
+        (b"data: a\n", None),
+        (b"data:a\n\n", None),
+        (b"id: 1\n\n", None),
+        (b"data: a\nid: 1\n\n", None),
+        (b"data: \n: x\n\n", None),
+        (b"data: a\n\nid: 1\n\n", None),
+        (b"data: \n\n\n\n", None),
+    ],
+)
+def test_reads_of_the_usual_shape_take_the_short_way_and_only_those(read: bytes, events: list[bytes] | None) -> None:
+    assert _plain(read) == (None if events is None else [SseEvent(data) for data in events])
 
 
 # --- events of JSON that one line feed ends ------------------------------------------------------

@@ -280,3 +280,50 @@ def test_a_stream_that_never_pauses_as_long_as_the_bound_is_never_silent(pieces:
         now += pause
         assert listener.silence(now) is None
         hears(listener, now, content=not life, life=life)
+
+
+def test_a_stream_may_be_required_to_give_less_than_a_character_a_second() -> None:
+    listener = watch(Bounds(8.0, 10.0, 6.0, 100.0, slowest=0.5, window=20.0))
+    hears(listener, START, content=True)
+    now = START
+    for _ in range(4):
+        now += 5
+        listener.hears(now, content=True, life=False)  # without a word, such as reasoning that nobody counts
+        listener.waits(now)
+    assert listener.next_look(now) == now
+    assert listener.silence(now) == Silence(FailureKind.TOO_SLOW, WORDS[FailureKind.TOO_SLOW])
+
+
+def test_before_the_first_word_there_is_no_speed() -> None:
+    listener = watch(Bounds(60.0, 60.0, 60.0, 100.0, slowest=2.0, window=20.0))
+    assert listener.next_look(START) == START + 60
+    assert listener.silence(START + 25) is None
+
+
+def test_without_a_slowest_speed_only_silence_is_looked_for() -> None:
+    listener = watch(Bounds(60.0, 60.0, 60.0, 100.0))
+    hears(listener, START, content=True)
+    assert listener.next_look(START) == START + 60
+
+
+@pytest.mark.parametrize("snoozes", [True, False])
+def test_every_window_of_the_speed_begins_at_nothing(snoozes: bool) -> None:
+    listener = watch(SLOW)
+    hears(listener, START, content=True)
+    now = trickle(listener, 20, 500)
+    if snoozes:
+        listener.snooze(now)
+    else:
+        assert listener.silence(now) is None
+    hears(listener, now, content=True, characters=39)
+    now = trickle(listener, 20, 0, now)
+    assert listener.silence(now) is not None  # 39 characters, where 40 are the least
+
+
+def test_a_slow_caller_speaks_for_nobody() -> None:
+    listener = watch()
+    hears(listener, START + 2, content=True, waits=False)
+    listener.waits(START + 500)
+    assert listener.is_serious(START + 502) is False
+    assert listener.is_serious(START + 503) is True
+    assert Watch(BOUNDS, START).is_serious(START) is False

@@ -27,7 +27,7 @@ _JUST_NOW = 60.0  # a moment further in the past says nothing
 _WHAT = r"requests?|req|images?|(?:input-|output-)?tokens(?:-prompt|-generated)?"
 _WHEN = r"second|minute|hour|day|month"
 _GRAMMAR = re.compile(
-    rf"(?:x-|anthropic-|modelscope-)?ratelimit-(?:(?:model-)?(?P<first>{_WHAT})-)?(?P<part>limit|remaining|reset)"
+    rf"(?:x-|anthropic-|modelscope-)?ratelimit-(?:(?P<model>model-)?(?P<first>{_WHAT})-)?(?P<part>limit|remaining|reset)"
     rf"(?:-(?P<what>{_WHAT}))?(?:-(?P<when>{_WHEN}))?"
 )
 _COHERE = re.compile(r"x-(endpoint-monthly|trial-endpoint)-call-(limit|remaining)")
@@ -105,7 +105,7 @@ def _place(name: str, dialect: Dialect) -> tuple[str, float | None, str] | None:
         window = WINDOWS[match["when"]] if match["when"] else dialect.windows.get(_family(what))
         if name.startswith("modelscope-"):
             window = DAY
-        return what, window, match["part"]
+        return f"{what}-of-a-model" if match["model"] else what, window, match["part"]
     if match := _COHERE.fullmatch(name):
         return "requests", MONTH if match[1] == "endpoint-monthly" else MINUTE, match[2]
     if match := _TOKENLIMIT.fullmatch(name):
