@@ -48,7 +48,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "inference_service.credentials.quota": ("tests/unit/test_quota.py",),
     "inference_service.credentials.queue": ("tests/unit/test_line.py", "tests/unit/test_queue.py"),
     "inference_service.providers.kit.sse": ("tests/unit/test_sse.py",),
-    "inference_service.providers.kit.errors": ("tests/unit/test_limits.py", "tests/unit/test_dialects.py"),
+    "inference_service.providers.kit.errors": (
+        "tests/unit/test_errors.py",
+        "tests/unit/test_limits.py",
+        "tests/unit/test_dialects.py",
+    ),
     "inference_service.providers.kit.limits": ("tests/unit/test_limits.py",),
     "discord_bot.rendering.splitter": ("tests/bot/test_splitter.py",),
     "discord_bot.rendering.pacing": ("tests/bot/test_pacer.py",),
