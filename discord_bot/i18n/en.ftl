@@ -63,6 +63,7 @@ state-queued = In line: number { $position }
 state-queued-eta = In line: number { $position } · about { $seconds } s
 state-waiting = Waiting for a free slot · about { $seconds } s
 state-working = { $stage }
+state-slow = Still waiting for the model…
 state-reasoning = Reasoning for { $seconds } s
 state-stopped = Stopped by { $who }
 state-cut-off = The answer reached the model's length limit.

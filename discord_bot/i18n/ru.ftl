@@ -61,6 +61,7 @@ state-queued = В очереди: номер { $position }
 state-queued-eta = В очереди: номер { $position } · около { $seconds } с
 state-waiting = Жду свободного места · около { $seconds } с
 state-working = { $stage }
+state-slow = Модель пока не отвечает, жду…
 state-reasoning = Рассуждаю { $seconds } с
 state-stopped = Остановлено: { $who }
 state-cut-off = Ответ достиг предельной длины для этой модели.

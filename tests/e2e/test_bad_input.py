@@ -93,7 +93,7 @@ async def test_a_stranger_may_read_along_but_not_stop_or_change(stage: Stage) ->
         shown = await stage.discord.wait_for(lambda: thread.from_bot and thread.from_bot[-1])
         stranger = stage.discord.add_user("Paul")
         stage.discord.join(stage.guild, stranger)
-        refused = await (await stranger.click(shown, "Stop")).answer()
+        refused = await (await stranger.click(shown, "Stop")).reply()
         assert refused.ephemeral
         assert "Only the person who asked" in refused.content
         stage.upstream.behaviour["voice"] = "ok"

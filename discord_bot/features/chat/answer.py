@@ -334,4 +334,6 @@ def progress_line(event: events.Progress, locale: str) -> str:
         if event.eta is not None:
             return t(locale, "state-queued-eta", position=event.queue_position, seconds=max(1, round(event.eta)))
         return t(locale, "state-queued", position=event.queue_position)
+    if event.stage == "waiting":
+        return t(locale, "state-slow")
     return t(locale, "state-working", stage=event.stage)

@@ -34,6 +34,7 @@ class Interaction:
     choices: list[Json] | None = None
     modal: Json | None = None
     follow_ups: int = 0
+    followed: list[Message] = field(default_factory=list)
     owners: Json = field(default_factory=dict)
 
     @property
@@ -56,6 +57,11 @@ class Interaction:
         )
         message: Message = found
         return message
+
+    async def reply(self) -> Message:
+        """What the bot says after it has acknowledged a press that changes nothing by itself."""
+        await self.world.wait_for(lambda: self.followed)
+        return self.followed[0]
 
     @property
     def forced_private(self) -> bool:

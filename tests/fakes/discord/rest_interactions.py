@@ -132,6 +132,8 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
             if interaction.user_install and interaction.follow_ups > 5:
                 raise too_many_follow_ups()
             made = new_message(interaction, body, files)
+            interaction.followed.append(made)
+            world.changed()
         return web.json_response(payloads.message(made, world.bot))
 
     async def get(request: web.Request) -> web.Response:
