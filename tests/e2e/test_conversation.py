@@ -122,7 +122,7 @@ async def test_a_service_that_dies_is_told_kindly_and_the_retry_button_works_whe
 
         await stage.maria.say(thread, "still there?")
         failed = await stage.finished(thread, 1, ("Try again",))
-        assert "cannot be reached" in failed.content
+        assert "cannot reach my answering service" in failed.content
         assert bot.running
         stage.upstream.behaviour["voice"] = "ok"
         port = stage.target.rpartition(":")[2]

@@ -79,5 +79,17 @@ class Parrot:
             case "badchunk":
                 return [begun, f"data: {{{echo}\n\n".encode(), f"event: {echo[:40]}\n: {echo}\n\n".encode()]
             case "strange":
-                return [event({"choices": [{"index": echo, "delta": {"content": [echo]}, "finish_reason": echo}]})]
+                return [
+                    event(
+                        {
+                            "choices": [
+                                {
+                                    "index": echo,
+                                    "delta": {"content": [{"type": echo, "echo": echo}]},
+                                    "finish_reason": echo,
+                                }
+                            ]
+                        }
+                    )
+                ]
         return [begun]

@@ -525,7 +525,7 @@ def test_an_untold_rest_has_room_for_a_reason_that_is_missing() -> None:
     assert fail_of(about).message == "every credential is resting: no room; the first one is free again in 30 s"
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=30.0, reason="quota_exhausted")
-    assert "(quota exhausted)" in fail_of(about).message
+    assert ": quota exhausted;" in fail_of(about).message
 
 
 def test_too_large_is_the_callers_only_where_every_deployment_says_so() -> None:

@@ -90,7 +90,8 @@ def test_with_declared_quotas_nothing_is_refused_and_nearly_all_is_answered_that
         times.append(now)
     patience = length
     outcome = simulated(site(keys, quotas, declared=True), load(times, patience, tenants, seed), seed)
-    assert outcome.refusals == 0
+    # A window from the first use begins at the provider when that call arrives, which the pool cannot see exactly.
+    assert outcome.refusals <= (clock is Clock.FIRST_USE)
     best = optimum([BEGAN + at for at in times], patience, keys, quotas, 2.25)
     # What our slack against the clock of the provider costs at both ends of a short run.
     assert outcome.answered >= 0.94 * best - keys

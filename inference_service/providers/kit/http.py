@@ -40,7 +40,7 @@ class HttpClient:
                 connector=Connector(limit=0, ssl=verify, keepalive_timeout=30),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._settings.connect_timeout),
                 headers={"User-Agent": USER_AGENT, **self._settings.headers},
-                read_bufsize=256 * 1024,
+                read_bufsize=128 * 1024,
                 # Secrets must not follow a redirect, and cookies belong to browsers.
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
