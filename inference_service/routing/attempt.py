@@ -137,9 +137,8 @@ class Attempt:
         return True
 
     async def _report(self, report: LimitReport) -> None:
-        """The provider has accepted the call. Pools want to know where it says more than that, or where they probe."""
-        if report.limits or self.lease.grant.scout:
-            await self._store.report(self.lease.ask, self.lease.grant, report.limits)
+        """The provider has accepted the call: pools learn from it how many calls at once a credential bears."""
+        await self._store.report(self.lease.ask, self.lease.grant, report.limits)
 
     # --- the end ---------------------------------------------------------------------------------
 
