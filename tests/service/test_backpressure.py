@@ -1,6 +1,7 @@
 """Slow readers hold back their own provider and nobody else, and connections do not live for ever."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.support.torrent import Torrent
 
 CHAT = "/antiphon.v1.InferenceService/Chat"
 LARGE = 64 * 1024 * 1024
-STREAMS = 4  # what the pool gives a credential of which nothing is known
+STREAMS = 20
 
 
 def question(model: str) -> bytes:
@@ -57,8 +58,10 @@ async def test_a_caller_who_reads_nothing_stops_its_provider_and_costs_little_me
     async with service(tmp_path, **environment(upstream)) as running:
         await running.well()
         before = running.forget_peak()
-        async with RawCaller(running.target, window=65_535) as caller:
+        async with contextlib.AsyncExitStack() as callers:
+            # A connection for each stream: one that is full would also keep a place in the pool's line from being shown.
             for _ in range(STREAMS):
+                caller = await callers.enter_async_context(RawCaller(running.target, window=65_535))
                 await caller.send(await caller.open(CHAT, BAD), question("large"))
             taken = await settled(upstream, running)
             # Most of it waits in the kernel's buffers of the provider's own sockets.
