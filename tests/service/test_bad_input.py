@@ -157,12 +157,12 @@ async def test_the_requests_that_one_caller_has_running_may_hold_only_so_much(tm
         before = running.forget_peak()
         options = [("grpc.max_send_message_length", -1)]
         async with grpc.aio.insecure_channel(running.target, options=options) as channel:
-            calls = [channel.unary_stream(CHAT)(data, metadata=tuple(BAD.items()), timeout=100) for _ in range(40)]
+            calls = [channel.unary_stream(CHAT)(data, metadata=tuple(BAD.items())) for _ in range(30)]
             begun = await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
             refused = [answer for answer in begun if isinstance(answer, grpc.aio.AioRpcError)]
             assert {error.code() for error in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
             assert "MiB of requests running already" in str(refused[0].details())
-            assert len(begun) > len(refused) >= 20
+            assert len(begun) > len(refused) >= 10
             async with InferenceClient(running.target, "token-of-good") as client:
                 assert (await client.status()).ready
             for call in calls:
