@@ -137,7 +137,15 @@ async def test_a_caller_has_its_streams_at_once_and_no_more_and_each_end_makes_r
         await running.well()
         calls[0].cancel()
         async with asyncio.timeout(30):
-            while True:
-                again = ask(question("large")[5:], metadata=tuple(BAD.items()))
-                if await again.read() is not grpc.aio.EOF:
-                    break
+            while not await accepted(ask(question("large")[5:], metadata=tuple(BAD.items()))):
+                await running.well()
+
+
+async def accepted(call: grpc.aio.UnaryStreamCall[bytes, bytes]) -> bool:
+    """Whether the service begins to answer, rather than refusing one stream too many."""
+    try:
+        await call.read()
+    except grpc.aio.AioRpcError as error:
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return False
+    return True
