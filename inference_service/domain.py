@@ -17,6 +17,8 @@ __all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the table of settin
 class Task(StrEnum):
     CHAT = "chat"
     IMAGE = "image"
+    EMBED = "embed"
+    TRANSCRIBE = "transcribe"
 
 
 class Role(StrEnum):
@@ -283,4 +285,4 @@ class Capabilities(Struct, frozen=True):
     unknown: frozenset[str] = frozenset()
 
     def can(self, task: Task) -> bool:
-        return self.chat if task is Task.CHAT else self.image
+        return bool(getattr(self, task.value))

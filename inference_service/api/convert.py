@@ -54,7 +54,12 @@ FORMATS = {
     image_pb2.IMAGE_FORMAT_JPEG: ImageFormat.JPEG,
     image_pb2.IMAGE_FORMAT_WEBP: ImageFormat.WEBP,
 }
-TASKS = {Task.CHAT: models_pb2.TASK_CHAT, Task.IMAGE: models_pb2.TASK_IMAGE}
+TASKS = {
+    Task.CHAT: models_pb2.TASK_CHAT,
+    Task.IMAGE: models_pb2.TASK_IMAGE,
+    Task.EMBED: models_pb2.TASK_EMBED,
+    Task.TRANSCRIBE: models_pb2.TASK_TRANSCRIBE,
+}
 REFUSE = common_pb2.UNSUPPORTED_SETTING_REFUSE
 LONGEST_STAGE = 80
 NOTHING_CHOSEN = settings.Sampling()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from antiphon.config.model import Config
+from inference_service.domain import Task
 from inference_service.failures import FailureKind
 from inference_service.providers.catalogue import load, shapes
 from inference_service.providers.catalogue.row import Row
@@ -125,6 +126,31 @@ def test_the_names_of_the_mission_are_models() -> None:
     names = {one.model for one in parts_of(KEYS).plan.routes}
     expected = {"chat", "vision", "image", "fast", "flux", "flux-dev", "flux-schnell", "janus", "gpt-4o-mini"}
     assert expected | {"mistral-large-2407", "pixtral-12b-2409"} <= names
+
+
+def test_speech_and_embeddings_are_models_too_free_doors_first() -> None:
+    parts = parts_of(KEYS)
+    assert [one.partition("/")[0] for one in route(parts, "transcribe")][:2] == ["groq", "mistral"]
+    assert route(parts, "transcribe")[-1] == "openai/whisper-1"
+    assert {one.partition("/")[0] for one in route(parts, "embed")} == {
+        "mistral",
+        "cloudflare",
+        "huggingface",
+        "cohere",
+        "openai",
+    }
+    for name, task in (("transcribe", Task.TRANSCRIBE), ("embed", Task.EMBED)):
+        assert all(parts.plan.deployments[one].capabilities.can(task) for one in route(parts, name))
+        assert not any(parts.plan.deployments[one].capabilities.chat for one in route(parts, name))
+    assert not route(parts_of({"CEREBRAS_API_KEY": KEYS["CEREBRAS_API_KEY"]}), "transcribe")
+
+
+def test_a_list_that_leaves_speech_out_does_not_take_it_away() -> None:
+    parts = parts_of({"GROQ_API_KEY": KEYS["GROQ_API_KEY"]})
+    groq: Any = parts.plan.providers["groq"]
+    groq.listed_models = ("openai/gpt-oss-20b",)
+    recompose(parts, Config())
+    assert route(parts, "transcribe") == ("groq/whisper-large-v3-turbo", "groq/whisper-large-v3")
 
 
 def test_a_listed_model_takes_the_place_of_a_retired_one() -> None:

@@ -23,6 +23,8 @@ Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "
 Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
 LENGTHS = {**WINDOWS, "session": 5 * 3_600.0}
 PICTURES = Capabilities(image=True, settings=frozenset({"size", "aspect_ratio"}))
+SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
+VECTORS = Capabilities(embed=True, settings=frozenset({"dimensions"}))
 TASKS = ("chat", "vision", "image", "transcribe", "embed", "fast")
 
 
@@ -180,7 +182,11 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         facts = self.models
         if matches(model, self.image):
             return PICTURES
-        if matches(model, (*facts.other, *self.transcribe, *self.embed)):
+        if matches(model, self.transcribe):
+            return SPEECH
+        if matches(model, self.embed):
+            return VECTORS
+        if matches(model, facts.other):
             return Capabilities()
         sees = matches(model, (*facts.sees, *self.vision))
         continues = self.prefill is not None and matches(model, self.prefill.models)
