@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities
 from inference_service.failures import FailureKind, Scope
+from inference_service.providers.catalogue import prices
+from inference_service.providers.catalogue.prices import Price
 from inference_service.providers.kit.dialect import Dialect, Sign
 from inference_service.providers.kit.limits import WINDOWS
 from inference_service.providers.seam import Patience
@@ -151,6 +153,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     quotas: tuple[QuotaRow, ...] = ()
     signs: tuple[SignRow, ...] = ()
+    prices: tuple[Price, ...] = ()
     bounds: Patience = Patience()
     about: About = About()
 
@@ -241,6 +244,7 @@ def mistakes(row: Row) -> list[tuple[str, str]]:
         for field in fields
         if field not in CHAT_FIELDS
     ]
+    found += prices.mistakes(row.prices)
     if not (row.base_url or row.base_url_env) and row.tier != "local":
         found.append(("base_url", "is missing: write the address of the API"))
     return found
