@@ -24,6 +24,7 @@ conversations = Table(
     Column("closed", Boolean, nullable=False, default=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False, index=True),
+    Column("persona_author_id", BigInteger),  # who typed the instructions; NULL for a persona of the operator
 )
 
 turns = Table(
@@ -75,7 +76,7 @@ pictures = Table(
     Column("owner_id", BigInteger, nullable=False, index=True),
     Column("guild_id", BigInteger),
     Column("channel_id", BigInteger, nullable=False),
-    Column("message_id", BigInteger),
+    Column("message_id", BigInteger, index=True),
     Column("wish", Text, nullable=False),
     Column("state", String(16), nullable=False),  # running, done, failed, cancelled, interrupted
     Column("locale", String(16), nullable=False, default="en"),
@@ -91,6 +92,7 @@ settings = Table(
     Column("scope_id", BigInteger, primary_key=True),
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),  # JSON
+    Column("author_id", BigInteger),  # who typed it; NULL for what was chosen from a list
 )
 
 usage = Table(
