@@ -1,17 +1,19 @@
 """POST /v1/chat/completions, as a stream and in one piece, over the Chat RPC's own handler."""
 
 import time
+from typing import Any
 
 from aiohttp import web
 
-from antiphon.v1 import chat_pb2
+from antiphon.v1 import chat_pb2, tools_pb2
 from inference_service.api.large import apart
 from inference_service.failures import Outcome, RequestFailure
 from inference_service.http import body, sse
 from inference_service.http.align import Alignment, Cutting, Misaligned
 from inference_service.http.call import Facts, error_response, json_response
-from inference_service.http.chat_answer import Chunks, finish_reason, whole
+from inference_service.http.chat_answer import Chunks, finish_reason, message_of, token_logprobs, whole
 from inference_service.http.chat_request import ChatOrder
+from inference_service.http.labels import labels
 from inference_service.http.problems import Problem
 from inference_service.http.story import Story
 
@@ -28,14 +30,13 @@ class ChatExchange:
         self._chunks: Chunks | None = None
         self._text: Alignment | Cutting = Cutting()
         self._reasoning: list[str] = []
+        self._calls: list[tools_pb2.ToolCall] = []
+        self._logprobs: list[dict[str, Any]] = []
         self._finish = ""
 
     async def request(self) -> chat_pb2.ChatRequest:
         members, size = await body.read_json(self._http, self._limit)
-        headers = self._http.headers
-        self._order = await apart(
-            size, ChatOrder, members, headers.get("x-request-id", ""), headers.get("x-antiphon-tenant", "")
-        )
+        self._order = await apart(size, ChatOrder, members, labels(self._http.headers))
         if self._order.stream:
             self._events, self._text = sse.EventStream(self._http, self._headers), Alignment()
         return self._order.request
@@ -52,6 +53,10 @@ class ChatExchange:
                 await self._say(message.delta)
             case "reasoning":
                 await self._think(message.reasoning)
+            case "tool_call":
+                await self._call(message.tool_call)
+            case "logprobs":
+                await self._weigh(token_logprobs(message.logprobs))
             case "handover":
                 self._story.handed_over(message.handover)
                 self._text.cut(message.handover.keep_chars)
@@ -80,6 +85,17 @@ class ChatExchange:
             await self._send(self._made_chunks().reasoning(text))
         else:
             self._reasoning.append(text)
+
+    async def _call(self, call: tools_pb2.ToolCall) -> None:
+        self._calls.append(call)
+        if self._events is not None:
+            await self._send(self._made_chunks().tool_call(len(self._calls) - 1, call))
+
+    async def _weigh(self, tokens: list[dict[str, Any]]) -> None:
+        if self._events is not None:
+            await self._send(self._made_chunks().logprobs(tokens))
+        else:
+            self._logprobs += tokens
 
     async def _send(self, data: bytes) -> None:
         assert self._events is not None  # noqa: S101 - called for streams only
@@ -111,8 +127,8 @@ class ChatExchange:
                 facts.request_id,
                 self._order.request.model,
                 self._created,
-                self._text.written.text(),
-                "".join(self._reasoning),
+                message_of(self._text.written.text(), "".join(self._reasoning), self._calls),
+                self._logprobs if self._order.request.sampling.HasField("top_logprobs") else None,
                 self._finish,
                 story,
             )

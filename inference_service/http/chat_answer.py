@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 
-from antiphon.v1 import chat_pb2
+from antiphon.v1 import chat_pb2, tools_pb2
 from inference_service.http.story import Story
 
 FINISHES = {
     chat_pb2.FINISH_REASON_LENGTH: "length",
     chat_pb2.FINISH_REASON_CONTENT_FILTER: "content_filter",
+    chat_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
 }
 encode = msgspec.json.encode
 
@@ -41,6 +42,13 @@ class Chunks:
     def reasoning(self, text: str) -> bytes:
         return self._opened(self._delta(b'"reasoning_content":' + encode(text)))
 
+    def tool_call(self, index: int, call: tools_pb2.ToolCall) -> bytes:
+        return self._opened(self._delta(b'"tool_calls":' + encode([{"index": index, **tool_call(call)}])))
+
+    def logprobs(self, tokens: list[dict[str, Any]]) -> bytes:
+        choice = {"index": 0, "delta": {"content": ""}, "logprobs": {"content": tokens}, "finish_reason": None}
+        return self._opened(self._head + b'"choices":[' + encode(choice) + b"]" + self._usage + b"}\n\n")
+
     def _opened(self, chunk: bytes) -> bytes:
         """The first chunk comes with one that names the role before it."""
         opening, self._opening = self._opening, b""
@@ -58,11 +66,39 @@ class Chunks:
         return self._head + b'"choices":[],"usage":' + encode(usage) + b"}\n\n"
 
 
-def whole(request_id: str, model: str, created: int, text: str, reasoning: str, reason: str, story: Story) -> bytes:
-    """The answer as one object."""
-    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+def tool_call(call: tools_pb2.ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def token_logprobs(logprobs: chat_pb2.Logprobs) -> list[dict[str, Any]]:
+    return [{**_token(one), "top_logprobs": [_token(other) for other in one.top]} for one in logprobs.tokens]
+
+
+def _token(one: chat_pb2.TokenLogprob | chat_pb2.TopLogprob) -> dict[str, Any]:
+    return {"token": one.token, "logprob": one.logprob, "bytes": list(one.token.encode())}
+
+
+def message_of(text: str, reasoning: str, calls: list[tools_pb2.ToolCall]) -> dict[str, Any]:
+    """The message of an answer in one piece."""
+    message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
     if reasoning:
         message["reasoning_content"] = reasoning
+    if calls:
+        message["tool_calls"] = [tool_call(call) for call in calls]
+    return message
+
+
+def whole(
+    request_id: str,
+    model: str,
+    created: int,
+    message: dict[str, Any],
+    logprobs: list[dict[str, Any]] | None,
+    reason: str,
+    story: Story,
+) -> bytes:
+    """The answer as one object."""
+    weighed = None if logprobs is None else {"content": logprobs}
     return encode(
         {
             "id": f"chatcmpl-{request_id}",
@@ -70,7 +106,7 @@ def whole(request_id: str, model: str, created: int, text: str, reasoning: str, 
             "created": created,
             "model": model,
             "system_fingerprint": None,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}],
+            "choices": [{"index": 0, "message": message, "logprobs": weighed, "finish_reason": reason}],
             "usage": story.usage(),
             "antiphon": story.vendor(),
         }

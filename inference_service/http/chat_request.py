@@ -6,23 +6,13 @@ from typing import Any
 from google.protobuf.message import Message
 
 from antiphon.v1 import chat_pb2, common_pb2
-from inference_service.api.validate import LONGEST_ID, REQUEST_ID
-from inference_service.http import settings
+from inference_service.api.validate import LONGEST_ID
+from inference_service.http import settings, tools
 from inference_service.http.conversation import Conversation
 from inference_service.http.fields import Fields
+from inference_service.http.labels import Labels
 from inference_service.http.problems import violated
 
-# Of no consequence here, and sent by many clients as a matter of course.
-HARMLESS = (
-    "store",
-    "metadata",
-    "service_tier",
-    "stream_options",
-    "logit_bias",
-    "modalities",
-    "prediction",
-    "verbosity",
-)
 UNSUPPORTED_SETTINGS = {
     "drop": common_pb2.UNSUPPORTED_SETTING_DROP,
     "refuse": common_pb2.UNSUPPORTED_SETTING_REFUSE,
@@ -32,19 +22,21 @@ INTERRUPTIONS = {
     "restart": chat_pb2.ON_INTERRUPTION_RESTART,
     "fail": chat_pb2.ON_INTERRUPTION_FAIL,
 }
+# As many clients name what belongs together.
+CONVERSATION_IDS = ("prompt_cache_key", "session_id", "chat_id")
 
 
 class ChatOrder:
     """A request that was read. `ignored`: parameters without effect. `spell`: fields of the contract as parameters."""
 
-    def __init__(self, members: dict[str, Any], request_id: str = "", tenant: str = "") -> None:
+    def __init__(self, members: dict[str, Any], labels: Labels) -> None:
         """Raises Refusal."""
         fields = Fields(members)
         self.ignored: list[str] = []
         self._conversation = Conversation()
         self.stream = fields.flag("stream") or False
         self.include_usage = self._stream_options(fields)
-        self.request = self._request(fields, request_id, tenant)
+        self.request = self._request(fields, labels)
         self.ignored += fields.left()
         violations = fields.violations + self._conversation.violations
         if violations:
@@ -56,7 +48,7 @@ class ChatOrder:
         fields.violations += options.violations
         return wanted
 
-    def _request(self, fields: Fields, request_id: str, tenant: str) -> chat_pb2.ChatRequest:
+    def _request(self, fields: Fields, labels: Labels) -> chat_pb2.ChatRequest:
         count = fields.whole("n", 1_000_000)
         if count is not None and count != 1:
             fields.wrong("n", f"is {count}; this service gives one answer by request, so only 1 is allowed")
@@ -65,19 +57,26 @@ class ChatOrder:
             fields.wrong("model", "is required, such as 'chat'")
         self._conversation.read(fields.any("messages"))
         request.messages.extend(self._conversation.messages)
-        sampling, self._spelling = settings.take(fields, self.ignored)
-        request.sampling.CopyFrom(sampling)
-        request.request_id = request_id if REQUEST_ID.fullmatch(request_id) else ""
-        request.caller.CopyFrom(caller(fields, self.ignored, tenant))
-        self._own(fields, request)
+        self._spelling = settings.take(fields, request, self.ignored)
+        tools.take_tools(fields, request)
+        tools.take_form(fields, request)
+        request.request_id, request.replay = labels.request_id, labels.replay
+        request.conversation_id = self._conversation_id(fields)
+        request.caller.CopyFrom(caller(fields, self.ignored, labels))
+        take_own(fields, request, self.ignored, on_interruption=INTERRUPTIONS, unsupported_setting=UNSUPPORTED_SETTINGS)
         return request
 
-    def _own(self, fields: Fields, request: chat_pb2.ChatRequest) -> None:
-        """What OpenAI's API has no word for."""
-        take_own(fields, request, self.ignored, on_interruption=INTERRUPTIONS, unsupported_setting=UNSUPPORTED_SETTINGS)
+    @staticmethod
+    def _conversation_id(fields: Fields) -> str:
+        """What clients send to reach the same cache again."""
+        ids = [fields.any(name) for name in CONVERSATION_IDS]
+        return next((one for one in ids if isinstance(one, str) and len(one) <= LONGEST_ID), "")
 
     def spell(self, field: str) -> str:
-        return self._spelling.get(field) or self._conversation.spell(field)
+        base = field.partition("[")[0]  # of "sampling.stop[1]"
+        if base in self._spelling:
+            return self._spelling[base] + field[len(base) :]
+        return tools.spell(self._conversation.spell(field))
 
 
 def take_own(fields: Fields, request: Message, ignored: list[str], **choices: Mapping[str, Any]) -> None:
@@ -90,12 +89,10 @@ def take_own(fields: Fields, request: Message, ignored: list[str], **choices: Ma
     ignored += own.left()
 
 
-def caller(fields: Fields, ignored: list[str], tenant: str) -> common_pb2.Caller:
+def caller(fields: Fields, ignored: list[str], labels: Labels) -> common_pb2.Caller:
     """Who asks behind the caller; an id that is too long is left out, as OpenAI's API never refuses one."""
     names = [name for name in ("safety_identifier", "user") if fields.has(name)]
     ids = {name: fields.any(name) for name in names}
     usable = {name: value for name, value in ids.items() if isinstance(value, str) and len(value) <= LONGEST_ID}
     ignored += [name for name in names if name not in usable]
-    return common_pb2.Caller(
-        tenant_id=tenant if len(tenant) <= LONGEST_ID else "", user_id=next(iter(usable.values()), "")
-    )
+    return common_pb2.Caller(tenant_id=labels.tenant, user_id=next(iter(usable.values()), ""))

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from antiphon.v1 import chat_pb2, image_pb2
-from inference_service.api.validate import REQUEST_ID
 from inference_service.http.body import Upload
 from inference_service.http.chat_request import UNSUPPORTED_SETTINGS, caller, take_own
 from inference_service.http.fields import Fields
-from inference_service.http.pictures import SYNONYMS
+from inference_service.http.files import picture_type
+from inference_service.http.labels import Labels
 from inference_service.http.problems import violated
-from inference_service.pictures.normalise import sniff
 
 FORMATS = {
     "png": image_pb2.IMAGE_FORMAT_PNG,
@@ -29,9 +28,7 @@ SPELLING = {"count": "n", "format": "output_format", "size.width": "size", "size
 class ImageOrder:
     """A request that was read. `partial`: previews a picture; `as_url`: pictures are wanted as data URLs."""
 
-    def __init__(
-        self, members: Mapping[str, Any], picture: Upload | None, *, request_id: str = "", tenant: str = "", form: bool
-    ) -> None:
+    def __init__(self, members: Mapping[str, Any], picture: Upload | None, labels: Labels, *, form: bool) -> None:
         """Raises Refusal."""
         fields = Fields(members, form=form)
         self.ignored: list[str] = []
@@ -40,22 +37,23 @@ class ImageOrder:
         if self.partial > MOST_PARTIAL:
             fields.wrong("partial_images", f"is {self.partial}; 0 to {MOST_PARTIAL} is allowed")
         self.as_url = fields.choice("response_format", {"b64_json": False, "url": True}) or False
-        self.request = self._request(fields, request_id, tenant)
+        self.request = self._request(fields, labels)
         if picture is not None:
-            mime = sniff(picture.data) or SYNONYMS.get(picture.mime, picture.mime)
+            mime = picture_type(picture.data, picture.mime)
             self.request.input_image.CopyFrom(chat_pb2.InlineImage(mime_type=mime, data=picture.data))
         self.ignored += fields.left()
         if fields.violations:
             raise violated(fields.violations)
 
-    def _request(self, fields: Fields, request_id: str, tenant: str) -> image_pb2.ImageRequest:
+    def _request(self, fields: Fields, labels: Labels) -> image_pb2.ImageRequest:
         request = image_pb2.ImageRequest(
             model=fields.text("model") or DEFAULT_MODEL,
             prompt=fields.text("prompt") or "",
             negative_prompt=fields.text("negative_prompt") or "",
             format=fields.choice("output_format", FORMATS),
-            request_id=request_id if REQUEST_ID.fullmatch(request_id) else "",
-            caller=caller(fields, self.ignored, tenant),
+            request_id=labels.request_id,
+            replay=labels.replay,
+            caller=caller(fields, self.ignored, labels),
         )
         if not request.prompt:
             fields.wrong("prompt", "is required: what to draw")

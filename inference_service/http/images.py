@@ -13,6 +13,7 @@ from inference_service.http import body, sse
 from inference_service.http.body import Upload
 from inference_service.http.call import Facts, error_response, json_response
 from inference_service.http.image_request import ImageOrder
+from inference_service.http.labels import labels
 from inference_service.http.problems import Problem, invalid
 from inference_service.http.story import Story
 
@@ -35,14 +36,13 @@ class ImageExchange:
         self._previews: dict[int, int] = {}  # sent, by picture
 
     async def request(self) -> image_pb2.ImageRequest:
-        headers = self._http.headers
-        told = {"request_id": headers.get("x-request-id", ""), "tenant": headers.get("x-antiphon-tenant", "")}
+        told = labels(self._http.headers)
         if self._edit:
             members, picture = taken_apart(await body.read_form(self._http, self._limit))
-            self._order = ImageOrder(members, picture, form=True, **told)
+            self._order = ImageOrder(members, picture, told, form=True)
         else:
             members, _ = await body.read_json(self._http, self._limit)
-            self._order = ImageOrder(members, None, form=False, **told)
+            self._order = ImageOrder(members, None, told, form=False)
         if self._order.stream:
             self._events = sse.EventStream(self._http, self._headers)
         return self._order.request

@@ -9,9 +9,9 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from msgspec import Struct
 
+from antiphon import names
 from antiphon.v1 import errors_pb2
 from inference_service.api.status import DETAILS_KEY
-from inference_service.http.naming import deployment_name, failure_name
 
 Kind = tuple[int, str, str]  # HTTP status, type, code
 Violation = tuple[str, str]  # parameter, what is wrong with it
@@ -138,8 +138,8 @@ def _details(trailing: Any) -> list[Any]:
 
 def _attempt(attempt: Any) -> dict[str, Any]:
     return {
-        "deployment": deployment_name(attempt.deployment),
-        "failure": failure_name(attempt.failure),
+        "deployment": names.deployment(attempt.deployment),
+        "failure": names.failure(attempt.failure),
         "http_status": attempt.http_status,
     }
 

@@ -11,39 +11,49 @@ from inference_service.http.fields import Fields
 MOST = {FieldDescriptor.TYPE_UINT32: 2**32 - 1, FieldDescriptor.TYPE_UINT64: 2**64 - 1}
 # What some clients send for "leave it to the model".
 NO_CHOICE = {"max_tokens": (-1,), "max_completion_tokens": (-1,), "seed": (-1,), "top_k": (-1, 0)}
-LONGEST_ANSWER_NAMES = ("max_completion_tokens", "max_tokens")  # the first of them counts
+NAMES = {"max_tokens": ("max_completion_tokens", "max_tokens")}  # the first of them counts
+# Words that others have for the same.
+SYNONYMS = {"minimal": "low", "xhigh": "high", "max": "high"}
 SMALLEST_TOP_P = 0.001  # OpenAI allows 0, which means the likeliest word
 
 
-def take(fields: Fields, ignored: list[str]) -> tuple[chat_pb2.Sampling, dict[str, str]]:
-    """The settings, and for each field of the contract the parameter that set it."""
-    sampling, spelling = chat_pb2.Sampling(), {}
+def take(fields: Fields, request: chat_pb2.ChatRequest, ignored: list[str]) -> dict[str, str]:
+    """Puts the settings into the request; for each field of the contract the parameter that set it."""
+    spelling: dict[str, str] = {}
+    wants_logprobs = fields.flag("logprobs")
     for setting in settings.CHAT:
-        descriptor = chat_pb2.Sampling.DESCRIPTOR.fields_by_name[setting.name]
-        if descriptor.enum_type is not None:
-            continue
-        for name in LONGEST_ANSWER_NAMES if setting.name == "max_tokens" else (setting.name,):
-            value = _value(fields, name, descriptor, ignored)
+        message: Any = request.sampling if setting.field != setting.name else request
+        for name in NAMES.get(setting.name, (setting.name,)):
+            value = _value(fields, setting, name, message, ignored)
             if value is None or setting.field in spelling:
                 continue
             spelling[setting.field] = name
             if setting.most:
-                getattr(sampling, setting.name).extend(value)
+                getattr(message, setting.name).extend(value)
             else:
-                setattr(sampling, setting.name, value)
-    return sampling, spelling
+                setattr(message, setting.name, value)
+    if wants_logprobs and not request.sampling.HasField("top_logprobs"):
+        request.sampling.top_logprobs = 0
+        spelling["sampling.top_logprobs"] = "logprobs"
+    return spelling
 
 
-def _value(fields: Fields, name: str, descriptor: Any, ignored: list[str]) -> Any:
-    if descriptor.type == FieldDescriptor.TYPE_STRING:
+def _value(fields: Fields, setting: settings.Setting, name: str, message: Any, ignored: list[str]) -> Any:
+    if setting.most:
         return _texts(fields, name)
+    if setting.flag:
+        return fields.flag(name)
+    if setting.choices:
+        numbers = {word: number for number, word in enumerate(setting.choices, 1)}
+        return fields.choice(name, {**numbers, **{word: numbers[same] for word, same in SYNONYMS.items()}})
     raw = fields.peek(name)
     if isinstance(raw, int | float) and raw in NO_CHOICE.get(name, ()):
         fields.ignore(name)
         ignored.append(name)
         return None
-    if descriptor.type in MOST:
-        return fields.whole(name, MOST[descriptor.type])
+    kind = message.DESCRIPTOR.fields_by_name[setting.name].type
+    if kind in MOST:
+        return fields.whole(name, MOST[kind])
     value = fields.number(name)
     return SMALLEST_TOP_P if name == "top_p" and value == 0 else value
 

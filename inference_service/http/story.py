@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from inference_service.http.naming import deployment_name, failure_name
+from antiphon import names
 
 LONGEST_HEADER = 1_000  # characters
 
@@ -17,19 +17,20 @@ class Story:
         self.handovers: list[dict[str, Any]] = []
         self.notices: list[dict[str, str]] = []
         self._usages: list[Any] = []
+        self._cost: dict[str, Any] | None = None
 
     def started(self, event: Any) -> None:
-        self.deployments.append(deployment_name(event.deployment))
+        self.deployments.append(names.deployment(event.deployment))
         self.attempts = event.attempt
 
     def handed_over(self, event: Any) -> None:
-        self.deployments.append(deployment_name(event.to_deployment))
+        self.deployments.append(names.deployment(event.to_deployment))
         self.attempts = event.attempt
         self.handovers.append(
             {
-                "from": deployment_name(event.from_deployment),
-                "to": deployment_name(event.to_deployment),
-                "reason": failure_name(event.reason),
+                "from": names.deployment(event.from_deployment),
+                "to": names.deployment(event.to_deployment),
+                "reason": names.failure(event.reason),
             }
         )
 
@@ -41,7 +42,10 @@ class Story:
 
     def finished(self, event: Any) -> None:
         self.attempts = event.attempts
-        name = deployment_name(event.deployment)
+        if event.usage.HasField("cost"):
+            cost = event.usage.cost
+            self._cost = {"micros": cost.micros, "currency": cost.currency, "price_date": cost.price_date}
+        name = names.deployment(event.deployment)
         if self.deployments[-1:] != [name]:
             self.deployments.append(name)
 
@@ -66,6 +70,8 @@ class Story:
             told["handovers"] = self.handovers
         if self.notices:
             told["notices"] = self.notices
+        if self._cost is not None:
+            told["cost"] = self._cost
         if any(usage.estimated for usage in self._usages):
             told["usage_estimated"] = True
         return told
@@ -79,6 +85,9 @@ class Story:
             "prompt_tokens": read,
             "completion_tokens": written,
             "total_tokens": read + written,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "prompt_tokens_details": {
+                "cached_tokens": sum(usage.cached_tokens for usage in self._usages),
+                "audio_tokens": sum(usage.audio_tokens for usage in self._usages),
+            },
             "completion_tokens_details": {"reasoning_tokens": thought},
         }
