@@ -3,7 +3,7 @@
 The rows of the catalogue and the adapters make dialects; `errors.py` and `limits.py` read by them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -74,8 +74,3 @@ class Sent(Struct, frozen=True):
     prefix: bool = False
     tokens: int = 0
     output: int = 0
-
-
-def body_names(names: Mapping[str, str], extra: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
-    """Key of a request's body → dotted field of the contract; the reverse of an adapter's names."""
-    return {**{key: field for field, key in names.items()}, **dict(extra)}
