@@ -105,7 +105,7 @@ class ChatAnswer:
 
     def _join(self, opening: Opening, deployment: Deployment, text: str, *, prefills: bool) -> None:
         if self._mode is OnInterruption.CONTINUE and len(text) >= SHORTEST_PREFIX:
-            if deployment.capabilities.prefill and prefills:
+            if prefills and self._learned.continues(deployment.name, deployment.capabilities):
                 opening.joint = AfterPrefill(text, echoes=self._learned.echoes(deployment.name))
                 opening.prefix, opening.kept = text, len(text)
                 return
