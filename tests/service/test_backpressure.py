@@ -13,6 +13,7 @@ from antiphon.v1 import chat_pb2
 from tests.support.callers import BAD, MIB, Running, service
 from tests.support.http2 import RawCaller, grpc_message
 from tests.support.torrent import Torrent
+from tests.support.waiting import status_where
 
 CHAT = "/antiphon.v1.InferenceService/Chat"
 LARGE = 64 * 1024 * 1024
@@ -114,11 +115,9 @@ async def test_a_caller_whose_machine_is_gone_is_noticed_and_its_streams_end(tmp
     ):
         for caller in (gone, there):
             await caller.send(await caller.open(CHAT, BAD), question("large"))
-        while (await client.status()).live_requests != 2:
-            pass
+        await status_where(client, lambda status: status.live_requests == 2)
         await gone.closed.wait()
-        while (await client.status()).live_requests != 1:
-            pass
+        await status_where(client, lambda status: status.live_requests == 1)
         assert not there.closed.is_set()
 
 
