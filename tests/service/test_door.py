@@ -15,7 +15,7 @@ from antiphon.v1 import chat_pb2, image_pb2, inference_service_pb2_grpc
 from inference_service.server import Server, StartProblem
 from tests.fakes.upstream.server import TEXT, FakeUpstream, png
 from tests.support.service import KEYS, serving, two_providers
-from tests.support.waiting import status_where
+from tests.support.waiting import holds, status_where
 
 DEMO = {"embedded": {"characters_per_second": 0, "image_seconds": 0}}
 
@@ -311,8 +311,7 @@ async def test_draining_lets_streams_finish_and_refuses_new_ones() -> None:
             reading = asyncio.create_task(read())
             await upstream.arrived.wait()
             stopping = asyncio.create_task(server.stop(10))
-            while not server.shared.door.draining:
-                await asyncio.sleep(0)
+            await holds(lambda: server.shared.door.draining)
             upstream.hold.set()
             await reading
             assert stream.text == TEXT
