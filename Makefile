@@ -11,7 +11,7 @@ PROTOS := $(shell find proto -name '*.proto')
 SETUP := pyproject.toml hatch_build.py requirements/build.lock $(PROTOS)
 LOCKED_BUILD := --build-constraints requirements/build.lock
 
-.PHONY: help run test soak mutants lint format bench proto docs audit release lock clean
+.PHONY: help run test soak clients mutants lint format bench proto docs audit release lock clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -41,6 +41,9 @@ test: $(VENV)/dev.stamp ## run all tests
 
 soak: $(VENV)/dev.stamp ## run the long tests
 	$(BIN)/pytest -q -n 0 -m soak --timeout 1800 tests
+
+clients: $(VENV)/dev.stamp ## run the clients of others, unmodified, against the service: both of OpenAI, LiteLLM, LangChain, llm
+	$(BIN)/python -m tests.clients $(ONLY)
 
 mutants: $(VENV)/dev.stamp ## break the pure core in small ways and count what its tests notice (docs/mutants.md)
 	$(BIN)/python -m tools.mutants

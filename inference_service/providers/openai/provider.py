@@ -207,9 +207,9 @@ class OpenAI:
 
     def sent(self, call: ChatCall) -> errors.Sent:
         """What the request held, for the evidence of a refusal."""
-        wire, chosen = self.row.wire, call.request.sampling
-        own = OWN_FIELDS if wire.usage else frozenset()
-        if wire.default_tokens:
+        declared, chosen = self.row.wire, call.request.sampling
+        own = OWN_FIELDS if declared.usage else frozenset()
+        if declared.default_tokens:
             own |= {"sampling.max_tokens"}
         uses = {"system"} if any(one.role is Role.SYSTEM for one in call.request.messages) else set()
         if call.request.has_images:
@@ -221,7 +221,7 @@ class OpenAI:
         size = sum(len(message.text) for message in call.request.messages) + len(call.prefix)
         return errors.Sent(
             wanted(chosen) | own, frozenset(uses), bool(call.prefix), size // CHARACTERS_PER_TOKEN,
-            chosen.get("max_tokens") or wire.default_tokens,
+            chosen.get("max_tokens") or declared.default_tokens,
         )  # fmt: skip
 
     def _learn(self, model: str, fields: frozenset[str], refused: UpstreamFailure) -> None:
