@@ -13,6 +13,7 @@ from typing import Any
 from inference_service.credentials.quota import NEVER, Window
 from inference_service.quotas import Clock, Quota, Unit
 
+LINGER = 0.05  # seconds for which a call that has ended for us may still run for its provider
 AT_FIRST = 4  # calls at once on an account of which nothing is known
 WALL_LENGTHS = frozenset({60.0, 3_600.0, 86_400.0})  # windows that may follow the clock
 LENGTHS = (1.0, 10.0, 60.0, 300.0, 3_600.0, 18_000.0, 86_400.0)

@@ -38,7 +38,6 @@ class Ask(Struct, frozen=True):
     tokens: what the call will probably read and write, reserved until it ends; 0: not known.
     conversation: turns of one conversation prefer the same credential while that costs no wait.
     last: no other deployment can answer, so a benched model is asked, too.
-    exclude: credentials that this request has tried.
     """
 
     pool: str
@@ -50,7 +49,6 @@ class Ask(Struct, frozen=True):
     pictures: int = 0
     conversation: str = ""
     last: bool = False
-    exclude: frozenset[str] = frozenset()
 
 
 class Grant(Struct, frozen=True):
@@ -58,7 +56,6 @@ class Grant(Struct, frozen=True):
 
     credential: str
     lease: str
-    probe: bool = False  # the breaker's one probe
     scout: bool = False
 
 

@@ -146,7 +146,7 @@ async def test_calls_of_a_killed_process_are_not_counted_for_ever(tmp_path: Path
             upstream.hold.set()
             async with asyncio.timeout(30):
                 while await whole(second) != "a/held":
-                    pass
+                    await asyncio.sleep(0.02)
             await idle(second)
 
 
@@ -165,13 +165,13 @@ async def wired(
         wire.unplug()
         async with asyncio.timeout(20):
             while our_tasks() > tasks:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.02)
 
 
 async def backend(client: InferenceClient, wanted: int) -> None:
     async with asyncio.timeout(30):
         while (await client.status()).state_backend != wanted:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.02)
 
 
 def degraded(server: Server) -> bool:

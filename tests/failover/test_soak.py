@@ -97,10 +97,10 @@ async def soak(streams: int, seconds: float) -> Result:
             gc.collect()
             async with asyncio.timeout(20):
                 while our_tasks() > serves:
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.02)
         async with asyncio.timeout(20):
             while our_tasks() > before or upstream.connections:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.02)
         return Result(whole, classified, handovers, len(upstream.calls), chance.failed.total(), slowest)
 
 
