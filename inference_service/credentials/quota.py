@@ -238,7 +238,8 @@ class Window:
         limit = max(1, self.limit)
         if self.rolling:
             return now + self.used * self.quota.window / limit
-        ends = self.ends or (NEVER if self.quota.clock is Clock.FIRST_USE else self.end_after(now))
+        begins_now = self.quota.clock is Clock.FIRST_USE  # the later it begins, the later it is full again
+        ends = self.ends or (now + self.quota.window if begins_now else self.end_after(now))
         return ends - (limit - self.used) / rate
 
     # --- what the provider says ----------------------------------------------------------------

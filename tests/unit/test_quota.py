@@ -382,8 +382,8 @@ def test_a_fixed_window_loses_what_is_left_at_its_end() -> None:
     assert window(10, clock=WALL).spend_by(start + 6, rate=0.5) == start + 61 - 10 / 0.5
 
 
-def test_a_window_that_has_not_begun_loses_nothing() -> None:
-    assert window(10, clock=FIRST_USE).spend_by(NOW, rate=1.0) == NEVER
+def test_a_window_that_has_not_begun_would_end_a_window_from_now() -> None:
+    assert window(10, clock=FIRST_USE).spend_by(NOW, rate=0.5) == NOW + 60 - 10 / 0.5
 
 
 # --- what the provider says ----------------------------------------------------------------------
