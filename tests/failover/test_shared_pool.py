@@ -164,23 +164,11 @@ async def wired(
             await idle(client)
             assert server.shared.door.live == {}
         wire.unplug()
-<<<<<<< HEAD
-        async with asyncio.timeout(20):
-            while our_tasks() > tasks:
-                await asyncio.sleep(0.02)
-
-
-async def backend(client: InferenceClient, wanted: int) -> None:
-    async with asyncio.timeout(30):
-        while (await client.status()).state_backend != wanted:
-            await asyncio.sleep(0.02)
-=======
         await only_left(tasks)
 
 
 async def backend(client: InferenceClient, wanted: int) -> None:
     await status_where(client, lambda status: status.state_backend == wanted)
->>>>>>> main
 
 
 def degraded(server: Server) -> bool:
