@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Sequence
 
 from inference_service.credentials import outlook
+from inference_service.credentials.affinity import score
 from inference_service.credentials.breaker import Breaker
 from inference_service.credentials.outlook import Prospect
 from inference_service.credentials.pool import Pool
@@ -227,9 +228,19 @@ class Broker:
         return None
 
     def prefer(self, asks: Sequence[Ask], now: float) -> list[Ask]:
-        """Equal deployments, the one first whose quota would be lost soonest."""
-        ranks = [(self.pools[ask.pool].perishes(ask, now), number) for number, ask in enumerate(asks)]
-        return [asks[number] for _, number in sorted(ranks)]
+        """Equal deployments in the order to ask them. Those that can answer at once come first.
+
+        Of these, turns of a conversation get the same one every time, in every process; other requests get the one
+        whose quota would be lost soonest.
+        """
+        return sorted(asks, key=lambda ask: self._preference(ask, now))
+
+    def _preference(self, ask: Ask, now: float) -> tuple[bool, float]:
+        perishes = self.pools[ask.pool].perishes(ask, now)
+        closed = self.breaker(ask.deployment).view(now).probe_at > now
+        waits = perishes is None or closed or self.others_wait(ask)
+        own = -score(ask.conversation, ask.deployment) if ask.conversation else perishes
+        return waits, NEVER if own is None else own
 
     def waiting(self) -> int:
         return sum(len(line) for line in self._lines.values())

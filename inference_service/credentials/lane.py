@@ -181,12 +181,13 @@ class Lane:
         ready = [entry[3] for entry in self._ready[:most] if entry[2] == entry[3].stamp]
         return [*asleep, *ready, *itertools.islice(self.busy.values(), most)]
 
-    def perishes(self, now: float) -> float:
+    def perishes(self, now: float) -> float | None:
+        """When quota of the next credential would be lost, NEVER: it has none; None: no credential is usable."""
         self.wake(now)
         ready = self._ready
         while ready and ready[0][2] != ready[0][3].stamp:
             heapq.heappop(ready)
-        return ready[0][0][2] or NEVER if ready else NEVER
+        return (ready[0][3].rank(now)[2] or NEVER) if ready else None
 
     def next_moment(self) -> float:
         """When time alone may make a credential usable."""

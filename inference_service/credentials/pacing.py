@@ -67,6 +67,7 @@ class Pacing:
 
     __slots__ = (
         "at_once",
+        "contradictions",
         "doubt",
         "ends",
         "flying",
@@ -96,6 +97,7 @@ class Pacing:
         self.doubt: Key | None = None  # the last explanation, until a call is accepted under it
         self.strikes = 0
         self.struck_at = 0.0
+        self.contradictions: deque[float] = deque(maxlen=3)  # refusals although declared quotas were kept
 
     # --- calls at once -------------------------------------------------------------------------
 
@@ -274,6 +276,7 @@ class Pacing:
         self.sent = deque((at + by for at in self.sent), maxlen=REMEMBERED)
         self.ends = deque((at + by for at in self.ends), maxlen=64)
         self.struck_at += by
+        self.contradictions = deque((at + by for at in self.contradictions), maxlen=self.contradictions.maxlen)
         for attempt in self.raises.values():
             attempt.at += by
         for window in self.windows.values():

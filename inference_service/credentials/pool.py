@@ -192,8 +192,9 @@ class Pool:
         if credential in lane.lots:
             self._take(lane, lane.lots[credential], ask, lease, now)
 
-    def perishes(self, ask: Ask, now: float) -> float:
-        """The moment from which quota of the credential that is next would be lost; NEVER: none, or none is usable."""
+    def perishes(self, ask: Ask, now: float) -> float | None:
+        """The moment from which quota of the credential that is next would be lost; None: no credential is usable."""
+        self.tick(now)
         return self.lane(ask.model, now).perishes(now)
 
     def is_scout(self, lease: str) -> bool:

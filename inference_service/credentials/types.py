@@ -176,6 +176,10 @@ class StateStore(Protocol):
         """Makes a pool known, or changes it; what is known about its credentials stays."""
         ...
 
+    def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
+        """Equal deployments in the order to ask them, as far as it is known here without asking anybody."""
+        ...
+
     async def acquire(self, ask: Ask) -> Grant | Denied: ...
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:

@@ -76,6 +76,9 @@ class MemoryStore:
 
     # --- leases --------------------------------------------------------------------------------
 
+    def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
+        return self.broker.prefer(asks, self._clock())
+
     async def acquire(self, ask: Ask) -> Grant | Denied:
         now = self._clock()
         self._pump(now, ask.pool)

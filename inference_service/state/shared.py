@@ -193,6 +193,9 @@ class SharedStore:
 
     # --- leases --------------------------------------------------------------------------------
 
+    def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
+        return self._memory.prefer(asks)
+
     async def acquire(self, ask: Ask) -> Grant | Denied:
         if self._memory.broker.others_wait(ask):
             return Denied(Why.BUSY, LOOK_PERIOD, "others wait")

@@ -333,6 +333,26 @@ def test_an_explanation_that_proves_wrong_is_taken_back() -> None:
     assert longer > 100
 
 
+def test_one_refusal_in_spite_of_declared_quotas_teaches_no_other_limit_but_a_third_does() -> None:
+    """Somebody else may have used the key, or another process while Redis was gone."""
+    one = pool(1, requests(15))
+    now = 0.0
+    for attempt in range(3):
+        for n in range(8):
+            lease = f"{attempt}-{n}"
+            picked(one, lease, now)
+            one.report(lease, (), now + 0.1)
+            one.release(lease, GOOD, now + 0.5)
+            now += 1
+        picked(one, f"refused-{attempt}", now)
+        one.release(f"refused-{attempt}", rate_limited(), now + 0.1)
+        assert bool(one.pacing("a", "m").windows) is (attempt == 2)
+        wait = denied(one, now + 0.1).wait
+        assert wait is not None
+        assert attempt == 2 or wait <= 1.2
+        now += 70
+
+
 # --- choice ----------------------------------------------------------------------------------------
 
 
