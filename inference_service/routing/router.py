@@ -24,6 +24,7 @@ from inference_service.routing.lease import Keyring
 from inference_service.routing.observer import AttemptEnd, Observer
 from inference_service.routing.overview import Overview
 from inference_service.routing.plan import Deployment, Route, wanted_settings
+from inference_service.routing.probing import Prober
 from inference_service.routing.run import Run
 from inference_service.routing.snapshot import HandoverSnapshot, PublicModel, Snapshot
 from inference_service.routing.tokens import estimate_prompt
@@ -40,11 +41,14 @@ class Router:
         self, config: Config, parts: Parts, store: StateStore, observer: Observer, supervisor: Supervisor
     ) -> None:
         self._store, self._supervisor = store, supervisor
-        self._overview = Overview(store)
+        learned = Learned()
+        self._overview = Overview(store, learned)
         retries = StormBudget(config.routing.retry_budget, RETRY_FLOOR)
-        self._desk = Desk(store, Keyring(), Learned(), retries, _Recorder(observer, self._overview))
+        self._desk = Desk(store, Keyring(), learned, retries, _Recorder(observer, self._overview))
         self._numbers = 0
         self._now = self._put_in_force(config, parts)
+        self._prober = Prober(store, self._desk.keyring, learned, lambda: self._now.parts.plan.deployments)
+        learned.on_unknown = self._prober.wish
 
     def _put_in_force(self, config: Config, parts: Parts) -> Generation:
         self._numbers += 1
@@ -60,8 +64,9 @@ class Router:
         return generation
 
     def start(self) -> None:
-        """Begins to ask providers for their models, now and then."""
+        """Begins to ask providers for their models, now and then, and deployments whether they continue a text."""
         self._discover(self._now)
+        self._supervisor.watch("probing", self._prober.run)
 
     def _discover(self, generation: Generation) -> None:
         self._supervisor.watch("discovery", lambda: discover(generation))
