@@ -4,10 +4,14 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
+
+from antiphon import errors
 from antiphon.client import InferenceClient
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.recovery import recovering
-from tests.support.service import QUICK, two_providers
+from tests.support.service import KEYS, QUICK, serving, two_providers
+from tests.support.waiting import becomes_true
 
 PATIENT = {**QUICK, "headers": 30, "first_token": 30, "idle": 30}
 OPEN, HALF_OPEN, CLOSED = "open", "half_open", "closed"
@@ -26,6 +30,10 @@ async def answered_by(client: InferenceClient) -> str:
         pass
     assert stream.text == TEXT
     return stream.deployment
+
+
+async def is_answered_by(client: InferenceClient, deployment: str) -> bool:
+    return await answered_by(client) == deployment
 
 
 async def probe_is_due(client: InferenceClient) -> None:
@@ -93,8 +101,7 @@ async def test_a_probe_whose_caller_leaves_makes_room_for_the_next_one() -> None
             await asyncio.wait([leaving])
             await upstream.of("a")[2].over.wait()
             upstream.behaviour["flapping"] = "ok"
-            while await answered_by(client) != "a/flapping":
-                pass
+            await becomes_true(lambda: is_answered_by(client, "a/flapping"))
         assert len(upstream.of("a")) == 4
 
 
@@ -113,9 +120,7 @@ async def test_a_flapping_primary_gets_one_probe_an_interval_and_is_back_with_th
         assert all(gap >= interval * 0.9 for gap in upstream.gaps("a")[1:])
         upstream.behaviour["flapping"] = "ok"
         before = len(upstream.of("a"))
-        async with asyncio.timeout(60):
-            while await answered_by(client) != "a/flapping":
-                pass
+        await becomes_true(lambda: is_answered_by(client, "a/flapping"), 60)
         assert len(upstream.of("a")) == before + 1
         assert {await answered_by(client) for _ in range(3)} == {"a/flapping"}
 
@@ -134,3 +139,18 @@ async def test_a_deployment_that_is_gone_is_benched_from_the_second_time_on() ->
         assert len(upstream.of("a")) == 2
         benched = (await client.status()).providers[0].deployments[0]
         assert 50 < benched.probe_at.seconds - time.time() <= 61
+
+
+async def test_a_service_whose_every_key_was_refused_says_that_it_is_not_ready() -> None:
+    async with FakeUpstream() as upstream:
+        config = two_providers(upstream, "401", "401")
+        config["routes"].pop("image")
+        async with serving(config, KEYS) as (_, client):
+            assert (await client.status()).ready
+            with pytest.raises(errors.AntiphonError):
+                await answered_by(client)
+            status = await client.status()
+            assert not status.ready
+            assert not next(route for route in status.routes if route.model == "chat").available
+            chat = next(model for model in await client.models() if model.name == "chat")
+            assert not chat.available

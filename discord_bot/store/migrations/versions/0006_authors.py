@@ -6,8 +6,8 @@ Orders of pictures are looked up by their message whenever one is deleted.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:
