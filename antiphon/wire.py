@@ -1,4 +1,4 @@
-"""Between protobuf and the client's plain values; the only place of the client that knows both."""
+"""Converts between protobuf and the client's plain values. Nothing else in the client knows both."""
 
 import uuid
 from collections.abc import Sequence
@@ -27,25 +27,25 @@ FORMATS = {
 }
 TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
-LARGEST_IMAGE = 10 * 1024 * 1024  # by the contract
+LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
 REQUEST_ID_KEY, DETAILS_KEY = "antiphon-request-id", "grpc-status-details-bin"
 DOMAIN = "antiphon"
 
 
-def message(given: events.Message) -> chat_pb2.Message:
-    return chat_pb2.Message(role=ROLES[given.role], parts=[_part(part) for part in given.parts])
+def message(turn: events.Message) -> chat_pb2.Message:
+    return chat_pb2.Message(role=ROLES[turn.role], parts=[_part(part) for part in turn.parts])
 
 
 def _part(part: events.Text | events.Image) -> chat_pb2.Part:
     return chat_pb2.Part(text=part.text) if isinstance(part, events.Text) else chat_pb2.Part(image=picture(part))
 
 
-def picture(given: events.Image) -> chat_pb2.InlineImage:
-    return chat_pb2.InlineImage(mime_type=given.mime, data=given.data)
+def picture(image: events.Image) -> chat_pb2.InlineImage:
+    return chat_pb2.InlineImage(mime_type=image.mime, data=image.data)
 
 
-def sampling(given: events.Sampling) -> chat_pb2.Sampling:
-    return chat_pb2.Sampling(**asdict(given))
+def sampling(settings: events.Sampling) -> chat_pb2.Sampling:
+    return chat_pb2.Sampling(**asdict(settings))
 
 
 def chat_request(
@@ -57,7 +57,7 @@ def chat_request(
     caller: common_pb2.Caller,
     request_id: str | None,
 ) -> chat_pb2.ChatRequest:
-    """Raises InvalidRequest for values that do not fit on the wire; ranges are the service's to judge."""
+    """Raises InvalidRequest for values that protobuf cannot hold. The service checks the ranges."""
     _check_sizes(turns)
     try:
         return chat_pb2.ChatRequest(
@@ -83,7 +83,7 @@ def image_request(
 ) -> image_pb2.ImageRequest:
     """Raises InvalidRequest as `chat_request` does, and for size and aspect ratio together."""
     if size is not None and aspect_ratio is not None:
-        problem = errors.InvalidRequest("size and aspect ratio exclude each other")
+        problem = errors.InvalidRequest("set a size or an aspect ratio, not both")
         problem.violations = [("shape", "give a size or an aspect ratio, not both")]
         raise problem
     try:
@@ -101,8 +101,8 @@ def image_request(
 
 
 def _check_sizes(turns: Sequence[events.Message]) -> None:
-    """A picture that is too large would be refused by the transport, which cannot say which field it was."""
-    found = [
+    """Checked here because the transport refuses a large message without naming the field."""
+    violations = [
         (
             f"messages[{number}].parts[{place}].image.data",
             f"has {len(part.data)} bytes; 1 to {LARGEST_IMAGE} are allowed",
@@ -111,90 +111,97 @@ def _check_sizes(turns: Sequence[events.Message]) -> None:
         for place, part in enumerate(turn.parts)
         if isinstance(part, events.Image) and len(part.data) > LARGEST_IMAGE
     ]
-    if found:
-        problem = errors.InvalidRequest(f"{found[0][0]}: {found[0][1]}")
-        problem.violations = found
+    if violations:
+        problem = errors.InvalidRequest(f"{violations[0][0]}: {violations[0][1]}")
+        problem.violations = violations
         raise problem
 
 
 def _unsendable(error: ValueError) -> errors.InvalidRequest:
-    """A number beyond its type, or text that is no Unicode (half a character from a terminal in another encoding)."""
+    """A number that does not fit its type, or text that is not Unicode (half a character from a terminal in another encoding)."""
     if isinstance(error, UnicodeError):
         return errors.InvalidRequest("the text is not valid Unicode")
-    return errors.InvalidRequest("a number is far outside of its range")
+    return errors.InvalidRequest("a number is far out of range")
 
 
 # --- events ----------------------------------------------------------------------------------
 
 
-def seconds(given: Duration) -> float:
-    return given.ToNanoseconds() / 1e9
+def seconds(duration: Duration) -> float:
+    return duration.ToNanoseconds() / 1e9
 
 
-def started(given: common_pb2.Started) -> events.Started:
-    return events.Started(given.request_id, given.deployment, given.attempt)
+def started(message: common_pb2.Started) -> events.Started:
+    return events.Started(message.request_id, message.deployment, message.attempt)
 
 
-def progress(given: common_pb2.Progress) -> events.Progress:
+def progress(message: common_pb2.Progress) -> events.Progress:
     return events.Progress(
-        given.stage,
-        given.fraction if given.HasField("fraction") else None,
-        given.queue_position if given.HasField("queue_position") else None,
-        seconds(given.eta) if given.HasField("eta") else None,
+        message.stage,
+        message.fraction if message.HasField("fraction") else None,
+        message.queue_position if message.HasField("queue_position") else None,
+        seconds(message.eta) if message.HasField("eta") else None,
     )
 
 
-def notice(given: common_pb2.Notice) -> events.Notice:
-    kind = common_pb2.NoticeKind.Name(given.kind).removeprefix("NOTICE_KIND_").lower()
-    return events.Notice(kind, given.field, given.message)
+def notice(message: common_pb2.Notice) -> events.Notice:
+    kind = common_pb2.NoticeKind.Name(message.kind).removeprefix("NOTICE_KIND_").lower()
+    return events.Notice(kind, message.field, message.message)
 
 
-def handover(given: common_pb2.Handover) -> events.Handover:
-    return events.Handover(given.from_deployment, given.to_deployment, given.reason, given.keep_chars, given.attempt)
+def handover(message: common_pb2.Handover) -> events.Handover:
+    return events.Handover(
+        message.from_deployment, message.to_deployment, message.reason, message.keep_chars, message.attempt
+    )
 
 
-def usage(given: common_pb2.Usage) -> events.Usage:
+def usage(message: common_pb2.Usage) -> events.Usage:
     return events.Usage(
-        given.deployment,
-        given.prompt_tokens,
-        given.completion_tokens,
-        given.reasoning_tokens,
-        given.images,
-        given.estimated,
-        given.discarded,
+        message.deployment,
+        message.prompt_tokens,
+        message.completion_tokens,
+        message.reasoning_tokens,
+        message.images,
+        message.estimated,
+        message.discarded,
     )
 
 
-def attempts(given: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
+def attempts(messages: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
     return tuple(
-        errors.FailedAttempt(one.deployment, one.failure, one.http_status, seconds(one.duration)) for one in given
+        errors.FailedAttempt(attempt.deployment, attempt.failure, attempt.http_status, seconds(attempt.duration))
+        for attempt in messages
     )
 
 
-def finished(given: chat_pb2.ChatFinished) -> events.Finished:
+def finished(message: chat_pb2.ChatFinished) -> events.Finished:
     return events.Finished(
-        chat_pb2.FinishReason.Name(given.reason).removeprefix("FINISH_REASON_").lower(),
-        given.total_chars,
-        seconds(given.time_to_first_token) if given.HasField("time_to_first_token") else None,
-        given.attempts,
-        given.deployment,
-        attempts(given.failed_attempts),
+        chat_pb2.FinishReason.Name(message.reason).removeprefix("FINISH_REASON_").lower(),
+        message.total_chars,
+        seconds(message.time_to_first_token) if message.HasField("time_to_first_token") else None,
+        message.attempts,
+        message.deployment,
+        attempts(message.failed_attempts),
     )
 
 
-def image_finished(given: image_pb2.ImageFinished) -> events.ImageFinished:
+def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:
     return events.ImageFinished(
-        given.images, seconds(given.duration), given.attempts, given.deployment, attempts(given.failed_attempts)
+        message.images,
+        seconds(message.duration),
+        message.attempts,
+        message.deployment,
+        attempts(message.failed_attempts),
     )
 
 
-def model(given: models_pb2.Model) -> events.Model:
-    can = given.capabilities
+def model(message: models_pb2.Model) -> events.Model:
+    can = message.capabilities
     return events.Model(
-        given.name,
-        tuple(given.aliases),
-        tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in given.tasks),
-        tuple(given.deployments),
+        message.name,
+        tuple(message.aliases),
+        tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in message.tasks),
+        tuple(message.deployments),
         events.Capabilities(
             can.vision,
             can.streaming,
@@ -205,10 +212,10 @@ def model(given: models_pb2.Model) -> events.Model:
             can.context_tokens,
             can.max_side_pixels,
         ),
-        given.available,
-        given.is_deployment,
-        given.requests_left if given.HasField("requests_left") else None,
-        given.refills_at.ToNanoseconds() / 1e9 if given.HasField("refills_at") else None,
+        message.available,
+        message.is_deployment,
+        message.requests_left if message.HasField("requests_left") else None,
+        message.refills_at.ToNanoseconds() / 1e9 if message.HasField("refills_at") else None,
     )
 
 
@@ -216,31 +223,31 @@ def model(given: models_pb2.Model) -> events.Model:
 
 
 def error_of(failed: grpc.aio.AioRpcError, text: str = "", request_id: str = "") -> errors.AntiphonError:
-    """The typed error of a call that failed. `text`: what of the answer had arrived."""
+    """The typed error for a failed call. `text`: the part of the answer that arrived."""
     details = status_pb2.Status()
     for key, value in failed.trailing_metadata() or ():
         if key == REQUEST_ID_KEY:
             request_id = str(value)
         elif key == DETAILS_KEY and isinstance(value, bytes):
             details.ParseFromString(value)
-    info, retry, bad, tried = _unpack(details)
-    kind, message_ = _kind(failed, info, text)
-    made = kind(
-        message_,
+    info, retry_info, bad_request, failed_attempts = _unpack(details)
+    kind, text_ = _kind(failed, info, text)
+    error = kind(
+        text_,
         request_id=request_id,
-        retry_after=seconds(retry.retry_delay) if retry is not None else None,
-        attempts=attempts(tried.attempts) if tried is not None else (),
+        retry_after=seconds(retry_info.retry_delay) if retry_info is not None else None,
+        attempts=attempts(failed_attempts.attempts) if failed_attempts is not None else (),
         reason=info.reason if info is not None else "",
     )
-    if isinstance(made, errors.InvalidRequest) and bad is not None:
-        made.violations = [(one.field, one.description) for one in bad.field_violations]
-    if isinstance(made, errors.Interrupted):
-        made.text = text
-    return made
+    if isinstance(error, errors.InvalidRequest) and bad_request is not None:
+        error.violations = [(violation.field, violation.description) for violation in bad_request.field_violations]
+    if isinstance(error, errors.Interrupted):
+        error.text = text
+    return error
 
 
 def nobody_answered(failed: grpc.aio.AioRpcError) -> bool:
-    """Whether there was no connection, or it broke, or a service that is leaving was at its other end."""
+    """Whether the connection failed or broke, or the service at the other end is shutting down."""
     return failed.code() == grpc.StatusCode.UNAVAILABLE and error_of(failed).reason in ("", "DRAINING")
 
 
@@ -252,45 +259,47 @@ def _unpack(
     error_details_pb2.BadRequest | None,
     errors_pb2.FailedAttempts | None,
 ]:
-    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    bad, tried = error_details_pb2.BadRequest(), errors_pb2.FailedAttempts()
-    found = [any(box.Unpack(into) for box in details.details) for into in (info, retry, bad, tried)]
+    info, retry_info = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    bad_request, failed_attempts = error_details_pb2.BadRequest(), errors_pb2.FailedAttempts()
+    present = [
+        any(box.Unpack(into) for box in details.details) for into in (info, retry_info, bad_request, failed_attempts)
+    ]
     return (
-        info if found[0] and info.domain == DOMAIN else None,
-        retry if found[1] else None,
-        bad if found[2] else None,
-        tried if found[3] else None,
+        info if present[0] and info.domain == DOMAIN else None,
+        retry_info if present[1] else None,
+        bad_request if present[2] else None,
+        failed_attempts if present[3] else None,
     )
 
 
 def _kind(
     failed: grpc.aio.AioRpcError, info: error_details_pb2.ErrorInfo | None, text: str
 ) -> tuple[type[errors.AntiphonError], str]:
-    said = failed.details() or failed.code().name
+    details = failed.details() or failed.code().name
     match failed.code():
         case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.ALREADY_EXISTS | grpc.StatusCode.OUT_OF_RANGE:
-            return errors.InvalidRequest, said
+            return errors.InvalidRequest, details
         case grpc.StatusCode.NOT_FOUND:
-            return errors.UnknownModel, said
+            return errors.UnknownModel, details
         case grpc.StatusCode.FAILED_PRECONDITION:
             refused = info is not None and info.reason == "CONTENT_REFUSED"
-            return (errors.ContentRefused if refused else errors.Unsupported), said
+            return (errors.ContentRefused if refused else errors.Unsupported), details
         case grpc.StatusCode.UNAUTHENTICATED:
-            return errors.Unauthenticated, said
+            return errors.Unauthenticated, details
         case grpc.StatusCode.PERMISSION_DENIED:
-            return errors.PermissionDenied, said
+            return errors.PermissionDenied, details
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return errors.DeadlineExceeded, "the answer was not whole in time"
+            return errors.DeadlineExceeded, "the answer was not complete in time"
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             if info is not None:
-                return errors.QuotaExceeded, said
-            # A limit of the transport itself, not of any quota.
-            if "larger than max" in said:
+                return errors.QuotaExceeded, details
+            # A limit of the transport, not a quota.
+            if "larger than max" in details:
                 return errors.InvalidRequest, "the request is larger than the service accepts"
-            return errors.Unavailable, "the service has more to do than it accepts"
+            return errors.Unavailable, "the service is overloaded"
         case grpc.StatusCode.UNAVAILABLE if info is None:
             kind = errors.Interrupted if text else errors.ConnectionLost
             return kind, "the connection to the service broke" + (" within the answer" if text else "")
         case grpc.StatusCode.UNIMPLEMENTED:
-            return errors.ConnectionLost, "whatever listens there is not Antiphon, or an older one"
-    return (errors.Interrupted if text else errors.Unavailable), said
+            return errors.ConnectionLost, "the server at this address is not Antiphon, or an older version"
+    return (errors.Interrupted if text else errors.Unavailable), details

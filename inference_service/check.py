@@ -1,4 +1,4 @@
-"""`antiphon check`: asks every provider with every credential a real question, and says what to do about each problem."""
+"""`antiphon check`: sends every provider one real question per credential, and says what to do about each problem."""
 
 import asyncio
 import base64
@@ -29,19 +29,19 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
 )
 ADVICE = {
-    FailureKind.UNAUTHENTICATED: "the token is not accepted: make a new one and replace it",
-    FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: look at the provider's console",
-    FailureKind.MODEL_FORBIDDEN: "this token may not use the model: look at the plan, or name another one in models",
+    FailureKind.UNAUTHENTICATED: "the token is not accepted: create a new one and replace it",
+    FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: check the provider's console",
+    FailureKind.MODEL_FORBIDDEN: "this token may not use the model: check the plan, or set another model",
     FailureKind.RATE_LIMITED: "the limit is reached: wait, or add a token",
     FailureKind.QUOTA_EXHAUSTED: "the quota is used up: wait for the reset, top up, or add a token of another account",
-    FailureKind.MODEL_NOT_FOUND: "the address or model is gone: look at base_url and models",
+    FailureKind.MODEL_NOT_FOUND: "the address or model does not exist: check base_url and models",
     FailureKind.RETIRED: "the provider has retired this service: set base_url to a copy of it, or remove it",
-    FailureKind.UNREACHABLE: "no connection: look at base_url, proxy and your network",
-    FailureKind.BLOCKED: "the provider does not serve this place or network: use a proxy, or remove it",
-    FailureKind.TIMEOUT: "no answer in time: look at the network, or try later",
-    FailureKind.BAD_RESPONSE: "that is not the expected API: look at base_url and kind",
+    FailureKind.UNREACHABLE: "no connection: check base_url, proxy and your network",
+    FailureKind.BLOCKED: "the provider does not serve this region or network: use a proxy, or remove it",
+    FailureKind.TIMEOUT: "no answer in time: check the network, or try later",
+    FailureKind.BAD_RESPONSE: "this is not the expected API: check base_url and kind",
 }
-NOBODY_THERE = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
+NOT_REACHED = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day", 30 * DAY: "a month"}
 
 
@@ -52,25 +52,25 @@ class Row(Struct, frozen=True):
     models: int
     seconds: float
     advice: str
-    task: str = ""  # chat or vision; empty: only the list was asked for
-    left: str = ""  # what the provider tells about its limits
+    task: str = ""  # chat or vision; empty: only the model list was requested
+    left: str = ""  # what the provider reports about its limits
 
 
 async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, only_list: bool = False) -> int:
-    """Prints one row for each credential and task. 0 when every route can be answered, else 1.
+    """Prints one row per credential and task. Returns 0 if every route can be answered, else 1.
 
-    Raises as the service's start does.
+    Raises the same errors as the start of the service.
     """
     check_exposure(config)
     caller_tokens(config, environ)
     redis_url_of(config, environ)
     parts = build_parts(config, environ)
     try:
-        found = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
+        results = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
     finally:
         for provider in parts.plan.providers.values():
             await provider.close()
-    rows = [row for rows in found for row in rows]
+    rows = [row for rows in results for row in rows]
     silent = unanswered(parts, rows)
     if as_json:
         for row in rows:
@@ -82,7 +82,7 @@ async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, on
 
 
 def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
-    """Routes none of whose providers has a credential that works."""
+    """Routes for which no provider has a working credential."""
     working = {row.provider for row in rows if row.state == "ok"}
     return [
         route.model
@@ -92,28 +92,28 @@ def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
 
 
 async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
-    """One credential after the other, so that the check itself hits no limit."""
+    """Checks one credential after the other, so that the check itself does not reach a limit."""
     provider = parts.plan.providers[name]
     rows = []
     for key, secret in parts.secrets[name].items():
         label = parts.labels[name, key]
         rows.append(await _list(provider, name, label, secret))
-        if only_list or rows[-1].state in NOBODY_THERE:
+        if only_list or rows[-1].state in NOT_REACHED:
             continue
-        asked = [
+        answers = [
             await _question(provider, model, task, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
             for task in ("chat", "vision")
             if (model := _model(parts, provider, name, task))
         ]
-        if asked:  # a real answer says more than a list, whether that is public or missing
-            rows[-1:] = asked
+        if answers:  # a real answer proves more than a model list, which may be public or missing
+            rows[-1:] = answers
     return rows
 
 
 def _model(parts: Parts, provider: Provider, name: str, task: str) -> str:
-    """The model of this provider that a route of the task would ask; empty where there is none."""
-    named = [one for route in parts.plan.routes if route.model == task for one in route.deployments]
-    mine = [one.partition("/")[2] for one in named if one.partition("/")[0] == name]
+    """The model of this provider that a route of the task would use; empty if there is none."""
+    named = [deployment for route in parts.plan.routes if route.model == task for deployment in route.deployments]
+    mine = [deployment.partition("/")[2] for deployment in named if deployment.partition("/")[0] == name]
     models = mine or (choices(provider, "chat")[0] if task == "chat" else ())
     return next((model for model in models if _able(provider.capabilities(model), task)), "")
 
@@ -135,7 +135,7 @@ async def _list(provider: Provider, name: str, label: str, secret: str | None) -
 
 
 async def _question(provider: Provider, model: str, task: str, row: Row, secret: str | None) -> Row:
-    """One question of one token; an accepted call is enough, its answer is not waited for."""
+    """Sends a question with a one-token answer. An accepted call is enough; the answer is not awaited."""
     parts = (TextPart("Hi"),) if task == "chat" else (TextPart("Hi"), ImagePart("image/png", PIXEL))
     began = time.monotonic()
     failure: UpstreamFailure | None = None
@@ -157,11 +157,11 @@ async def _question(provider: Provider, model: str, task: str, row: Row, secret:
 
 
 async def _accepted(provider: Provider, call: ChatCall) -> str:
-    """What the provider tells of its limits once it accepts the call. Raises UpstreamFailure."""
+    """What the provider reports about its limits when it accepts the call. Raises UpstreamFailure."""
     async with aclosing(seam.checked(provider.chat(call))) as answer:
         async for event in answer:
             if isinstance(event, LimitReport):
-                return "; ".join(_said(fact) for fact in event.limits[:2] if fact.remaining is not None)
+                return "; ".join(_limit_text(fact) for fact in event.limits[:2] if fact.remaining is not None)
     return ""
 
 
@@ -171,7 +171,7 @@ def _failed(row: Row, failure: UpstreamFailure) -> Row:
     return Row(row.provider, row.credential, failure.kind.value, row.models, row.seconds, advice, row.task, left)
 
 
-def _said(fact: LimitFact) -> str:
+def _limit_text(fact: LimitFact) -> str:
     """`999 of 1,000 requests a day left, full again in 1 min`."""
     of = f" of {fact.limit:,}" if fact.limit is not None else ""
     period = f" {PERIODS[fact.window]}" if fact.window in PERIODS else ""
@@ -204,4 +204,4 @@ def _print(rows: list[Row], warnings: list[str], silent: list[str]) -> None:
     for warning in warnings:
         console.print(warning, style="yellow", markup=False)
     for route in silent:
-        console.print(f"The model {route} cannot be answered: none of its providers works.", style="red", markup=False)
+        console.print(f"Nothing can answer {route}: none of its providers works.", style="red", markup=False)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from antiphon.config.secrets import config_home
 from inference_service.credentials.saved import Rows
 
 log = structlog.get_logger(__name__)
@@ -25,10 +26,10 @@ KEPT = 62 * 86_400.0  # rows of credentials that have not been used for so long 
 
 
 def state_directory(directory: Path | None, path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """As configured, else beside the configuration file, else the user's own; None where there is no place."""
+    """As configured, else next to the configuration file of a project, else the user's own; None if there is no place."""
     if directory is not None:
         return directory
-    if path is not None:
+    if path is not None and path.absolute().parent != config_home(environ):
         return path.absolute().parent / FOLDER
     if base := environ.get("XDG_STATE_HOME"):
         return Path(base) / "antiphon"

@@ -115,7 +115,7 @@ async def test_check_says_what_to_do_about_each_problem(tmp_path: Path) -> None:
     [
         ({"ANTIPHON__SERVICE__PORT": "nonsense"}, "service.port"),
         ({"ANTIPHON__SERVICE__PRT": "1"}, "did you mean"),
-        ({"ANTIPHON__SERVICE__HOST": "0.0.0.0"}, "insist"),
+        ({"ANTIPHON__SERVICE__HOST": "0.0.0.0"}, "set service.insecure = true"),
         ({"ANTIPHON_CONFIG": "/nowhere/antiphon.toml"}, "cannot be read"),
     ],
 )
@@ -149,7 +149,7 @@ async def test_a_wrong_discord_token_is_said_and_the_service_goes_on(tmp_path: P
         environ = {**QUICK, "DISCORD_TOKEN": "wrong", "ANTIPHON__BOT__API_BASE_URL": discord.api_url}
         async with running("antiphon", "up", directory=tmp_path, environ=environ) as up:
             target = (await up.line("ready: ")).split()[1]
-            await up.complaint("The bot has ended")
+            await up.complaint("The bot has stopped")
             assert any("Discord refused the token of DISCORD_TOKEN" in line for line in up.errors)
             assert (await call(tmp_path, "health", "-t", target))[0] == 0
             assert not any("Traceback" in line for line in up.errors)

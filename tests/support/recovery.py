@@ -32,7 +32,7 @@ async def whole_picture(client: InferenceClient) -> None:
     pictures = client.image("A fox")
     async for _event in pictures:
         pass
-    assert [(one.width, one.height) for one in pictures.pictures] == [(64, 48)]
+    assert [(entry.width, entry.height) for entry in pictures.pictures] == [(64, 48)]
 
 
 @contextlib.asynccontextmanager
@@ -71,5 +71,5 @@ async def idle(client: InferenceClient) -> None:
     async with asyncio.timeout(LONGEST):
         while True:
             status = await client.status()
-            if not any(one.in_flight for provider in status.providers for one in provider.credentials):
+            if not any(entry.in_flight for provider in status.providers for entry in provider.credentials):
                 return
