@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from antiphon import errors, wire
+from antiphon import errors, refusals
 from antiphon.channel import client_options
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Client, Config
@@ -116,7 +116,7 @@ class Connection:
         """Whether to repeat a call that no server answered, because the service or its last replica is being replaced.
         Waits a moment before it returns True. `begun`: time.monotonic() of the first attempt."""
         late = time.monotonic() - begun + ASK_AGAIN > self._connect_timeout
-        if late or not wire.nobody_answered(failed):
+        if late or not refusals.nobody_answered(failed):
             return False
         await asyncio.sleep(ASK_AGAIN)
         return True

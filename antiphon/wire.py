@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2, status_pb2
 
 from antiphon import errors, events
-from antiphon.v1 import chat_pb2, common_pb2, errors_pb2, image_pb2, models_pb2
+from antiphon.names import deployment, failure, stage
+from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2
 
 ROLES = {"system": chat_pb2.ROLE_SYSTEM, "user": chat_pb2.ROLE_USER, "assistant": chat_pb2.ROLE_ASSISTANT}
 INTERRUPTIONS = {
@@ -18,6 +17,13 @@ INTERRUPTIONS = {
     "continue": chat_pb2.ON_INTERRUPTION_CONTINUE,
     "restart": chat_pb2.ON_INTERRUPTION_RESTART,
     "fail": chat_pb2.ON_INTERRUPTION_FAIL,
+}
+EFFORTS = {
+    None: chat_pb2.REASONING_EFFORT_UNSPECIFIED,
+    "none": chat_pb2.REASONING_EFFORT_NONE,
+    "low": chat_pb2.REASONING_EFFORT_LOW,
+    "medium": chat_pb2.REASONING_EFFORT_MEDIUM,
+    "high": chat_pb2.REASONING_EFFORT_HIGH,
 }
 FORMATS = {
     None: image_pb2.IMAGE_FORMAT_UNSPECIFIED,
@@ -28,8 +34,6 @@ FORMATS = {
 TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
 LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
-REQUEST_ID_KEY, DETAILS_KEY = "antiphon-request-id", "grpc-status-details-bin"
-DOMAIN = "antiphon"
 
 
 def message(turn: events.Message) -> chat_pb2.Message:
@@ -45,7 +49,8 @@ def picture(image: events.Image) -> chat_pb2.InlineImage:
 
 
 def sampling(settings: events.Sampling) -> chat_pb2.Sampling:
-    return chat_pb2.Sampling(**asdict(settings))
+    values = {**asdict(settings), "reasoning_effort": EFFORTS[settings.reasoning_effort]}
+    return chat_pb2.Sampling(**values)
 
 
 def chat_request(
@@ -132,7 +137,7 @@ def seconds(duration: Duration) -> float:
 
 
 def started(message: common_pb2.Started) -> events.Started:
-    return events.Started(message.request_id, message.deployment, message.attempt)
+    return events.Started(message.request_id, deployment(message.deployment), message.attempt)
 
 
 def progress(message: common_pb2.Progress) -> events.Progress:
@@ -141,6 +146,7 @@ def progress(message: common_pb2.Progress) -> events.Progress:
         message.fraction if message.HasField("fraction") else None,
         message.queue_position if message.HasField("queue_position") else None,
         seconds(message.eta) if message.HasField("eta") else None,
+        stage(message.kind),
     )
 
 
@@ -151,13 +157,17 @@ def notice(message: common_pb2.Notice) -> events.Notice:
 
 def handover(message: common_pb2.Handover) -> events.Handover:
     return events.Handover(
-        message.from_deployment, message.to_deployment, message.reason, message.keep_chars, message.attempt
+        deployment(message.from_deployment),
+        deployment(message.to_deployment),
+        failure(message.reason),
+        message.keep_chars,
+        message.attempt,
     )
 
 
 def usage(message: common_pb2.Usage) -> events.Usage:
     return events.Usage(
-        message.deployment,
+        deployment(message.deployment),
         message.prompt_tokens,
         message.completion_tokens,
         message.reasoning_tokens,
@@ -169,7 +179,9 @@ def usage(message: common_pb2.Usage) -> events.Usage:
 
 def attempts(messages: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
     return tuple(
-        errors.FailedAttempt(attempt.deployment, attempt.failure, attempt.http_status, seconds(attempt.duration))
+        errors.FailedAttempt(
+            deployment(attempt.deployment), failure(attempt.failure), attempt.http_status, seconds(attempt.duration)
+        )
         for attempt in messages
     )
 
@@ -180,7 +192,7 @@ def finished(message: chat_pb2.ChatFinished) -> events.Finished:
         message.total_chars,
         seconds(message.time_to_first_token) if message.HasField("time_to_first_token") else None,
         message.attempts,
-        message.deployment,
+        deployment(message.deployment),
         attempts(message.failed_attempts),
     )
 
@@ -190,7 +202,7 @@ def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:
         message.images,
         seconds(message.duration),
         message.attempts,
-        message.deployment,
+        deployment(message.deployment),
         attempts(message.failed_attempts),
     )
 
@@ -201,7 +213,7 @@ def model(message: models_pb2.Model) -> events.Model:
         message.name,
         tuple(message.aliases),
         tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in message.tasks),
-        tuple(message.deployments),
+        tuple(map(deployment, message.deployments)),
         events.Capabilities(
             can.vision,
             can.streaming,
@@ -217,89 +229,3 @@ def model(message: models_pb2.Model) -> events.Model:
         message.requests_left if message.HasField("requests_left") else None,
         message.refills_at.ToNanoseconds() / 1e9 if message.HasField("refills_at") else None,
     )
-
-
-# --- errors ------------------------------------------------------------------------------------
-
-
-def error_of(failed: grpc.aio.AioRpcError, text: str = "", request_id: str = "") -> errors.AntiphonError:
-    """The typed error for a failed call. `text`: the part of the answer that arrived."""
-    details = status_pb2.Status()
-    for key, value in failed.trailing_metadata() or ():
-        if key == REQUEST_ID_KEY:
-            request_id = str(value)
-        elif key == DETAILS_KEY and isinstance(value, bytes):
-            details.ParseFromString(value)
-    info, retry_info, bad_request, failed_attempts = _unpack(details)
-    kind, text_ = _kind(failed, info, text)
-    error = kind(
-        text_,
-        request_id=request_id,
-        retry_after=seconds(retry_info.retry_delay) if retry_info is not None else None,
-        attempts=attempts(failed_attempts.attempts) if failed_attempts is not None else (),
-        reason=info.reason if info is not None else "",
-    )
-    if isinstance(error, errors.InvalidRequest) and bad_request is not None:
-        error.violations = [(violation.field, violation.description) for violation in bad_request.field_violations]
-    if isinstance(error, errors.Interrupted):
-        error.text = text
-    return error
-
-
-def nobody_answered(failed: grpc.aio.AioRpcError) -> bool:
-    """Whether the connection failed or broke, or the service at the other end is shutting down."""
-    return failed.code() == grpc.StatusCode.UNAVAILABLE and error_of(failed).reason in ("", "DRAINING")
-
-
-def _unpack(
-    details: status_pb2.Status,
-) -> tuple[
-    error_details_pb2.ErrorInfo | None,
-    error_details_pb2.RetryInfo | None,
-    error_details_pb2.BadRequest | None,
-    errors_pb2.FailedAttempts | None,
-]:
-    info, retry_info = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    bad_request, failed_attempts = error_details_pb2.BadRequest(), errors_pb2.FailedAttempts()
-    present = [
-        any(box.Unpack(into) for box in details.details) for into in (info, retry_info, bad_request, failed_attempts)
-    ]
-    return (
-        info if present[0] and info.domain == DOMAIN else None,
-        retry_info if present[1] else None,
-        bad_request if present[2] else None,
-        failed_attempts if present[3] else None,
-    )
-
-
-def _kind(
-    failed: grpc.aio.AioRpcError, info: error_details_pb2.ErrorInfo | None, text: str
-) -> tuple[type[errors.AntiphonError], str]:
-    details = failed.details() or failed.code().name
-    match failed.code():
-        case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.ALREADY_EXISTS | grpc.StatusCode.OUT_OF_RANGE:
-            return errors.InvalidRequest, details
-        case grpc.StatusCode.NOT_FOUND:
-            return errors.UnknownModel, details
-        case grpc.StatusCode.FAILED_PRECONDITION:
-            refused = info is not None and info.reason == "CONTENT_REFUSED"
-            return (errors.ContentRefused if refused else errors.Unsupported), details
-        case grpc.StatusCode.UNAUTHENTICATED:
-            return errors.Unauthenticated, details
-        case grpc.StatusCode.PERMISSION_DENIED:
-            return errors.PermissionDenied, details
-        case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return errors.DeadlineExceeded, "the answer was not complete in time"
-        case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            if info is not None:
-                return errors.QuotaExceeded, details
-            # A limit of the transport, not a quota.
-            if "larger than max" in details:
-                return errors.InvalidRequest, "the request is larger than the service accepts"
-            return errors.Unavailable, "the service is overloaded"
-        case grpc.StatusCode.UNAVAILABLE if info is None:
-            kind = errors.Interrupted if text else errors.ConnectionLost
-            return kind, "the connection to the service broke" + (" within the answer" if text else "")
-        case grpc.StatusCode.UNIMPLEMENTED:
-            return errors.ConnectionLost, "the server at this address is not Antiphon, or an older version"
-    return (errors.Interrupted if text else errors.Unavailable), details

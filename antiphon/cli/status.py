@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
-from antiphon import errors
+from antiphon import errors, names
 from antiphon.cli.output import client, console, plain, write_json
 from antiphon.cli.quotas import sentence
 from antiphon.client import InferenceClient
@@ -107,7 +107,7 @@ def credentials(now: pb.Status) -> Table:
                 f"\n{limit.upstream_model}: {countdown(limit.wakes_at)}" for limit in credential.model_limits
             )
             left = str(credential.remaining_requests) if credential.HasField("remaining_requests") else ""
-            reason = f" ({credential.reason.replace('_', ' ')})" if credential.reason else ""
+            reason = f" ({names.failure(credential.reason).replace('_', ' ')})" if credential.reason else ""
             table.add_row(
                 provider.name,
                 credential.name,
@@ -161,7 +161,7 @@ def deployments(now: pb.Status) -> Table:
     for provider in now.providers:
         for deployment in provider.deployments:
             state = pb.BreakerState.Name(deployment.breaker).removeprefix("BREAKER_STATE_").lower()
-            reason = f" ({deployment.reason.replace('_', ' ')})" if deployment.reason else ""
+            reason = f" ({names.failure(deployment.reason).replace('_', ' ')})" if deployment.reason else ""
             median = (
                 f"{deployment.median_first_token.ToNanoseconds() / 1e9:.2f} s"
                 if deployment.HasField("median_first_token")
@@ -169,7 +169,14 @@ def deployments(now: pb.Status) -> Table:
             )
             probe = countdown(deployment.probe_at) if deployment.HasField("probe_at") else ""
             shown = Text(state.replace("_", " ") + reason, style=COLOURS.get(state, ""))
-            table.add_row(deployment.name, shown, probe, str(deployment.attempts), str(deployment.failures), median)
+            table.add_row(
+                names.deployment(deployment.deployment),
+                shown,
+                probe,
+                str(deployment.attempts),
+                str(deployment.failures),
+                median,
+            )
     return table
 
 
@@ -179,7 +186,7 @@ def routes(now: pb.Status) -> Table:
     )
     for route in now.routes:
         state = Text("available", style="green") if route.available else Text("not now", style="red")
-        table.add_row(route.model, " → ".join(route.deployments), state)
+        table.add_row(route.model, " → ".join(map(names.deployment, route.deployments)), state)
     return table
 
 
@@ -197,9 +204,9 @@ def handovers(now: pb.Status) -> Table:
         when = ago(time.time() - handover.time.ToNanoseconds() / 1e9) + " ago"
         table.add_row(
             when,
-            handover.from_deployment,
-            handover.to_deployment,
-            handover.reason.replace("_", " "),
+            names.deployment(handover.from_deployment),
+            names.deployment(handover.to_deployment),
+            names.failure(handover.reason).replace("_", " "),
             f"{handover.keep_chars:,} characters",
         )
     return table

@@ -66,10 +66,11 @@ class Sent(Struct, frozen=True):
     """What the refused request held, so that nothing is blamed that was not there.
 
     fields: dotted optional fields that the caller set. capabilities: "vision", "tools", "system", "audio", …
-    tokens: our estimate of the prompt.
+    tokens: our estimate of the prompt; output: the bound of the answer, 0 where none was sent.
     """
 
     fields: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()
     prefix: bool = False
     tokens: int = 0
+    output: int = 0
