@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import sys
 from pathlib import Path
 
 import structlog
 
+from antiphon import signals
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Config
 from antiphon.telemetry.logs import set_up_logs
@@ -25,8 +25,7 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
     _raise_descriptor_limit()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, ended.set)
+    signals.handle(loop, ("SIGTERM", "SIGINT"), ended.set)
     workers.when_alone(environ, ended.set)
     server = Server(config, environ, path)
     await server.start()
@@ -38,7 +37,7 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    signals.handle(loop, ("SIGHUP",), on_hangup)
     if server.status_port is not None:
         log.info("status page", url=f"http://{config.service.status_host}:{server.status_port}/")
     await _announce(server, ended)
