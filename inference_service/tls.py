@@ -34,13 +34,16 @@ def credentials(tls: Tls) -> grpc.ServerCredentials:
     )
 
 
-def context(tls: Tls) -> ssl.SSLContext:
-    """For a server on the event loop. Every handshake uses the current certificate. Raises TlsProblem."""
+def context(tls: Tls, protocol: str = "h2") -> ssl.SSLContext:
+    """For a server on the event loop. Every handshake uses the current certificate. Raises TlsProblem.
+
+    `protocol`: the protocol's name in ALPN.
+    """
 
     def build() -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols([protocol])
         context.load_cert_chain(tls.certificate, tls.key)
         if tls.client_ca is not None:
             context.verify_mode = ssl.CERT_REQUIRED

@@ -7,7 +7,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from antiphon.cli.output import DONE, UNAVAILABLE, UsageProblem, client, console, line, plain, write_json
+from antiphon.config.load import load_config
 
+HEALTH_TIME = 4.0  # seconds; containers give up after five
 TASKS: dict[str, Literal["chat", "image"]] = {"chat": "chat", "image": "image"}
 
 
@@ -55,6 +57,29 @@ async def reload(target: str | None, *, as_json: bool) -> None:
         return
     for change in changes or ["Nothing has changed."]:
         console.print(plain(change), soft_wrap=True)
+
+
+async def bot_health(*, as_json: bool) -> int:
+    """3 if the bot is not connected to Discord. Raises UsageProblem if its port is not configured."""
+    from aiohttp import ClientError, ClientSession, ClientTimeout
+    from yarl import URL
+
+    bot = load_config().bot
+    if not bot.metrics_port:
+        raise UsageProblem("set bot.metrics_port: the bot reports there whether it is connected")
+    host = "127.0.0.1" if bot.metrics_host in ("0.0.0.0", "::", "") else bot.metrics_host  # noqa: S104 - to reach it
+    address = URL.build(scheme="http", host=host, port=bot.metrics_port, path="/readyz")
+    try:
+        async with ClientSession(timeout=ClientTimeout(total=HEALTH_TIME)) as session, session.get(address) as answer:
+            connected = answer.status == 200
+            text = (await answer.text()).strip()
+    except (ClientError, OSError):
+        connected, text = False, "the bot does not answer"
+    if as_json:
+        write_json({"event": "health", "ready": connected})
+    else:
+        console.print(plain(text), soft_wrap=True)
+    return DONE if connected else UNAVAILABLE
 
 
 async def health(target: str | None, *, as_json: bool) -> int:

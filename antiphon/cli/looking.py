@@ -53,8 +53,15 @@ def reload(target: Target = None, as_json: Json = False) -> None:
     run(listing.reload(target, as_json=as_json), as_json=as_json)
 
 
-def health(target: Target = None, as_json: Json = False) -> None:
-    """Exit with 0 if the service can answer now, otherwise with 3. For containers and scripts."""
+def health(
+    bot: Annotated[
+        bool, typer.Option("--bot", help="Ask the bot, on bot.metrics_port, whether it is connected.")
+    ] = False,
+    target: Target = None,
+    as_json: Json = False,
+) -> None:
+    """Exit with 0 if the service (or with --bot the bot) is ready, otherwise with 3. For containers and scripts."""
     from antiphon.cli import listing
 
-    run(listing.health(target, as_json=as_json), as_json=as_json)
+    work = listing.bot_health(as_json=as_json) if bot else listing.health(target, as_json=as_json)
+    run(work, as_json=as_json)

@@ -18,7 +18,7 @@ async def serving(
 ) -> AsyncIterator[tuple[Server, InferenceClient]]:
     """The server and a client of it; both end with the block."""
     settings = dict(config)
-    settings["service"] = {"port": 0, "status_page": False, "grace": 1, **settings.get("service", {})}
+    settings["service"] = {"port": 0, "status_page": False, "http": False, "grace": 1, **settings.get("service", {})}
     server = Server(Config.model_validate(settings), dict(environ or {}))
     await server.start()
     try:

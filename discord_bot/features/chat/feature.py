@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+import uuid
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -25,6 +27,7 @@ from discord_bot.features.chat.places import announced, thread_on
 from discord_bot.features.chat.question import Question
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
+from discord_bot.problems import describe, short_reference, utcnow
 from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
@@ -78,13 +81,18 @@ class ChatFeature:
             return
         try:
             await self._take(whom, message)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - the outermost place of a message; logged and told
             # A database that is away, a Discord that refuses: the person hears of it, whatever it was.
-            self.services.metrics.errors.labels("message").inc()
-            log.exception("a message could not be taken")
-            # Not the person's own language: that is in the database, too.
-            locale = message.guild.preferred_locale.value if message.guild else "en"
-            await self._refuse(message, t(locale, "error-general"))
+            await self._apologise(message, error)
+
+    async def _apologise(self, message: discord.Message, error: Exception) -> None:
+        reference = short_reference(uuid.uuid4().hex)
+        self.services.metrics.errors.labels("message").inc()
+        log.error("a message could not be taken", reference=reference, exc_info=error)
+        # Not the person's own language: that is in the database, too.
+        locale = message.guild.preferred_locale.value if message.guild else "en"
+        problem = describe(error, utcnow(), reference)
+        await self._refuse(message, problem.text(locale, utcnow()))
 
     async def _take(self, whom: For, message: discord.Message) -> None:
         denied = await self._denied(message)
@@ -110,7 +118,7 @@ class ChatFeature:
         if desk is None or desk.is_idle:
             self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
             desk = self._desks[place_id] = Desk(
-                lambda messages: self._answer_messages(conversation, messages), self._line(place_id)
+                lambda messages: self._answer_or_apologise(conversation, messages), self._line(place_id)
             )
         return desk
 
@@ -150,6 +158,12 @@ class ChatFeature:
             return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
         self.names.add((thread.id, thread_name(question)))
         return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
+
+    async def _answer_or_apologise(self, conversation: Conversation, messages: list[discord.Message]) -> None:
+        try:
+            await self._answer_messages(conversation, messages)
+        except Exception as error:  # noqa: BLE001 - as above: typing was shown, so silence would be wrong
+            await self._apologise(messages[-1], error)
 
     async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message]) -> None:
         """One question made of the messages that came together."""
@@ -208,13 +222,18 @@ class ChatFeature:
     async def ask(self, conversation: Conversation, asking: Asking) -> None:
         """A new question, from its charge to the end of its answer. Raises admission.Refused before any work."""
         ticket = await self.services.admission.admit(asking.who, asking.locale, place=conversation.place_id)
-        turn = await self.add_turn(conversation, asking)
+        async with self._refunded(ticket):
+            turn = await self.add_turn(conversation, asking)
         await self.run(
             Answer(
                 self.services, self, conversation, turn, ticket, asking.channel,
                 reply_to=asking.reply_to, notices=asking.question.notices, tell=asking.tell,
             )
         )  # fmt: skip
+
+    def _refunded(self, ticket: Ticket) -> AbstractAsyncContextManager[None]:
+        usage = self.services.store.usage
+        return self.services.ledger.refunded_on_failure(lambda: usage.refund(ticket.charge))
 
     async def add_turn(self, conversation: Conversation, asking: Asking) -> Turn:
         question, who = asking.question, asking.who.user
@@ -238,10 +257,13 @@ class ChatFeature:
         tell: Tell | None = None,
     ) -> None:
         """A turn that stands already: tried again, continued, regenerated or edited. It was charged by the ticket."""
-        turn.answer, turn.state = before, State.RUNNING
+        # The half answer that is continued may repeat words of people who only the whole prompt names.
+        turn.answer, turn.state = "", State.RUNNING
         if known is None:
             turn.message_ids = []
-        await self.save(turn)
+        async with self._refunded(ticket):
+            await self.save(turn)
+        turn.answer = before
         await self.run(
             Answer(
                 self.services, self, conversation, turn, ticket, channel,
