@@ -28,7 +28,7 @@ async def target(tmp_path: Path) -> AsyncIterator[str]:
 
 
 async def call(folder: Path, *arguments: str, stdin: str = "", **environ: str) -> tuple[int, str, str]:
-    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    bare = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "antiphon", *arguments, cwd=folder, env={**bare, **environ},
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -69,7 +69,7 @@ async def test_pictures_land_in_files(tmp_path: Path, target: str) -> None:
         (("chat", "-m", "nope", "hi"), 2, "there is no model 'nope'"),
         (("chat",), 2, "What is the question?"),
         (("chat", "-i", "missing.png", "hi"), 1, "missing.png"),
-        (("image", "x", "-o", "fox.txt"), 2, "the ending must be one of"),
+        (("image", "x", "-o", "fox.txt"), 2, "the suffix must be one of"),
         (("image", "x", "-o", "nowhere/fox.png"), 2, "there is no such folder"),
         (("image", "x", "--size", "big"), 2, "1024x768"),
         (("image", "x", "--size", "64x64", "--aspect", "1:1"), 2, "not both"),

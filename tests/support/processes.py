@@ -93,7 +93,7 @@ async def running(module: str, *arguments: str, directory: Path, environ: Mappin
     """`python -m module` in a directory of its own, with exactly these variables besides the bare necessities."""
     bare = {
         name: os.environ[name]
-        for name in ("PATH", "HOME", "LANG", "TMPDIR", "ANTIPHON__SERVICE__TRANSPORT")
+        for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "ANTIPHON__SERVICE__TRANSPORT")
         if name in os.environ
     }
     started = await asyncio.create_subprocess_exec(
