@@ -20,6 +20,7 @@ from discord_bot.features.catchup.digest import Digests
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.missed import answer_missed
+from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.privacy.retention import keep_retention
 from discord_bot.features.settings.welcome import welcome
@@ -72,6 +73,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.aftermath = Aftermath(self.chat)
         self.image = ImageFeature(self.services)
         self.digests = Digests(self.services)
+        self.chat.takers.append(Editing(self.image).take)
         self._was_ready = False
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 

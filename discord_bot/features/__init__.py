@@ -11,10 +11,12 @@ from discord_bot.features.catchup.digest_commands import digest_buttons, digest_
 from discord_bot.features.chat.commands import chat_commands
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.presses import turn_buttons
+from discord_bot.features.compare.commands import compare_commands, compare_controls
 from discord_bot.features.help.commands import help_commands
 from discord_bot.features.image.commands import image_commands
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.presses import picture_buttons
+from discord_bot.features.memory.commands import memory_buttons, memory_commands
 from discord_bot.features.menus.commands import menu_commands
 from discord_bot.features.model.commands import model_commands
 from discord_bot.features.persona.commands import persona_commands
@@ -42,6 +44,8 @@ def all_commands(chat: ChatFeature, image: ImageFeature, digests: Digests) -> li
         *help_commands(services),
         *catchup_commands(services),
         *digest_commands(services, digests),
+        *compare_commands(chat),
+        *memory_commands(services),
     ]
 
 
@@ -55,4 +59,6 @@ def all_controls(chat: ChatFeature, image: ImageFeature) -> list[type[discord.ui
         settings_controls(services),
         catchup_buttons(services),
         digest_buttons(services),
+        *compare_controls(services),
+        memory_buttons(services),
     ]

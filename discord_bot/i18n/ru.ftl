@@ -474,3 +474,77 @@ digest-none = У этого канала нет ежедневной сводк�
 digest-bad-time = «{ $value }» — не время суток. Напишите, например, 09:00 или 21:30.
 digest-bad-zone = Я не знаю часового пояса «{ $value }». Выберите из списка, например Europe/Moscow.
 digest-no-permission = Сначала дайте мне здесь права: «Просматривать канал», «Читать историю сообщений», «Отправлять сообщения».
+
+# Forks.
+button-fork = Ответвить
+fork-busy = Я уже открываю эту ветку.
+fork-there = Вы уже ответвили этот ответ: { $thread }
+fork-private = Эта ветка закрытая, поэтому перенести её ответы в открытую нельзя.
+fork-no-thread = Здесь я не могу открыть ветку. Нужен текстовый канал и права «Создавать публичные ветки» и «Отправлять сообщения в ветках».
+fork-made = Продолжайте здесь: { $thread }
+fork-announced = **{ $who }** продолжает [этот ответ]({ $link }) отдельно.
+fork-title = { $title } (ответвление)
+fork-begins = Я помню всё до [того ответа]({ $link }). О чём спросите?
+
+# Comparing models.
+command-compare = сравнить
+command-compare-description = Две модели ответят на один вопрос, а все смогут проголосовать
+command-compare-prompt = вопрос
+command-compare-prompt-description = Что вы хотите узнать?
+command-compare-first = модель-а
+command-compare-first-description = Первая модель
+command-compare-second = модель-б
+command-compare-second-description = Вторая модель
+command-compare-attachment = вложение
+command-compare-attachment-description = Картинка, текст, файл с кодом или PDF
+command-models = модели
+command-models-description = Какие здесь есть модели и как за них голосовали на этом сервере
+compare-direct = Сравнивать модели можно на сервере, куда меня добавили: там смогут проголосовать и другие.
+compare-locked = На этом сервере модель закреплена, сравнивать нечего.
+compare-same = Выберите две разные модели.
+compare-question = Какой ответ лучше? { $first } · { $second }
+compare-votes = { $count ->
+    [one] { $count } голос. Нажмите ещё раз, чтобы изменить или отозвать свой. Пишите дальше — продолжу с лучшего ответа.
+    [few] { $count } голоса. Нажмите ещё раз, чтобы изменить или отозвать свой. Пишите дальше — продолжу с лучшего ответа.
+   *[other] { $count } голосов. Нажмите ещё раз, чтобы изменить или отозвать свой. Пишите дальше — продолжу с лучшего ответа.
+}
+compare-tie = Одинаково хороши
+models-title = ## Модели
+models-standing = { $count ->
+    [one] { $percent } % из { $count } голоса
+    [few] { $percent } % из { $count } голосов
+   *[other] { $percent } % из { $count } голосов
+}
+models-default = по умолчанию
+models-winner = Лучшая по голосам на сервере
+models-choose = Сделать моделью по умолчанию…
+models-set = Модель по умолчанию на этом сервере: { $model }.
+models-no-votes = Пока никто не голосовал. { $command } — и две модели ответят рядом.
+models-direct = Голосуют на серверах; здесь виден только список моделей.
+
+# Memory.
+command-memory = память
+command-memory-description = Что я о вас помню: посмотреть, изменить, выключить
+memory-title = ## Что я о вас помню
+memory-state-on = Память **включена**: я учитываю эти заметки, когда вы меня о чём-то спрашиваете, — и там, где мой ответ видят другие.
+memory-state-off = Память **выключена**: заметки не используются.
+memory-empty = Заметок нет.
+memory-more = { $count ->
+    [one] и ещё { $count }
+    [few] и ещё { $count }
+   *[other] и ещё { $count }
+}
+memory-not-stored = Вы просили не хранить ваши сообщения, поэтому и заметок я не веду. Разрешить это можно в { $command }.
+memory-saved = Сохранено.
+memory-bounded = Сохранено, сколько поместилось: не больше { $most } заметок по { $longest } символов.
+memory-erased = { $count ->
+    [one] Удалена { $count } заметка.
+    [few] Удалены { $count } заметки.
+   *[other] Удалено { $count } заметок.
+}
+memory-modal-title = Что мне запомнить
+memory-modal-notes = По одной заметке в строке
+button-memory-on = Включить
+button-memory-off = Выключить
+button-memory-edit = Изменить заметки…
+button-memory-erase = Забыть всё

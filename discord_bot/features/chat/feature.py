@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -34,6 +35,9 @@ from discord_bot.store.turns import Part, State, Turn
 log = structlog.get_logger(__name__)
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
 
+Taker = Callable[[discord.Message], Awaitable[bool]]
+"""Another feature that a message may be for; True: it has answered it."""
+
 
 @dataclass
 class Asking:
@@ -63,6 +67,7 @@ class ChatFeature:
         self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
+        self.takers: list[Taker] = []
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -94,6 +99,9 @@ class ChatFeature:
             await self._refuse(message, denied)
             return
         self.services.tasks.spawn(_show_typing(message), "typing")
+        for take in self.takers:
+            if await take(message):
+                return
         conversation = await self._conversation(whom, message)
         self._desk(conversation).add(message)
 
@@ -221,7 +229,7 @@ class ChatFeature:
         keeping = await self.services.store.wishes.keeping({who, *question.people})
         return await self.services.store.conversations.add_turn(
             conversation, who, question.parts, question.ids, asking.locale, asking.channel_id, keeping,
-            question.images, parent_id=asking.parent,
+            question.images, parent_id=asking.parent or await self.services.store.contests.leader(conversation.id),
         )  # fmt: skip
 
     async def ask_again(
@@ -251,14 +259,22 @@ class ChatFeature:
 
     async def run(self, answer: Answer) -> None:
         """One at a time in a conversation."""
+        async with self._line(answer.conversation.place_id):
+            await self._run(answer)
+
+    async def run_together(self, place_id: int, answers: Sequence[Answer]) -> None:
+        """Answers to one question, side by side."""
+        async with self._line(place_id):
+            await asyncio.gather(*map(self._run, answers))
+
+    async def _run(self, answer: Answer) -> None:
         self.answers[answer.turn.id] = answer
         try:
-            async with self._line(answer.conversation.place_id):
-                self.services.metrics.running.inc()
-                try:
-                    await answer.run()
-                finally:
-                    self.services.metrics.running.dec()
+            self.services.metrics.running.inc()
+            try:
+                await answer.run()
+            finally:
+                self.services.metrics.running.dec()
         finally:
             self._claimed.pop(answer.turn.id, None)
             answer.done.set()

@@ -39,7 +39,9 @@ async def _is_own(services: Services, channel: Any) -> bool:
     if not isinstance(channel, discord.Thread):
         return False
     # A thread that the bot made is its own even when nothing of it is stored any more.
-    return channel.owner_id == services.me or await services.store.conversations.find(channel.id) is not None
+    if channel.owner_id == services.me or await services.store.conversations.find(channel.id) is not None:
+        return True
+    return await services.store.pictures.by_message(channel.parent_id, channel.id) is not None  # under its picture
 
 
 async def locale_for(services: Services, message: discord.Message) -> str:

@@ -13,6 +13,7 @@ from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.buttons import LABELS, PATTERN
 from discord_bot.features.chat.context import recall_answer, said
 from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.chat.forking import fork
 from discord_bot.features.chat.places import FollowupChannel
 from discord_bot.features.chat.starting import Asked, go_on, teller
 from discord_bot.i18n import t
@@ -24,7 +25,7 @@ from discord_bot.store.turns import Turn
 log = structlog.get_logger(__name__)
 MOST_PARTS = 5  # follow-ups that an interaction allows
 LONGEST_REPLY = 4_000
-FOR_ALL = ("reasoning", "file", "reply")
+FOR_ALL = ("reasoning", "file", "reply", "fork")
 """In a place that everybody sees, what these show is no secret either."""
 
 
@@ -66,6 +67,8 @@ class Press:
                 await self._share(turn)
             case "reply":
                 await self._interaction.response.send_modal(ReplyForm(self._chat, conversation, self._locale))
+            case "fork":
+                await fork(self._chat, self._interaction, conversation, turn)
             case _ if not standing:
                 await private(self._interaction, t(self._locale, "answer-runs"))
             case _:
@@ -73,7 +76,7 @@ class Press:
 
     async def _acknowledge(self, action: str) -> None:
         """Before anything is looked up: Discord waits three seconds, whatever the store or the service do."""
-        if action in ("reasoning", "file"):
+        if action in ("reasoning", "file", "fork"):
             await self._interaction.response.defer(ephemeral=True, thinking=True)
         elif action != "reply":  # a form must be the first answer itself
             await self._interaction.response.defer()
