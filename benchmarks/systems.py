@@ -104,6 +104,7 @@ CONFIG = """
 port = 0
 status_port = 0
 status_page = true
+http = false
 [service.callers.bench]
 token_env = "BENCH_CALLER_TOKEN"
 max_streams = 20000

@@ -89,14 +89,24 @@ async def run(config: Config, environ: Mapping[str, str], token: str) -> None:
     except DatabaseProblem as problem:
         raise StartProblem(f"bot.database: {problem}") from None
     metrics = BotMetrics()
-    if config.bot.metrics_port is not None:
-        metrics.serve(config.bot.metrics_port)
     try:
+        await _serve_metrics(config, metrics)
         async with InferenceClient.from_config(config, environ, service="antiphon-bot") as inference:
             await _live(config, store, inference, metrics, token, stop)
     finally:
-        metrics.close()
+        await metrics.close()
         await store.close()
+
+
+async def _serve_metrics(config: Config, metrics: BotMetrics) -> None:
+    port = config.bot.metrics_port
+    if port is None:
+        return
+    try:
+        port = await metrics.serve(config.bot.metrics_host, port)
+    except OSError as error:
+        raise StartProblem(f"bot.metrics_port: {port}: {error.strerror or error}") from None
+    log.info("metrics are served", port=port)
 
 
 async def _live(

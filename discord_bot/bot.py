@@ -25,7 +25,7 @@ from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.privacy.retention import keep_retention
 from discord_bot.features.settings.welcome import welcome
 from discord_bot.interactions import explain
-from discord_bot.ledger import Ledger
+from discord_bot.ledger import TROUBLE, Ledger
 from discord_bot.metrics import BotMetrics
 from discord_bot.recent import Recent
 from discord_bot.rendering.pacing import Paces
@@ -42,6 +42,7 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 # A rename may be answered with "wait ten minutes"; no task of ours hangs that long.
 LONGEST_RATE_LIMIT = 60.0
 MOST_LOCALES = 10_000
+FIRST_RECOVERY, LONGEST_RECOVERY = 5.0, 300.0  # seconds between two tries
 
 
 class AntiphonBot(discord.AutoShardedClient):
@@ -109,9 +110,19 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services.tasks.spawn(self._recover(), "recovery")
 
     async def _recover(self) -> None:
-        await self.aftermath.recover()
-        await self.image.recover()
-        await answer_missed(self.chat)
+        """A database that is away is waited for: nothing that a crash left may hang in Discord for ever."""
+        pause = FIRST_RECOVERY
+        while True:
+            try:
+                await self.aftermath.recover()
+                await self.image.recover()
+                await answer_missed(self.chat)
+            except TROUBLE as error:
+                log.warning("what a restart left cannot be looked up", error=type(error).__name__, again_in=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_RECOVERY)
+            else:
+                return
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Discord tells a person's language only here; answers to their messages are in it, too."""
@@ -135,10 +146,14 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.aftermath.on_edit(payload)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        await self.aftermath.on_delete(payload.channel_id, {payload.message_id})
+        await self._on_delete(payload.channel_id, {payload.message_id})
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        await self.aftermath.on_delete(payload.channel_id, payload.message_ids)
+        await self._on_delete(payload.channel_id, payload.message_ids)
+
+    async def _on_delete(self, channel_id: int, message_ids: set[int]) -> None:
+        await self.aftermath.on_delete(channel_id, message_ids)
+        await self.image.on_delete(channel_id, message_ids)
 
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
         self.chat.on_typing(payload.channel_id, payload.user_id)
@@ -153,7 +168,8 @@ class AntiphonBot(discord.AutoShardedClient):
         await welcome(self.services, guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self.services.store.privacy.erase_guild(guild.id)
+        privacy = self.services.store.privacy
+        await self.services.ledger.note("server gone", lambda: privacy.erase_guild(guild.id))
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the library's signature
         self.services.metrics.errors.labels(event_method).inc()

@@ -17,6 +17,7 @@ from inference_service.api.health import Health
 from inference_service.api.parts import Shared
 from inference_service.api.servicers import add_health, add_inference, add_operations, add_reflection
 from inference_service.credentials.types import BreakerSpec, StateStore
+from inference_service.http.server import HttpServer
 from inference_service.reloading import sentences
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
@@ -66,6 +67,7 @@ class Server:
         self._store: StateStore
         self._health: Health
         self._status: StatusServer | None = None
+        self._http: HttpServer | None = None
         self._supervisor = Supervisor()
         self._reloading = asyncio.Lock()
 
@@ -95,6 +97,8 @@ class Server:
         router.start()
         await self._look()
         self._supervisor.watch("readiness", self._keep_looking)
+        if config.service.http is not False:
+            await self._start_http()
         if config.service.status_page is not False:
             await self._start_status()
         for warning in parts.warnings:
@@ -138,6 +142,26 @@ class Server:
                 ) from None
             self._status = None
             log.warning("the status page is off: its port is in use", port=service.status_port)
+
+    async def _start_http(self) -> None:
+        service = self.config.service
+        if service.http is None and service.http_host not in LOOPBACK:
+            return
+        http = HttpServer(self.shared)
+        try:
+            await http.start(service)
+        except OSError:
+            if service.http:
+                text = f"cannot serve OpenAI's API on {service.http_host}:{service.http_port}: the port is in use"
+                raise StartProblem(text) from None
+            log.warning("OpenAI's API is off: its port is in use", port=service.http_port)
+            return
+        self._http = http
+
+    @property
+    def http_port(self) -> int | None:
+        """Where OpenAI's API is served; None: nowhere."""
+        return self._http.port if self._http is not None else None
 
     @property
     def status_port(self) -> int | None:
@@ -184,11 +208,15 @@ class Server:
         door.leaving = door.draining = True
         self._health.end()
         self._health.close()
+        if self._http is not None:
+            await self._http.leave()
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await asyncio.wait([stopping], timeout=max(0.0, grace - GOODBYE))
         for task in list(door.live.values()):
             task.cancel()
         await stopping
+        if self._http is not None:
+            await self._http.stop()
         if self._status is not None:
             await self._status.stop()
         await self._supervisor.close()
@@ -202,17 +230,18 @@ class Server:
 def check_exposure(config: Config) -> None:
     """Open ports without TLS are loopback's, unless the operator insists in writing. Raises StartProblem."""
     service = config.service
-    if service.host in LOOPBACK or service.tls is not None:
+    hosts = {"service.host": service.host, **({"service.http_host": service.http_host} if service.http else {})}
+    exposed = {key: host for key, host in hosts.items() if host not in LOOPBACK}
+    if not exposed or service.tls is not None:
         return
+    key, host = next(iter(exposed.items()))
     if not service.insecure:
         raise StartProblem(
-            f"service.host is {service.host!r}, which is not loopback, and there is no TLS: set [service.tls], "
+            f"{key} is {host!r}, which is not loopback, and there is no TLS: set [service.tls], "
             "or insist with service.insecure = true"
         )
     log.warning(
-        "listening without TLS beyond loopback, as service.insecure says",
-        host=service.host,
-        callers=len(service.callers),
+        "listening without TLS beyond loopback, as service.insecure says", host=host, callers=len(service.callers)
     )
 
 

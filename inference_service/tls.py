@@ -34,13 +34,16 @@ def credentials(tls: Tls) -> grpc.ServerCredentials:
     )
 
 
-def context(tls: Tls) -> ssl.SSLContext:
-    """For a server on the event loop: every handshake takes the certificate of the hour. Raises TlsProblem."""
+def context(tls: Tls, protocol: str = "h2") -> ssl.SSLContext:
+    """For a server on the event loop: every handshake takes the certificate of the hour. Raises TlsProblem.
+
+    `protocol`: what is spoken, as ALPN names it.
+    """
 
     def build() -> ssl.SSLContext:
         made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
-        made.set_alpn_protocols(["h2"])
+        made.set_alpn_protocols([protocol])
         made.load_cert_chain(tls.certificate, tls.key)
         if tls.client_ca is not None:
             made.verify_mode = ssl.CERT_REQUIRED

@@ -301,11 +301,16 @@ def reload(target: Target = None) -> None:
 
 
 @app.command()
-def health(target: Target = None) -> None:
+def health(
+    target: Target = None,
+    bot: Annotated[
+        bool, typer.Option("--bot", help="Ask the bot on bot.metrics_port whether it is connected to Discord.")
+    ] = False,
+) -> None:
     """Exit with 0 when the service can answer now, else with 3. For containers."""
     from antiphon.cli import listing
 
-    run(listing.health(target))
+    run(listing.bot_health() if bot else listing.health(target))
 
 
 def replace_by(module: str, *arguments: str) -> None:

@@ -7,7 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from antiphon.cli.output import DONE, UNAVAILABLE, UsageProblem, client, console, line, plain
+from antiphon.config.load import load_config
 
+HEALTH_TIME = 4.0  # seconds; containers give up after five
 TASKS: dict[str, Literal["chat", "image"]] = {"chat": "chat", "image": "image"}
 
 
@@ -52,6 +54,26 @@ async def reload(target: str | None) -> None:
         changes = await service.reload()
     for change in changes or ["Nothing has changed."]:
         console.print(plain(change), soft_wrap=True)
+
+
+async def bot_health() -> int:
+    """3 when the bot is not connected to Discord. Raises UsageProblem where its port is not configured."""
+    from aiohttp import ClientError, ClientSession, ClientTimeout
+    from yarl import URL
+
+    bot = load_config().bot
+    if not bot.metrics_port:
+        raise UsageProblem("set bot.metrics_port: the bot says there whether it is connected")
+    host = "127.0.0.1" if bot.metrics_host in ("0.0.0.0", "::", "") else bot.metrics_host  # noqa: S104 - to reach it
+    address = URL.build(scheme="http", host=host, port=bot.metrics_port, path="/readyz")
+    try:
+        async with ClientSession(timeout=ClientTimeout(total=HEALTH_TIME)) as session, session.get(address) as answer:
+            connected = answer.status == 200
+            said = (await answer.text()).strip()
+    except (ClientError, OSError):
+        connected, said = False, "the bot does not answer"
+    console.print(plain(said), soft_wrap=True)
+    return DONE if connected else UNAVAILABLE
 
 
 async def health(target: str | None) -> int:

@@ -108,6 +108,8 @@ class Bot(Section):
     api_base_url: str = "https://discord.com/api/v10"
     """For a proxy in front of Discord."""
     metrics_port: Port | None = None
-    """Serve Prometheus metrics of the bot on this port, on all addresses. Unset: not."""
+    """Serve Prometheus metrics of the bot, and whether it is connected to Discord, on this port. Unset: not."""
+    metrics_host: str = "127.0.0.1"
+    """Where the metrics of the bot are served; they need no token."""
     shard_count: int | None = Field(None, ge=1)
     """Unset: what Discord recommends."""

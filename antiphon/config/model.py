@@ -86,6 +86,14 @@ class Service(Section):
     callers: dict[str, CallerConfig] = {}
     """Named callers. Empty: everybody who reaches the port may call; with mutual TLS everybody with a certificate may chat
     and draw, but not operate."""
+    http: bool | None = None
+    """Serve OpenAI's API over HTTP, with the same callers, limits and TLS. Unset: only on loopback."""
+    http_host: str = "127.0.0.1"
+    """Where OpenAI's API listens."""
+    http_port: Port = 50550
+    """0 takes a free port."""
+    http_cors: list[str] = []
+    """Origins whose web pages may call it, such as "https://chat.example"; "*": all. Empty: no browser."""
     status_page: bool | None = None
     """Serve the status page and metrics over HTTP. Unset: only on loopback."""
     status_host: str = "127.0.0.1"

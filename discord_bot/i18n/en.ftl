@@ -117,6 +117,7 @@ error-unavailable = No model can answer right now.
 error-connection = I cannot reach my answering service right now.
 error-deadline = That took too long, so I stopped.
 error-service-access = I am not allowed to use my answering service. The person who runs me has to fix this.
+error-storage = I cannot save anything at the moment, so I cannot take this on. The people who run me see the problem.
 error-general = Something went wrong on my side.
 error-retry-at = Try again { $when }.
 error-retry-now = Try again.

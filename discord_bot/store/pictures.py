@@ -15,6 +15,8 @@ from discord_bot.store.wishes import Keeping
 
 WORDS = ("prompt", "negative")
 """Fields of an order that a person has typed."""
+AUTHORS = "authors"
+"""Who wrote them, if not the owner alone: the author of a message that is drawn, or of an order that is drawn again."""
 
 
 class OrderState(StrEnum):
@@ -53,8 +55,11 @@ class Pictures:
         keeping: Keeping,
         beginning: tuple[str, bytes] | None = None,
     ) -> PictureOrder:
-        """`beginning`: MIME and bytes of the picture that it starts from, for the buttons below."""
-        kept = keeping.allows(owner_id)
+        """`beginning`: MIME and bytes of the picture that it starts from, for the buttons below.
+
+        Words and picture are stored only if the owner and everybody who wrote a part of the prompt agree.
+        """
+        kept = all(keeping.allows(one) for one in (owner_id, *wish.get(AUTHORS, ())))
         stored = wish if kept else {name: value for name, value in wish.items() if name not in WORDS}
         mime, data = beginning if beginning is not None and kept else (None, None)
         values: dict[str, Any] = {
@@ -82,6 +87,12 @@ class Pictures:
             if row is not None:
                 wish = json.dumps({**json.loads(row.wish), "seed": seed})
                 await connection.execute(update(pictures).where(pictures.c.id == order_id).values(wish=wish))
+
+    async def erase(self, order_id: int) -> None:
+        """It was deleted in Discord: of the order only stays that there was one."""
+        blank: dict[str, Any] = {"wish": "{}", "input_mime": None, "input_data": None}
+        await self._change(order_id, state=OrderState.DELETED, **blank)
+        await self._database.scrub()
 
     async def _change(self, order_id: int, **values: Any) -> None:
         async with self._database.write() as connection:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, or_, select
 from discord_bot.store.engine import Database
 from discord_bot.store.schema import settings
 from discord_bot.store.upsert import upsert
-from discord_bot.store.wishes import DO_NOT_STORE
+from discord_bot.store.wishes import DO_NOT_STORE, Keeping
 
 
 class SettingScope(StrEnum):
@@ -138,14 +138,26 @@ class Settings:
         return found
 
     async def set(self, scope: SettingScope, scope_id: int, key: str, value: Any) -> None:
-        """None removes it. Never a person's own words but by `choose` of the features, which asks for a `Keeping`."""
+        """None removes it. Never text that a person has typed: that is for `set_words`."""
+        await self._write(scope, scope_id, key, value, None)
+
+    async def set_words(
+        self, scope: SettingScope, scope_id: int, key: str, text: str, author_id: int, keeping: Keeping
+    ) -> bool:
+        """Text that a person has typed. False: that person's words are not stored."""
+        if not keeping.allows(author_id):
+            return False
+        await self._write(scope, scope_id, key, text, author_id)
+        return True
+
+    async def _write(self, scope: SettingScope, scope_id: int, key: str, value: Any, author_id: int | None) -> None:
         place = (settings.c.scope == scope) & (settings.c.scope_id == scope_id) & (settings.c.key == key)
         async with self._database.write() as connection:
             if value is None:
                 await connection.execute(delete(settings).where(place))
-            else:
-                row = {"scope": scope, "scope_id": scope_id, "key": key, "value": json.dumps(value)}
-                await upsert(connection, settings, row)
+                return
+            row = {"scope": scope, "scope_id": scope_id, "key": key, "value": json.dumps(value), "author_id": author_id}
+            await upsert(connection, settings, row)
 
     async def reset(self, scope: SettingScope, scope_id: int) -> None:
         async with self._database.write() as connection:

@@ -10,6 +10,7 @@ from google.protobuf import json_format
 from yarl import URL
 
 from antiphon.config.model import Scope
+from antiphon.webdoor import WebDoor
 from inference_service.api import operations
 from inference_service.api.door import BEARER
 from inference_service.api.parts import Shared
@@ -51,7 +52,7 @@ class StatusServer:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._runner: web.AppRunner | None = None
+        self._door: WebDoor | None = None
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -69,19 +70,13 @@ class StatusServer:
                 web.get("/readyz", self._ready),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        try:
-            await site.start()
-        except OSError:
-            await self.stop()
-            raise
-        self.port = self._runner.addresses[0][1]
+        door = WebDoor(app)
+        await door.start(host, port)
+        self._door, self.port = door, door.port
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._door is not None:
+            await self._door.stop()
 
     def _check(self, request: web.Request) -> None:
         """With callers configured an operator's token is needed: as a header, or in the page's own storage."""

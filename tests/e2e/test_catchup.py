@@ -1,6 +1,7 @@
 """What did I miss here? For one person alone, with links, and a digest for all who want one."""
 
 import time
+from typing import Any
 
 from discord_bot.store.database import open_store
 from discord_bot.store.digests import Digest
@@ -123,12 +124,13 @@ async def test_a_digest_is_switched_on_by_managers_and_sent_once_after_a_restart
     async with stage.running_bot():
         refused = await (await stage.maria.slash(stage.channel, "digest", time="9:00")).answer()
         assert "Manage Server" in refused.content
-        for options, words in (
+        attempts: tuple[tuple[dict[str, Any], str], ...] = (
             ({}, "has no daily summary"),
             ({"time": "noonish"}, "not a time of the day"),
             ({"time": "9:00", "time-zone": "Mars/Base"}, "do not know the time zone"),
             ({"time": "9:00", "time-zone": "Europe/Berlin"}, "Every day at 09:00 (Europe/Berlin)"),
-        ):
+        )
+        for options, words in attempts:
             assert words in (await (await owner.slash(stage.channel, "digest", **options)).answer()).content
         assert "Europe/Berlin" in await owner.autocomplete(stage.channel, "digest", "time-zone", "berl")
         news = await stage.maria.say(stage.channel, "Fresh news")

@@ -1,9 +1,14 @@
 """Two models side by side, votes, and the ranking from which a manager chooses the default."""
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.conftest import Stage
 from tests.e2e.test_catchup import newcomer
+from tests.fakes.discord.interaction import Interaction
+from tests.fakes.discord.model import Channel
+from tests.fakes.discord.people import Person
 
 MODELS = {
     "ANTIPHON__PROVIDERS__A__MODELS": '["voice", "owl"]',
@@ -11,12 +16,17 @@ MODELS = {
 }
 
 
+async def compare(person: Person, channel: Channel, second: str = "owl") -> Interaction:
+    options: dict[str, Any] = {"prompt": "Why?", "model-a": "chat", "model-b": second}
+    return await person.slash(channel, "compare", **options)
+
+
 @pytest.mark.service(**MODELS)
 async def test_two_models_answer_people_vote_and_a_manager_makes_the_winner_the_default(stage: Stage) -> None:
     ben, owner = await newcomer(stage, "Ben"), stage.guild.owner
     stage.upstream.behaviour["owl"] = "ok"
     async with stage.running_bot():
-        await stage.maria.slash(stage.channel, "compare", prompt="Why?", **{"model-a": "chat", "model-b": "owl"})
+        await compare(stage.maria, stage.channel)
         thread = await stage.thread()
         card = await stage.discord.wait_for(
             lambda: next((one for one in thread.from_bot if "Which answer is better?" in one.content), None)
@@ -71,16 +81,14 @@ async def test_what_cannot_be_compared_is_said_before_anything_is_asked(stage: S
             (olga.direct(), "owl", "на сервере"),
             (stage.channel, "owl", "1"),
         ):
-            asked = await olga.slash(channel, "compare", prompt="Why?", **{"model-a": "chat", "model-b": second})
+            asked = await compare(olga, channel, second)
             refused = await asked.answer()
             assert words in refused.content
             assert refused.ephemeral
         card = await (await owner.slash(stage.channel, "settings")).answer()  # type: ignore[attr-defined]
         await (await owner.click(card, "settings:2:answers:show")).acknowledged()  # type: ignore[attr-defined]
         await (await owner.click(card, "settings:2:answers:lock_model")).acknowledged()  # type: ignore[attr-defined]
-        locked = await stage.maria.slash(
-            stage.channel, "compare", prompt="Why?", **{"model-a": "chat", "model-b": "owl"}
-        )
+        locked = await compare(stage.maria, stage.channel)
         assert "locked its model" in (await locked.answer()).content
         assert "Nobody has voted yet" in (await (await stage.maria.slash(stage.channel, "models")).answer()).content
         assert not stage.upstream.of("a")

@@ -87,7 +87,7 @@ def on_disk(folder: Path, config: dict[str, Any]) -> Path:
 @contextlib.asynccontextmanager
 async def services(folder: Path, config: dict[str, Any], redis: RedisServer, count: int) -> AsyncIterator[list[Any]]:
     """(process, client) of each."""
-    config["service"] = {"port": 0, "status_page": False, "grace": 1}
+    config["service"] = {"port": 0, "status_page": False, "http": False, "grace": 1}
     on_disk(folder, config)
     environ = {**KEYS, "ANTIPHON_REDIS_URL": redis.url}
     async with contextlib.AsyncExitStack() as stack:

@@ -16,6 +16,7 @@ from tests.support.terminal import Terminal, antiphon
 QUIET = {
     "ANTIPHON__SERVICE__PORT": "0",
     "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+    "ANTIPHON__SERVICE__HTTP": "false",
     "ANTIPHON__SERVICE__GRACE": "1",
     "ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND": "0",
     "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0.001",
@@ -217,7 +218,7 @@ async def test_the_bot_without_a_token_says_where_to_get_one(tmp_path: Path) -> 
 
 
 async def test_a_configuration_file_is_named_on_the_command_line_for_every_process(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("[service]\nport = 0\nstatus_page = false\n")
+    (tmp_path / "mine.toml").write_text("[service]\nport = 0\nstatus_page = false\nhttp = false\n")
     (tmp_path / "antiphon.toml").write_text("broken")
     command = ("--config", "mine.toml", "serve")
     async with running("antiphon", *command, directory=tmp_path, environ={}) as process:

@@ -15,6 +15,7 @@ from tests.support.processes import Process, running
 QUICK = {
     "ANTIPHON__SERVICE__PORT": "0",
     "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+    "ANTIPHON__SERVICE__HTTP": "false",
     "ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND": "0",
     "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0",
 }

@@ -20,7 +20,7 @@ async def fetch(url: str) -> tuple[int, str]:
 async def test_metrics_ready_and_live_answer_and_count_what_happened() -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "cut:90", "ok")
-        config["service"] = {"status_page": True, "status_port": 0}
+        config["service"] = {"http": False, "status_page": True, "status_port": 0}
         async with serving(config, KEYS) as (server, client):
             async for _event in client.chat("hi"):
                 pass
@@ -43,7 +43,7 @@ async def test_metrics_ready_and_live_answer_and_count_what_happened() -> None:
 async def test_every_metric_is_in_the_guide_and_the_guide_has_no_other() -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "cut:90", "ok")
-        config["service"] = {"status_page": True, "status_port": 0}
+        config["service"] = {"http": False, "status_page": True, "status_port": 0}
         async with serving(config, KEYS) as (server, client):
             async for _event in client.chat("hi"):
                 pass
@@ -64,7 +64,7 @@ async def test_every_query_of_the_dashboard_names_a_metric_that_exists() -> None
     labels = {"gen_ai_operation_name", "gen_ai_token_type"}
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "cut:90", "ok", hedge={"after": 5})
-        config["service"] = {"status_page": True, "status_port": 0}
+        config["service"] = {"http": False, "status_page": True, "status_port": 0}
         async with serving(config, KEYS) as (server, client):
             async for _event in client.chat("hi"):
                 pass

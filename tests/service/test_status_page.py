@@ -31,7 +31,7 @@ async def running() -> AsyncIterator[tuple[Server, InferenceClient]]:
     async with FakeUpstream() as upstream:
         upstream.by_token = {SECOND: "429:3600"}
         config: dict[str, Any] = two_providers(upstream, "cut:90", "ok")
-        config["service"] = {"status_page": True, "status_port": 0}
+        config["service"] = {"http": False, "status_page": True, "status_port": 0}
         async with serving(config, {**KEYS, "A_KEY2": SECOND}) as made:
             yield made
 
@@ -120,6 +120,7 @@ async def test_an_operator_opens_it_with_a_token_by_keyboard(page: Page) -> None
     config = {
         "embedded": {"characters_per_second": 0},
         "service": {
+            "http": False,
             "status_page": True,
             "status_port": 0,
             "callers": {"boss": {"token_env": "BOSS", "scopes": ["operate"]}, "bot": {"token_env": "BOT"}},

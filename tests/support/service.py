@@ -18,7 +18,7 @@ async def serving(
 ) -> AsyncIterator[tuple[Server, InferenceClient]]:
     """The server and a client of it; both end with the block."""
     given = dict(config)
-    given["service"] = {"port": 0, "status_page": False, "grace": 1, **given.get("service", {})}
+    given["service"] = {"port": 0, "status_page": False, "http": False, "grace": 1, **given.get("service", {})}
     server = Server(Config.model_validate(given), dict(environ or {}))
     await server.start()
     try:

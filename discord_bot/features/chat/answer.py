@@ -69,7 +69,7 @@ class Answer:
         self.people = turn.people
         """Everybody whose words were read for it."""
         self.forgotten = False
-        """One of them had everything erased meanwhile: nothing of it is stored."""
+        """One of them had everything erased meanwhile, or it was deleted in Discord: nothing of it is stored."""
         self._before, self._tell = before, tell
         self._passing = conversation.kind in PASSING
         self._most = MOST_IN_INTERACTION if self._passing else MOST_SEGMENTS
@@ -125,7 +125,7 @@ class Answer:
         try:
             await self._answer()
         except Withdrawn:
-            turn.state = State.DELETED
+            turn.state, self.forgotten = State.DELETED, True
         except Undeliverable as problem:
             turn.state = State.FAILED
             services.metrics.undelivered()

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,26 +19,23 @@ from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.answer import Answer, Tell
 from discord_bot.features.chat.card import IN_THREADS
 from discord_bot.features.chat.composing import compose, own_text
-from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
-from discord_bot.features.chat.hearing import locale_for, see
+from discord_bot.features.chat.hearing import locale_for, see, show_typing
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import announced, thread_on
+from discord_bot.features.chat.places import thread_on
 from discord_bot.features.chat.question import Question
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
+from discord_bot.problems import describe, short_reference, utcnow
 from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
 from discord_bot.store.conversations import PASSING, Conversation, Kind
-from discord_bot.store.turns import Part, State, Turn
+from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
-
-Taker = Callable[[discord.Message], Awaitable[bool]]
-"""Another feature that a message may be for; True: it has answered it."""
 
 
 @dataclass
@@ -67,7 +66,8 @@ class ChatFeature:
         self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
-        self.takers: list[Taker] = []
+        self.takers: list[Callable[[discord.Message], Awaitable[bool]]] = []
+        """Features that a message may be for instead; True: it was answered."""
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -83,13 +83,18 @@ class ChatFeature:
             return
         try:
             await self._take(whom, message)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - the outermost place of a message; logged and told
             # A database that is away, a Discord that refuses: the person hears of it, whatever it was.
-            self.services.metrics.errors.labels("message").inc()
-            log.exception("a message could not be taken")
-            # Not the person's own language: that is in the database, too.
-            locale = message.guild.preferred_locale.value if message.guild else "en"
-            await self._refuse(message, t(locale, "error-general"))
+            await self._apologise(message, error)
+
+    async def _apologise(self, message: discord.Message, error: Exception) -> None:
+        reference = short_reference(uuid.uuid4().hex)
+        self.services.metrics.errors.labels("message").inc()
+        log.error("a message could not be taken", reference=reference, exc_info=error)
+        # Not the person's own language: that is in the database, too.
+        locale = message.guild.preferred_locale.value if message.guild else "en"
+        problem = describe(error, utcnow(), reference)
+        await self._refuse(message, problem.text(locale, utcnow()))
 
     async def _take(self, whom: For, message: discord.Message) -> None:
         denied = await self._denied(message)
@@ -98,7 +103,7 @@ class ChatFeature:
         if denied is not None:
             await self._refuse(message, denied)
             return
-        self.services.tasks.spawn(_show_typing(message), "typing")
+        self.services.tasks.spawn(show_typing(message), "typing")
         for take in self.takers:
             if await take(message):
                 return
@@ -118,7 +123,7 @@ class ChatFeature:
         if desk is None or desk.is_idle:
             self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
             desk = self._desks[place_id] = Desk(
-                lambda messages: self._answer_messages(conversation, messages), self._line(place_id)
+                lambda messages: self._answer_or_apologise(conversation, messages), self._line(place_id)
             )
         return desk
 
@@ -158,6 +163,12 @@ class ChatFeature:
             return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
         self.names.add((thread.id, thread_name(question)))
         return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
+
+    async def _answer_or_apologise(self, conversation: Conversation, messages: list[discord.Message]) -> None:
+        try:
+            await self._answer_messages(conversation, messages)
+        except Exception as error:  # noqa: BLE001 - as above: typing was shown, so silence would be wrong
+            await self._apologise(messages[-1], error)
 
     async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message]) -> None:
         """One question made of the messages that came together."""
@@ -216,13 +227,18 @@ class ChatFeature:
     async def ask(self, conversation: Conversation, asking: Asking) -> None:
         """A new question, from its charge to the end of its answer. Raises admission.Refused before any work."""
         ticket = await self.services.admission.admit(asking.who, asking.locale, place=conversation.place_id)
-        turn = await self.add_turn(conversation, asking)
+        async with self._refunded(ticket):
+            turn = await self.add_turn(conversation, asking)
         await self.run(
             Answer(
                 self.services, self, conversation, turn, ticket, asking.channel,
                 reply_to=asking.reply_to, notices=asking.question.notices, tell=asking.tell,
             )
         )  # fmt: skip
+
+    def _refunded(self, ticket: Ticket) -> AbstractAsyncContextManager[None]:
+        usage = self.services.store.usage
+        return self.services.ledger.refunded_on_failure(lambda: usage.refund(ticket.charge))
 
     async def add_turn(self, conversation: Conversation, asking: Asking) -> Turn:
         question, who = asking.question, asking.who.user
@@ -246,10 +262,13 @@ class ChatFeature:
         tell: Tell | None = None,
     ) -> None:
         """A turn that stands already: tried again, continued, regenerated or edited. It was charged by the ticket."""
-        turn.answer, turn.state = before, State.RUNNING
+        # The half answer that is continued may repeat words of people who only the whole prompt names.
+        turn.answer, turn.state = "", State.RUNNING
         if known is None:
             turn.message_ids = []
-        await self.save(turn)
+        async with self._refunded(ticket):
+            await self.save(turn)
+        turn.answer = before
         await self.run(
             Answer(
                 self.services, self, conversation, turn, ticket, channel,
@@ -257,14 +276,9 @@ class ChatFeature:
             )
         )  # fmt: skip
 
-    async def run(self, answer: Answer) -> None:
-        """One at a time in a conversation."""
-        async with self._line(answer.conversation.place_id):
-            await self._run(answer)
-
-    async def run_together(self, place_id: int, answers: Sequence[Answer]) -> None:
-        """Answers to one question, side by side."""
-        async with self._line(place_id):
+    async def run(self, *answers: Answer) -> None:
+        """One question at a time in a conversation; more than one answer to it stand side by side."""
+        async with self._line(answers[0].conversation.place_id):
             await asyncio.gather(*map(self._run, answers))
 
     async def _run(self, answer: Answer) -> None:
@@ -343,22 +357,6 @@ class ChatFeature:
             if user_id in answer.people | answer.turn.people:
                 answer.forgotten = True
 
-    async def recall(self, turn: Turn) -> bool:
-        """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
-        try:
-            messages = await fetch(self.services, turn.channel_id, turn.question_ids)
-        except discord.HTTPException:
-            return False
-        me = self.services.me
-        turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
-        if turn.parts:
-            return True  # the question of a command stands in the bot's own words above the answer
-        if not any(one.author.id == turn.asker_id for one in messages):
-            return False
-        question = await compose(self.services, messages, turn.locale)
-        turn.parts, turn.images = question.parts, question.images
-        return bool(question)
-
     # --- what people do meanwhile --------------------------------------------------------------------
 
     def forget(self, message_id: int) -> None:
@@ -380,11 +378,3 @@ def _holds_anything(message: discord.Message, text: str) -> bool:
     """A bare mention asks nothing, unless it points at something."""
     pointed = message.reference or message.message_snapshots or message.stickers or message.poll
     return says_something(text) or bool(message.attachments or pointed)
-
-
-async def _show_typing(message: discord.Message) -> None:
-    """The first sign: it comes before anything is read or asked."""
-    try:
-        await message.channel.typing()
-    except (discord.HTTPException, discord.RateLimited):
-        log.debug("nobody was shown to type")

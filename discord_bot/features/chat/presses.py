@@ -15,6 +15,7 @@ from discord_bot.features.chat.context import recall_answer, said
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.forking import fork
 from discord_bot.features.chat.places import FollowupChannel
+from discord_bot.features.chat.recalling import recall
 from discord_bot.features.chat.starting import Asked, go_on, teller
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, asker_of, pressable, private
@@ -129,7 +130,7 @@ class Press:
         try:
             who = asker_of(interaction)
             denied = await chat.services.admission.refusal(who, locale, place=turn.channel_id)
-            if not denied and not turn.asks_something and not await chat.recall(turn):
+            if not denied and not turn.asks_something and not await recall(chat.services, turn):
                 denied = t(locale, "stale")
             if denied:
                 await private(interaction, denied)

@@ -91,7 +91,9 @@ def _lines(offered: list[Model], standings: list[Standing], default: str, locale
             else preview(model, locale)
         )
         mark = f" · {t(locale, 'models-default')}" if default in (model.name, *model.aliases) else ""
-        lines.append(f"{f'{number}.' if standing else '-'} **{discord.utils.escape_markdown(model.name)}** – {says}{mark}")
+        lines.append(
+            f"{f'{number}.' if standing else '-'} **{discord.utils.escape_markdown(model.name)}** – {says}{mark}"
+        )
     return lines
 
 

@@ -113,7 +113,7 @@ class Comparison:
             self._answer(conversation, turn, ticket, f"{letter} · {model}", question.notices)
             for turn, ticket, letter, model in zip((first, second), tickets, "AB", models, strict=True)
         ]
-        await self._chat.run_together(conversation.place_id, answers)
+        await self._chat.run(*answers)
         if all(turn.state is State.DONE for turn in (first, second)):
             public = self._interaction.guild_locale.value if self._interaction.guild_locale else self._locale
             sent = await self._place.send(

@@ -12,7 +12,8 @@ class MessageJob:
     """What the picture feature asks of an interaction. The first thing that is shown is sent, all others are edits."""
 
     def __init__(self, message: discord.Message, locale: str) -> None:
-        self.message, self.user, self.channel, self.id = message, message.author, message.channel, message.id
+        self.message, self.user, self.channel = message, message.author, message.channel
+        self.id = message.channel.id  # the place that was kept for the answer when the message arrived
         self.guild, self.guild_id = message.guild, message.guild.id if message.guild else None
         self.channel_id = message.channel.id
         self.locale = (

@@ -53,7 +53,7 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
     @EVERYWHERE
     async def draw(interaction: discord.Interaction[Any], message: discord.Message) -> None:
         try:
-            wish = Wish(clean_prompt(message.content[:LONGEST_DRAWN]))
+            wish = Wish(clean_prompt(message.content[:LONGEST_DRAWN])).written_by(message.author.id)
         except BadOption:
             await private(interaction, t(interaction.locale.value, "nothing-here"))
             return
