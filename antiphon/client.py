@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -21,8 +21,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon import connection, events, names, refusals, wire
 from antiphon.config.model import Config
-from antiphon.streams import ChatStream, ImageStream, Question
-from antiphon.telemetry.traces import ClientTraces
+from antiphon.options import ChatOptions, chat_request
+from antiphon.streams import UNTRACED, ChatStream, ImageStream, Question
+from antiphon.telemetry.traces import CallSpan, ClientTraces
 from antiphon.v1 import (
     common_pb2,
     models_pb2,
@@ -86,26 +87,12 @@ class InferenceClient:
         messages: str | Sequence[events.Message],
         model: str = "chat",
         *,
-        sampling: events.Sampling | None = None,
-        on_interruption: Literal["continue", "restart", "fail"] | None = None,
-        strict: bool = False,
-        tenant_id: str = "",
-        user_id: str = "",
-        request_id: str | None = None,
         timeout: float | None = None,
         trace_parent: str = "",
+        **options: Unpack[ChatOptions],
     ) -> ChatStream:
         """An answer as a stream. `timeout` in seconds for the whole of it; None: the service's own."""
-        turns = [events.Message.user(messages)] if isinstance(messages, str) else messages
-        request = wire.chat_request(
-            model,
-            turns,
-            sampling,
-            on_interruption,
-            strict,
-            common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
-            request_id,
-        )
+        request = chat_request(messages, model, options)
         span = self.traces.start("chat", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ChatStream(
@@ -117,6 +104,22 @@ class InferenceClient:
                 span,
             )
         )
+
+    async def complete(
+        self,
+        messages: str | Sequence[events.Message],
+        model: str = "chat",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the service's deadline, too
+        trace_parent: str = "",
+        **options: Unpack[ChatOptions],
+    ) -> events.Completion:
+        """An answer in one piece."""
+        request = chat_request(messages, model, options)
+        span = self.traces.start("complete", model, request.request_id, trace_parent)
+        metadata = self._connection.metadata(span.trace_parent)
+        answer = await self._ask(self._connection.inference.Complete, request, timeout, metadata, span)
+        return wire.completion(answer)
 
     def image(
         self,
@@ -177,7 +180,7 @@ class InferenceClient:
     ) -> list[events.Model]:
         """What can be asked for, routes first."""
         request = models_pb2.ListModelsRequest(task=wire.TASKS[task], include_deployments=include_deployments)
-        answer = await self._ask(self._connection.inference.ListModels, request)
+        answer = await self._look(self._connection.inference.ListModels, request)
         return [wire.model(one) for one in answer.models]
 
     async def usage(
@@ -187,7 +190,7 @@ class InferenceClient:
         request = usage_pb2.GetUsageRequest(caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id))
         if since is not None:
             request.since.CopyFrom(Timestamp(seconds=int(since)))
-        answer = await self._ask(self._connection.inference.GetUsage, request)
+        answer = await self._look(self._connection.inference.GetUsage, request)
         return [
             events.UsageRow(
                 names.deployment(row.deployment),
@@ -203,7 +206,7 @@ class InferenceClient:
 
     async def status(self) -> operations_pb2.Status:
         """How things stand; needs the scope `operate`."""
-        answer = await self._ask(self._connection.operations.GetStatus, operations_pb2.GetStatusRequest())
+        answer = await self._look(self._connection.operations.GetStatus, operations_pb2.GetStatusRequest())
         found: operations_pb2.Status = answer.status
         return found
 
@@ -221,19 +224,38 @@ class InferenceClient:
 
     async def reload(self) -> list[str]:
         """Makes the service read its configuration again; what changed. Raises InvalidRequest for a bad one."""
-        answer = await self._ask(self._connection.operations.ReloadConfig, operations_pb2.ReloadConfigRequest())
+        answer = await self._look(self._connection.operations.ReloadConfig, operations_pb2.ReloadConfigRequest())
         return list(answer.changes)
 
     async def ready(self, service: str = INFERENCE, timeout: float = 3.0) -> bool:  # noqa: ASYNC109 - of the call
         """Whether the service can answer now, by its health check; False also when it is not there."""
         return await self._connection.healthy(service, timeout)
 
-    async def _ask(self, method: Any, request: Any) -> Any:
+    async def _look(self, method: Any, request: Any) -> Any:
+        return await self._ask(method, request, ASK_TIMEOUT, self._connection.metadata())
+
+    async def _ask(
+        self,
+        method: Any,
+        request: Any,
+        timeout: float | None,  # noqa: ASYNC109 - the service's deadline, too
+        metadata: Any,
+        span: CallSpan = UNTRACED,
+    ) -> Any:
         begun = time.monotonic()
-        while True:
-            try:
-                await self._connection.ready()
-                return await method(request, timeout=ASK_TIMEOUT, metadata=self._connection.metadata())
-            except grpc.aio.AioRpcError as failed:
-                if not await self._connection.again(failed, begun):
-                    raise refusals.error_of(failed) from None
+        failure = "abandoned"
+        try:
+            while True:
+                left = None if timeout is None else timeout - (time.monotonic() - begun)
+                try:
+                    await self._connection.ready(left)
+                    answer = await method(request, timeout=left, metadata=metadata)
+                except grpc.aio.AioRpcError as failed:
+                    if not await self._connection.again(failed, begun):
+                        failure = failed.code().name.lower()
+                        raise refusals.error_of(failed) from None
+                else:
+                    failure = ""
+                    return answer
+        finally:
+            span.end(failure, 0, 0)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Self
 
-from antiphon.config.model import Config
+from antiphon.config.model import Config, Images
 from inference_service.credentials.types import Ask, StateStore
 from inference_service.domain import ChatRequest, ImageRequest
 from inference_service.routing.answer.chat import ChatAnswer
@@ -67,9 +67,9 @@ class Router:
         self._supervisor.watch("discovery", lambda: discover(generation))
 
     @property
-    def max_pixels(self) -> int:
-        """Of one picture, a caller's or a provider's."""
-        return self._now.config.images.max_pixels
+    def images(self) -> Images:
+        """The rules for pictures, a caller's or a provider's."""
+        return self._now.config.images
 
     # --- requests ----------------------------------------------------------------------------
 
@@ -113,7 +113,10 @@ class Router:
         candidates = [Candidate(deployment.name, deployment.capabilities.context_tokens) for deployment in able]
         facts = Facts(candidates, deadline, generation.config.routing.attempts, timeouts.short_wait)
         caller = request.caller
-        ask = Ask("", "", "", caller.name, caller.tenant_id, tokens, 0 if chat else 1)
+        # One caller's ids say nothing about another's.
+        named = request.conversation_id if isinstance(request, ChatRequest) else ""
+        conversation = f"{caller.name}/{caller.tenant_id}/{named}" if named else ""
+        ask = Ask("", "", "", caller.name, caller.tenant_id, tokens, 0 if chat else 1, conversation)
         wanted = frozenset() if request.strict else wanted_settings(request)
         deployments = {deployment.name: deployment for deployment in able}
         terms = Terms(request.request_id, ask, deployments, bounds, wanted)
