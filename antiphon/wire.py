@@ -214,18 +214,18 @@ def handover(message: common_pb2.Handover) -> events.Handover:
 
 def usage(message: common_pb2.Usage) -> events.Usage:
     return events.Usage(
-        deployment(given.deployment),
-        given.prompt_tokens,
-        given.completion_tokens,
-        given.reasoning_tokens,
-        given.images,
-        given.estimated,
-        given.discarded,
-        given.cached_tokens,
-        given.audio_tokens,
-        seconds(given.audio),
-        events.Cost(given.cost.micros, given.cost.currency, given.cost.price_date, given.cost.incomplete)
-        if given.HasField("cost")
+        deployment(message.deployment),
+        message.prompt_tokens,
+        message.completion_tokens,
+        message.reasoning_tokens,
+        message.images,
+        message.estimated,
+        message.discarded,
+        message.cached_tokens,
+        message.audio_tokens,
+        seconds(message.audio),
+        events.Cost(message.cost.micros, message.cost.currency, message.cost.price_date, message.cost.incomplete)
+        if message.HasField("cost")
         else None,
     )
 
@@ -266,27 +266,27 @@ def attempts(messages: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttem
 
 def finished(message: chat_pb2.ChatFinished) -> events.Finished:
     return events.Finished(
-        chat_pb2.FinishReason.Name(given.reason).removeprefix("FINISH_REASON_").lower(),
-        given.total_chars,
-        seconds(given.time_to_first_token) if given.HasField("time_to_first_token") else None,
-        given.attempts,
-        deployment(given.deployment),
-        attempts(given.failed_attempts),
-        usage(given.usage) if given.HasField("usage") else None,
-        given.tool_calls,
-        given.replayed,
+        chat_pb2.FinishReason.Name(message.reason).removeprefix("FINISH_REASON_").lower(),
+        message.total_chars,
+        seconds(message.time_to_first_token) if message.HasField("time_to_first_token") else None,
+        message.attempts,
+        deployment(message.deployment),
+        attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.tool_calls,
+        message.replayed,
     )
 
 
 def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:
     return events.ImageFinished(
-        given.images,
-        seconds(given.duration),
-        given.attempts,
-        deployment(given.deployment),
-        attempts(given.failed_attempts),
-        usage(given.usage) if given.HasField("usage") else None,
-        given.replayed,
+        message.images,
+        seconds(message.duration),
+        message.attempts,
+        deployment(message.deployment),
+        attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.replayed,
     )
 
 

@@ -158,7 +158,7 @@ async def _question(provider: Provider, model: str, row: Row, secret: str | None
     except UpstreamFailure as failure:
         return _failed(msgspec.structs.replace(row, seconds=time.monotonic() - began), failure)
     facts = told.limits if told is not None else ()
-    left = "; ".join(_said(fact) for fact in facts[:2] if fact.remaining is not None)
+    left = "; ".join(_limit_text(fact) for fact in facts[:2] if fact.remaining is not None)
     return msgspec.structs.replace(row, seconds=time.monotonic() - began, left=left)
 
 
