@@ -25,19 +25,19 @@ from inference_service.server import caller_tokens, check_exposure, redis_url_of
 LONGEST = 30.0
 WIDE = 200
 ADVICE = {
-    FailureKind.UNAUTHENTICATED: "the token is not accepted: make a new one and replace it",
-    FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: look at the provider's console",
-    FailureKind.MODEL_FORBIDDEN: "this token may not use the model: look at the plan, or name another one in models",
+    FailureKind.UNAUTHENTICATED: "the token is not accepted: create a new one and replace it",
+    FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: check the provider's console",
+    FailureKind.MODEL_FORBIDDEN: "this token may not use the model: check the plan, or set another model",
     FailureKind.RATE_LIMITED: "the limit is reached: wait, or add a token",
     FailureKind.QUOTA_EXHAUSTED: "the quota is used up: wait for the reset, top up, or add a token of another account",
-    FailureKind.MODEL_NOT_FOUND: "the address or model is gone: look at base_url and models",
+    FailureKind.MODEL_NOT_FOUND: "the address or model does not exist: check base_url and models",
     FailureKind.RETIRED: "the provider has retired this service: set base_url to a copy of it, or remove it",
-    FailureKind.UNREACHABLE: "no connection: look at base_url, proxy and your network",
-    FailureKind.BLOCKED: "the provider does not serve this place or network: use a proxy, or remove it",
-    FailureKind.TIMEOUT: "no answer in time: look at the network, or try later",
-    FailureKind.BAD_RESPONSE: "that is not the expected API: look at base_url and kind",
+    FailureKind.UNREACHABLE: "no connection: check base_url, proxy and your network",
+    FailureKind.BLOCKED: "the provider does not serve this region or network: use a proxy, or remove it",
+    FailureKind.TIMEOUT: "no answer in time: check the network, or try later",
+    FailureKind.BAD_RESPONSE: "this is not the expected API: check base_url and kind",
 }
-NOBODY_THERE = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
+NOT_REACHED = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day", 30 * DAY: "a month"}
 
 
@@ -53,20 +53,20 @@ class Row(Struct, frozen=True):
 
 
 async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, only_list: bool = False) -> int:
-    """Prints one row for each credential and task. 0 when every route can be answered, else 1.
+    """Prints one row per credential and task. Returns 0 if every route can be answered, else 1.
 
-    Raises as the service's start does.
+    Raises the same errors as the start of the service.
     """
     check_exposure(config)
     caller_tokens(config, environ)
     redis_url_of(config, environ)
     parts = build_parts(config, environ)
     try:
-        found = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
+        results = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
     finally:
         for provider in parts.plan.providers.values():
             await provider.close()
-    rows = [row for rows in found for row in rows]
+    rows = [row for rows in results for row in rows]
     silent = unanswered(parts, rows)
     if as_json:
         for row in rows:
@@ -103,14 +103,14 @@ def _task(parts: Parts, route: str, deployment: str) -> str:
 
 
 async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
-    """One credential after the other, so that the check itself hits no limit."""
+    """Checks one credential after the other, so that the check itself does not reach a limit."""
     provider = parts.plan.providers[name]
     costs_nothing = Ranks(parts.rows, ()).is_free(provider.declaration.kind)
     rows = []
     for key, secret in parts.secrets[name].items():
         label = parts.labels[name, key]
         rows.append(await _list(provider, name, label, secret))
-        if only_list or rows[-1].state in NOBODY_THERE:
+        if only_list or rows[-1].state in NOT_REACHED:
             continue
         asked = [
             await _question(provider, model, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
@@ -158,7 +158,7 @@ async def _question(provider: Provider, model: str, row: Row, secret: str | None
     except UpstreamFailure as failure:
         return _failed(msgspec.structs.replace(row, seconds=time.monotonic() - began), failure)
     facts = told.limits if told is not None else ()
-    left = "; ".join(_said(fact) for fact in facts[:2] if fact.remaining is not None)
+    left = "; ".join(_limit_text(fact) for fact in facts[:2] if fact.remaining is not None)
     return msgspec.structs.replace(row, seconds=time.monotonic() - began, left=left)
 
 
@@ -168,7 +168,7 @@ def _failed(row: Row, failure: UpstreamFailure) -> Row:
     return Row(row.provider, row.credential, failure.kind.value, row.models, row.seconds, advice, row.task, left)
 
 
-def _said(fact: LimitFact) -> str:
+def _limit_text(fact: LimitFact) -> str:
     """`999 of 1,000 requests a day left, full again in 1 min`."""
     of = f" of {fact.limit:,}" if fact.limit is not None else ""
     period = f" {PERIODS[fact.window]}" if fact.window in PERIODS else ""
@@ -201,4 +201,4 @@ def _print(rows: list[Row], warnings: list[str], silent: list[str]) -> None:
     for warning in warnings:
         console.print(warning, style="yellow", markup=False)
     for route in silent:
-        console.print(f"The model {route} cannot be answered: none of its providers works.", style="red", markup=False)
+        console.print(f"Nothing can answer {route}: none of its providers works.", style="red", markup=False)

@@ -27,6 +27,7 @@ Method = Callable[[Context], Awaitable[None]]
 def add_inference(server: transport.Server, shared: Shared) -> None:
     methods = {
         "Chat": partial(chat.chat, shared),
+        "Complete": partial(chat.complete, shared),
         "Image": partial(image.image, shared),
         "ListModels": partial(listing.list_models, shared),
         "GetUsage": partial(listing.get_usage, shared),

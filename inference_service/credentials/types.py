@@ -38,7 +38,6 @@ class Ask(Struct, frozen=True):
     tokens: what the call will probably read and write, reserved until it ends; 0: not known.
     conversation: turns of one conversation prefer the same credential while that costs no wait.
     last: no other deployment can answer, so a benched model is asked, too.
-    exclude: credentials that this request has tried.
     """
 
     pool: str
@@ -50,7 +49,6 @@ class Ask(Struct, frozen=True):
     pictures: int = 0
     conversation: str = ""
     last: bool = False
-    exclude: frozenset[str] = frozenset()
 
 
 class Grant(Struct, frozen=True):
@@ -58,7 +56,6 @@ class Grant(Struct, frozen=True):
 
     credential: str
     lease: str
-    probe: bool = False  # the breaker's one probe
     scout: bool = False
 
 
@@ -177,6 +174,10 @@ class StateStore(Protocol):
 
     def configure(self, pool: PoolSpec) -> None:
         """Makes a pool known, or changes it; what is known about its credentials stays."""
+        ...
+
+    def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
+        """Equal deployments in the order to ask them, as far as it is known here without asking anybody."""
         ...
 
     async def acquire(self, ask: Ask) -> Grant | Denied: ...

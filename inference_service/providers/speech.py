@@ -20,6 +20,7 @@ from inference_service.providers.catalogue.row import SPEECH
 from inference_service.providers.kit import errors, values
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.seam import LimitReport
+from inference_service.unary import Segment
 
 LARGEST_AUDIO = 25 * 1000 * 1000  # bytes; the smallest bound among the providers that have one
 LARGEST_ANSWER = 16 * 1024 * 1024
@@ -51,15 +52,6 @@ class TranscribeCall(Struct, frozen=True):
     temperature: float | None = None
     timestamps: bool = False
     strict: bool = False
-
-
-class Segment(Struct, frozen=True):
-    """Seconds from the beginning. no_speech: the probability that nobody speaks in it, where it is told."""
-
-    start: float
-    end: float
-    text: str
-    no_speech: float | None = None
 
 
 class Transcript(Struct, frozen=True):

@@ -5,6 +5,8 @@ The journal is written while the request runs and read once, at its end, whateve
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from inference_service.domain import AttemptRecord, Usage, UsageRecord
 from inference_service.failures import UpstreamFailure
 
@@ -87,7 +89,7 @@ class Journal:
             if entry.usage is not None:
                 usage = entry.usage
                 if usage.images < entry.pictures:
-                    usage = Usage(usage.prompt_tokens, usage.completion_tokens, usage.reasoning_tokens, entry.pictures)
+                    usage = msgspec.structs.replace(usage, images=entry.pictures)
                 records.append(UsageRecord(entry.deployment, usage, discarded=entry.discarded))
             elif entry.characters or entry.pictures or (entry.answered and entry.failure is None):
                 usage = Usage(self.prompt_tokens, estimate(entry.characters, entry.sample), 0, entry.pictures)

@@ -27,17 +27,19 @@ FLAGS = ("chat", "vision", "image", "streaming", "prefill", "input_image")
 
 
 class Overview:
-    """`refresh` looks at every breaker and quota; everything else answers from that look."""
+    """`refresh` looks at every breaker, credential and quota; everything else answers from that look."""
 
     def __init__(self, store: StateStore, learned: Learned) -> None:
         self._store, self._learned = store, learned
         self._breakers: dict[str, BreakerView] = {}
+        self._credentials: dict[str, list[CredentialView]] = {}
         self._quotas: dict[str, list[QuotaView]] = {}
         self.used: dict[str, None] = {}  # deployments that requests have named and no route does
         self.handovers: deque[HandoverSnapshot] = deque(maxlen=KEPT_HANDOVERS)
 
     async def refresh(self, generation: Generation) -> None:
         self._breakers = await self._store.breakers(self._named(generation))
+        self._credentials = {pool: await self._store.credentials(pool) for pool in generation.parts.pools}
         self._quotas = {pool: await self._store.quotas(pool) for pool in generation.parts.pools}
 
     def _named(self, generation: Generation) -> list[str]:
@@ -51,6 +53,10 @@ class Overview:
         return any(self._available(name) for route in generation.parts.plan.routes for name in route.deployments)
 
     def _available(self, deployment: str) -> bool:
+        """Whether calls would be made: a resting key wakes up by itself, a quarantined one may never."""
+        credentials = self._credentials.get(deployment.partition("/")[0], ())
+        if credentials and all(credential.quarantined for credential in credentials):
+            return False
         view = self._breakers.get(deployment)
         return (
             view is None
@@ -103,7 +109,7 @@ class Overview:
 
     async def _provider(self, generation: Generation, name: str) -> ProviderSnapshot:
         parts = generation.parts
-        views = await self._store.credentials(name)
+        views = self._credentials.get(name, [])
         deployments = tuple(
             DeploymentSnapshot(deployment, view.state, view.probe_at, view.reason)
             for deployment in self._named(generation)

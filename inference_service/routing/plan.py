@@ -60,6 +60,7 @@ class Route(Struct, frozen=True):
     image_timeouts: ImageTimeouts = ImageTimeouts()
     hedge: Hedge | None = None
     aliases: tuple[str, ...] = ()
+    equal: bool = False  # any deployment is as good as the first
 
 
 class Plan:
@@ -134,10 +135,7 @@ class Plan:
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
-            seeing = [one for one in able if not learned.denied(one.name, "vision", now)]
-            # Whether some look at pictures is not known: they come behind those that do.
-            hopeful = [one for one in seeing if "vision" in one.capabilities.unknown]
-            able = [one for one in seeing if one.capabilities.vision] + hopeful
+            able = self._capable(able, "vision", learned, now)
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,
@@ -145,9 +143,27 @@ class Plan:
                     field="messages",
                 )
             able = few_enough(able, sum(len(message.images) for message in request.messages))
+        if request.uses_tools:
+            able = self._capable(able, "tools", learned, now)
+            if not able:
+                raise RequestFailure(
+                    Outcome.UNSUPPORTED, f"no deployment of {route.model!r} calls tools", field="tools"
+                )
+        if request.has_audio:
+            able = self._capable(able, "audio", learned, now)
+            if not able:
+                text = f"no deployment of {route.model!r} listens to recordings; Transcribe turns them into text"
+                raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
         return route, able
+
+    @staticmethod
+    def _capable(able: list[Deployment], capability: str, learned: Learned, now: float) -> list[Deployment]:
+        """Those that have the capability, and behind them those of which nobody knows."""
+        willing = [one for one in able if not learned.denied(one.name, capability, now)]
+        known = [one for one in willing if getattr(one.capabilities, capability)]
+        return known + [one for one in willing if capability in one.capabilities.unknown]
 
     def image(self, request: ImageRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
         """Who may draw, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""

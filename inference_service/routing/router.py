@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Self
 
-from antiphon.config.model import Config
+from antiphon.config.model import Config, Images
 from inference_service.credentials.types import Ask, StateStore
 from inference_service.domain import ChatRequest, ImageRequest
 from inference_service.routing.answer.chat import ChatAnswer
@@ -13,7 +13,7 @@ from inference_service.routing.answer.image import ImageAnswer
 from inference_service.routing.answer.protocol import Answer
 from inference_service.routing.budget import StormBudget
 from inference_service.routing.build import Parts, build_parts
-from inference_service.routing.calls import Desk, Terms
+from inference_service.routing.calls import Desk, Terms, ask_for
 from inference_service.routing.changes import differences
 from inference_service.routing.decide import Candidate, Facts
 from inference_service.routing.discovery import discover
@@ -72,9 +72,9 @@ class Router:
         self._supervisor.watch("discovery", lambda: discover(generation))
 
     @property
-    def max_pixels(self) -> int:
-        """Of one picture, a caller's or a provider's."""
-        return self._now.config.images.max_pixels
+    def images(self) -> Images:
+        """The rules for pictures, a caller's or a provider's."""
+        return self._now.config.images
 
     # --- requests ----------------------------------------------------------------------------
 
@@ -115,14 +115,25 @@ class Router:
             hedger.request(journal.arrived)
         chat = isinstance(request, ChatRequest)
         timeouts = route.timeouts if chat else route.image_timeouts
+        caller = request.caller
+        # One caller's ids say nothing about another's.
+        named = request.conversation_id if isinstance(request, ChatRequest) else ""
+        conversation = f"{caller.name}/{caller.tenant_id}/{named}" if named else ""
+        ask = Ask("", "", "", caller.name, caller.tenant_id, tokens, 0 if chat else 1, conversation)
+        if route.equal:
+            able = self._preferred(able, ask)
         candidates = [Candidate(deployment.name, deployment.capabilities.context_tokens) for deployment in able]
         facts = Facts(candidates, deadline, generation.config.routing.attempts, timeouts.short_wait)
-        caller = request.caller
-        ask = Ask("", "", "", caller.name, caller.tenant_id, tokens, 0 if chat else 1)
         wanted = frozenset() if request.strict else wanted_settings(request)
         deployments = {deployment.name: deployment for deployment in able}
         terms = Terms(request.request_id, ask, deployments, bounds, wanted)
         return Request(generation, Run(terms, facts, answer, journal, self._desk, hedger))
+
+    def _preferred(self, able: list[Deployment], ask: Ask) -> list[Deployment]:
+        """Equal deployments in the order that suits pools and conversation."""
+        by_name = {deployment.name: deployment for deployment in able}
+        ordered = self._store.prefer([ask_for(ask, deployment) for deployment in able])
+        return [by_name[one.deployment] for one in ordered]
 
     @property
     def problem(self) -> str:

@@ -23,6 +23,7 @@ from inference_service.settings import CHAT_FIELDS
 
 Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "retired"]
 Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
+Format = Literal["json_object", "json_schema"]
 LENGTHS = {**WINDOWS, "session": 5 * 3_600.0}
 PICTURES = Capabilities(image=True, settings=frozenset({"size", "aspect_ratio"}))
 SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
@@ -71,6 +72,7 @@ class Models(Struct, frozen=True, forbid_unknown_fields=True):
 
     sees: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
@@ -82,7 +84,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     """How requests differ. refuses, takes: dotted settings, fewer or more than most servers take; renames: dotted setting
     → key of the body; most: highest value.
 
-    default_tokens: sent as the bound of an answer where the caller sets none. usage: whether `stream_options` is taken.
+    formats: of an answer, that the provider enforces. default_tokens: sent as the bound of an answer where the caller sets none. usage: whether `stream_options` is taken.
     body: sent with every chat. list: path of the model list; strip: beginning of the ids in it that is left out.
     """
 
@@ -95,6 +97,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     renames: Mapping[str, str] = {}
     most: Mapping[str, float] = {}
     usage: bool = True
+    formats: tuple[Format, ...] = ()
     body: Mapping[str, object] = {}
     list: str = "models"
     strip: str = ""
@@ -192,18 +195,21 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         if matches(model, facts.other):
             return Capabilities()
         sees = matches(model, (*facts.sees, *self.vision))
+        calls = matches(model, facts.tools)
         continues = self.prefill is not None and matches(model, self.prefill.models)
         refuses = self.prefill is not None and matches(model, self.prefill.refused)
         unknown = {
             "vision": not sees and not matches(model, facts.blind),
             "prefill": not continues and not refuses,
-            "tools": not matches(model, facts.no_tools),
+            "tools": not calls and not matches(model, facts.no_tools),
         }
         return Capabilities(
             chat=True,
             vision=sees,
             streaming=True,
             prefill=continues,
+            tools=calls,
+            formats=frozenset(self.wire.formats),
             settings=CHAT_SETTINGS.union(self.wire.takes).difference(self.wire.refuses),
             context_tokens=next((size for one, size in facts.context.items() if fnmatchcase(model, one)), 0),
             max_images=facts.pictures,
