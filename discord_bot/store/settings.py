@@ -61,6 +61,12 @@ class UserSettings:
     no_store: bool = False
     model: str | None = None
     persona: str | None = None
+    memory: bool = False
+
+    @property
+    def remembers(self) -> bool:
+        """The person's notes are used."""
+        return self.memory and not self.no_store
 
 
 @dataclass(frozen=True)

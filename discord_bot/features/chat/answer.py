@@ -15,6 +15,7 @@ from antiphon.streams import ChatStream
 from discord_bot.conversation.history import History, build
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.context import recollect
+from discord_bot.features.memory.notes import with_memory
 from discord_bot.i18n import t
 from discord_bot.notices import notice_text
 from discord_bot.problems import Problem, delivery, describe, short_reference, utcnow
@@ -146,11 +147,15 @@ class Answer:
         scope = await services.store.settings.scope(
             self.conversation.guild_id, self.conversation.channel_id, turn.asker_id
         )
-        history, sees = await self._history(persona_of(config, scope, self.conversation))
+        persona = persona_of(config, scope, self.conversation)
+        if scope.user.remembers:
+            persona = with_memory(persona, await services.store.memory.notes(turn.asker_id))
+        history, sees = await self._history(persona)
         self.people |= history.people
         if history.left_out:
             self._notes.append(t(turn.locale, "state-history-cut", count=history.left_out))
-        model = await services.catalogue.choose(model_choices(config, scope, self.conversation, sees=sees), "chat")
+        choices = model_choices(config, scope, self.conversation, sees=sees, asked=turn.model)
+        model = await services.catalogue.choose(choices, "chat")
         stream = self._stream = services.inference.chat(
             history.messages,
             model,
@@ -195,7 +200,7 @@ class Answer:
             one.images = one.images or images.get(one.id, [])
         config = services.config.bot
         context = await services.catalogue.context_tokens(
-            self.conversation.model or config.chat_model, config.history_tokens
+            turn.model or self.conversation.model or config.chat_model, config.history_tokens
         )
         history = build(persona, [*answered, turn], context)
         if self._before:
@@ -274,6 +279,7 @@ class Answer:
             reasoning=bool(turn.reasoning) and self._services.config.bot.reasoning,
             file=file and not needs_file(look),
             share=self.conversation.kind is Kind.PRIVATE and bool(turn.answer),
+            fork=bool(turn.answer) and self.conversation.guild_id is not None,
             reply=self.conversation.kind is Kind.THREAD and not self._services.config.bot.message_content_intent,
         )
         # Before its buttons can be pressed.

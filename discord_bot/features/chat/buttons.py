@@ -20,6 +20,7 @@ class Offer:
     file: bool = False
     share: bool = False
     reply: bool = False
+    fork: bool = False
 
 
 LABELS = {
@@ -32,8 +33,9 @@ LABELS = {
     "share": "button-share",
     "reply": "button-reply",
     "answer": "button-answer-now",
+    "fork": "button-fork",
 }
-IN_PLACE = ("retry", "resume", "regenerate", "reply", "reasoning", "file")
+IN_PLACE = ("retry", "resume", "regenerate", "reply", "reasoning", "file", "fork")
 STYLES = {
     "stop": discord.ButtonStyle.danger,
     "retry": discord.ButtonStyle.primary,

@@ -16,7 +16,7 @@ from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, Ima
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
 from inference_service.providers.catalogue import load
-from inference_service.providers.catalogue.row import Row, is_pattern, matches
+from inference_service.providers.catalogue.row import SPEECH, VECTORS, Row, is_pattern, matches
 from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.openai import images, listing, wire
@@ -51,6 +51,7 @@ DRAWS = {
     "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
 }
 OWN_FIELDS = frozenset({"stream_options", "parallel_tool_calls"})  # keys of ours that a model may refuse
+BESIDE = frozenset({"image", "transcribe", "embed"})  # tasks whose models a list may leave out
 CHARACTERS_PER_TOKEN = 4
 SIGNER = "gemini"  # the kind whose models want to see the signatures of their tool calls again
 _ACCOUNT_AND_TOKEN = re.compile(r"([0-9a-f]{32}):(.+)")
@@ -118,8 +119,8 @@ class OpenAI:
         if not listed:
             return named[:most]
         found = tuple(dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,))))
-        # Hosts that draw beside their API for chats often leave picture models out of the list.
-        return (found or (named if task == "image" else ()))[:most]
+        # Hosts that draw or listen beside their API for chats often leave those models out of the list.
+        return (found or (named if task in BESIDE else ()))[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
 
@@ -301,5 +302,5 @@ def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _by_name(model: str) -> Capabilities | None:
     """Of a model that is none for chat, as far as its name says."""
     if speech.listens(model):
-        return speech.SPEECH
-    return embeddings.VECTORS if embeddings.embeds(model) else None
+        return SPEECH
+    return VECTORS if embeddings.embeds(model) else None
