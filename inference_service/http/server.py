@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from antiphon.config.model import Service
+from antiphon.webdoor import WebDoor
 from inference_service import tls
 from inference_service.api.parts import Shared
 from inference_service.api.servicers import inference_methods
@@ -25,6 +26,7 @@ from inference_service.transport.server import listening
 
 log = structlog.get_logger(__name__)
 LINGER = 2.0  # seconds for a caller that still sends what was refused
+MOST_CONNECTIONS, LONGEST_LINE = 4_096, 8_190
 KEEPALIVE = 75.0  # seconds an idle connection is kept; longer than most clients keep theirs
 Handler = Callable[[web.Request, Facts], Awaitable[web.StreamResponse]]
 
@@ -35,8 +37,7 @@ class HttpServer:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._since = int(time.time())
-        self._runner: web.AppRunner | None = None
-        self._site: web.SockSite | None = None
+        self._web: WebDoor | None = None
         self._routes: dict[str, dict[str, Handler]] = {
             "": {"GET": self._welcome, "HEAD": self._welcome},
             "health": {"GET": self._welcome, "HEAD": self._welcome},
@@ -57,34 +58,27 @@ class HttpServer:
         app = web.Application()
         app.on_response_prepare.append(self._add_headers)
         app.router.add_route("*", "/{path:.*}", self._dispatch, expect_handler=body.expect)
-        self._runner = web.AppRunner(
+        context: ssl.SSLContext | None = tls.context(service.tls, "http/1.1") if service.tls is not None else None
+        web_door = WebDoor(
             app,
-            access_log=None,
-            handle_signals=False,
+            MOST_CONNECTIONS,
             handler_cancellation=True,
             lingering_time=LINGER,
             keepalive_timeout=KEEPALIVE,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
         )
-        await self._runner.setup()
-        context: ssl.SSLContext | None = tls.context(service.tls, "http/1.1") if service.tls is not None else None
-        try:
-            sock = listening(service.http_host, service.http_port, share=service.workers > 1)
-            self._site = web.SockSite(self._runner, sock, ssl_context=context)
-            await self._site.start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
-        self.port = sock.getsockname()[1]
+        await web_door.start_on(listening(service.http_host, service.http_port, share=service.workers > 1), context)
+        self._web, self.port = web_door, web_door.port
 
     async def leave(self) -> None:
         """Takes no new connections."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        if self._web is not None:
+            self._web.leave()
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._web is not None:
+            await self._web.stop()
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = "antiphon"
