@@ -89,7 +89,7 @@ class Server:
         )
         router = Router(config, parts, self._store, observer, self._supervisor)
         self._usage = SharedUsage(redis_url, config.state) if redis_url else None
-        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor))
+        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor), metrics.refused)
         self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
         if isinstance(self._store, SharedStore):
             await self._store.start()

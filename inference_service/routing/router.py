@@ -116,7 +116,7 @@ class Router:
         ask = Ask("", "", "", caller.name, caller.tenant_id, tokens, 0 if chat else 1)
         wanted = frozenset() if request.strict else wanted_settings(request)
         deployments = {deployment.name: deployment for deployment in able}
-        terms = Terms(request.request_id, ask, deployments, bounds, wanted)
+        terms = Terms(request.request_id, ask, deployments, bounds, wanted, "chat" if chat else "image")
         return Request(generation, Run(terms, facts, answer, journal, self._desk, hedger))
 
     @property
@@ -200,6 +200,7 @@ class _Recorder:
         self._observer, self._overview = observer, overview
         self.hedged = observer.hedged
         self.waited = observer.waited
+        self.queued = observer.queued
         self.state_backend = observer.state_backend
         self.attempt_started = observer.attempt_started
 
