@@ -42,6 +42,11 @@ class Metrics:
         Gauge("antiphon_build_info", "Always 1; the labels say what runs", tuple(described), registry=registry).labels(
             *described.values()
         ).set(1)
+        self._define_histograms(registry)
+        self._define_counters(registry)
+        self._define_gauges(registry)
+
+    def _define_histograms(self, registry: CollectorRegistry) -> None:
         base = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
         durations = conventions.DURATION_BUCKETS
         self.operation = Distribution(
@@ -75,6 +80,8 @@ class Metrics:
             conventions.TOKEN_BUCKETS,
             registry,
         )
+
+    def _define_counters(self, registry: CollectorRegistry) -> None:
         self.cancelled = Counter(
             "antiphon_cancelled_requests",
             "Requests that their caller cancelled",
@@ -98,6 +105,8 @@ class Metrics:
             ("deployment",),
             registry=registry,
         )
+
+    def _define_gauges(self, registry: CollectorRegistry) -> None:
         self.live = Gauge("antiphon_live_requests", "Requests running now", registry=registry)
         self.in_flight = Gauge("antiphon_pool_in_flight", "Upstream calls running", ("provider",), registry=registry)
         self.credentials = Gauge(
