@@ -1,4 +1,4 @@
-"""The client: ask for a chat or a picture and iterate over what happens.
+"""The client: start a chat or a picture and iterate over its events.
 
     async with InferenceClient("127.0.0.1:50551") as client:
         stream = client.chat("Why is the sky blue?")
@@ -6,7 +6,7 @@
             ...
         print(stream.text)
 
-Errors are those of `antiphon.errors`. A client is bound to one event loop; it survives restarts of the service.
+Errors are those in `antiphon.errors`. A client belongs to one event loop and survives restarts of the service.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ from antiphon.v1 import (
 )
 
 INFERENCE = "antiphon.v1.InferenceService"
-ASK_TIMEOUT = 15.0  # seconds for what is no stream
+ASK_TIMEOUT = 15.0  # seconds, for calls that are not streams
 
 
 class InferenceClient:
-    """Talks to the service at `target`, "host:port" or "dns:///name:port"; nothing connects before the first question.
+    """Talks to the service at `target`, "host:port" or "dns:///name:port"; it connects with the first request.
 
-    `token`: the caller's, where the service wants one. `connect_timeout`: seconds to wait for a service that is not
-    there (it may be starting again) before ConnectionLost.
+    `token`: the caller's token, if the service requires one. `connect_timeout`: seconds to wait for a service that
+    does not answer (it may be restarting) before ConnectionLost.
     """
 
     def __init__(
@@ -63,7 +63,9 @@ class InferenceClient:
         connect_timeout: float = connection.CONNECT_TIMEOUT,
         service: str = "antiphon-client",
     ) -> Self:
-        """As [client] and [telemetry] say; `service` is the name in traces. Raises ConfigError or SecretProblem for files that cannot be read."""
+        """A client configured by [client] and [telemetry]; `service` is its name in traces.
+
+        Raises ConfigError or SecretProblem for files that cannot be read."""
         chosen = connection.from_config(config, environ)
         return cls(**chosen, connect_timeout=connect_timeout, traces=ClientTraces(config.telemetry, service))
 
@@ -76,11 +78,11 @@ class InferenceClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends what still runs."""
+        """Closes the connection and cancels running calls."""
         await self._connection.close()
         await asyncio.to_thread(self.traces.close)
 
-    # --- asking --------------------------------------------------------------------------------
+    # --- requests ------------------------------------------------------------------------------
 
     def chat(
         self,
@@ -143,7 +145,7 @@ class InferenceClient:
         timeout: float | None = None,
         trace_parent: str = "",
     ) -> ImageStream:
-        """Pictures as a stream. At most one of size and aspect_ratio. `timeout` in seconds for the whole of it."""
+        """Streams pictures. Set at most one of size and aspect_ratio. `timeout`: seconds for all of them."""
         request = wire.image_request(
             model=model,
             prompt=prompt,
@@ -173,12 +175,12 @@ class InferenceClient:
             )
         )
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- listings --------------------------------------------------------------------------------
 
     async def models(
         self, task: Literal["chat", "image"] | None = None, *, include_deployments: bool = False
     ) -> list[events.Model]:
-        """What can be asked for, routes first."""
+        """The models that can be requested, routes first."""
         request = models_pb2.ListModelsRequest(task=wire.TASKS[task], include_deployments=include_deployments)
         answer = await self._look(self._connection.inference.ListModels, request)
         return [wire.model(one) for one in answer.models]
@@ -186,7 +188,7 @@ class InferenceClient:
     async def usage(
         self, *, tenant_id: str = "", user_id: str = "", since: float | None = None
     ) -> list[events.UsageRow]:
-        """What was used since `since` (epoch seconds), by deployment."""
+        """Usage since `since` (epoch seconds), by deployment."""
         request = usage_pb2.GetUsageRequest(caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id))
         if since is not None:
             request.since.CopyFrom(Timestamp(seconds=int(since)))
@@ -211,7 +213,7 @@ class InferenceClient:
         return found
 
     async def watch_status(self, interval: float = 1.0) -> AsyncIterator[operations_pb2.Status]:
-        """The status again and again, every `interval` seconds (0.25 to 60)."""
+        """Streams the status every `interval` seconds (0.25 to 60)."""
         request = operations_pb2.WatchStatusRequest(
             interval=Duration(seconds=int(interval), nanos=int(interval % 1 * 1e9))
         )
@@ -228,7 +230,7 @@ class InferenceClient:
         return list(answer.changes)
 
     async def ready(self, service: str = INFERENCE, timeout: float = 3.0) -> bool:  # noqa: ASYNC109 - of the call
-        """Whether the service can answer now, by its health check; False also when it is not there."""
+        """Whether the service can answer now, by its health check. False if it cannot be reached."""
         return await self._connection.healthy(service, timeout)
 
     async def _look(self, method: Any, request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a caller sends and receives, as plain values. Times are seconds, sizes bytes, characters Unicode code points."""
+"""What a caller sends and receives, as plain values. Times are in seconds, sizes in bytes, lengths in Unicode code points."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture file; `mime` must be what the bytes are: PNG, JPEG, WebP or GIF."""
+    """A picture file. `mime` must match the bytes: PNG, JPEG, WebP or GIF."""
 
     mime: str
     data: bytes = field(repr=False)
@@ -132,7 +132,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to choose words; what is None is left to the deployment. Ranges as in the contract."""
+    """Sampling settings. None leaves the choice to the deployment. The contract lists the ranges."""
 
     temperature: float | None = None
     top_p: float | None = None

@@ -1,4 +1,4 @@
-"""Between protobuf and the client's plain values; the only place of the client that knows both."""
+"""Converts between protobuf and the client's plain values. Nothing else in the client knows both."""
 
 import json
 import uuid
@@ -40,7 +40,7 @@ FORMATS = {
 }
 TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
-LARGEST_IMAGE = 10 * 1024 * 1024  # by the contract
+LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
 
 
 def message(given: events.Message) -> chat_pb2.Message:
@@ -92,12 +92,12 @@ def answer_format(given: events.JsonObject | events.JsonSchema | None) -> chat_p
     return chat_pb2.ResponseFormat(json_schema=wanted)
 
 
-def picture(given: events.Image) -> chat_pb2.InlineImage:
-    return chat_pb2.InlineImage(mime_type=given.mime, data=given.data)
+def picture(image: events.Image) -> chat_pb2.InlineImage:
+    return chat_pb2.InlineImage(mime_type=image.mime, data=image.data)
 
 
-def sampling(given: events.Sampling) -> chat_pb2.Sampling:
-    values = {**asdict(given), "reasoning_effort": EFFORTS[given.reasoning_effort]}
+def sampling(settings: events.Sampling) -> chat_pb2.Sampling:
+    values = {**asdict(settings), "reasoning_effort": EFFORTS[settings.reasoning_effort]}
     return chat_pb2.Sampling(**values)
 
 
@@ -109,7 +109,7 @@ def chat_request(
     provider_options: Mapping[str, Any] | None,
     **fields: Any,
 ) -> chat_pb2.ChatRequest:
-    """Raises InvalidRequest for values that do not fit on the wire; ranges are the service's to judge."""
+    """Raises InvalidRequest for values that protobuf cannot hold. The service checks the ranges."""
     _check_sizes(turns)
     try:
         request = chat_pb2.ChatRequest(
@@ -135,7 +135,7 @@ def image_request(
 ) -> image_pb2.ImageRequest:
     """Raises InvalidRequest as `chat_request` does, and for size and aspect ratio together."""
     if size is not None and aspect_ratio is not None:
-        problem = errors.InvalidRequest("size and aspect ratio exclude each other")
+        problem = errors.InvalidRequest("set a size or an aspect ratio, not both")
         problem.violations = [("shape", "give a size or an aspect ratio, not both")]
         raise problem
     try:
@@ -153,8 +153,8 @@ def image_request(
 
 
 def _check_sizes(turns: Sequence[events.Message]) -> None:
-    """A picture that is too large would be refused by the transport, which cannot say which field it was."""
-    found = [
+    """Checked here because the transport refuses a large message without naming the field."""
+    violations = [
         (
             f"messages[{number}].parts[{place}].image.data",
             f"has {len(part.data)} bytes; 1 to {LARGEST_IMAGE} are allowed",
@@ -163,9 +163,9 @@ def _check_sizes(turns: Sequence[events.Message]) -> None:
         for place, part in enumerate(turn.parts)
         if isinstance(part, events.Image) and len(part.data) > LARGEST_IMAGE
     ]
-    if found:
-        problem = errors.InvalidRequest(f"{found[0][0]}: {found[0][1]}")
-        problem.violations = found
+    if violations:
+        problem = errors.InvalidRequest(f"{violations[0][0]}: {violations[0][1]}")
+        problem.violations = violations
         raise problem
 
 
@@ -173,59 +173,59 @@ def _unsendable(error: Exception) -> errors.InvalidRequest:
     """A number beyond its type, or text that is no Unicode (half a character from a terminal in another encoding)."""
     if isinstance(error, UnicodeError):
         return errors.InvalidRequest("the text is not valid Unicode")
-    return errors.InvalidRequest("a number is far outside of its range")
+    return errors.InvalidRequest("a number is far out of range")
 
 
 # --- events ----------------------------------------------------------------------------------
 
 
-def seconds(given: Duration) -> float:
-    return given.ToNanoseconds() / 1e9
+def seconds(duration: Duration) -> float:
+    return duration.ToNanoseconds() / 1e9
 
 
-def started(given: common_pb2.Started) -> events.Started:
-    return events.Started(given.request_id, deployment(given.deployment), given.attempt)
+def started(message: common_pb2.Started) -> events.Started:
+    return events.Started(message.request_id, deployment(message.deployment), message.attempt)
 
 
-def progress(given: common_pb2.Progress) -> events.Progress:
+def progress(message: common_pb2.Progress) -> events.Progress:
     return events.Progress(
-        given.stage,
-        given.fraction if given.HasField("fraction") else None,
-        given.queue_position if given.HasField("queue_position") else None,
-        seconds(given.eta) if given.HasField("eta") else None,
-        stage(given.kind),
+        message.stage,
+        message.fraction if message.HasField("fraction") else None,
+        message.queue_position if message.HasField("queue_position") else None,
+        seconds(message.eta) if message.HasField("eta") else None,
+        stage(message.kind),
     )
 
 
-def notice(given: common_pb2.Notice) -> events.Notice:
-    kind = common_pb2.NoticeKind.Name(given.kind).removeprefix("NOTICE_KIND_").lower()
-    return events.Notice(kind, given.field, given.message)
+def notice(message: common_pb2.Notice) -> events.Notice:
+    kind = common_pb2.NoticeKind.Name(message.kind).removeprefix("NOTICE_KIND_").lower()
+    return events.Notice(kind, message.field, message.message)
 
 
-def handover(given: common_pb2.Handover) -> events.Handover:
+def handover(message: common_pb2.Handover) -> events.Handover:
     return events.Handover(
-        deployment(given.from_deployment),
-        deployment(given.to_deployment),
-        failure(given.reason),
-        given.keep_chars,
-        given.attempt,
+        deployment(message.from_deployment),
+        deployment(message.to_deployment),
+        failure(message.reason),
+        message.keep_chars,
+        message.attempt,
     )
 
 
-def usage(given: common_pb2.Usage) -> events.Usage:
+def usage(message: common_pb2.Usage) -> events.Usage:
     return events.Usage(
-        deployment(given.deployment),
-        given.prompt_tokens,
-        given.completion_tokens,
-        given.reasoning_tokens,
-        given.images,
-        given.estimated,
-        given.discarded,
-        given.cached_tokens,
-        given.audio_tokens,
-        seconds(given.audio),
-        events.Cost(given.cost.micros, given.cost.currency, given.cost.price_date, given.cost.incomplete)
-        if given.HasField("cost")
+        deployment(message.deployment),
+        message.prompt_tokens,
+        message.completion_tokens,
+        message.reasoning_tokens,
+        message.images,
+        message.estimated,
+        message.discarded,
+        message.cached_tokens,
+        message.audio_tokens,
+        seconds(message.audio),
+        events.Cost(message.cost.micros, message.cost.currency, message.cost.price_date, message.cost.incomplete)
+        if message.HasField("cost")
         else None,
     )
 
@@ -255,46 +255,48 @@ def completion(given: chat_pb2.CompleteResponse) -> events.Completion:
     )
 
 
-def attempts(given: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
+def attempts(messages: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
     return tuple(
-        errors.FailedAttempt(deployment(one.deployment), failure(one.failure), one.http_status, seconds(one.duration))
-        for one in given
+        errors.FailedAttempt(
+            deployment(attempt.deployment), failure(attempt.failure), attempt.http_status, seconds(attempt.duration)
+        )
+        for attempt in messages
     )
 
 
-def finished(given: chat_pb2.ChatFinished) -> events.Finished:
+def finished(message: chat_pb2.ChatFinished) -> events.Finished:
     return events.Finished(
-        chat_pb2.FinishReason.Name(given.reason).removeprefix("FINISH_REASON_").lower(),
-        given.total_chars,
-        seconds(given.time_to_first_token) if given.HasField("time_to_first_token") else None,
-        given.attempts,
-        deployment(given.deployment),
-        attempts(given.failed_attempts),
-        usage(given.usage) if given.HasField("usage") else None,
-        given.tool_calls,
-        given.replayed,
+        chat_pb2.FinishReason.Name(message.reason).removeprefix("FINISH_REASON_").lower(),
+        message.total_chars,
+        seconds(message.time_to_first_token) if message.HasField("time_to_first_token") else None,
+        message.attempts,
+        deployment(message.deployment),
+        attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.tool_calls,
+        message.replayed,
     )
 
 
-def image_finished(given: image_pb2.ImageFinished) -> events.ImageFinished:
+def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:
     return events.ImageFinished(
-        given.images,
-        seconds(given.duration),
-        given.attempts,
-        deployment(given.deployment),
-        attempts(given.failed_attempts),
-        usage(given.usage) if given.HasField("usage") else None,
-        given.replayed,
+        message.images,
+        seconds(message.duration),
+        message.attempts,
+        deployment(message.deployment),
+        attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.replayed,
     )
 
 
-def model(given: models_pb2.Model) -> events.Model:
-    can = given.capabilities
+def model(message: models_pb2.Model) -> events.Model:
+    can = message.capabilities
     return events.Model(
-        given.name,
-        tuple(given.aliases),
-        tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in given.tasks),
-        tuple(map(deployment, given.deployments)),
+        message.name,
+        tuple(message.aliases),
+        tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in message.tasks),
+        tuple(map(deployment, message.deployments)),
         events.Capabilities(
             can.vision,
             can.streaming,
@@ -310,8 +312,8 @@ def model(given: models_pb2.Model) -> events.Model:
             tuple(can.settings),
             tuple(can.unknown),
         ),
-        given.available,
-        given.is_deployment,
-        given.requests_left if given.HasField("requests_left") else None,
-        given.refills_at.ToNanoseconds() / 1e9 if given.HasField("refills_at") else None,
+        message.available,
+        message.is_deployment,
+        message.requests_left if message.HasField("requests_left") else None,
+        message.refills_at.ToNanoseconds() / 1e9 if message.HasField("refills_at") else None,
     )

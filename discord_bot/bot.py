@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from typing import Any
 
 import discord
@@ -22,7 +23,7 @@ from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.missed import answer_missed
 from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
-from discord_bot.features.privacy.retention import keep_retention
+from discord_bot.features.privacy.retention import DiscordClock, keep_retention
 from discord_bot.features.reminders.feature import Reminders
 from discord_bot.features.settings.welcome import welcome
 from discord_bot.features.tools.shelf import Shelf
@@ -53,7 +54,7 @@ class AntiphonBot(discord.AutoShardedClient):
     def __init__(self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics) -> None:
         # The address of Discord belongs to the library's class; a process speaks to one Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
-        paces = Paces()
+        paces, self._clock = Paces(), DiscordClock()
         super().__init__(
             intents=intents(message_content=config.bot.message_content_intent),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -64,7 +65,7 @@ class AntiphonBot(discord.AutoShardedClient):
             max_messages=None,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             enable_debug_events=False,
-            http_trace=rate_limit_trace(paces, metrics.wrote),
+            http_trace=rate_limit_trace(paces, metrics.wrote, lambda date: self._clock.observe(date, time.time())),
         )
         self.services = Services(
             config, store, inference, metrics, self, paces,
@@ -91,7 +92,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await sync_if_changed(self.tree, self.application_id, self.services.store)
         await self.services.commands.read(self.services.store)
         self.services.metrics.watch(self)
-        self.services.tasks.spawn(keep_retention(self.services), "retention")
+        self.services.tasks.spawn(keep_retention(self.services, self._clock), "retention")
 
     async def finish_answers(self) -> None:
         """The process is to end: every running answer gets an honest last state."""

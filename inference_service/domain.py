@@ -1,4 +1,4 @@
-"""What the service talks about inside: requests, events, capabilities.
+"""The values that the service uses inside: requests, events, capabilities.
 
 Everything here is a frozen value. Adapters yield events, the router passes them on,
 the API turns them into protobuf; nothing here knows HTTP, gRPC or a clock.
@@ -14,7 +14,7 @@ from msgspec import Struct
 from inference_service.settings import CHAT_SETTINGS, IMAGE_SETTINGS, Sampling
 from inference_service.tools import ResponseFormat, Tool, ToolCall, ToolChoice, ToolResult
 
-__all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the table of settings, used with Capabilities
+__all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the settings table, used with Capabilities
 
 
 class Task(StrEnum):
@@ -109,7 +109,7 @@ class Message(Struct, frozen=True):
 
 
 class Caller(Struct, frozen=True):
-    """Who asks. `name` is the authenticated caller ("local" without tokens); the ids are opaque."""
+    """Who sends the request. `name` is the authenticated caller ("local" without tokens); the ids are opaque."""
 
     name: str = "local"
     tenant_id: str = ""
@@ -186,9 +186,9 @@ class Reasoning(Struct, frozen=True):
 
 
 class Retract(Struct, frozen=True):
-    """All text of this call so far was reasoning, as its end has shown: the answer begins behind this event.
+    """The text of this call so far turned out to be reasoning. The answer begins after this event.
 
-    The answer has to be cut back to where this call began.
+    The answer must be cut back to where this call began.
     """
 
 
@@ -224,7 +224,7 @@ class Notice(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """Totals of one attempt as the provider reported them; a later one replaces an earlier one."""
+    """Totals of one attempt as the provider reported them. A later event replaces an earlier one."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -236,7 +236,7 @@ class Usage(Struct, frozen=True):
 
 
 class Finish(Struct, frozen=True):
-    """The upstream said that it is done. A stream that ends without one was cut."""
+    """The provider reported the end. A stream that ends without this event was cut off."""
 
     reason: FinishReason
 
@@ -248,7 +248,7 @@ class Preview(Struct, frozen=True):
 
 
 class Picture(Struct, frozen=True):
-    """A finished picture as the upstream gave it; nobody has checked it yet."""
+    """A finished picture as the provider sent it. Not checked yet."""
 
     index: int
     data: bytes
@@ -335,14 +335,14 @@ RoutedImageEvent = Started | Progress | Preview | Notice | Handover | CheckedPic
 
 
 class Capabilities(Struct, frozen=True):
-    """Declared as data; the router filters by it and `docs/providers.md` is made from it.
+    """Declared as data. The router filters by it and `docs/providers.md` is generated from it.
 
     `settings` are the dotted request fields that the deployment honours ("sampling.seed",
     "negative_prompt", "steps", …); others are dropped with a notice, or refused if strict.
     `sizes` lists the allowed (width, height); empty means any size that is a multiple of
     `size_step` between `min_side` and `max_side`.
-    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because nobody has said so yet:
-    such a deployment may be tried where no other is left, and is never preferred.
+    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because they are not known yet.
+    Such a deployment is tried only when no other is left.
     """
 
     chat: bool = False
@@ -362,7 +362,7 @@ class Capabilities(Struct, frozen=True):
     size_step: int = 8
     min_side: int = 64
     max_side: int = 0  # 0: not known
-    max_count: int = 1  # pictures by one call; the router makes more calls for more
+    max_count: int = 1  # pictures per call; the router makes more calls for more pictures
     input_image: bool = False
     unknown: frozenset[str] = frozenset()
 

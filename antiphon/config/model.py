@@ -270,6 +270,9 @@ class RouteConfig(Section):
     """"provider/upstream-model" in the order to try, or another route's name alone with `alias_of`."""
     alias_of: str | None = None
     """This name means that route."""
+    order: Literal["listed", "quota"] = "listed"
+    """"listed": deployments are tried as they are listed. "quota": they are equal; the one whose quota would be lost soonest
+    is asked first, and turns of one conversation stay with the same one while that costs no wait."""
     on_interruption: Literal["continue", "restart", "fail"] = "continue"
     """When an answer breaks off: "continue" where it stopped (or restart where that cannot be), "restart", "fail"."""
     continue_by_instruction: list[str] = []

@@ -6,7 +6,6 @@ is too large for what is free, lets others pass a few times, then all wait for i
 """
 
 import heapq
-import itertools
 from collections import deque
 
 from inference_service.credentials.types import Ask
@@ -44,7 +43,7 @@ class Line:
         self._turns: list[tuple[float, int, tuple[str, str]]] = []  # classes that wait, by tag and order of their first
         self._time = 0.0
         self._count = 0
-        self._serial = itertools.count()
+        self.latest: Ticket | None = None  # who joined last
 
     def __len__(self) -> int:
         return self._count
@@ -64,6 +63,7 @@ class Line:
             one.tag = max(one.tag, self._time)
             heapq.heappush(self._turns, (one.tag, ticket.order, ticket.owner))
         one.tickets.append((ticket, ask))
+        self.latest = ticket
         self._count += 1
         return out
 
@@ -91,6 +91,7 @@ class Line:
         if not self._count:
             self._classes.clear()
             self._turns.clear()
+            self.latest = None
             return
         if one.tag <= self._time:
             del self._classes[owner]

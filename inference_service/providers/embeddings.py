@@ -15,14 +15,13 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Capabilities, Notice, NoticeKind, Usage
+from inference_service.domain import Notice, NoticeKind, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.kit import errors, values
 from inference_service.providers.seam import LimitReport
 from inference_service.providers.speech import Host, posted
 
 MOST_INPUTS = 2_048
-VECTORS = Capabilities(embed=True, settings=frozenset({"dimensions"}))
 WORDS = ("embed", "/bge-", "bge-m3", "/e5-", "/gte-", "minilm", "nomic")
 
 

@@ -14,8 +14,9 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Capabilities, Notice, NoticeKind
+from inference_service.domain import Notice, NoticeKind
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.catalogue.row import SPEECH
 from inference_service.providers.kit import errors, values
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.seam import LimitReport
@@ -24,7 +25,6 @@ from inference_service.unary import Segment
 LARGEST_AUDIO = 25 * 1000 * 1000  # bytes; the smallest bound among the providers that have one
 LARGEST_ANSWER = 16 * 1024 * 1024
 NOTHING_SAID = 0.6  # probability from which a segment holds no speech
-SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
 WORDS = ("whisper", "voxtral", "transcribe", "nova-3", "sensevoice", "parakeet", "canary")
 # Servers tell the format by the name's end.
 ENDINGS = {

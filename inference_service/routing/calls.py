@@ -41,6 +41,14 @@ class Terms(Struct, frozen=True):
     wanted: frozenset[str] = frozenset()
 
 
+def ask_for(base: Ask, deployment: Deployment, *, last: bool = False) -> Ask:
+    """What the pools are asked for a call to this deployment; `base` says for whom and how much."""
+    return Ask(
+        deployment.provider.settings.name, deployment.name, deployment.model, base.caller, base.tenant, base.tokens,
+        base.pictures, base.conversation, last,
+    )  # fmt: skip
+
+
 class Call:
     """An upstream call that is running. `held`: events that were read before it was chosen."""
 
@@ -85,11 +93,7 @@ class Calls:
 
     def ask(self, deployment: Deployment, *, last: bool = False) -> Ask:
         """What the pools are asked for a call to this deployment."""
-        base = self.terms.ask
-        return Ask(
-            deployment.provider.settings.name, deployment.name, deployment.model, base.caller, base.tenant, base.tokens,
-            base.pictures, base.conversation, last,
-        )  # fmt: skip
+        return ask_for(self.terms.ask, deployment, last=last)
 
     async def find_successor(self, call: Call) -> Lease | None:
         """A lease of another deployment that can take over from `call` now."""

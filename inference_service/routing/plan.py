@@ -60,6 +60,7 @@ class Route(Struct, frozen=True):
     image_timeouts: ImageTimeouts = ImageTimeouts()
     hedge: Hedge | None = None
     aliases: tuple[str, ...] = ()
+    equal: bool = False  # any deployment is as good as the first
 
 
 class Plan:

@@ -13,7 +13,7 @@ from inference_service.routing.answer.image import ImageAnswer
 from inference_service.routing.answer.protocol import Answer
 from inference_service.routing.budget import StormBudget
 from inference_service.routing.build import Parts, build_parts
-from inference_service.routing.calls import Desk, Terms
+from inference_service.routing.calls import Desk, Terms, ask_for
 from inference_service.routing.changes import differences
 from inference_service.routing.decide import Candidate, Facts
 from inference_service.routing.discovery import discover
@@ -24,6 +24,7 @@ from inference_service.routing.lease import Keyring
 from inference_service.routing.observer import AttemptEnd, Observer
 from inference_service.routing.overview import Overview
 from inference_service.routing.plan import Deployment, Route, wanted_settings
+from inference_service.routing.probing import Prober
 from inference_service.routing.run import Run
 from inference_service.routing.snapshot import HandoverSnapshot, PublicModel, Snapshot
 from inference_service.routing.tokens import estimate_prompt
@@ -40,11 +41,14 @@ class Router:
         self, config: Config, parts: Parts, store: StateStore, observer: Observer, supervisor: Supervisor
     ) -> None:
         self._store, self._supervisor = store, supervisor
-        self._overview = Overview(store)
+        learned = Learned()
+        self._overview = Overview(store, learned)
         retries = StormBudget(config.routing.retry_budget, RETRY_FLOOR)
-        self._desk = Desk(store, Keyring(), Learned(), retries, _Recorder(observer, self._overview))
+        self._desk = Desk(store, Keyring(), learned, retries, _Recorder(observer, self._overview))
         self._numbers = 0
         self._now = self._put_in_force(config, parts)
+        self._prober = Prober(store, self._desk.keyring, learned, lambda: self._now.parts.plan.deployments)
+        learned.on_unknown = self._prober.wish
 
     def _put_in_force(self, config: Config, parts: Parts) -> Generation:
         self._numbers += 1
@@ -60,8 +64,9 @@ class Router:
         return generation
 
     def start(self) -> None:
-        """Begins to ask providers for their models, now and then."""
+        """Begins to ask providers for their models, now and then, and deployments whether they continue a text."""
         self._discover(self._now)
+        self._supervisor.watch("probing", self._prober.run)
 
     def _discover(self, generation: Generation) -> None:
         self._supervisor.watch("discovery", lambda: discover(generation))
@@ -110,17 +115,25 @@ class Router:
             hedger.request(journal.arrived)
         chat = isinstance(request, ChatRequest)
         timeouts = route.timeouts if chat else route.image_timeouts
-        candidates = [Candidate(deployment.name, deployment.capabilities.context_tokens) for deployment in able]
-        facts = Facts(candidates, deadline, generation.config.routing.attempts, timeouts.short_wait)
         caller = request.caller
         # One caller's ids say nothing about another's.
         named = request.conversation_id if isinstance(request, ChatRequest) else ""
         conversation = f"{caller.name}/{caller.tenant_id}/{named}" if named else ""
         ask = Ask("", "", "", caller.name, caller.tenant_id, tokens, 0 if chat else 1, conversation)
+        if route.equal:
+            able = self._preferred(able, ask)
+        candidates = [Candidate(deployment.name, deployment.capabilities.context_tokens) for deployment in able]
+        facts = Facts(candidates, deadline, generation.config.routing.attempts, timeouts.short_wait)
         wanted = frozenset() if request.strict else wanted_settings(request)
         deployments = {deployment.name: deployment for deployment in able}
         terms = Terms(request.request_id, ask, deployments, bounds, wanted)
         return Request(generation, Run(terms, facts, answer, journal, self._desk, hedger))
+
+    def _preferred(self, able: list[Deployment], ask: Ask) -> list[Deployment]:
+        """Equal deployments in the order that suits pools and conversation."""
+        by_name = {deployment.name: deployment for deployment in able}
+        ordered = self._store.prefer([ask_for(ask, deployment) for deployment in able])
+        return [by_name[one.deployment] for one in ordered]
 
     @property
     def problem(self) -> str:

@@ -193,6 +193,9 @@ class SharedStore:
 
     # --- leases --------------------------------------------------------------------------------
 
+    def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
+        return self._memory.prefer(asks)
+
     async def acquire(self, ask: Ask) -> Grant | Denied:
         if self._memory.broker.others_wait(ask):
             return Denied(Why.BUSY, LOOK_PERIOD, "others wait")
@@ -250,8 +253,7 @@ class SharedStore:
     def _granted(self, ask: Ask, lease: str) -> Grant:
         broker = self._memory.broker
         credential = self._replicas[ask.pool].calls[lease][0]
-        probe = broker.breaker(ask.deployment).is_probe(lease)
-        return Grant(credential, lease, probe, broker.pools[ask.pool].is_scout(lease))
+        return Grant(credential, lease, broker.pools[ask.pool].is_scout(lease))
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
         body = encode(Give(grant.lease, ask.deployment, ask.model, grant.credential, verdict))
@@ -324,6 +326,14 @@ class SharedStore:
         for pool in {name.partition("/")[0] for name in deployments} & set(self._replicas):
             await self._look(pool)
         return await self._memory.breakers(deployments)
+
+    async def recall(self, topic: str) -> dict[str, str]:
+        shared = await self._try(self._log.facts, topic)
+        return {**await self._memory.recall(topic), **(shared or {})}
+
+    async def remember(self, topic: str, key: str, value: str) -> None:
+        await self._memory.remember(topic, key, value)
+        await self._try(self._log.keep, topic, key, value)
 
     async def close(self) -> None:
         for task in list(self._tasks):

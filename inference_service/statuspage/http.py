@@ -83,9 +83,9 @@ class StatusServer:
         tokens = self._shared.door.tokens
         if tokens.open:
             return
-        given = BEARER.fullmatch(request.headers.get("Authorization", ""))
-        found = tokens.find(given[1]) if given else None
-        if found is None or not any(hmac.compare_digest(scope, Scope.OPERATE) for scope in found[1].scopes):
+        bearer = BEARER.fullmatch(request.headers.get("Authorization", ""))
+        caller = tokens.find(bearer[1]) if bearer else None
+        if caller is None or not any(hmac.compare_digest(scope, Scope.OPERATE) for scope in caller[1].scopes):
             raise web.HTTPUnauthorized(text="an operator's token is needed", headers={"WWW-Authenticate": "Bearer"})
 
     def is_own_name(self, host: str) -> bool:

@@ -165,15 +165,15 @@ class Metrics:
     def see(self, snapshot: Snapshot) -> None:
         """Pools and breakers as gauges, looked at when somebody asks."""
         for provider in snapshot.providers:
-            self.in_flight.labels(provider.name).set(sum(one.in_flight for one in provider.credentials))
+            self.in_flight.labels(provider.name).set(sum(entry.in_flight for entry in provider.credentials))
             for state in ("ready", "cooldown", "quarantine"):
                 self.credentials.labels(provider.name, state).set(
-                    sum(one.state == state for one in provider.credentials)
+                    sum(entry.state == state for entry in provider.credentials)
                 )
             for view in provider.quotas:
                 labels = provider.name, view.model, view.unit.value, f"{view.window:g}"
                 self.quota_limit.labels(*labels).set(view.limit)
                 self.quota_left.labels(*labels).set(view.left)
-            for one in provider.deployments:
-                self.breakers.labels(one.name).set(one.breaker != "closed")
+            for entry in provider.deployments:
+                self.breakers.labels(entry.name).set(entry.breaker != "closed")
         self.degraded.set(snapshot.backend == "redis_lost")

@@ -1,4 +1,4 @@
-"""The router's observer: metrics and traces, one after the other."""
+"""The router's observer: passes events to metrics and traces."""
 
 from inference_service.routing.observer import AttemptEnd
 from inference_service.telemetry.metrics import Metrics

@@ -92,6 +92,7 @@ class ChatFeature:
     async def _apologise(self, message: discord.Message, error: Exception) -> None:
         reference = short_reference(uuid.uuid4().hex)
         self.services.metrics.errors.labels("message").inc()
+        self.services.admission.gate.release(message.author.id, message.channel.id)
         log.error("a message could not be taken", reference=reference, exc_info=error)
         # Not the person's own language: that is in the database, too.
         locale = message.guild.preferred_locale.value if message.guild else "en"

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities
 from inference_service.failures import FailureKind, Scope
+from inference_service.providers.catalogue import prices
+from inference_service.providers.catalogue.prices import Price
 from inference_service.providers.kit.dialect import Dialect, Sign
 from inference_service.providers.kit.limits import WINDOWS
 from inference_service.providers.seam import Patience
@@ -24,6 +26,8 @@ Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
 Format = Literal["json_object", "json_schema"]
 LENGTHS = {**WINDOWS, "session": 5 * 3_600.0}
 PICTURES = Capabilities(image=True, settings=frozenset({"size", "aspect_ratio"}))
+SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
+VECTORS = Capabilities(embed=True, settings=frozenset({"dimensions"}))
 TASKS = ("chat", "vision", "image", "transcribe", "embed", "fast")
 
 
@@ -152,6 +156,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     quotas: tuple[QuotaRow, ...] = ()
     signs: tuple[SignRow, ...] = ()
+    prices: tuple[Price, ...] = ()
     bounds: Patience = Patience()
     about: About = About()
 
@@ -183,7 +188,11 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         facts = self.models
         if matches(model, self.image):
             return PICTURES
-        if matches(model, (*facts.other, *self.transcribe, *self.embed)):
+        if matches(model, self.transcribe):
+            return SPEECH
+        if matches(model, self.embed):
+            return VECTORS
+        if matches(model, facts.other):
             return Capabilities()
         sees = matches(model, (*facts.sees, *self.vision))
         calls = matches(model, facts.tools)
@@ -241,6 +250,7 @@ def mistakes(row: Row) -> list[tuple[str, str]]:
         for field in fields
         if field not in CHAT_FIELDS
     ]
+    found += prices.mistakes(row.prices)
     if not (row.base_url or row.base_url_env) and row.tier != "local":
         found.append(("base_url", "is missing: write the address of the API"))
     return found

@@ -116,9 +116,11 @@ class ChatAnswer:
         if self._document is not None and not self._document.enforced(can.formats):
             opening.request, opening.held = self._document.asked_for(request), []
         if self._written.length:
-            prefills = can.prefill and not standing.no_prefill and self._learned.prefills(name, now)
             # A model that is offered tools, or held to a document, takes the open turn for one that is over.
-            self._join(opening, prefills=prefills and self._rules is None and self._document is None)
+            open_turn = self._rules is None and self._document is None and not standing.no_prefill
+            profits = bool(self._request.partial) or self._may_continue(self._written.text())
+            prefills = profits and open_turn and self._learned.prefills(name, now)
+            self._join(opening, prefills=prefills and self._learned.continues(name, can))
         return opening
 
     def _join(self, opening: Opening, *, prefills: bool) -> None:
