@@ -11,7 +11,7 @@ from grpc_health.v1 import health
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
 from inference_service import transport
-from inference_service.api import chat, image, listing, operations, reflection
+from inference_service.api import chat, image, listing, operations, reflection, unary
 from inference_service.api.anonymous import AnonymousAccess
 from inference_service.api.health import Health
 from inference_service.api.parts import Shared
@@ -29,6 +29,9 @@ def add_inference(server: transport.Server, shared: Shared) -> None:
         "Chat": partial(chat.chat, shared),
         "Complete": partial(chat.complete, shared),
         "Image": partial(image.image, shared),
+        "Embed": partial(unary.embed, shared),
+        "Transcribe": partial(unary.transcribe, shared),
+        "CountTokens": partial(unary.count_tokens, shared),
         "ListModels": partial(listing.list_models, shared),
         "GetUsage": partial(listing.get_usage, shared),
     }

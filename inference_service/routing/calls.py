@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from inference_service.credentials.types import Ask, Grant, StateStore, Verdict, Vote
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.catalogue.prices import price_of
 from inference_service.routing import classify, decide
 from inference_service.routing.answer.protocol import Answer
 from inference_service.routing.attempt import Attempt
@@ -109,6 +110,7 @@ class Calls:
         now, name = self._loop.time(), lease.ask.deployment
         deployment = self.terms.deployments[name]
         entry = self.journal.begin(name, lease.label, now, hedge=hedge)
+        entry.price = price_of(deployment.provider, deployment.model)
         opening = self._answer.opening(deployment, self.facts.of(name), entry.number, self.reason, now)
         bounds = deployment.bounds(self.terms.bounds, max(decide.LEAST_TIME, self.facts.deadline - now))
         events = self._answer.call(opening, deployment, lease)
