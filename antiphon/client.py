@@ -21,13 +21,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon import connection, events, names, refusals, wire
 from antiphon.config.model import Config
-from antiphon.options import ChatOptions, chat_request
+from antiphon.options import ChatOptions, UnaryOptions, chat_request, common
 from antiphon.streams import UNTRACED, ChatStream, ImageStream, Question
 from antiphon.telemetry.traces import CallSpan, ClientTraces
 from antiphon.v1 import (
     common_pb2,
+    embeddings_pb2,
     models_pb2,
     operations_pb2,
+    speech_pb2,
+    tokens_pb2,
     usage_pb2,
 )
 
@@ -173,6 +176,58 @@ class InferenceClient:
                 timeout,
                 span,
             )
+        )
+
+    async def embed(
+        self,
+        inputs: Sequence[str],
+        model: str = "embed",
+        *,
+        dimensions: int | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the service's deadline, too
+        **options: Unpack[UnaryOptions],
+    ) -> events.Embeddings:
+        """One vector for each text, in their order."""
+        request = embeddings_pb2.EmbedRequest(model=model, inputs=inputs, dimensions=dimensions, **common(options))
+        answer = await self._ask(self._connection.inference.Embed, request, timeout, self._connection.metadata())
+        return wire.embeddings(answer)
+
+    async def transcribe(
+        self,
+        audio: events.Audio,
+        model: str = "transcribe",
+        *,
+        language: str = "",
+        prompt: str = "",
+        temperature: float | None = None,
+        timestamps: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - the service's deadline, too
+        **options: Unpack[UnaryOptions],
+    ) -> events.Transcript:
+        """What is said in a recording. `language` as ISO 639-1, `prompt`: names that are likely to be said."""
+        request = speech_pb2.TranscribeRequest(
+            model=model,
+            audio=wire.audio(audio),
+            language=language,
+            prompt=prompt,
+            temperature=temperature,
+            timestamps=timestamps,
+            **common(options),
+        )
+        answer = await self._ask(self._connection.inference.Transcribe, request, timeout, self._connection.metadata())
+        return wire.transcript(answer)
+
+    async def count_tokens(
+        self, messages: str | Sequence[events.Message], model: str = "chat", *, tools: Sequence[events.Tool] = ()
+    ) -> events.TokenCount:
+        """How long a conversation is for the first deployment of the model."""
+        turns = [events.Message.user(messages)] if isinstance(messages, str) else messages
+        request = tokens_pb2.CountTokensRequest(
+            model=model, messages=[wire.message(one) for one in turns], tools=[wire.tool(one) for one in tools]
+        )
+        answer = await self._look(self._connection.inference.CountTokens, request)
+        return events.TokenCount(
+            answer.tokens, answer.estimated, names.deployment(answer.deployment), answer.context_tokens
         )
 
     # --- listings --------------------------------------------------------------------------------

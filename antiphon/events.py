@@ -298,6 +298,54 @@ ChatEvent = Started | Delta | Reasoning | Progress | Notice | Handover | ToolCal
 ImageEvent = Started | Progress | Preview | Notice | Handover | Picture | Usage | ImageFinished
 
 
+# --- vectors and speech --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    request_id: str
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    deployment: str = ""
+    usage: Usage | None = None
+    notices: tuple[Notice, ...] = ()
+    attempts: int = 0
+    failed_attempts: tuple[FailedAttempt, ...] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording; seconds from its start. no_speech: how likely nobody speaks, 0 to 1."""
+
+    start: float
+    end: float
+    text: str
+    no_speech: float | None = None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    request_id: str
+    text: str
+    language: str = ""
+    duration: float | None = None
+    segments: tuple[Segment, ...] = ()
+    deployment: str = ""
+    usage: Usage | None = None
+    notices: tuple[Notice, ...] = ()
+    attempts: int = 0
+    failed_attempts: tuple[FailedAttempt, ...] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class TokenCount:
+    tokens: int
+    estimated: bool
+    deployment: str
+    context_tokens: int  # 0: not known
+
+
 # --- listings ------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """What a caller may set for a chat, and the request that it becomes. Both clients take the same."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
@@ -23,6 +24,25 @@ class ChatOptions(TypedDict, total=False):
     user_id: str
     request_id: str | None
     replay: bool
+
+
+class UnaryOptions(TypedDict, total=False):
+    """What a request for vectors or a transcript may hold besides."""
+
+    strict: bool
+    tenant_id: str
+    user_id: str
+    request_id: str | None
+    replay: bool
+
+
+def common(options: UnaryOptions) -> dict[str, Any]:
+    return {
+        "unsupported_setting": wire.STRICT[options.get("strict", False)],
+        "caller": common_pb2.Caller(tenant_id=options.get("tenant_id", ""), user_id=options.get("user_id", "")),
+        "request_id": options.get("request_id") or uuid.uuid4().hex,
+        "replay": options.get("replay", False),
+    }
 
 
 def chat_request(messages: str | Sequence[events.Message], model: str, options: ChatOptions) -> chat_pb2.ChatRequest:

@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from antiphon import errors, events
 from antiphon.names import deployment, failure, stage
-from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2, tools_pb2
+from antiphon.v1 import chat_pb2, common_pb2, embeddings_pb2, image_pb2, models_pb2, speech_pb2, tools_pb2
 
 ROLES = {
     "system": chat_pb2.ROLE_SYSTEM,
@@ -38,7 +38,13 @@ FORMATS = {
     "jpeg": image_pb2.IMAGE_FORMAT_JPEG,
     "webp": image_pb2.IMAGE_FORMAT_WEBP,
 }
-TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
+TASKS = {
+    None: models_pb2.TASK_UNSPECIFIED,
+    "chat": models_pb2.TASK_CHAT,
+    "image": models_pb2.TASK_IMAGE,
+    "embed": models_pb2.TASK_EMBED,
+    "transcribe": models_pb2.TASK_TRANSCRIBE,
+}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
 LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
 
@@ -276,6 +282,35 @@ def finished(message: chat_pb2.ChatFinished) -> events.Finished:
         message.tool_calls,
         message.replayed,
     )
+
+
+def embeddings(given: embeddings_pb2.EmbedResponse) -> events.Embeddings:
+    vectors = tuple(tuple(one.values) for one in given.embeddings)
+    return events.Embeddings(given.request_id, vectors, **_how_it_went(given))
+
+
+def transcript(given: speech_pb2.TranscribeResponse) -> events.Transcript:
+    segments = (
+        events.Segment(
+            seconds(one.start), seconds(one.end), one.text, one.no_speech if one.HasField("no_speech") else None
+        )
+        for one in given.segments
+    )
+    length = seconds(given.duration) if given.HasField("duration") else None
+    return events.Transcript(
+        given.request_id, given.text, given.language, length, tuple(segments), **_how_it_went(given)
+    )
+
+
+def _how_it_went(given: embeddings_pb2.EmbedResponse | speech_pb2.TranscribeResponse) -> dict[str, Any]:
+    return {
+        "deployment": deployment(given.deployment),
+        "usage": usage(given.usage) if given.HasField("usage") else None,
+        "notices": tuple(map(notice, given.notices)),
+        "attempts": given.attempts,
+        "failed_attempts": attempts(given.failed_attempts),
+        "replayed": given.replayed,
+    }
 
 
 def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:

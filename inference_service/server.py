@@ -5,8 +5,10 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
+from msgspec.structs import asdict
 
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
@@ -91,7 +93,7 @@ class Server:
         else:
             self._store = MemoryStore(spec, ledger=self._ledger(config))
         router = Router(config, parts, self._store, observer, self._supervisor)
-        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor))
+        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor), metrics.refused)
         self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
         if shared is not None:
             await shared.start()
@@ -134,7 +136,7 @@ class Server:
         service = self.config.service
         if service.status_page is None and service.status_host not in LOOPBACK:
             return
-        self._status = StatusServer(self.shared)
+        self._status = StatusServer(self.shared, self.reload, self.probe)
         try:
             await self._status.start(service.status_host, service.status_port)
         except OSError:
@@ -195,6 +197,13 @@ class Server:
             self.config = config
             log.info("reloaded", changes=len(changes))
             return changes
+
+    async def probe(self) -> list[dict[str, Any]]:
+        """The rows of `antiphon check --list` for the configuration in force."""
+        from inference_service import check  # noqa: PLC0415 - it imports this module
+
+        parts = build_parts(self.config, self._environ)
+        return [asdict(row) for row in await check.rows(parts, only_list=True)]
 
     # --- the end -------------------------------------------------------------------------------
 

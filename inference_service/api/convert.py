@@ -119,7 +119,7 @@ def part_of(part: chat_pb2.Part, names: Mapping[str, str] = {}) -> domain.Part:
         case "image":
             return _picture(part.image)
         case "audio":
-            return AudioPart(part.audio.mime_type.partition(";")[0].strip().lower(), part.audio.data)
+            return AudioPart(mime_of(part.audio.mime_type), part.audio.data)
         case "tool_call":
             call = part.tool_call
             return ToolCall(call.id, call.name, call.arguments, call.signature)
@@ -127,6 +127,11 @@ def part_of(part: chat_pb2.Part, names: Mapping[str, str] = {}) -> domain.Part:
             result = part.tool_result
             return ToolResult(result.call_id, result.content, result.is_error, names.get(result.call_id, ""))
     raise ValueError("links and documents are read before a request is converted")
+
+
+def mime_of(given: str) -> str:
+    """Without parameters such as the codec."""
+    return given.partition(";")[0].strip().lower()
 
 
 def tool_of(given: tools_pb2.Tool) -> Tool:

@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from antiphon.config.model import Images
-from antiphon.v1 import chat_pb2, common_pb2, image_pb2, usage_pb2
+from antiphon.v1 import chat_pb2, common_pb2, embeddings_pb2, image_pb2, speech_pb2, usage_pb2
 from inference_service import settings
 from inference_service.api import offers
 from inference_service.api.large import apart
-from inference_service.api.turns import Turns, Violation, picture
+from inference_service.api.turns import LONGEST_TEXT, Turns, Violation, audio, length, picture
 from inference_service.domain import ImagePart
 from inference_service.pictures.normalise import problem
+from inference_service.providers.embeddings import MOST_INPUTS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 MOST_PIXELS: int = Images().max_pixels
-LONGEST_MODEL, LONGEST_PROMPT, LONGEST_ID = 200, 4_000, 128
+LONGEST_MODEL, LONGEST_PROMPT, LONGEST_ID, LONGEST_HINT = 200, 4_000, 128, 1_000
+MOST_DIMENSIONS = 65_536
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 MOST_VIOLATIONS = 20
 OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})  # keys of a body that no caller replaces
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
@@ -51,6 +55,31 @@ async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) 
     return found[:MOST_VIOLATIONS]
 
 
+def embed(request: embeddings_pb2.EmbedRequest) -> list[Violation]:
+    """As `chat`."""
+    found = list(_common(request))
+    if not 1 <= len(request.inputs) <= MOST_INPUTS:
+        found.append(("inputs", f"has {len(request.inputs)} texts; 1 to {MOST_INPUTS:,} are allowed"))
+    for number, text in enumerate(request.inputs):
+        found += length(f"inputs[{number}]", text, LONGEST_TEXT, least=1)
+        if len(found) >= MOST_VIOLATIONS:
+            break
+    if request.HasField("dimensions") and not 1 <= request.dimensions <= MOST_DIMENSIONS:
+        found.append(("dimensions", f"is {request.dimensions}; 1 to {MOST_DIMENSIONS:,} is allowed"))
+    return found[:MOST_VIOLATIONS]
+
+
+def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
+    """As `chat`."""
+    found = [*_common(request), *audio("audio", request.audio)]
+    if request.language and not LANGUAGE.fullmatch(request.language):
+        found.append(("language", "must be a language by ISO 639-1, such as 'de'"))
+    found += length("prompt", request.prompt, LONGEST_HINT)
+    if request.HasField("temperature") and not 0 <= request.temperature <= 1:
+        found.append(("temperature", f"is {request.temperature:g}; 0 to 1 is allowed"))
+    return found
+
+
 def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
     """As `chat`."""
     found = list(_caller(request.caller))
@@ -60,7 +89,7 @@ def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
     return found
 
 
-def _common(request: chat_pb2.ChatRequest | image_pb2.ImageRequest) -> Iterator[Violation]:
+def _common(request: Any) -> Iterator[Violation]:
     if not request.model:
         yield "model", "is required, such as 'chat'"
     elif len(request.model) > LONGEST_MODEL:
