@@ -83,7 +83,7 @@ class Server:
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
         self._store = (
-            SharedStore(redis_url, config.state, spec, observer.state_backend)
+            SharedStore(redis_url, config.state, spec, observer.state_backend, self._supervisor)
             if redis_url
             else MemoryStore(spec, ledger=self._ledger(config))
         )
