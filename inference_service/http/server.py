@@ -44,12 +44,10 @@ class HttpServer:
             "chat/completions": {"POST": self._chat},
             "images/generations": {"POST": partial(self._image, edit=False)},
             "images/edits": {"POST": partial(self._image, edit=True)},
+            "embeddings": {"POST": self._embed},
+            "audio/transcriptions": {"POST": self._transcribe},
         }
         self._methods = inference_methods(shared)
-        if "Embed" in self._methods:
-            self._routes["embeddings"] = {"POST": self._embed}
-        if "Transcribe" in self._methods:
-            self._routes["audio/transcriptions"] = {"POST": self._transcribe}
         self.port = 0
 
     async def start(self, service: Service) -> None:
