@@ -1,5 +1,6 @@
 """The OpenAI-compatible door: HTTP in front of the same handlers that serve gRPC."""
 
+import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -16,16 +17,18 @@ from inference_service.api.servicers import inference_methods
 from inference_service.http import body, cors
 from inference_service.http.call import Exchange, Facts, HttpCall, error_response
 from inference_service.http.chat import ChatExchange
+from inference_service.http.connections import PATIENCE, Connections
 from inference_service.http.embeddings import EmbeddingsExchange
 from inference_service.http.images import ImageExchange
 from inference_service.http.models import ModelsExchange
 from inference_service.http.problems import Problem, not_found
 from inference_service.http.transcriptions import TranscriptionExchange
-from inference_service.transport.server import listening
+from inference_service.transport.server import BACKLOG, HANDSHAKE, listening
 
 log = structlog.get_logger(__name__)
 LINGER = 2.0  # seconds for a caller that still sends what was refused
-KEEPALIVE = 75.0  # seconds an idle connection is kept; longer than most clients keep theirs
+LAST_WORDS = 1.0  # seconds at the very end, for answers that are ending already
+KEEPALIVE = PATIENCE  # seconds an idle connection is kept
 Handler = Callable[[web.Request, Facts], Awaitable[web.StreamResponse]]
 
 
@@ -35,8 +38,9 @@ class HttpServer:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._since = int(time.time())
-        self._runner: web.AppRunner | None = None
-        self._site: web.SockSite | None = None
+        self._runner: web.AppRunner
+        self._connections: Connections
+        self._listener: asyncio.Server
         self._routes: dict[str, dict[str, Handler]] = {
             "": {"GET": self._welcome, "HEAD": self._welcome},
             "health": {"GET": self._welcome, "HEAD": self._welcome},
@@ -62,27 +66,33 @@ class HttpServer:
             handler_cancellation=True,
             lingering_time=LINGER,
             keepalive_timeout=KEEPALIVE,
+            shutdown_timeout=LAST_WORDS,
         )
         await self._runner.setup()
+        assert self._runner.server is not None  # noqa: S101 - there since the setup
+        self._connections = Connections(self._runner.server)
         context: ssl.SSLContext | None = tls.context(service.tls, "http/1.1") if service.tls is not None else None
         try:
             sock = listening(service.http_host, service.http_port, share=service.workers > 1)
-            self._site = web.SockSite(self._runner, sock, ssl_context=context)
-            await self._site.start()
         except OSError:
-            await self._runner.cleanup()
+            await self.stop()
             raise
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._connections.made,
+            sock=sock,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE if context is not None else None,
+            backlog=BACKLOG,
+        )
         self.port = sock.getsockname()[1]
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Takes no new connections."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        self._listener.close()
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        self._connections.close()
+        await self._runner.cleanup()
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = "antiphon"
@@ -94,6 +104,13 @@ class HttpServer:
     # --- requests ----------------------------------------------------------------------------------
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
+        self._connections.begin(request)
+        try:
+            return await self._answer(request)
+        finally:
+            self._connections.end(request)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         facts = Facts()
         origins = self._shared.door.settings.http_cors
         if cors.is_preflight(request):
