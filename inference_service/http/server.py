@@ -1,6 +1,5 @@
 """The OpenAI-compatible door: HTTP in front of the same handlers that serve gRPC."""
 
-import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -11,24 +10,24 @@ import structlog
 from aiohttp import web
 
 from antiphon.config.model import Service
+from antiphon.webdoor import WebDoor
 from inference_service import tls
 from inference_service.api.parts import Shared
 from inference_service.api.servicers import inference_methods
 from inference_service.http import body, cors
 from inference_service.http.call import Exchange, Facts, HttpCall, error_response
 from inference_service.http.chat import ChatExchange
-from inference_service.http.connections import PATIENCE, Connections
 from inference_service.http.embeddings import EmbeddingsExchange
 from inference_service.http.images import ImageExchange
 from inference_service.http.models import ModelsExchange
 from inference_service.http.problems import Problem, not_found
 from inference_service.http.transcriptions import TranscriptionExchange
-from inference_service.transport.server import BACKLOG, HANDSHAKE, listening
+from inference_service.transport.server import listening
 
 log = structlog.get_logger(__name__)
 LINGER = 2.0  # seconds for a caller that still sends what was refused
-LAST_WORDS = 1.0  # seconds at the very end, for answers that are ending already
-KEEPALIVE = PATIENCE  # seconds an idle connection is kept
+MOST_CONNECTIONS, LONGEST_LINE = 4_096, 8_190
+KEEPALIVE = 75.0  # seconds an idle connection is kept; longer than most clients keep theirs
 Handler = Callable[[web.Request, Facts], Awaitable[web.StreamResponse]]
 
 
@@ -38,9 +37,7 @@ class HttpServer:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._since = int(time.time())
-        self._runner: web.AppRunner
-        self._connections: Connections
-        self._listener: asyncio.Server
+        self._web: WebDoor | None = None
         self._routes: dict[str, dict[str, Handler]] = {
             "": {"GET": self._welcome, "HEAD": self._welcome},
             "health": {"GET": self._welcome, "HEAD": self._welcome},
@@ -59,40 +56,27 @@ class HttpServer:
         app = web.Application()
         app.on_response_prepare.append(self._add_headers)
         app.router.add_route("*", "/{path:.*}", self._dispatch, expect_handler=body.expect)
-        self._runner = web.AppRunner(
+        context: ssl.SSLContext | None = tls.context(service.tls, "http/1.1") if service.tls is not None else None
+        web_door = WebDoor(
             app,
-            access_log=None,
-            handle_signals=False,
+            MOST_CONNECTIONS,
             handler_cancellation=True,
             lingering_time=LINGER,
             keepalive_timeout=KEEPALIVE,
-            shutdown_timeout=LAST_WORDS,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
         )
-        await self._runner.setup()
-        assert self._runner.server is not None  # noqa: S101 - there since the setup
-        self._connections = Connections(self._runner.server)
-        context: ssl.SSLContext | None = tls.context(service.tls, "http/1.1") if service.tls is not None else None
-        try:
-            sock = listening(service.http_host, service.http_port, share=service.workers > 1)
-        except OSError:
-            await self.stop()
-            raise
-        self._listener = await asyncio.get_running_loop().create_server(
-            self._connections.made,
-            sock=sock,
-            ssl=context,
-            ssl_handshake_timeout=HANDSHAKE if context is not None else None,
-            backlog=BACKLOG,
-        )
-        self.port = sock.getsockname()[1]
+        await web_door.start_on(listening(service.http_host, service.http_port, share=service.workers > 1), context)
+        self._web, self.port = web_door, web_door.port
 
     def leave(self) -> None:
         """Takes no new connections."""
-        self._listener.close()
+        if self._web is not None:
+            self._web.leave()
 
     async def stop(self) -> None:
-        self._connections.close()
-        await self._runner.cleanup()
+        if self._web is not None:
+            await self._web.stop()
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = "antiphon"
@@ -104,13 +88,6 @@ class HttpServer:
     # --- requests ----------------------------------------------------------------------------------
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
-        self._connections.begin(request)
-        try:
-            return await self._answer(request)
-        finally:
-            self._connections.end(request)
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
         facts = Facts()
         origins = self._shared.door.settings.http_cors
         if cors.is_preflight(request):

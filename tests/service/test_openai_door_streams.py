@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import trustme
 
-from inference_service.http import connections, sse
+from inference_service.http import sse
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.http import DEMO, Answer, Door, http_door, parsed
 from tests.support.service import KEYS, two_providers
@@ -195,21 +195,3 @@ async def test_the_door_speaks_tls_with_the_certificate_of_the_other_door(tmp_pa
         assert (await door.ask("GET", "/v1/models", ssl=context)).status == 200
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await door.ask("GET", "/v1/models")
-
-
-async def test_a_connection_that_asks_nothing_is_closed_and_one_that_waits_for_an_answer_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connections, "PATIENCE", 0.2)
-    monkeypatch.setattr(connections, "LOOK_EVERY", 0.05)
-    async with doors("held", "held") as (door, upstream):
-        waiting = asyncio.create_task(door.chat())
-        await upstream.arrived.wait()
-        for sent in (b"", b"GET /v1/models HTTP/1.1\r\nHost: "):
-            reader, writer = await asyncio.open_connection("127.0.0.1", door.server.http_port)
-            writer.write(sent)
-            with contextlib.suppress(ConnectionResetError):
-                assert await reader.read() == b""
-            writer.close()
-        upstream.hold.set()
-        assert (await waiting).content == TEXT
