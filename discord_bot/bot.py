@@ -24,7 +24,9 @@ from discord_bot.features.chat.missed import answer_missed
 from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.privacy.retention import DiscordClock, keep_retention
+from discord_bot.features.reminders.feature import Reminders
 from discord_bot.features.settings.welcome import welcome
+from discord_bot.features.tools.shelf import Shelf
 from discord_bot.interactions import explain
 from discord_bot.ledger import TROUBLE, Ledger
 from discord_bot.metrics import BotMetrics
@@ -75,14 +77,16 @@ class AntiphonBot(discord.AutoShardedClient):
         self.aftermath = Aftermath(self.chat)
         self.image = ImageFeature(self.services)
         self.digests = Digests(self.services)
+        self.reminders = Reminders(self.services)
         self.chat.takers.append(Editing(self.image).take)
+        self.chat.toolbox = Shelf(self.services, self.image, self.reminders).toolbox
         self._was_ready = False
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
     async def setup_hook(self) -> None:
         """Once a process, before the gateway: commands, buttons, and what a restart left behind."""
         await self.tree.set_translator(FluentTranslator())
-        for command in all_commands(self.chat, self.image, self.digests):
+        for command in all_commands(self.chat, self.image, self.digests, self.reminders):
             self.tree.add_command(command)
         self.add_dynamic_items(*all_controls(self.chat, self.image))
         await sync_if_changed(self.tree, self.application_id, self.services.store)
@@ -108,6 +112,7 @@ class AntiphonBot(discord.AutoShardedClient):
             self._was_ready = True
             print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
             self.services.tasks.spawn(self.digests.alarm.run(), "digests")
+            self.services.tasks.spawn(self.reminders.alarm.run(), "reminders")
         self.services.tasks.spawn(self._recover(), "recovery")
 
     async def _recover(self) -> None:

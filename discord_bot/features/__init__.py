@@ -21,6 +21,8 @@ from discord_bot.features.menus.commands import menu_commands
 from discord_bot.features.model.commands import model_commands
 from discord_bot.features.persona.commands import persona_commands
 from discord_bot.features.privacy.commands import privacy_buttons, privacy_commands
+from discord_bot.features.reminders.commands import reminder_commands, reminder_controls
+from discord_bot.features.reminders.feature import Reminders
 from discord_bot.features.settings.changes import settings_controls
 from discord_bot.features.settings.commands import settings_commands
 from discord_bot.features.status.commands import status_commands
@@ -29,7 +31,7 @@ from discord_bot.features.usage.commands import usage_commands
 Command = app_commands.Command[Any, Any, Any] | app_commands.ContextMenu
 
 
-def all_commands(chat: ChatFeature, image: ImageFeature, digests: Digests) -> list[Command]:
+def all_commands(chat: ChatFeature, image: ImageFeature, digests: Digests, reminders: Reminders) -> list[Command]:
     services = chat.services
     return [
         *chat_commands(chat),
@@ -46,6 +48,7 @@ def all_commands(chat: ChatFeature, image: ImageFeature, digests: Digests) -> li
         *digest_commands(services, digests),
         *compare_commands(chat),
         *memory_commands(services),
+        *reminder_commands(services, reminders),
     ]
 
 
@@ -61,4 +64,5 @@ def all_controls(chat: ChatFeature, image: ImageFeature) -> list[type[discord.ui
         digest_buttons(services),
         *compare_controls(services),
         memory_buttons(services),
+        reminder_controls(services),
     ]

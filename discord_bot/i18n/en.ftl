@@ -533,3 +533,42 @@ button-memory-on = Turn on
 button-memory-off = Turn off
 button-memory-edit = Edit notes…
 button-memory-erase = Forget everything
+
+# Tools.
+button-allow = Allow
+button-deny = Don't
+access-asker = Only the person who asked can decide that.
+allow-late = That is no longer waiting for an answer.
+allow-draw = May I draw this? “{ $prompt }”
+allow-remember = May I remember this about you? “{ $note }”
+allow-remind = May I remind you { $when }? “{ $text }”
+tool-messages = Searched this server: { $query }
+tool-web = Searched the web: { $query }
+tool-draw = Drawing: { $prompt }
+tool-remember = Remembered: { $note }
+tool-remind = Reminder set: { $text }
+tool-sources = Sources
+
+# Reminders.
+command-remind = remind
+command-remind-description = Remind me of something later
+command-remind-when = when
+command-remind-when-description = Such as: in 2 hours · tomorrow 9:00 · friday 18:30 · 2026-12-24 18:00
+command-remind-text = what
+command-remind-text-description = What should I remind you of?
+command-remind-zone = time-zone
+command-remind-zone-description = Where your clock runs, such as Europe/Berlin; I remember it
+command-reminders = reminders
+command-reminders-description = Your reminders: see and delete them
+remind-bad-time = I do not understand “{ $value }”. Write it like: in 2 hours, tomorrow 9:00, friday 18:30, 2026-12-24 18:00.
+remind-no-zone = I do not know your time zone, so I cannot tell when that is. Choose it once in time-zone, or write something like “in 2 hours”.
+remind-bounds = A reminder must be in the future, at most a year ahead. That would be { $when }.
+remind-too-many = You have { $most } reminders already. Delete some with { $command } first.
+remind-not-stored = You asked me not to store your messages, so I cannot keep a reminder. You can allow it in { $command }.
+remind-set = I will remind you { $when }, by direct message. { $command } lists and deletes reminders.
+reminder = Reminder: { $text }
+reminder-late = It was due { $when }, but I was offline.
+reminder-from = set in { $place }
+reminders-title = ## Your reminders
+reminders-none = You have no reminders. { $command } sets one.
+reminders-delete = Delete reminders…

@@ -549,3 +549,42 @@ button-memory-on = Включить
 button-memory-off = Выключить
 button-memory-edit = Изменить заметки…
 button-memory-erase = Забыть всё
+
+# Tools.
+button-allow = Разрешить
+button-deny = Не надо
+access-asker = Это решает только тот, кто задал вопрос.
+allow-late = Ответ на это больше не нужен.
+allow-draw = Нарисовать? «{ $prompt }»
+allow-remember = Запомнить это о вас? «{ $note }»
+allow-remind = Напомнить вам { $when }? «{ $text }»
+tool-messages = Поиск по серверу: { $query }
+tool-web = Поиск в интернете: { $query }
+tool-draw = Рисую: { $prompt }
+tool-remember = Запомнено: { $note }
+tool-remind = Напоминание: { $text }
+tool-sources = Источники
+
+# Reminders.
+command-remind = напомнить
+command-remind-description = Напомнить о чём-нибудь позже
+command-remind-when = когда
+command-remind-when-description = Например: через 2 часа · завтра 9:00 · пятницу 18:30 · 24.12.2026 18:00
+command-remind-text = о-чём
+command-remind-text-description = О чём напомнить?
+command-remind-zone = часовой-пояс
+command-remind-zone-description = Где идут ваши часы, например Europe/Moscow; я запомню
+command-reminders = напоминания
+command-reminders-description = Ваши напоминания: посмотреть и удалить
+remind-bad-time = Не понимаю «{ $value }». Напишите, например: через 2 часа, завтра 9:00, пятницу 18:30, 24.12.2026 18:00.
+remind-no-zone = Я не знаю вашего часового пояса и не могу понять, когда это. Укажите его один раз или напишите, например, «через 2 часа».
+remind-bounds = Напоминание должно быть в будущем и не дальше чем через год. А это { $when }.
+remind-too-many = У вас уже { $most } напоминаний. Сначала удалите лишние: { $command }.
+remind-not-stored = Вы просили не хранить ваши сообщения, поэтому и напоминание я сохранить не могу. Разрешить это можно в { $command }.
+remind-set = Напомню { $when } личным сообщением. Список и удаление — { $command }.
+reminder = Напоминание: { $text }
+reminder-late = Срок был { $when }, но меня не было в сети.
+reminder-from = из { $place }
+reminders-title = ## Ваши напоминания
+reminders-none = Напоминаний нет. Создать — { $command }.
+reminders-delete = Удалить напоминания…

@@ -62,6 +62,8 @@ class UserSettings:
     model: str | None = None
     persona: str | None = None
     memory: bool = False
+    zone: str | None = None
+    """IANA name of the time zone, once the person has told it."""
 
     @property
     def remembers(self) -> bool:

@@ -25,6 +25,7 @@ from discord_bot.features.chat.hearing import locale_for, see, show_typing
 from discord_bot.features.chat.naming import give_title
 from discord_bot.features.chat.places import thread_on
 from discord_bot.features.chat.question import Question
+from discord_bot.features.tools.toolbox import Fill, no_tools
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.problems import describe, short_reference, utcnow
@@ -68,6 +69,7 @@ class ChatFeature:
         self._heard = Recent[int]()
         self.takers: list[Callable[[discord.Message], Awaitable[bool]]] = []
         """Features that a message may be for instead; True: it was answered."""
+        self.toolbox: Fill = no_tools
 
     # --- messages ----------------------------------------------------------------------------------
 

@@ -52,6 +52,9 @@ class Press:
         if turn is None or conversation is None or action not in LABELS:
             await private(self._interaction, t(self._locale, "stale"))
             return
+        if action in ("allow", "deny"):
+            await self._decide(turn, allowed=action == "allow")
+            return
         moderator = self._interaction.permissions.manage_messages if self._interaction.guild_id else False
         for_all = action in FOR_ALL and conversation.kind not in PASSING
         if not for_all and not may_control(asker_of(self._interaction), turn.asker_id, moderator=moderator):
@@ -88,6 +91,14 @@ class Press:
         who = discord.utils.escape_markdown(self._interaction.user.display_name)
         if running is None or not running.stop(t(turn.locale, "state-stopped", who=who)):
             await private(self._interaction, t(self._locale, "nothing-to-stop"))
+
+    async def _decide(self, turn: Turn, *, allowed: bool) -> None:
+        """A tool waits for the word of the person for whom it would work, and of nobody else."""
+        running = self._chat.answers.get(turn.id)
+        if running is not None and running.ticket.payer != self._interaction.user.id:
+            await private(self._interaction, t(self._locale, "access-asker"))
+        elif running is None or not running.decide(allowed=allowed):
+            await private(self._interaction, t(self._locale, "allow-late"))
 
     async def _show(self, text: str) -> None:
         for part in split(text or t(self._locale, "stale"))[:MOST_PARTS]:

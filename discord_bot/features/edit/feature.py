@@ -7,7 +7,7 @@ import discord
 
 from discord_bot.features.chat.composing import own_text
 from discord_bot.features.chat.hearing import locale_for
-from discord_bot.features.edit.message_job import MessageJob
+from discord_bot.features.edit.message_job import ChannelJob
 from discord_bot.features.edit.wording import asks_for_change, changed_prompt
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.options import LONGEST_PROMPT, BadOption, Wish, clean_prompt
@@ -36,7 +36,8 @@ class Editing:
         target = await self._target(message)
         if target is None:
             return False
-        job = MessageJob(message, await locale_for(self._services, message))
+        locale = await locale_for(self._services, message)
+        job = ChannelJob(message.author, message.guild, message.channel, locale, reply_to=message)
         try:
             wish = await self._wish(target, clean_prompt(instruction), message)
         except BadOption as bad:
