@@ -18,9 +18,9 @@ PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/op
 
 def binaries() -> Path | None:
     """Where `initdb` and `pg_ctl` are, or None."""
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).parent
+    program = shutil.which("initdb")
+    if program:
+        return Path(program).parent
     candidates = [place for pattern in PLACES for place in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)]
     return next((place for place in candidates if (place / "initdb").exists()), None)
 
