@@ -572,3 +572,11 @@ reminder-from = set in { $place }
 reminders-title = ## Your reminders
 reminders-none = You have no reminders. { $command } sets one.
 reminders-delete = Delete reminders…
+
+# Voice messages.
+voice-message = the voice message
+voice-nobody = I cannot listen to { $name }: no model here writes down what is said. Please type it.
+voice-failed = I could not listen to { $name } just now. Please try again, or type it.
+voice-unreadable = { $name } is not a recording that I can listen to.
+voice-too-long = { $name } is too long for me (at most 20 minutes and 20 MB).
+voice-silent = I did not hear any words in { $name }.

@@ -588,3 +588,11 @@ reminder-from = из { $place }
 reminders-title = ## Ваши напоминания
 reminders-none = Напоминаний нет. Создать — { $command }.
 reminders-delete = Удалить напоминания…
+
+# Voice messages.
+voice-message = голосовое сообщение
+voice-nobody = Я не могу прослушать { $name }: ни одна модель здесь не распознаёт речь. Напишите, пожалуйста, текстом.
+voice-failed = Сейчас не получилось прослушать { $name }. Попробуйте ещё раз или напишите текстом.
+voice-unreadable = Я не могу прослушать { $name }: это не запись звука.
+voice-too-long = Я не могу прослушать { $name }: не больше 20 минут и 20 МБ.
+voice-silent = Я прослушал { $name }, но слов не расслышал.

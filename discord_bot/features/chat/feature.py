@@ -21,7 +21,7 @@ from discord_bot.features.chat.card import IN_THREADS
 from discord_bot.features.chat.composing import compose, own_text
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
-from discord_bot.features.chat.hearing import locale_for, see, show_typing
+from discord_bot.features.chat.hearing import locale_for, see, show_heard, show_typing
 from discord_bot.features.chat.naming import give_title
 from discord_bot.features.chat.places import thread_on
 from discord_bot.features.chat.question import Question
@@ -192,6 +192,7 @@ class ChatFeature:
         if not question:
             await self._refuse(last, "\n".join(question.notices) or t(locale, "empty-prompt"))
             return
+        await show_heard(channel, question.heard)
         if known.closed:
             await services.store.conversations.set_closed(known.id, closed=False)
         asking = Asking(

@@ -15,6 +15,7 @@ from discord_bot.features.chat.places import announcement, may_have_thread, thre
 from discord_bot.features.chat.question import Question, typed
 from discord_bot.features.chat.starting import first_words, teller
 from discord_bot.features.compare import card
+from discord_bot.features.voice.listening import ears
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
 from discord_bot.quotas import Ticket
@@ -52,7 +53,10 @@ class Comparison:
         said = await interaction.response.send_message(
             announcement(interaction.user.display_name, self._asked.prompt, len(files)), suppress_embeds=True
         )
-        question = await typed(interaction.user, self._asked.prompt, files, self._locale)
+        question = await typed(
+            interaction.user, self._asked.prompt, files, self._locale,
+            ears(self._services, interaction.user.id, interaction.guild_id),
+        )  # fmt: skip
         question.ids = [said.message_id or interaction.id]
         if not question:
             await private(interaction, "\n".join(question.notices) or t(self._locale, "empty-prompt"))
