@@ -37,12 +37,9 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for page, text in blocks("sh"):
         for line in text.replace("\\\n", " ").splitlines():
-            line = line.split("  #")[0].strip()
-            found += [
-                (page, part.strip())
-                for part in re.split(r"&&|\|(?!\|)", line)
-                if part.strip() and not line.startswith("#")
-            ]
+            code = line.split("  #")[0].strip()
+            parts = [] if code.startswith("#") else re.split(r"&&|\|(?!\|)", code)
+            found += [(page, part.strip()) for part in parts if part.strip()]
     for page in PAGES:
         text = BLOCK.sub("", page.read_text(encoding="utf-8"))
         found += [(str(page.relative_to(ROOT)), match) for match in INLINE.findall(text)]
