@@ -26,6 +26,7 @@ from discord_bot.interactions import explain
 from discord_bot.ledger import Ledger
 from discord_bot.metrics import BotMetrics
 from discord_bot.recent import Recent
+from discord_bot.rendering.buckets import use_own_buckets
 from discord_bot.rendering.pacing import Paces
 from discord_bot.rendering.trace import rate_limit_trace
 from discord_bot.services import Services
@@ -48,6 +49,7 @@ class AntiphonBot(discord.AutoShardedClient):
     def __init__(self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics) -> None:
         # The address of Discord belongs to the library's class; a process speaks to one Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
+        use_own_buckets()
         paces = Paces()
         super().__init__(
             intents=intents(message_content=config.bot.message_content_intent),

@@ -8,7 +8,7 @@ from discord import app_commands
 from discord_bot.features.chat.commands import chat_commands
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.presses import turn_buttons
-from discord_bot.features.help.commands import help_commands
+from discord_bot.features.help.commands import help_buttons, help_commands
 from discord_bot.features.image.commands import image_commands
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.presses import picture_buttons
@@ -42,4 +42,10 @@ def all_commands(chat: ChatFeature, image: ImageFeature) -> list[Command]:
 
 def all_controls(chat: ChatFeature, image: ImageFeature) -> list[type[discord.ui.DynamicItem[Any]]]:
     """Buttons and selects, which work for ever."""
-    return [turn_buttons(chat), picture_buttons(image), privacy_buttons(chat), settings_controls(chat.services)]
+    return [
+        turn_buttons(chat),
+        picture_buttons(image),
+        privacy_buttons(chat),
+        settings_controls(chat.services),
+        help_buttons(chat, image),
+    ]

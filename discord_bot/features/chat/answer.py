@@ -14,10 +14,11 @@ from antiphon import errors, events
 from antiphon.streams import ChatStream
 from discord_bot.conversation.history import History, build
 from discord_bot.features.chat import buttons
+from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.context import recollect
 from discord_bot.i18n import t
 from discord_bot.notices import notice_text
-from discord_bot.problems import Problem, delivery, describe, short_reference, utcnow
+from discord_bot.problems import Problem, delivery, describe, empty, short_reference, utcnow
 from discord_bot.quotas import Ticket
 from discord_bot.rendering.view import MOST_SEGMENTS, Look, contents, needs_file
 from discord_bot.rendering.writer import Undeliverable, Withdrawn, Writer
@@ -61,6 +62,7 @@ class Answer:
         known: list[int] | None = None,
         notices: list[str] | None = None,
         tell: Tell | None = None,
+        sign_at: float = 0.0,
     ) -> None:
         """`before`: the half answer that is continued; `known`: messages to write over; `tell`: reaches the asker alone."""
         self._services, self._keeper = services, keeper
@@ -81,6 +83,7 @@ class Answer:
             turn.locale,
             reply_to=reply_to,
             known=known,
+            sign_at=sign_at,
         )
         self._writer.on_messages = self._remember
         self._writer.on_removal = keeper.removed
@@ -142,7 +145,7 @@ class Answer:
 
     async def _answer(self) -> None:
         services, turn, config = self._services, self.turn, self._services.config
-        self._show(Look(line=t(turn.locale, "state-thinking"), notes=self._notes))
+        self._show_state(t(turn.locale, "state-thinking"))
         scope = await services.store.settings.scope(
             self.conversation.guild_id, self.conversation.channel_id, turn.asker_id
         )
@@ -171,6 +174,8 @@ class Answer:
         turn.answer = self._before + stream.text
         turn.reasoning = stream.reasoning[:KEPT_REASONING]
         turn.deployment = stream.deployment
+        if problem is None and not self._stopped and not says_something(stream.text):
+            problem = empty(stream.request_id)
         await self._account(free=problem is not None and problem.retry and not stream.text and not self._stopped)
         services.metrics.answered(problem is None)
         await self._finish(problem, footer=scope.footer(config.bot.footer))
@@ -220,15 +225,19 @@ class Answer:
                 self._thinking_since = self._thinking_since or time.monotonic()
                 seconds = int(time.monotonic() - self._thinking_since)
                 if not stream.text:
-                    self._show(Look(line=t(locale, "state-reasoning", seconds=seconds), notes=self._notes))
+                    self._show_state(t(locale, "state-reasoning", seconds=seconds))
             case events.Progress() if not stream.text:
-                self._show(Look(line=progress_line(event, locale), notes=self._notes))
+                self._show_state(progress_line(event, locale))
             case events.Notice() if event.kind == "changed":
                 self._notes.append(notice_text(locale, event, stream.deployment))
             case _:
                 pass
 
     _shown_text = ""
+
+    def _show_state(self, line: str) -> None:
+        """What is continued stays in sight."""
+        self._show(Look(text=self._before, line=line, notes=self._notes))
 
     def _show(self, look: Look) -> None:
         self._shown_text = look.text[len(self._before) :] if look.text else self._shown_text
@@ -257,7 +266,8 @@ class Answer:
         if self._stopped:
             turn.state, look.line = self._state_after_stop, self._stopped.strip()
         elif problem is not None:
-            turn.state, look.tail = State.FAILED, problem.text(locale, utcnow())
+            command = self._services.commands.of(locale, "model")
+            turn.state, look.tail = State.FAILED, problem.text(locale, utcnow(), command)
         else:
             turn.state = State.DONE
             if reason == "length":
@@ -312,7 +322,8 @@ class Answer:
         reference = short_reference(uuid.uuid4().hex)
         self._services.metrics.errors.labels("answer").inc()
         log.error("an answer broke", reference=reference, exc_info=error)
-        tail = describe(error, utcnow(), reference).text(self.turn.locale, utcnow())
+        command = self._services.commands.of(self.turn.locale, "model")
+        tail = describe(error, utcnow(), reference).text(self.turn.locale, utcnow(), command)
         offer = buttons.Offer(retry=not self.turn.answer, regenerate=bool(self.turn.answer))
         look = Look(text=self.turn.answer, tail=tail, live=False, most=self._most)
         try:
@@ -336,4 +347,4 @@ def progress_line(event: events.Progress, locale: str) -> str:
         return t(locale, "state-queued", position=event.queue_position)
     if event.stage == "waiting":
         return t(locale, "state-slow")
-    return t(locale, "state-working", stage=event.stage)
+    return t(locale, "state-loading" if event.stage == "loading" else "state-working")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,8 +21,9 @@ from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
 from discord_bot.features.chat.hearing import locale_for, see
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import announced, thread_on
+from discord_bot.features.chat.places import announced, may_have_thread, thread_on
 from discord_bot.features.chat.question import Question
+from discord_bot.features.chat.sign import Sign
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.quotas import Ticket
@@ -48,7 +49,7 @@ class Asking:
     """Reaches the asker alone."""
     reply_to: discord.MessageReference | None = None
     parent: int | None = None
-    notices: list[str] = field(default_factory=list)
+    sign: Sign | None = None
 
 
 class ChatFeature:
@@ -63,6 +64,7 @@ class ChatFeature:
         self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
+        self._gone = Recent[int]()  # messages that people have deleted
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -87,15 +89,23 @@ class ChatFeature:
             await self._refuse(message, t(locale, "error-general"))
 
     async def _take(self, whom: For, message: discord.Message) -> None:
+        begins = whom in (For.MENTION, For.CHAIN)
+        if not (whom is For.MENTION and may_have_thread(message.channel, message.guild)) and not self._waits(message):
+            # The first sign comes before anything is read or asked. A thread of its own is one, too.
+            self.services.tasks.spawn(_show_typing(message), "typing")
         denied = await self._denied(message)
         if denied is None and not _holds_anything(message, own_text(self.services, message)):
             denied = t(await self._locale(message), "empty-prompt")
         if denied is not None:
             await self._refuse(message, denied)
             return
-        self.services.tasks.spawn(_show_typing(message), "typing")
         conversation = await self._conversation(whom, message)
-        self._desk(conversation).add(message)
+        self._desk(conversation, merges=not begins).add(message)
+
+    def _waits(self, message: discord.Message) -> bool:
+        """An answer runs in the place, so the message gets a mark of its own."""
+        desk = self._desks.get(message.channel.id)
+        return desk is not None and not desk.is_idle
 
     async def _leaves_people_alone(self, message: discord.Message) -> bool:
         guild_id = message.guild.id if message.guild else None
@@ -104,13 +114,15 @@ class ChatFeature:
     async def _locale(self, message: discord.Message) -> str:
         return await locale_for(self.services, message)
 
-    def _desk(self, conversation: Conversation) -> Desk:
+    def _desk(self, conversation: Conversation, *, merges: bool) -> Desk:
         place_id = conversation.place_id
         desk = self._desks.get(place_id)
         if desk is None or desk.is_idle:
             self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
             desk = self._desks[place_id] = Desk(
-                lambda messages: self._answer_messages(conversation, messages), self._line(place_id)
+                lambda messages, since: self._answer_messages(conversation, messages, since),
+                self._line(place_id),
+                merges=merges,
             )
         return desk
 
@@ -151,10 +163,11 @@ class ChatFeature:
         self.names.add((thread.id, thread_name(question)))
         return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
 
-    async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message]) -> None:
+    async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message], since: float) -> None:
         """One question made of the messages that came together."""
-        if self.closing:
-            return  # the next start finds them
+        messages = [one for one in messages if one.id not in self._gone]
+        if self.closing or not messages:
+            return  # what comes at the end of the process is found by its next start
         last, services = messages[-1], self.services
         place_id, locale = conversation.place_id, await self._locale(last)
         # It may have been erased while the messages waited.
@@ -166,22 +179,25 @@ class ChatFeature:
             channel = services.rooms.get_channel(known.channel_id) or await services.rooms.fetch_channel(
                 known.channel_id
             )
-        question = await compose(services, messages, locale, before=await self._before(known, messages[0]))
-        if not question:
-            await self._refuse(last, "\n".join(question.notices) or t(locale, "empty-prompt"))
-            return
-        if known.closed:
-            await services.store.conversations.set_closed(known.id, closed=False)
-        asking = Asking(
-            asker(last.author, known.guild_id, channel.id, channel), question, locale, channel, channel.id,
-            tell=lambda text: self._tell(last, text),
-            reply_to=last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None,
-            parent=await self._replied_turn(known, messages[0]),
-        )  # fmt: skip
+        reply_to = last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None
+        sign = Sign(channel, locale, since=since, reply_to=reply_to)
         try:
+            question = await compose(services, messages, locale, before=await self._before(known, messages[0]))
+            if not question:
+                raise Refused("\n".join(question.notices) or t(locale, "empty-prompt"))
+            if known.closed:
+                await services.store.conversations.set_closed(known.id, closed=False)
+            asking = Asking(
+                asker(last.author, known.guild_id, channel.id, channel), question, locale, channel, channel.id,
+                tell=lambda text: self._tell(last, text), reply_to=reply_to,
+                parent=await self._replied_turn(known, messages[0]), sign=sign,
+            )  # fmt: skip
             await self.ask(known, asking)
         except Refused as refused:
+            await sign.drop()
             await self._refuse(last, str(refused))
+        finally:
+            await sign.drop()
 
     async def _before(self, conversation: Conversation, first: discord.Message) -> int:
         """How many messages of the channel are read where the bot is called into a talk of people."""
@@ -209,10 +225,17 @@ class ChatFeature:
         """A new question, from its charge to the end of its answer. Raises admission.Refused before any work."""
         ticket = await self.services.admission.admit(asking.who, asking.locale, place=conversation.place_id)
         turn = await self.add_turn(conversation, asking)
+        if any(one in self._gone for one in turn.question_ids):
+            turn.state = State.DELETED
+            await self.save(turn)
+            await self.services.store.usage.refund(ticket.charge)
+            return
+        sign = asking.sign
         await self.run(
             Answer(
                 self.services, self, conversation, turn, ticket, asking.channel,
                 reply_to=asking.reply_to, notices=asking.question.notices, tell=asking.tell,
+                known=await sign.take() if sign is not None else None, sign_at=sign.at if sign is not None else 0.0,
             )
         )  # fmt: skip
 
@@ -346,7 +369,8 @@ class ChatFeature:
     # --- what people do meanwhile --------------------------------------------------------------------
 
     def forget(self, message_id: int) -> None:
-        """A waiting message was deleted."""
+        """A message was deleted, perhaps one that waits or is about to be asked."""
+        self._gone.add(message_id)
         for desk in self._desks.values():
             desk.remove(message_id)
 
@@ -357,7 +381,7 @@ class ChatFeature:
     def on_typing(self, channel_id: int, user_id: int) -> None:
         desk = self._desks.get(channel_id)
         if desk is not None and user_id != self.services.me:
-            desk.typing()
+            desk.typing(user_id)
 
 
 def _holds_anything(message: discord.Message, text: str) -> bool:

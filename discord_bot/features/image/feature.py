@@ -86,10 +86,10 @@ class ImageFeature:
 
     @staticmethod
     async def _refuse(interaction: BotInteraction, text: str) -> None:
+        """To the person alone; of a message that was announced already nothing stays."""
         if interaction.response.is_done():
-            await interaction.edit_original_response(content=text)
-        else:
-            await private(interaction, text)
+            await interaction.delete_original_response()
+        await private(interaction, text)
 
     def _mature(self, interaction: BotInteraction, wish: Wish) -> str | None:
         rule = self.services.config.bot.mature_pictures
@@ -122,13 +122,17 @@ class ImageFeature:
             await self.begin(interaction, wish)
             return
         locale = interaction.locale.value
-        denied = await self.services.admission.refusal(
-            asker_of(interaction), locale, place=interaction.id, count=wish.count, pictures=True
-        )
-        if denied:
-            await private(interaction, denied)
+        if key := self._mature(interaction, wish):
+            await self._refuse(interaction, t(locale, key))
             return
-        await interaction.response.defer(thinking=True)
+        if not interaction.response.is_done():
+            denied = await self.services.admission.refusal(
+                asker_of(interaction), locale, place=interaction.id, count=wish.count, pictures=True
+            )
+            if denied:
+                await private(interaction, denied)
+                return
+            await interaction.response.defer(thinking=True)
         given = await read([file], locale)
         if given.images:
             await self.begin(interaction, wish, events.Image(*given.images[0]))
