@@ -43,12 +43,13 @@ soak: $(VENV)/dev.stamp ## run the long tests
 mutants: $(VENV)/dev.stamp ## break the pure core in small ways and count what its tests notice (docs/mutants.md)
 	$(BIN)/python -m tools.mutants
 
-lint: $(VENV)/dev.stamp ## check style, types, import rules, sizes and the contract
+lint: $(VENV)/dev.stamp ## check style, types, import rules, sizes, dead code and the contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_sizes.py
+	$(BIN)/vulture
 	$(BIN)/python tools/check_protos.py
 
 format: $(VENV)/dev.stamp ## format the code and the protos

@@ -19,7 +19,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from antiphon import connection, events, wire
+from antiphon import connection, events, names, refusals, wire
 from antiphon.config.model import Config
 from antiphon.streams import ChatStream, ImageStream, Question
 from antiphon.telemetry.traces import ClientTraces
@@ -190,7 +190,7 @@ class InferenceClient:
         answer = await self._ask(self._connection.inference.GetUsage, request)
         return [
             events.UsageRow(
-                row.deployment,
+                names.deployment(row.deployment),
                 row.requests,
                 row.prompt_tokens,
                 row.completion_tokens,
@@ -217,7 +217,7 @@ class InferenceClient:
             async for answer in self._connection.operations.WatchStatus(request, metadata=self._connection.metadata()):
                 yield answer.status
         except grpc.aio.AioRpcError as failed:
-            raise wire.error_of(failed) from None
+            raise refusals.error_of(failed) from None
 
     async def reload(self) -> list[str]:
         """Makes the service read its configuration again; what changed. Raises InvalidRequest for a bad one."""
@@ -236,4 +236,4 @@ class InferenceClient:
                 return await method(request, timeout=ASK_TIMEOUT, metadata=self._connection.metadata())
             except grpc.aio.AioRpcError as failed:
                 if not await self._connection.again(failed, begun):
-                    raise wire.error_of(failed) from None
+                    raise refusals.error_of(failed) from None

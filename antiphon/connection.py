@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from antiphon import errors, wire
+from antiphon import errors, refusals
 from antiphon.channel import client_options
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Client, Config
@@ -115,7 +115,7 @@ class Connection:
         """Whether to ask again what nobody has answered: the service, or the one replica that was left of it, is being
         exchanged for another. Waits a moment before it says yes. `begun`: when it was first asked, by time.monotonic()."""
         late = time.monotonic() - begun + ASK_AGAIN > self._connect_timeout
-        if late or not wire.nobody_answered(failed):
+        if late or not refusals.nobody_answered(failed):
             return False
         await asyncio.sleep(ASK_AGAIN)
         return True

@@ -53,6 +53,10 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     top_k: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: Literal["none", "low", "medium", "high"] | None = None
+    top_logprobs: int | None = None
 
 
 # --- events ------------------------------------------------------------------------------
@@ -81,6 +85,7 @@ class Progress:
     fraction: float | None = None
     queue_position: int | None = None
     eta: float | None = None
+    kind: str = ""  # waiting, queued, loading, generating; empty: not known
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from antiphon import errors, events, wire
+from antiphon import errors, events, names, refusals, wire
 from antiphon.connection import Connection
 from antiphon.telemetry.traces import CallSpan
 from antiphon.v1 import chat_pb2, image_pb2
@@ -98,7 +98,7 @@ class _Stream:
             failure = failed.code().name.lower()
             if self._cancelled.is_set() and failed.code() == grpc.StatusCode.CANCELLED:
                 return
-            raise wire.error_of(failed, self._so_far(), self.request_id) from None
+            raise refusals.error_of(failed, self._so_far(), self.request_id) from None
         except asyncio.CancelledError:
             # Either this task was cancelled, or only the call by `cancel`.
             task = asyncio.current_task()
@@ -158,11 +158,14 @@ class ChatStream(_Stream):
                 self._reasoning.append(response.reasoning)
                 return events.Reasoning(response.reasoning)
             case "started":
-                self.request_id, self.deployment = response.started.request_id, response.started.deployment
+                self.request_id, self.deployment = (
+                    response.started.request_id,
+                    names.deployment(response.started.deployment),
+                )
                 return wire.started(response.started)
             case "handover":
                 self._pieces = [self.text[: response.handover.keep_chars]]
-                self.deployment = response.handover.to_deployment
+                self.deployment = names.deployment(response.handover.to_deployment)
                 return wire.handover(response.handover)
             case "progress":
                 return wire.progress(response.progress)
@@ -201,14 +204,17 @@ class ImageStream(_Stream):
         """A picture comes out with its last chunk."""
         match response.WhichOneof("event"):
             case "started":
-                self.request_id, self.deployment = response.started.request_id, response.started.deployment
+                self.request_id, self.deployment = (
+                    response.started.request_id,
+                    names.deployment(response.started.deployment),
+                )
                 return wire.started(response.started)
             case "progress":
                 return wire.progress(response.progress)
             case "preview":
                 return events.Preview(response.preview.index, response.preview.mime_type, response.preview.data)
             case "handover":
-                self.deployment = response.handover.to_deployment
+                self.deployment = names.deployment(response.handover.to_deployment)
                 return wire.handover(response.handover)
             case "image":
                 self._check_whole()

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2, status_pb2
 
 from antiphon import errors, events
-from antiphon.v1 import chat_pb2, common_pb2, errors_pb2, image_pb2, models_pb2
+from antiphon.names import deployment, failure, stage
+from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2
 
 ROLES = {"system": chat_pb2.ROLE_SYSTEM, "user": chat_pb2.ROLE_USER, "assistant": chat_pb2.ROLE_ASSISTANT}
 INTERRUPTIONS = {
@@ -18,6 +17,13 @@ INTERRUPTIONS = {
     "continue": chat_pb2.ON_INTERRUPTION_CONTINUE,
     "restart": chat_pb2.ON_INTERRUPTION_RESTART,
     "fail": chat_pb2.ON_INTERRUPTION_FAIL,
+}
+EFFORTS = {
+    None: chat_pb2.REASONING_EFFORT_UNSPECIFIED,
+    "none": chat_pb2.REASONING_EFFORT_NONE,
+    "low": chat_pb2.REASONING_EFFORT_LOW,
+    "medium": chat_pb2.REASONING_EFFORT_MEDIUM,
+    "high": chat_pb2.REASONING_EFFORT_HIGH,
 }
 FORMATS = {
     None: image_pb2.IMAGE_FORMAT_UNSPECIFIED,
@@ -28,8 +34,6 @@ FORMATS = {
 TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
 LARGEST_IMAGE = 10 * 1024 * 1024  # by the contract
-REQUEST_ID_KEY, DETAILS_KEY = "antiphon-request-id", "grpc-status-details-bin"
-DOMAIN = "antiphon"
 
 
 def message(given: events.Message) -> chat_pb2.Message:
@@ -45,7 +49,8 @@ def picture(given: events.Image) -> chat_pb2.InlineImage:
 
 
 def sampling(given: events.Sampling) -> chat_pb2.Sampling:
-    return chat_pb2.Sampling(**asdict(given))
+    values = {**asdict(given), "reasoning_effort": EFFORTS[given.reasoning_effort]}
+    return chat_pb2.Sampling(**values)
 
 
 def chat_request(
@@ -132,7 +137,7 @@ def seconds(given: Duration) -> float:
 
 
 def started(given: common_pb2.Started) -> events.Started:
-    return events.Started(given.request_id, given.deployment, given.attempt)
+    return events.Started(given.request_id, deployment(given.deployment), given.attempt)
 
 
 def progress(given: common_pb2.Progress) -> events.Progress:
@@ -141,6 +146,7 @@ def progress(given: common_pb2.Progress) -> events.Progress:
         given.fraction if given.HasField("fraction") else None,
         given.queue_position if given.HasField("queue_position") else None,
         seconds(given.eta) if given.HasField("eta") else None,
+        stage(given.kind),
     )
 
 
@@ -150,12 +156,18 @@ def notice(given: common_pb2.Notice) -> events.Notice:
 
 
 def handover(given: common_pb2.Handover) -> events.Handover:
-    return events.Handover(given.from_deployment, given.to_deployment, given.reason, given.keep_chars, given.attempt)
+    return events.Handover(
+        deployment(given.from_deployment),
+        deployment(given.to_deployment),
+        failure(given.reason),
+        given.keep_chars,
+        given.attempt,
+    )
 
 
 def usage(given: common_pb2.Usage) -> events.Usage:
     return events.Usage(
-        given.deployment,
+        deployment(given.deployment),
         given.prompt_tokens,
         given.completion_tokens,
         given.reasoning_tokens,
@@ -167,7 +179,8 @@ def usage(given: common_pb2.Usage) -> events.Usage:
 
 def attempts(given: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
     return tuple(
-        errors.FailedAttempt(one.deployment, one.failure, one.http_status, seconds(one.duration)) for one in given
+        errors.FailedAttempt(deployment(one.deployment), failure(one.failure), one.http_status, seconds(one.duration))
+        for one in given
     )
 
 
@@ -177,14 +190,18 @@ def finished(given: chat_pb2.ChatFinished) -> events.Finished:
         given.total_chars,
         seconds(given.time_to_first_token) if given.HasField("time_to_first_token") else None,
         given.attempts,
-        given.deployment,
+        deployment(given.deployment),
         attempts(given.failed_attempts),
     )
 
 
 def image_finished(given: image_pb2.ImageFinished) -> events.ImageFinished:
     return events.ImageFinished(
-        given.images, seconds(given.duration), given.attempts, given.deployment, attempts(given.failed_attempts)
+        given.images,
+        seconds(given.duration),
+        given.attempts,
+        deployment(given.deployment),
+        attempts(given.failed_attempts),
     )
 
 
@@ -194,7 +211,7 @@ def model(given: models_pb2.Model) -> events.Model:
         given.name,
         tuple(given.aliases),
         tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in given.tasks),
-        tuple(given.deployments),
+        tuple(map(deployment, given.deployments)),
         events.Capabilities(
             can.vision,
             can.streaming,
@@ -210,87 +227,3 @@ def model(given: models_pb2.Model) -> events.Model:
         given.requests_left if given.HasField("requests_left") else None,
         given.refills_at.ToNanoseconds() / 1e9 if given.HasField("refills_at") else None,
     )
-
-
-# --- errors ------------------------------------------------------------------------------------
-
-
-def error_of(failed: grpc.aio.AioRpcError, text: str = "", request_id: str = "") -> errors.AntiphonError:
-    """The typed error of a call that failed. `text`: what of the answer had arrived."""
-    details = status_pb2.Status()
-    for key, value in failed.trailing_metadata() or ():
-        if key == REQUEST_ID_KEY:
-            request_id = str(value)
-        elif key == DETAILS_KEY and isinstance(value, bytes):
-            details.ParseFromString(value)
-    info, retry, bad, tried = _unpack(details)
-    kind, message_ = _kind(failed, info, text)
-    made = kind(
-        message_,
-        request_id=request_id,
-        retry_after=seconds(retry.retry_delay) if retry is not None else None,
-        attempts=attempts(tried.attempts) if tried is not None else (),
-        reason=info.reason if info is not None else "",
-    )
-    if isinstance(made, errors.InvalidRequest) and bad is not None:
-        made.violations = [(one.field, one.description) for one in bad.field_violations]
-    if isinstance(made, errors.Interrupted):
-        made.text = text
-    return made
-
-
-def nobody_answered(failed: grpc.aio.AioRpcError) -> bool:
-    """Whether there was no connection, or it broke, or a service that is leaving was at its other end."""
-    return failed.code() == grpc.StatusCode.UNAVAILABLE and error_of(failed).reason in ("", "DRAINING")
-
-
-def _unpack(
-    details: status_pb2.Status,
-) -> tuple[
-    error_details_pb2.ErrorInfo | None,
-    error_details_pb2.RetryInfo | None,
-    error_details_pb2.BadRequest | None,
-    errors_pb2.FailedAttempts | None,
-]:
-    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    bad, tried = error_details_pb2.BadRequest(), errors_pb2.FailedAttempts()
-    found = [any(box.Unpack(into) for box in details.details) for into in (info, retry, bad, tried)]
-    return (
-        info if found[0] and info.domain == DOMAIN else None,
-        retry if found[1] else None,
-        bad if found[2] else None,
-        tried if found[3] else None,
-    )
-
-
-def _kind(
-    failed: grpc.aio.AioRpcError, info: error_details_pb2.ErrorInfo | None, text: str
-) -> tuple[type[errors.AntiphonError], str]:
-    said = failed.details() or failed.code().name
-    match failed.code():
-        case grpc.StatusCode.INVALID_ARGUMENT | grpc.StatusCode.ALREADY_EXISTS | grpc.StatusCode.OUT_OF_RANGE:
-            return errors.InvalidRequest, said
-        case grpc.StatusCode.NOT_FOUND:
-            return errors.UnknownModel, said
-        case grpc.StatusCode.FAILED_PRECONDITION:
-            refused = info is not None and info.reason == "CONTENT_REFUSED"
-            return (errors.ContentRefused if refused else errors.Unsupported), said
-        case grpc.StatusCode.UNAUTHENTICATED:
-            return errors.Unauthenticated, said
-        case grpc.StatusCode.PERMISSION_DENIED:
-            return errors.PermissionDenied, said
-        case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return errors.DeadlineExceeded, "the answer was not whole in time"
-        case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            if info is not None:
-                return errors.QuotaExceeded, said
-            # A limit of the transport itself, not of any quota.
-            if "larger than max" in said:
-                return errors.InvalidRequest, "the request is larger than the service accepts"
-            return errors.Unavailable, "the service has more to do than it accepts"
-        case grpc.StatusCode.UNAVAILABLE if info is None:
-            kind = errors.Interrupted if text else errors.ConnectionLost
-            return kind, "the connection to the service broke" + (" within the answer" if text else "")
-        case grpc.StatusCode.UNIMPLEMENTED:
-            return errors.ConnectionLost, "whatever listens there is not Antiphon, or an older one"
-    return (errors.Interrupted if text else errors.Unavailable), said

@@ -12,6 +12,7 @@ import aiohttp
 import grpc
 import msgspec
 
+from antiphon.names import deployment_of
 from antiphon.v1 import chat_pb2, common_pb2
 from antiphon.v1 import inference_service_pb2_grpc as rpc
 
@@ -45,7 +46,9 @@ class Relay(rpc.InferenceServiceServicer):
     async def Chat(self, request, context):  # noqa: N802, ANN001, ANN201, ARG002 - the stub's names
         messages = [{"role": "user", "content": part.text} for m in request.messages for part in m.parts]
         body = {"model": request.model, "messages": messages, "stream": True}
-        yield chat_pb2.ChatResponse(started=common_pb2.Started(request_id="1", deployment=request.model, attempt=1))
+        yield chat_pb2.ChatResponse(
+            started=common_pb2.Started(request_id="1", deployment=deployment_of(request.model), attempt=1)
+        )
         total, pending, usage = 0, b"", Usage(0, 0)
         async with self.session.post(self.url, json=body) as response:
             async for data in response.content.iter_any():

@@ -66,8 +66,9 @@ class UpstreamFailure(Exception):
     wake_after: seconds until the upstream wants to be asked again, None when not told.
     scope: what a rate limit or quota speaks about.
     limit: the limit that was reached, where the upstream names it.
-    field: for FIELD_REFUSED, the request's field as a dotted path ("sampling.seed").
+    fields: for FIELD_REFUSED, every field that the upstream names, as dotted paths ("sampling.seed"); `field` is the first.
     capability: for UNSUPPORTED, what the deployment lacks: "vision", "tools", "system", "input_image", …
+    mended: the adapter writes the request differently from now on, so the deployment may be asked once more.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class UpstreamFailure(Exception):
         wake_after: float | None = None,
         scope: Scope = Scope.CREDENTIAL_MODEL,
         limit: LimitFact | None = None,
-        field: str = "",
+        fields: tuple[str, ...] = (),
         capability: str = "",
+        field: str = "",
     ) -> None:
         super().__init__(message or kind.value)
         self.kind = kind
@@ -89,8 +91,13 @@ class UpstreamFailure(Exception):
         self.wake_after = wake_after
         self.scope = scope
         self.limit = limit
-        self.field = field
+        self.fields = fields or ((field,) if field else ())
         self.capability = capability
+        self.mended = False
+
+    @property
+    def field(self) -> str:
+        return self.fields[0] if self.fields else ""
 
 
 class Outcome(StrEnum):

@@ -21,6 +21,7 @@ class Setting(Struct, frozen=True):
     """One setting. `low` to `high` is allowed, `low` itself only where `above` is False.
 
     most: how many texts a list of them may hold; their length is then `low` to `high` characters. 0: it is no list.
+    choices: the words of an enum, in the order of its numbers from 1. flag: it is yes or no.
     wire: the name that most APIs give it; empty: there is none. common: every OpenAI-compatible server takes it.
     """
 
@@ -29,6 +30,8 @@ class Setting(Struct, frozen=True):
     high: float = 2**64 - 1
     above: bool = False
     most: int = 0
+    choices: tuple[str, ...] = ()
+    flag: bool = False
     wire: str = ""
     common: bool = True
     number: bool = True
@@ -45,6 +48,11 @@ CHAT = (
     Setting("sampling.max_tokens", 1, 1_000_000, wire="max_tokens"),
     Setting("sampling.stop", 1, 256, most=4, wire="stop"),
     Setting("sampling.seed", wire="seed"),
+    Setting("sampling.frequency_penalty", -2, 2, wire="frequency_penalty"),
+    Setting("sampling.presence_penalty", -2, 2, wire="presence_penalty"),
+    Setting("sampling.reasoning_effort", choices=("none", "low", "medium", "high"), wire="reasoning_effort"),
+    Setting("sampling.top_logprobs", 0, 20, wire="top_logprobs", common=False),
+    Setting("parallel_tool_calls", flag=True, wire="parallel_tool_calls"),
 )
 IMAGE = (
     Setting("negative_prompt", wire="negative_prompt", number=False),
@@ -80,15 +88,20 @@ class Sampling(Struct, frozen=True):
 # --- the door ----------------------------------------------------------------------------------
 
 
-def taken(message: Any) -> Sampling:
-    """What is set in a message of the contract that has a field for every row of CHAT."""
+def taken(request: Any) -> Sampling:
+    """What is set in a request of the contract, which has a field for every row of CHAT."""
     chosen: dict[str, Value] = {}
     for setting in CHAT:
+        message = request.sampling if setting.field != setting.name else request
+        value = getattr(message, setting.name)
         if setting.most:
-            if texts := tuple(getattr(message, setting.name)):
+            if texts := tuple(value):
                 chosen[setting.name] = texts
+        elif setting.choices:
+            if value:  # a number that this version does not know stays one and is refused
+                chosen[setting.name] = setting.choices[value - 1] if value <= len(setting.choices) else value
         elif message.HasField(setting.name):
-            chosen[setting.name] = getattr(message, setting.name)
+            chosen[setting.name] = value
     return Sampling(chosen)
 
 
@@ -106,7 +119,10 @@ def image_violations(message: Any) -> Iterator[Violation]:
 
 
 def violation(setting: Setting, value: Any) -> Iterator[Violation]:
-    if setting.most:
+    if setting.choices or setting.flag:
+        if value not in (setting.choices or (True, False)):
+            yield setting.field, f"is not one of {', '.join(word.upper() for word in setting.choices)}"
+    elif setting.most:
         if len(value) > setting.most:
             yield setting.field, f"has {len(value)} texts; at most {setting.most} are allowed"
         for number, text in enumerate(value):
@@ -177,6 +193,8 @@ def changed(chosen: Sampling, names: Mapping[str, str | Wire]) -> dict[str, Valu
 def _fitted(value: Any, wire: Wire) -> Any:
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, str | bool):
+        return value
     low = value if wire.low is None else max(value, wire.low)
     return low if wire.high is None else min(low, wire.high)
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 FIELD = pb.FieldDescriptorProto
 # Field numbers in descriptor.proto, which make the paths of source comments.
-MESSAGES, ENUMS, SERVICES, FIELDS, NESTED, METHODS, VALUES, ONEOFS = 4, 5, 6, 2, 3, 2, 2, 8
+MESSAGES, ENUMS, SERVICES, FIELDS, NESTED, METHODS, VALUES = 4, 5, 6, 2, 3, 2, 2
 OTHER_MAKERS = ("make_providers_doc.py", "make_example.py", "make_failover_doc.py")
 
 

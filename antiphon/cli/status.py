@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from antiphon import errors
+from antiphon import errors, names
 from antiphon.cli.output import client, console, plain
 from antiphon.cli.quotas import sentence
 from antiphon.client import InferenceClient
@@ -107,7 +107,7 @@ def credentials(now: pb.Status) -> Table:
             wakes = countdown(one.wakes_at) if one.HasField("wakes_at") else ""
             limits = "".join(f"\n{limit.upstream_model}: {countdown(limit.wakes_at)}" for limit in one.model_limits)
             left = str(one.remaining_requests) if one.HasField("remaining_requests") else ""
-            reason = f" ({one.reason.replace('_', ' ')})" if one.reason else ""
+            reason = f" ({names.failure(one.reason).replace('_', ' ')})" if one.reason else ""
             table.add_row(
                 provider.name,
                 one.name,
@@ -154,13 +154,13 @@ def deployments(now: pb.Status) -> Table:
     for provider in now.providers:
         for one in provider.deployments:
             state = pb.BreakerState.Name(one.breaker).removeprefix("BREAKER_STATE_").lower()
-            reason = f" ({one.reason.replace('_', ' ')})" if one.reason else ""
+            reason = f" ({names.failure(one.reason).replace('_', ' ')})" if one.reason else ""
             median = (
                 f"{one.median_first_token.ToNanoseconds() / 1e9:.2f} s" if one.HasField("median_first_token") else ""
             )
             probe = countdown(one.probe_at) if one.HasField("probe_at") else ""
             shown = Text(state.replace("_", " ") + reason, style=COLOURS.get(state, ""))
-            table.add_row(one.name, shown, probe, str(one.attempts), str(one.failures), median)
+            table.add_row(names.deployment(one.deployment), shown, probe, str(one.attempts), str(one.failures), median)
     return table
 
 
@@ -168,7 +168,7 @@ def routes(now: pb.Status) -> Table:
     table = Table("model", "answered by, in this order", "", title="Routes", title_justify="left")
     for one in now.routes:
         state = Text("available", style="green") if one.available else Text("not now", style="red")
-        table.add_row(one.model, " → ".join(one.deployments), state)
+        table.add_row(one.model, " → ".join(map(names.deployment, one.deployments)), state)
     return table
 
 
@@ -177,7 +177,11 @@ def handovers(now: pb.Status) -> Table:
     for one in list(now.recent_handovers)[:10]:
         when = ago(time.time() - one.time.ToNanoseconds() / 1e9) + " ago"
         table.add_row(
-            when, one.from_deployment, one.to_deployment, one.reason.replace("_", " "), f"{one.keep_chars:,} characters"
+            when,
+            names.deployment(one.from_deployment),
+            names.deployment(one.to_deployment),
+            names.failure(one.reason).replace("_", " "),
+            f"{one.keep_chars:,} characters",
         )
     return table
 

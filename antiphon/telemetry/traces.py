@@ -37,11 +37,14 @@ def open_provider(telemetry: Telemetry, service: str) -> Any:
 class Step:
     """A piece of the caller's own work. `trace_parent` is for what it asks; empty: not traced here."""
 
-    def __init__(self, span: Any = None, trace_parent: str = "") -> None:
+    def __init__(self, span: Any = None, trace_parent: str = "", running: "set[Step] | None" = None) -> None:
         self._span, self.trace_parent = span, trace_parent
+        self._running = running if running is not None else set()
+        self._running.add(self)
 
     def end(self, failure: str = "") -> None:
         """`failure`: the class of the error, empty when there was none."""
+        self._running.discard(self)
         if self._span is not None:
             if failure:
                 self._span.set_attribute("error.type", failure)
@@ -70,6 +73,7 @@ class ClientTraces:
 
     def __init__(self, telemetry: Telemetry | None, service: str = "antiphon-client") -> None:
         self._provider: Any = None
+        self._steps: set[Step] = set()  # not ended yet
         if telemetry is not None and telemetry.otlp_endpoint:
             self._provider = open_provider(telemetry, service)
 
@@ -99,7 +103,7 @@ class ClientTraces:
         from opentelemetry import trace  # noqa: PLC0415 - an extra
 
         span = self._provider.get_tracer("antiphon").start_span(name[:LONGEST_NAME], kind=trace.SpanKind.SERVER)
-        return Step(span, self._carried(span))
+        return Step(span, self._carried(span), self._steps)
 
     @staticmethod
     def _carried(span: Any) -> str:
@@ -111,6 +115,8 @@ class ClientTraces:
         return carrier.get("traceparent", "")
 
     def close(self) -> None:
-        """Sends what is left; takes seconds when the collector is gone."""
+        """Ends the steps that still run and sends what is left; takes seconds when the collector is gone."""
+        for step in [*self._steps]:
+            step.end("interrupted")
         if self._provider is not None:
             self._provider.shutdown()

@@ -51,6 +51,8 @@ class Conversation:
     model: str | None
     persona: str | None
     closed: bool
+    origin_turn: int | None = None
+    """Of a fork: the turn of another conversation that it continues."""
 
 
 def _conversation(row: Any) -> Conversation:
@@ -89,12 +91,13 @@ class Conversations:
         *,
         model: str | None = None,
         persona: str | None = None,
+        origin_turn: int | None = None,
     ) -> Conversation:
         """A new one, or the one that the place has already. `persona`: the name of one that the operator offers."""
         now = time.time()
         values: dict[str, Any] = {
             "place_id": place_id, "channel_id": channel_id, "guild_id": guild_id, "owner_id": owner_id,
-            "kind": kind, "model": model, "persona": persona, "closed": False,
+            "kind": kind, "model": model, "persona": persona, "closed": False, "origin_turn": origin_turn,
         }  # fmt: skip
         try:
             async with self._database.write() as connection:
@@ -162,6 +165,7 @@ class Conversations:
         images: Sequence[Attached] = (),
         *,
         parent_id: int | None = None,
+        model: str | None = None,
     ) -> Turn:
         """The next one of the conversation; `parent_id`: continues that turn instead of the newest.
 
@@ -170,15 +174,16 @@ class Conversations:
         turn = Turn(
             0, conversation.id, asker_id, State.RUNNING, locale, channel_id, list(parts), list(images),
             question_ids=list(question_ids), created_at=time.time(), parent_id=parent_id,
+            model=model,
         )  # fmt: skip
         newest = select(func.max(turns.c.id)).where(turns.c.conversation_id == conversation.id)
         async with self._database.write() as connection:
             if parent_id is None:
-                turn.parent_id = (await connection.execute(newest)).scalar_one_or_none()
+                turn.parent_id = (await connection.execute(newest)).scalar_one_or_none() or conversation.origin_turn
             made = await connection.execute(
                 turns.insert().values(
                     conversation_id=turn.conversation_id, asker_id=asker_id, created_at=turn.created_at,
-                    parent_id=turn.parent_id, **_stored(turn, (*WORDLESS, *WORDS)),
+                    parent_id=turn.parent_id, model=model, **_stored(turn, (*WORDLESS, *WORDS)),
                 )
             )  # fmt: skip
             turn.id = row_id(made)
@@ -233,15 +238,27 @@ class Conversations:
 
     async def line(self, turn: Turn) -> list[Turn]:
         """From the beginning of its branch to this turn, without what was deleted."""
-        older = (turns.c.conversation_id == turn.conversation_id, turns.c.id < turn.id)
-        known = {one.id: one for one in await self._turns(*older, newest_first=True, limit=LONGEST_LINE)}
-        branch, parent = [turn], turn.parent_id
-        while parent is not None and parent in known:
-            former = known[parent]
+        branch, parent, known = [turn], turn.parent_id, await self._before(turn)
+        while parent is not None and len(branch) < LONGEST_LINE:
+            if parent not in known:
+                # A fork goes on from a turn of another conversation.
+                origin = await self.turn(parent)
+                known = {} if origin is None else {origin.id: origin, **await self._before(origin)}
+            former = known.get(parent)
+            if former is None:
+                break  # erased
             parent = former.parent_id
             if former.state is not State.DELETED:
                 branch.append(former)
         return branch[::-1]
+
+    async def _before(self, turn: Turn) -> dict[int, Turn]:
+        older = (turns.c.conversation_id == turn.conversation_id, turns.c.id < turn.id)
+        return {one.id: one for one in await self._turns(*older, newest_first=True, limit=LONGEST_LINE)}
+
+    async def fork_of(self, turn_id: int, owner_id: int) -> Conversation | None:
+        """The fork that a person has made of a turn already."""
+        return await self._one((conversations.c.origin_turn == turn_id) & (conversations.c.owner_id == owner_id))
 
     async def newest(self, conversation_id: int) -> Turn | None:
         """The last turn that was not deleted."""

@@ -6,12 +6,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from discord_bot.store import schema
 from discord_bot.store.address import address_of
+from discord_bot.store.contests import Contests
 from discord_bot.store.conversations import Conversations
+from discord_bot.store.digests import Digests
 from discord_bot.store.engine import Database, connect
+from discord_bot.store.memory import Memory
 from discord_bot.store.migration import migrate
 from discord_bot.store.pictures import Pictures
 from discord_bot.store.privacy import Privacy
 from discord_bot.store.problem import DatabaseProblem, own_words
+from discord_bot.store.reminders import Reminders
 from discord_bot.store.settings import Settings
 from discord_bot.store.upsert import upsert
 from discord_bot.store.usage import UsageCounts
@@ -51,6 +55,10 @@ class Store:
         self.usage = UsageCounts(database)
         self.privacy = Privacy(database)
         self.wishes = Wishes(database)
+        self.contests = Contests(database)
+        self.digests = Digests(database)
+        self.memory = Memory(database)
+        self.reminders = Reminders(database)
 
     async def get_meta(self, key: str) -> str | None:
         async with self.database.read() as connection:

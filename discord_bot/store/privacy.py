@@ -8,7 +8,20 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from discord_bot.store.engine import Database
-from discord_bot.store.schema import PERSONAL, conversations, pictures, settings, turn_images, turn_parts, turns, usage
+from discord_bot.store.schema import (
+    PERSONAL,
+    contests,
+    conversations,
+    digests,
+    pictures,
+    reminders,
+    settings,
+    turn_images,
+    turn_parts,
+    turns,
+    usage,
+    votes,
+)
 from discord_bot.store.wishes import DO_NOT_STORE
 
 DAY = 86_400
@@ -69,6 +82,9 @@ class Privacy:
             await self._erase_conversations(connection, conversations.c.guild_id == guild_id)
             await connection.execute(delete(pictures).where(pictures.c.guild_id == guild_id))
             await connection.execute(delete(usage).where(usage.c.guild_id == guild_id))
+            await self._erase_contests(connection, contests.c.guild_id == guild_id)
+            for table in (digests, reminders):
+                await connection.execute(delete(table).where(table.c.guild_id == guild_id))
             await connection.execute(
                 delete(settings).where(settings.c.scope == "guild", settings.c.scope_id == guild_id)
             )
@@ -79,7 +95,8 @@ class Privacy:
         async with self._database.write() as connection:
             condition = (conversations.c.place_id == place_id) | (conversations.c.channel_id == place_id)
             await self._erase_conversations(connection, condition)
-            await connection.execute(delete(pictures).where(pictures.c.channel_id == place_id))
+            for table in (pictures, digests, reminders):
+                await connection.execute(delete(table).where(table.c.channel_id == place_id))
         await self._database.scrub()
 
     async def erase_older(self, days: int) -> None:
@@ -90,12 +107,19 @@ class Privacy:
             empty = conversations.c.id.not_in(select(turns.c.conversation_id))
             await connection.execute(delete(conversations).where(conversations.c.updated_at < oldest, empty))
             await connection.execute(delete(pictures).where(pictures.c.created_at < oldest))
+            await self._erase_contests(connection, contests.c.created_at < oldest)
             await connection.execute(delete(usage).where(usage.c.hour < int(oldest) // 3_600))
         await self._database.scrub()
 
     async def _erase_conversations(self, connection: AsyncConnection, condition: Any) -> None:
         await self._erase_turns(connection, turns.c.conversation_id.in_(select(conversations.c.id).where(condition)))
         await connection.execute(delete(conversations).where(condition))
+
+    @staticmethod
+    async def _erase_contests(connection: AsyncConnection, condition: Any) -> None:
+        gone = select(contests.c.id).where(condition)
+        await connection.execute(delete(votes).where(votes.c.contest_id.in_(gone)))
+        await connection.execute(delete(contests).where(condition))
 
     @staticmethod
     async def _erase_turns(connection: AsyncConnection, condition: Any) -> None:

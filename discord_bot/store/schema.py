@@ -24,6 +24,7 @@ conversations = Table(
     Column("closed", Boolean, nullable=False, default=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False, index=True),
+    Column("origin_turn", BigInteger),  # of a fork: the turn of another conversation that it continues
 )
 
 turns = Table(
@@ -45,6 +46,7 @@ turns = Table(
     Column("message_ids", Text, nullable=False, default="[]"),  # the answer's messages in their order, as JSON
     Column("created_at", Float, nullable=False),
     Column("parent_id", BigInteger),  # the turn that this one continues
+    Column("model", String(200)),  # asked for this turn alone, as in a comparison
 )
 
 turn_parts = Table(
@@ -104,6 +106,63 @@ usage = Table(
     Column("pictures", Integer, nullable=False, default=0),
 )
 
+# Daily summaries that a server's managers have switched on. No person is named: the server pays.
+digests = Table(
+    "digests",
+    metadata,
+    Column("channel_id", BigInteger, primary_key=True),
+    Column("guild_id", BigInteger, nullable=False, index=True),
+    Column("minute", Integer, nullable=False),  # of the day, in `zone`
+    Column("zone", String(64), nullable=False),  # IANA name
+    Column("locale", String(16), nullable=False, default="en"),
+    Column("since", Float, nullable=False),  # what was written from here on is still to be told
+    Column("due_at", Float, nullable=False, index=True),
+)
+
+# Two answers to one question. Who asked is known by the turns alone.
+contests = Table(
+    "contests",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("guild_id", BigInteger, index=True),
+    Column("channel_id", BigInteger, nullable=False, index=True),
+    Column("first_turn", BigInteger, nullable=False),
+    Column("second_turn", BigInteger, nullable=False),
+    Column("first_model", String(200), nullable=False),
+    Column("second_model", String(200), nullable=False),
+    Column("message_id", BigInteger),  # the card with the votes
+    Column("created_at", Float, nullable=False, index=True),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("contest_id", BigInteger, primary_key=True),
+    Column("voter_id", BigInteger, primary_key=True, index=True),
+    Column("choice", String(16), nullable=False),  # first, second, tie
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("person_id", BigInteger, nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=True),
+    Column("person_id", BigInteger, nullable=False, index=True),
+    Column("guild_id", BigInteger),
+    Column("channel_id", BigInteger, nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("locale", String(16), nullable=False, default="en"),
+    Column("due_at", Float, nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+)
 
 # Every table that knows a person, and where: export and erasure go over all of them.
 PERSONAL = {
@@ -113,4 +172,7 @@ PERSONAL = {
     turn_images: turn_images.c.author_id,
     pictures: pictures.c.owner_id,
     usage: usage.c.user_id,
+    votes: votes.c.voter_id,
+    memories: memories.c.person_id,
+    reminders: reminders.c.person_id,
 }

@@ -67,6 +67,8 @@ class Turn:
     former: list[str] = field(default_factory=list)
     created_at: float = 0.0
     parent_id: int | None = None
+    model: str | None = None
+    """Asked for this turn alone, as in a comparison."""
 
     @property
     def question(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from antiphon.names import deployment_of, failure_of, stage_of
 from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2
 from inference_service import domain, settings
 from inference_service.domain import (
@@ -68,7 +69,7 @@ def chat_request(given: chat_pb2.ChatRequest, request_id: str, caller: str) -> d
         request_id=request_id,
         model=given.model,
         messages=tuple(Message(ROLES[one.role], tuple(_part(part) for part in one.parts)) for one in given.messages),
-        sampling=settings.taken(given.sampling) if given.HasField("sampling") else NOTHING_CHOSEN,
+        sampling=settings.taken(given),
         on_interruption=INTERRUPTIONS.get(given.on_interruption),
         strict=given.unsupported_setting == REFUSE,
         caller=caller_of(caller, given.caller),
@@ -114,11 +115,11 @@ def chat_response(event: domain.RoutedChatEvent, request_id: str) -> chat_pb2.Ch
 
 
 def started(event: Started, request_id: str) -> common_pb2.Started:
-    return common_pb2.Started(request_id=request_id, deployment=event.deployment, attempt=event.attempt)
+    return common_pb2.Started(request_id=request_id, deployment=deployment_of(event.deployment), attempt=event.attempt)
 
 
 def progress(event: Progress) -> common_pb2.Progress:
-    made = common_pb2.Progress(stage=event.stage[:LONGEST_STAGE])
+    made = common_pb2.Progress(stage=event.stage[:LONGEST_STAGE], kind=stage_of(event.stage))
     if event.fraction is not None:
         made.fraction = min(1.0, max(0.0, event.fraction))
     if event.queue_position is not None:
@@ -134,9 +135,9 @@ def notice(event: Notice) -> common_pb2.Notice:
 
 def handover(event: Handover) -> common_pb2.Handover:
     return common_pb2.Handover(
-        from_deployment=event.from_deployment,
-        to_deployment=event.to_deployment,
-        reason=event.reason,
+        from_deployment=deployment_of(event.from_deployment),
+        to_deployment=deployment_of(event.to_deployment),
+        reason=failure_of(event.reason),
         keep_chars=event.keep_chars,
         attempt=event.attempt,
     )
@@ -144,7 +145,7 @@ def handover(event: Handover) -> common_pb2.Handover:
 
 def usage(record: UsageRecord) -> common_pb2.Usage:
     return common_pb2.Usage(
-        deployment=record.deployment,
+        deployment=deployment_of(record.deployment),
         prompt_tokens=record.usage.prompt_tokens,
         completion_tokens=record.usage.completion_tokens,
         reasoning_tokens=record.usage.reasoning_tokens,
@@ -157,7 +158,10 @@ def usage(record: UsageRecord) -> common_pb2.Usage:
 def attempts(failed: tuple[domain.AttemptRecord, ...]) -> list[common_pb2.Attempt]:
     return [
         common_pb2.Attempt(
-            deployment=one.deployment, failure=one.failure, http_status=one.http_status, duration=duration(one.duration)
+            deployment=deployment_of(one.deployment),
+            failure=failure_of(one.failure),
+            http_status=one.http_status,
+            duration=duration(one.duration),
         )
         for one in failed
     ]
@@ -169,7 +173,7 @@ def chat_finished(event: Finished) -> chat_pb2.ChatFinished:
         total_chars=event.total_chars,
         attempts=event.attempts,
         failed_attempts=attempts(event.failed),
-        deployment=event.deployment,
+        deployment=deployment_of(event.deployment),
         time_to_first_token=None if event.first_token is None else duration(event.first_token),
     )
 
@@ -192,7 +196,7 @@ def image_finished(event: Finished, images: int) -> image_pb2.ImageFinished:
         duration=duration(event.first_token or 0.0),
         attempts=event.attempts,
         failed_attempts=attempts(event.failed),
-        deployment=event.deployment,
+        deployment=deployment_of(event.deployment),
     )
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from antiphon.config.model import Scope
+from antiphon.names import deployment_of, deployments_of
 from antiphon.v1 import models_pb2, usage_pb2
 from inference_service.api import convert, status, validate
 from inference_service.api.door import LOCAL, Admission, Context
@@ -34,7 +35,7 @@ def _model(model: PublicModel) -> models_pb2.Model:
         name=model.name,
         aliases=model.aliases,
         tasks=[convert.TASKS[task] for task in model.tasks],
-        deployments=model.deployments,
+        deployments=deployments_of(model.deployments),
         capabilities=convert.capabilities(model.capabilities),
         available=model.available,
         is_deployment=model.is_deployment,
@@ -63,7 +64,7 @@ async def get_usage(shared: Shared, context: Context) -> None:
         )
         for deployment, sums in rows:
             values: dict[str, Any] = vars(sums)
-            answer.rows.append(usage_pb2.UsageRow(deployment=deployment, **values))
+            answer.rows.append(usage_pb2.UsageRow(deployment=deployment_of(deployment), **values))
         answer.since.CopyFrom(convert.timestamp(since))
         await context.write(answer)
 

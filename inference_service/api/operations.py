@@ -7,6 +7,7 @@ from importlib import metadata
 
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Scope
+from antiphon.names import deployment_of, deployments_of, failure_of
 from antiphon.v1 import operations_pb2 as pb
 from antiphon.v1 import quotas_pb2
 from inference_service.api import convert, status
@@ -100,15 +101,16 @@ async def now(shared: Shared) -> pb.Status:
     )
     _providers(made, seen, shared)
     for route in seen.routes:
-        made.routes.append(pb.RouteStatus(model=route.model, deployments=route.deployments, available=route.available))
+        members = deployments_of(route.deployments)
+        made.routes.append(pb.RouteStatus(model=route.model, deployments=members, available=route.available))
     for one in seen.handovers:
         made.recent_handovers.append(
             pb.HandoverRecord(
                 time=convert.timestamp(one.at),
                 request_id=one.request_id,
-                from_deployment=one.from_deployment,
-                to_deployment=one.to_deployment,
-                reason=one.reason,
+                from_deployment=deployment_of(one.from_deployment),
+                to_deployment=deployment_of(one.to_deployment),
+                reason=failure_of(one.reason),
                 keep_chars=one.keep_chars,
             )
         )
@@ -140,7 +142,11 @@ def _providers(made: pb.Status, seen: Snapshot, shared: Shared) -> None:
 
 def _credential(one: CredentialSnapshot) -> pb.CredentialStatus:
     made = pb.CredentialStatus(
-        name=one.label, state=CREDENTIALS[one.state], in_flight=one.in_flight, reason=one.reason, calls=one.calls
+        name=one.label,
+        state=CREDENTIALS[one.state],
+        in_flight=one.in_flight,
+        reason=failure_of(one.reason),
+        calls=one.calls,
     )
     if one.wakes_at:
         made.wakes_at.CopyFrom(convert.timestamp(one.wakes_at))
@@ -171,7 +177,9 @@ def _quota(view: QuotaView) -> quotas_pb2.QuotaStatus:
 
 
 def _deployment(one: DeploymentSnapshot, hour: Sums | None) -> pb.DeploymentStatus:
-    made = pb.DeploymentStatus(name=one.name, breaker=BREAKERS[one.breaker], reason=one.reason)
+    made = pb.DeploymentStatus(
+        deployment=deployment_of(one.name), breaker=BREAKERS[one.breaker], reason=failure_of(one.reason)
+    )
     if one.probe_at:
         made.probe_at.CopyFrom(convert.timestamp(one.probe_at))
     if hour is not None:

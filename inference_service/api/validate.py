@@ -33,8 +33,7 @@ async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, siz
     """
     pictures: list[tuple[str, chat_pb2.InlineImage]] = []
     found = [*_common(request), *await apart(size, lambda: list(_messages(request, pictures)))]
-    if request.HasField("sampling"):
-        found += settings.violations(settings.taken(request.sampling))
+    found += settings.violations(settings.taken(request))
     if request.on_interruption not in INTERRUPTIONS:
         found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
     if not found:

@@ -18,7 +18,8 @@ from inference_service.providers.openai import wire
 from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
 from inference_service.settings import Wire, on_wire
 
-TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS | {"sampling.top_k"}, context_tokens=256_000)
+HONOURED = CHAT_SETTINGS - {"sampling.reasoning_effort", "parallel_tool_calls"} | {"sampling.top_k"}
+TEXT = Capabilities(chat=True, streaming=True, settings=HONOURED, context_tokens=256_000)
 EYES = msgspec.structs.replace(TEXT, vision=True, context_tokens=128_000)
 NAMES: Mapping[str, str | Wire] = {
     "sampling.temperature": Wire("temperature", high=1.0),
@@ -27,6 +28,8 @@ NAMES: Mapping[str, str | Wire] = {
     "sampling.max_tokens": "max_tokens",
     "sampling.stop": "stop_sequences",
     "sampling.seed": "seed",
+    "sampling.frequency_penalty": Wire("frequency_penalty", low=0.0, high=1.0),
+    "sampling.presence_penalty": Wire("presence_penalty", low=0.0, high=1.0),
 }
 
 

@@ -128,8 +128,9 @@ class Calls:
         await self.close(call)
 
     def _learn(self, name: str, failure: UpstreamFailure, now: float) -> None:
-        if failure.kind is FailureKind.FIELD_REFUSED and failure.field in self.terms.wanted:
-            self.desk.learned.refuses_field(name, failure.field, now)
+        if failure.kind is FailureKind.FIELD_REFUSED:
+            for field in self.terms.wanted.intersection(failure.fields):
+                self.desk.learned.refuses_field(name, field, now)
         elif failure.kind is FailureKind.UNSUPPORTED and failure.capability:
             self.desk.learned.lacks(name, failure.capability, now)
         elif failure.kind is FailureKind.PREFILL_REFUSED:

@@ -43,6 +43,7 @@ class Standing:
     forced: bool = False  # asked although benched, because no other could answer
     without: frozenset[str] = frozenset()  # fields that it refuses
     no_prefill: bool = False
+    mended: bool = False  # the adapter has changed how it asks, and was given its second chance
     denied: Denied | None = None
     denied_at: float = 0.0
 
@@ -215,6 +216,11 @@ def learn_failure(
     facts.failed += 1
     facts.kinds.append(failed.kind)
     standing = facts.of(name)
+    if failed.mended and not standing.mended:
+        standing.mended = True
+        standing.without |= wanted.intersection(failed.fields)
+        look_again(facts)
+        return
     match TABLE[failed.kind].then:
         case Next.CALLER:
             pass
@@ -223,8 +229,8 @@ def learn_failure(
         case Next.RESTART:
             standing.left, standing.no_prefill = standing.no_prefill, True
         case Next.WITHOUT_FIELD:
-            droppable = failed.field in wanted - standing.without
-            standing.left, standing.without = not droppable, standing.without | {failed.field}
+            droppable = bool(wanted.intersection(failed.fields) - standing.without)
+            standing.left, standing.without = not droppable, standing.without.union(failed.fields)
         case Next.LARGER:
             larger_only(facts, name)
         case Next.LATER:

@@ -44,7 +44,6 @@ class Watch:
 
     def __init__(self, bounds: Bounds, now: float) -> None:
         self._bounds = bounds
-        self._started = now
         self._alive = now  # the latest sign of life; a snooze moves it, too
         self._waiting_since: float | None = None
         self._answered = False

@@ -1,6 +1,8 @@
 "use strict";
 const at = id => document.getElementById(id);
-const words = text => (text || "").replace(/^(CREDENTIAL_STATE|BREAKER_STATE|STATE_BACKEND)_/, "").toLowerCase().replaceAll("_", " ");
+const words = text => (text || "").replace(/^(CREDENTIAL_STATE|BREAKER_STATE|STATE_BACKEND|FAILURE_CLASS)_/, "").toLowerCase().replaceAll("_", " ");
+const title = d => d ? `${d.provider}/${d.model}` : "";
+const because = reason => reason && !reason.endsWith("_UNSPECIFIED");
 const seconds = text => text ? parseFloat(text) : 0;
 const until = moment => Math.max(0, (Date.parse(moment) - Date.now()) / 1000);
 const span = s => s >= 86400 ? `${Math.round(s / 86400)} d` : s >= 3600 ? `${Math.round(s / 3600)} h` : s >= 60 ? `${Math.round(s / 60)} min` : `${Math.round(s)} s`;
@@ -60,11 +62,11 @@ function show(s) {
   for (const p of s.providers) {
     for (const c of p.credentials) {
       const state = words(c.state), wakes = [c.wakes_at ? span(until(c.wakes_at)) : "", ...(c.model_limits || []).map(l => `${l.upstream_model}: ${span(until(l.wakes_at))}`)].filter(Boolean).join(", ");
-      credentials.push([cell(p.name), cell(c.name), cell(state + (c.reason ? ` (${words(c.reason)})` : ""), tone[state]), cell(wakes), cell(c.in_flight, "n"), cell(c.calls, "n"), cell(c.remaining_requests ?? "", "n")]);
+      credentials.push([cell(p.name), cell(c.name), cell(state + (because(c.reason) ? ` (${words(c.reason)})` : ""), tone[state]), cell(wakes), cell(c.in_flight, "n"), cell(c.calls, "n"), cell(c.remaining_requests ?? "", "n")]);
     }
     for (const d of p.deployments) {
       const state = words(d.breaker);
-      deployments.push([cell(d.name), cell(state + (d.reason ? ` (${words(d.reason)})` : ""), tone[state]), cell(d.probe_at ? span(until(d.probe_at)) : ""), cell(d.attempts, "n"), cell(d.failures, "n"), cell(brief(d.median_first_token), "n")]);
+      deployments.push([cell(title(d.deployment)), cell(state + (because(d.reason) ? ` (${words(d.reason)})` : ""), tone[state]), cell(d.probe_at ? span(until(d.probe_at)) : ""), cell(d.attempts, "n"), cell(d.failures, "n"), cell(brief(d.median_first_token), "n")]);
     }
   }
   const quotas = s.providers.flatMap(p => (p.quotas || []).map(q => [cell(p.name), cell(q.upstream_model || "all"), gauge(q), cell(allowance(q), Number(q.left) ? q.runs_out_at ? "warn" : "" : "bad"), cell(q.declared ? "declared" : "learned", "dim")]));
@@ -72,8 +74,8 @@ function show(s) {
   table("left", ["provider", "model", "", "left", ""], quotas, "none");
   table("credentials", ["provider", "credential", "state", "wakes in", "running", "calls", "left"], credentials, "none");
   table("deployments", ["deployment", "breaker", "probe in", "attempts", "failed", "first token"], deployments, "none");
-  table("routes", ["model", "deployments", ""], s.routes.map(r => [cell(r.model), cell(r.deployments.join(" → ")), cell(r.available ? "available" : "not now", r.available ? "good" : "bad")]), "none");
-  table("handovers", ["when", "from", "to", "because", "kept"], s.recent_handovers.slice(0, 20).map(h => [cell(span((Date.now() - Date.parse(h.time)) / 1000) + " ago"), cell(h.from_deployment), cell(h.to_deployment), cell(words(h.reason)), cell(h.keep_chars + " characters", "n")]), "none yet");
+  table("routes", ["model", "deployments", ""], s.routes.map(r => [cell(r.model), cell(r.deployments.map(title).join(" → ")), cell(r.available ? "available" : "not now", r.available ? "good" : "bad")]), "none");
+  table("handovers", ["when", "from", "to", "because", "kept"], s.recent_handovers.slice(0, 20).map(h => [cell(span((Date.now() - Date.parse(h.time)) / 1000) + " ago"), cell(title(h.from_deployment)), cell(title(h.to_deployment)), cell(words(h.reason)), cell(h.keep_chars + " characters", "n")]), "none yet");
 }
 async function look() {
   try {

@@ -255,7 +255,8 @@ async def test_an_export_holds_everything_about_a_person_and_nothing_of_others(s
     assert told["settings"][0]["key"] == "locale"
     assert len(told["pictures"]) == len(told["usage"]) == len(told["conversations"]) == 1
     assert "of another" not in json.dumps(told)
-    assert await store.privacy.counts(person) == {
+    counted = await store.privacy.counts(person)
+    assert {name: count for name, count in counted.items() if count} == {
         "conversations": 1, "turns": 2, "turn_parts": 2, "turn_images": 1, "pictures": 1, "usage": 1,
     }  # fmt: skip
 

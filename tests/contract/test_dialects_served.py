@@ -12,8 +12,9 @@ from antiphon import events
 from antiphon.client import InferenceClient
 from antiphon.errors import AntiphonError
 from tests.contract.upstream import PNG, Upstream, delta
+from tests.support.refusals import Cell
+from tests.support.refusals_documented import DOCUMENTED as CELLS
 from tests.support.service import QUICK, serving
-from tests.unit.test_dialects import CELLS, Cell
 
 ENVIRON = {"GROQ_API_KEY": "gsk_" + "a" * 52, "GROQ_API_KEY1": "gsk_" + "b" * 52, "CEREBRAS_API_KEY": "csk-" + "c" * 48}
 BAD = "please misbehave"
@@ -112,8 +113,42 @@ async def test_a_field_of_ours_that_a_model_refuses_is_not_sent_to_it_again(upst
         "/second/chat/completions": lambda _: spoken("hello from second"),
     }
     async with serving(configured(upstream, "groq", "some-model"), ENVIRON) as (_, client):
-        assert (await asked(client, "hello"))[1] == "cerebras/gpt-oss-120b"
+        assert (await asked(client, "hello"))[1] == "groq/some-model"  # asked again without it, in the same request
+        calls = questions(upstream)
         assert (await asked(client, "hello"))[1] == "groq/some-model"
+        assert questions(upstream) == calls + 1
+
+
+async def test_several_refused_fields_are_left_out_at_once(upstream: Upstream) -> None:
+    def answer(body: Any) -> Any:
+        if refused := sorted({"seed", "top_p", "stream_options"} & set(body)):
+            return 422, {"detail": [{"type": "extra_forbidden", "loc": ["body", one]} for one in refused]}, {}
+        return spoken("hello from first")
+
+    upstream.answers = {"/first/chat/completions": answer}
+    async with serving(configured(upstream, "groq", "some-model"), ENVIRON) as (_, client):
+        stream = client.chat("hello", sampling=events.Sampling(seed=7, top_p=0.5, temperature=0.5))
+        seen = [event async for event in stream]
+    assert questions(upstream) == 2
+    assert upstream.body("/first/chat/completions")["temperature"] == 0.5
+    dropped = [event.field for event in seen if isinstance(event, events.Notice)]
+    assert dropped == ["sampling.seed", "sampling.top_p"]
+
+
+async def test_a_model_that_takes_no_system_message_is_asked_again_with_it_in_the_question(upstream: Upstream) -> None:
+    def answer(body: Any) -> Any:
+        if body["messages"][0]["role"] == "system":
+            return 400, {"error": {"message": "Developer instruction is not enabled for models/x"}}, {}
+        return spoken("hello from first")
+
+    upstream.answers = {"/first/chat/completions": answer}
+    conversation = [events.Message.system("Be brief."), events.Message.user("Why?")]
+    settings = configured(upstream, "groq", "some-model")
+    settings["routes"]["chat"]["deployments"] = ["groq/some-model"]
+    async with serving(settings, ENVIRON) as (_, client):
+        async for _event in client.chat(conversation):
+            pass
+    assert upstream.body("/first/chat/completions")["messages"] == [{"role": "user", "content": "Be brief.\n\nWhy?"}]
 
 
 @pytest.mark.parametrize("cell", [one for one in of("unauthenticated") if one.provider == "groq"][:1], ids=str)

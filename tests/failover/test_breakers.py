@@ -8,6 +8,7 @@ from antiphon.client import InferenceClient
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.recovery import recovering
 from tests.support.service import QUICK, two_providers
+from tests.support.waiting import becomes_true
 
 PATIENT = {**QUICK, "headers": 30, "first_token": 30, "idle": 30}
 OPEN, HALF_OPEN, CLOSED = "open", "half_open", "closed"
@@ -26,6 +27,10 @@ async def answered_by(client: InferenceClient) -> str:
         pass
     assert stream.text == TEXT
     return stream.deployment
+
+
+async def is_answered_by(client: InferenceClient, deployment: str) -> bool:
+    return await answered_by(client) == deployment
 
 
 async def probe_is_due(client: InferenceClient) -> None:
@@ -93,8 +98,7 @@ async def test_a_probe_whose_caller_leaves_makes_room_for_the_next_one() -> None
             await asyncio.wait([leaving])
             await upstream.of("a")[2].over.wait()
             upstream.behaviour["flapping"] = "ok"
-            while await answered_by(client) != "a/flapping":
-                pass
+            await becomes_true(lambda: is_answered_by(client, "a/flapping"))
         assert len(upstream.of("a")) == 4
 
 
@@ -113,9 +117,7 @@ async def test_a_flapping_primary_gets_one_probe_an_interval_and_is_back_with_th
         assert all(gap >= interval * 0.9 for gap in upstream.gaps("a")[1:])
         upstream.behaviour["flapping"] = "ok"
         before = len(upstream.of("a"))
-        async with asyncio.timeout(60):
-            while await answered_by(client) != "a/flapping":
-                pass
+        await becomes_true(lambda: is_answered_by(client, "a/flapping"), 60)
         assert len(upstream.of("a")) == before + 1
         assert {await answered_by(client) for _ in range(3)} == {"a/flapping"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon import errors, events
+from antiphon import errors, events, names
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.recovery import recovering, whole_picture
 from tests.support.service import KEYS, serving, two_providers
@@ -115,7 +115,7 @@ async def test_an_answer_that_breaks_off_is_continued_without_a_word_lost_or_dou
             "content": TEXT[: handovers[0].keep_chars],
         }
         status = await client.status()
-        assert [one.reason for one in status.recent_handovers] == [kind]
+        assert [names.failure(one.reason) for one in status.recent_handovers] == [kind]
         assert server.shared.door.live == {}
 
 
@@ -244,7 +244,7 @@ async def test_all_tokens_are_tried_before_the_next_provider_and_a_resting_one_i
         assert len(upstream.of("a")) == 6
         status = await client.status()
         pool = next(one for one in status.providers if one.name == "a").credentials
-        assert {one.reason for one in pool} == {"rate_limited"}
+        assert {names.failure(one.reason) for one in pool} == {"rate_limited"}
         assert all((one.HasField("wakes_at") or one.model_limits) and one.in_flight == 0 for one in pool)
 
 

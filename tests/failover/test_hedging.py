@@ -11,6 +11,7 @@ from antiphon.streams import ChatStream
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.recovery import recovering
 from tests.support.service import QUICK, two_providers
+from tests.support.waiting import status_where
 
 PATIENT = {**QUICK, "headers": 30, "first_token": 30, "idle": 30}
 
@@ -88,8 +89,7 @@ async def test_an_error_never_wins_however_fast_it_is(fault: str) -> None:
             while not upstream.of("b"):
                 upstream.arrived.clear()
                 await upstream.arrived.wait()
-            while (await client.status()).providers[1].credentials[0].in_flight:
-                pass
+            await status_where(client, lambda status: not status.providers[1].credentials[0].in_flight)
         upstream.hold.set()
         await running
         assert stream.text == TEXT

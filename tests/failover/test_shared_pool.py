@@ -16,9 +16,10 @@ from inference_service.server import Server
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.cable import Cable, cable
 from tests.support.processes import Process, running
-from tests.support.recovery import idle, our_tasks
+from tests.support.recovery import idle
 from tests.support.redis import RedisServer, redis_server
 from tests.support.service import QUICK, serving, two_providers
+from tests.support.waiting import only_left, own_tasks, status_where
 
 REST = 4  # seconds that a refused token has to rest
 ON_ITS_WAY = 1.0  # a call that was sent before the refusal was known may arrive so much later
@@ -155,7 +156,7 @@ async def wired(
     upstream: FakeUpstream, redis: RedisServer, first: str
 ) -> AsyncIterator[tuple[Server, InferenceClient, Cable]]:
     async with cable(redis) as wire:
-        tasks = our_tasks()
+        tasks = own_tasks()
         config = two_providers(upstream, first, "ok")
         config["routing"]["timeouts"] = {**QUICK, "headers": 30, "first_token": 30, "idle": 30}
         async with serving(config, {**KEYS, "ANTIPHON_REDIS_URL": wire.url}) as (server, client):
@@ -163,15 +164,11 @@ async def wired(
             await idle(client)
             assert server.shared.door.live == {}
         wire.unplug()
-        async with asyncio.timeout(20):
-            while our_tasks() > tasks:
-                await asyncio.sleep(0)
+        await only_left(tasks)
 
 
 async def backend(client: InferenceClient, wanted: int) -> None:
-    async with asyncio.timeout(30):
-        while (await client.status()).state_backend != wanted:
-            await asyncio.sleep(0)
+    await status_where(client, lambda status: status.state_backend == wanted)
 
 
 def degraded(server: Server) -> bool:

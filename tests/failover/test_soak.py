@@ -13,8 +13,9 @@ from antiphon.client import InferenceClient
 from antiphon.errors import AnswerIncomplete, AntiphonError, Interrupted
 from antiphon.events import Handover
 from tests.fakes.upstream.server import TEXT, FakeUpstream
-from tests.support.recovery import idle, our_tasks
+from tests.support.recovery import idle
 from tests.support.service import serving, two_providers
+from tests.support.waiting import only_left, own_tasks
 
 LONGEST = 30.0  # seconds, the deadline of each request
 # "{}" is a random place in the text.
@@ -66,9 +67,9 @@ async def soak(streams: int, seconds: float) -> Result:
         chance = upstream.behaviour = Chance(7)
         config = two_providers(upstream, "one", "two", preset="vllm")
         config["routing"] |= {"attempts": 6, "breaker": {"failures": 50, "probe_interval": 1}}
-        before = our_tasks()
+        before = own_tasks()
         async with serving(config, keys) as (server, client):
-            serves = our_tasks()
+            serves = own_tasks()
             until = time.monotonic() + seconds
 
             async def one(caller: InferenceClient) -> None:
@@ -95,12 +96,9 @@ async def soak(streams: int, seconds: float) -> Result:
             await idle(client)
             assert server.shared.door.live == {}
             gc.collect()
-            async with asyncio.timeout(20):
-                while our_tasks() > serves:
-                    await asyncio.sleep(0)
-        async with asyncio.timeout(20):
-            while our_tasks() > before or upstream.connections:
-                await asyncio.sleep(0)
+            await only_left(serves)
+        await only_left(before)
+        await upstream.disconnected()
         return Result(whole, classified, handovers, len(upstream.calls), chance.failed.total(), slowest)
 
 

@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from antiphon.events import ChatEvent
+from antiphon.names import deployment_of, failure_of
 from antiphon.streams import ChatStream
 from antiphon.v1 import (
     chat_pb2,
@@ -57,7 +58,10 @@ def retry(seconds: int) -> error_details_pb2.RetryInfo:
 
 def tried(*attempts: tuple[str, str, int]) -> errors_pb2.FailedAttempts:
     """(deployment, failure, HTTP status) each."""
-    listed = [common_pb2.Attempt(deployment=one, failure=why, http_status=status) for one, why, status in attempts]
+    listed = [
+        common_pb2.Attempt(deployment=deployment_of(one), failure=failure_of(why), http_status=status)
+        for one, why, status in attempts
+    ]
     return errors_pb2.FailedAttempts(attempts=listed)
 
 
@@ -65,7 +69,9 @@ def tried(*attempts: tuple[str, str, int]) -> errors_pb2.FailedAttempts:
 
 
 def started(request_id: str = "r-1", deployment: str = DEPLOYMENT) -> chat_pb2.ChatResponse:
-    return chat_pb2.ChatResponse(started=common_pb2.Started(request_id=request_id, deployment=deployment, attempt=1))
+    return chat_pb2.ChatResponse(
+        started=common_pb2.Started(request_id=request_id, deployment=deployment_of(deployment), attempt=1)
+    )
 
 
 def delta(text: str) -> chat_pb2.ChatResponse:
@@ -74,13 +80,19 @@ def delta(text: str) -> chat_pb2.ChatResponse:
 
 def handover(keep: int, to: str = "fake/two") -> chat_pb2.ChatResponse:
     moved = common_pb2.Handover(
-        from_deployment=DEPLOYMENT, to_deployment=to, reason="stream_cut", keep_chars=keep, attempt=2
+        from_deployment=deployment_of(DEPLOYMENT),
+        to_deployment=deployment_of(to),
+        reason=common_pb2.FAILURE_CLASS_STREAM_CUT,
+        keep_chars=keep,
+        attempt=2,
     )
     return chat_pb2.ChatResponse(handover=moved)
 
 
 def used(prompt: int, completion: int, **more: Any) -> chat_pb2.ChatResponse:
-    usage = common_pb2.Usage(deployment=DEPLOYMENT, prompt_tokens=prompt, completion_tokens=completion, **more)
+    usage = common_pb2.Usage(
+        deployment=deployment_of(DEPLOYMENT), prompt_tokens=prompt, completion_tokens=completion, **more
+    )
     return chat_pb2.ChatResponse(usage=usage)
 
 
@@ -90,7 +102,7 @@ def finished(total: int, deployment: str = DEPLOYMENT) -> chat_pb2.ChatResponse:
         total_chars=total,
         time_to_first_token=Duration(nanos=50_000_000),
         attempts=1,
-        deployment=deployment,
+        deployment=deployment_of(deployment),
     )
     return chat_pb2.ChatResponse(finished=end)
 
@@ -137,7 +149,7 @@ def pictures(*files: bytes, mime: str = "image/png", chunk: int = CHUNK) -> Imag
     """Each file with a progress before it, in chunks, with its index as seed."""
 
     async def script(request: image_pb2.ImageRequest) -> AsyncIterator[image_pb2.ImageResponse]:
-        begun = common_pb2.Started(request_id=request.request_id, deployment=DEPLOYMENT, attempt=1)
+        begun = common_pb2.Started(request_id=request.request_id, deployment=deployment_of(DEPLOYMENT), attempt=1)
         yield image_pb2.ImageResponse(started=begun)
         for index, data in enumerate(files):
             progress = common_pb2.Progress(stage="generating", fraction=index / len(files))
@@ -148,7 +160,7 @@ def pictures(*files: bytes, mime: str = "image/png", chunk: int = CHUNK) -> Imag
             yield image_pb2.ImageResponse(image=header)
             for start in range(0, len(data), chunk):
                 yield image_pb2.ImageResponse(chunk=data[start : start + chunk])
-        end = image_pb2.ImageFinished(images=len(files), attempts=1, deployment=DEPLOYMENT)
+        end = image_pb2.ImageFinished(images=len(files), attempts=1, deployment=deployment_of(DEPLOYMENT))
         yield image_pb2.ImageResponse(finished=end)
 
     return script

@@ -13,6 +13,7 @@ from antiphon.v1 import chat_pb2
 from tests.support.callers import BAD, MIB, Running, service
 from tests.support.http2 import RawCaller, grpc_message
 from tests.support.torrent import Torrent
+from tests.support.waiting import status_where
 
 CHAT = "/antiphon.v1.InferenceService/Chat"
 LARGE = 64 * 1024 * 1024
@@ -114,11 +115,9 @@ async def test_a_caller_whose_machine_is_gone_is_noticed_and_its_streams_end(tmp
     ):
         for caller in (gone, there):
             await caller.send(await caller.open(CHAT, BAD), question("large"))
-        while (await client.status()).live_requests != 2:
-            pass
+        await status_where(client, lambda status: status.live_requests == 2)
         await gone.closed.wait()
-        while (await client.status()).live_requests != 1:
-            pass
+        await status_where(client, lambda status: status.live_requests == 1)
         assert not there.closed.is_set()
 
 
@@ -137,7 +136,15 @@ async def test_a_caller_has_its_streams_at_once_and_no_more_and_each_end_makes_r
         await running.well()
         calls[0].cancel()
         async with asyncio.timeout(30):
-            while True:
-                again = ask(question("large")[5:], metadata=tuple(BAD.items()))
-                if await again.read() is not grpc.aio.EOF:
-                    break
+            while not await accepted(ask(question("large")[5:], metadata=tuple(BAD.items()))):
+                await running.well()
+
+
+async def accepted(call: grpc.aio.UnaryStreamCall[bytes, bytes]) -> bool:
+    """Whether the service begins to answer, rather than refusing one stream too many."""
+    try:
+        await call.read()
+    except grpc.aio.AioRpcError as error:
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return False
+    return True

@@ -12,6 +12,7 @@ import trustme
 
 from antiphon import errors
 from antiphon.cli import output
+from antiphon.names import deployment_of, deployments_of, failure_of
 from antiphon.v1 import chat_pb2, common_pb2, models_pb2, operations_pb2
 from tests.fakes.inference import (
     ScriptedInference,
@@ -177,15 +178,26 @@ async def test_no_picture_at_all_is_a_failure(fake: ScriptedInference, tmp_path:
 
 async def test_listings_status_reload_and_health(fake: ScriptedInference, tmp_path: Path) -> None:
     fake.listed.models.append(
-        models_pb2.Model(name="chat [x]", tasks=[models_pb2.TASK_CHAT], deployments=["fake/one"], available=False)
+        models_pb2.Model(
+            name="chat [x]", tasks=[models_pb2.TASK_CHAT], deployments=deployments_of(["fake/one"]), available=False
+        )
     )
     provider = fake.status.providers.add(name="github")
     token = provider.credentials.add(name="GIT_TOKEN2 …x7Qa", state=operations_pb2.CREDENTIAL_STATE_COOLDOWN)
     token.wakes_at.GetCurrentTime()
     token.wakes_at.seconds += 7200
-    provider.deployments.add(name="github/gpt-4o-mini", breaker=operations_pb2.BREAKER_STATE_OPEN, reason="timeout")
-    fake.status.routes.add(model="chat", deployments=["github/gpt-4o-mini", "mistral/large"])
-    fake.status.recent_handovers.add(from_deployment="a/b", to_deployment="c/d", reason="stream_cut", keep_chars=12)
+    provider.deployments.add(
+        deployment=deployment_of("github/gpt-4o-mini"),
+        breaker=operations_pb2.BREAKER_STATE_OPEN,
+        reason=failure_of("timeout"),
+    )
+    fake.status.routes.add(model="chat", deployments=deployments_of(["github/gpt-4o-mini", "mistral/large"]))
+    fake.status.recent_handovers.add(
+        from_deployment=deployment_of("a/b"),
+        to_deployment=deployment_of("c/d"),
+        reason=failure_of("stream_cut"),
+        keep_chars=12,
+    )
     models = await antiphon("models", "-t", fake.target, directory=tmp_path)
     assert "chat [x]" in models.out
     assert "not now" in models.out

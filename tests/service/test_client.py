@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from antiphon import errors, events
 from antiphon.client import InferenceClient
 from antiphon.connection import Connection
+from antiphon.names import deployment_of, deployments_of
 from antiphon.streams import ChatStream, Question
 from antiphon.v1 import chat_pb2, common_pb2, models_pb2, usage_pb2
 from tests.fakes import inference as fake_inference
@@ -355,7 +356,7 @@ async def test_models_are_listed_as_plain_values(fake: ScriptedInference, client
             name="chat",
             aliases=["talk"],
             tasks=[models_pb2.TASK_CHAT],
-            deployments=["fake/one"],
+            deployments=deployments_of(["fake/one"]),
             capabilities=capabilities,
             available=True,
         )
@@ -369,7 +370,7 @@ async def test_models_are_listed_as_plain_values(fake: ScriptedInference, client
 async def test_usage_status_and_reload_are_asked_of_the_service(
     fake: ScriptedInference, client: InferenceClient
 ) -> None:
-    fake.used.rows.append(usage_pb2.UsageRow(deployment="fake/one", requests=2, prompt_tokens=10))
+    fake.used.rows.append(usage_pb2.UsageRow(deployment=deployment_of("fake/one"), requests=2, prompt_tokens=10))
     fake.changes.append("routes: chat has changed")
     (row,) = await client.usage(tenant_id="t", since=1_700_000_000.0)
     assert (row.deployment, row.requests, row.prompt_tokens) == ("fake/one", 2, 10)

@@ -1,6 +1,5 @@
 """Restarts, reloads and crashes of real processes under load: nothing is lost that need not be, and state stays sound."""
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from tests.support.load import load
 from tests.support.processes import Process, running
 from tests.support.recovery import idle
 from tests.support.redis import RedisServer, free_port, redis_server
+from tests.support.waiting import becomes_true, process_ended
 
 READY = operations_pb2.CREDENTIAL_STATE_READY
 KEY = "key-of-a-000000000001"
@@ -55,9 +55,8 @@ async def target_of(service: Process) -> str:
 
 async def ready(target: str) -> None:
     """Answers again, whoever asks."""
-    async with InferenceClient(target) as client, asyncio.timeout(60):
-        while not await client.ready():
-            pass
+    async with InferenceClient(target) as client:
+        await becomes_true(client.ready, 60)
 
 
 async def test_a_rolling_restart_of_two_replicas_under_load_loses_no_stream(
@@ -119,9 +118,7 @@ async def test_reloads_under_load_drop_nothing(tmp_path: Path, upstream: FakeUps
                 file.write_text("[nonsense]\n" if broken else f'[routes.number{number}]\nalias_of = "chat"\n')
                 said = len(service.errors)
                 os.kill(service.pid, signal.SIGHUP)
-                async with asyncio.timeout(30):
-                    while not any("reloaded" in line for line in service.errors[said:]):
-                        await asyncio.sleep(0)
+                await service.complaint("reloaded", after=said)
                 if broken:
                     assert any("nonsense" in line for line in service.errors[said:])
             await callers.more(8)
@@ -180,23 +177,18 @@ async def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_supervi
             await callers.more(4)
         await supervisor.kill()
         for pid in second:
-            while alive(pid):
-                await asyncio.sleep(0)
+            await process_ended(pid)
 
 
 async def children(pid: int, count: int, besides: tuple[int, ...] = ()) -> tuple[int, ...]:
     """The processes that it has started, once there are so many new ones."""
-    async with asyncio.timeout(60):
-        while True:
-            text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-            found = tuple(int(one) for one in text.split() if int(one) not in besides)
-            if len(found) == count:
-                return found
-            await asyncio.sleep(0)
 
+    def current() -> tuple[int, ...]:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return tuple(child for child in map(int, text.split()) if child not in besides)
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    async def complete() -> bool:
+        return len(current()) == count
+
+    await becomes_true(complete, 60)
+    return current()

@@ -37,7 +37,7 @@ async def test_metrics_ready_and_live_answer_and_count_what_happened() -> None:
                 in metrics
             )
             status = json.loads((await fetch(page + "/api/status"))[1])
-            assert status["recent_handovers"][0]["reason"] == "stream_cut"
+            assert status["recent_handovers"][0]["reason"] == "FAILURE_CLASS_STREAM_CUT"
 
 
 async def test_every_metric_is_in_the_guide_and_the_guide_has_no_other() -> None:

@@ -1,6 +1,5 @@
 """Two processes and one Redis are one service: rates, budgets and usage hold across them, and without Redis each goes on."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from antiphon import errors
 from antiphon.client import InferenceClient
 from tests.support.callers import service
 from tests.support.redis import RedisServer, redis_server
+from tests.support.waiting import becomes_true
 
 BOUNDS = {
     "ANTIPHON__SERVICE__CALLERS__BAD__REQUESTS_PER_MINUTE": "5",
@@ -79,9 +79,10 @@ async def test_usage_is_the_sum_of_all_replicas_and_survives_them(tmp_path: Path
         await ask(second, "token-of-bad", "boris")
 
         async def becomes(target: str, count: int, **chosen: str) -> None:
-            async with asyncio.timeout(30):  # the other replica tells what it counted about once a second
-                while (await used(target, **chosen)).get("embedded/demo") != count:
-                    pass
+            async def counted() -> bool:
+                return (await used(target, **chosen)).get("embedded/demo") == count
+
+            await becomes_true(counted)  # a replica shares what it counted about once a second
 
         for target in (first, second):
             await becomes(target, 3)
@@ -91,15 +92,17 @@ async def test_usage_is_the_sum_of_all_replicas_and_survives_them(tmp_path: Path
         assert await used(first) == {"embedded/demo": 3}
 
 
+async def has_counted(target: str, requests: int) -> bool:
+    return await used(target) == {"embedded/demo": requests}
+
+
 async def test_without_redis_each_goes_on_counting_and_tells_when_it_is_back(
     tmp_path: Path, redis: RedisServer
 ) -> None:
     async with two(tmp_path, redis) as (first, second):
         for _ in range(3):
             await ask(first, "token-of-bad")
-        async with asyncio.timeout(30):
-            while await used(second) != {"embedded/demo": 3}:
-                pass
+        await becomes_true(lambda: has_counted(second, 3))
         await redis.stop()
         await ask(second, "token-of-good")
         await ask(first, "token-of-bad")
@@ -107,6 +110,4 @@ async def test_without_redis_each_goes_on_counting_and_tells_when_it_is_back(
         await refused(first, "token-of-bad")  # it remembers what came to itself
         assert await used(second) == {"embedded/demo": 1}
         await redis.start()
-        async with asyncio.timeout(30):
-            while await used(first) != {"embedded/demo": 3}:  # 2 of its own since Redis forgot, 1 of the other
-                pass
+        await becomes_true(lambda: has_counted(first, 3))  # 2 of its own since Redis forgot, 1 of the other

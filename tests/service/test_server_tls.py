@@ -18,6 +18,7 @@ from antiphon.client import InferenceClient
 from antiphon.config.model import Config
 from inference_service.server import Server, StartProblem
 from tests.support.service import serving
+from tests.support.waiting import becomes_true
 
 DEMO = {"embedded": {"characters_per_second": 0}}
 YESTERDAY = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
@@ -127,14 +128,17 @@ async def test_a_renewed_certificate_is_taken_while_streams_go_on_and_a_broken_o
             stream = client.chat("hi")
             reading = asyncio.create_task(whole(stream))
             await asyncio.to_thread(files, "server", authority.issue_cert("127.0.0.1"))
-            while await shown_by(server.target) == first:
-                pass
+            await becomes_true(lambda: has_changed(server.target, first))
             second = await shown_by(server.target)
             assert await reading
         Path(tls["certificate"]).write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
         for _ in range(3):
             assert await shown_by(server.target) == second
         assert await answered(server.target, ca=ca)
+
+
+async def has_changed(target: str, certificate: Any) -> bool:
+    return await shown_by(target) != certificate
 
 
 async def whole(stream: Any) -> bool:

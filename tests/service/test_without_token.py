@@ -19,6 +19,7 @@ from tests.service.test_door import DEMO
 from tests.support.callers import Running, service
 from tests.support.http2 import RawCaller, grpc_message
 from tests.support.service import serving
+from tests.support.waiting import becomes_true
 
 CHECK = "/grpc.health.v1.Health/Check"
 SURFACES = (CHECK, HEALTH, REFLECTION)
@@ -113,9 +114,7 @@ async def test_in_all_there_are_only_so_many_streams_and_their_room_comes_back(
                 await alive(channel)
             for watch in watches:
                 watch.cancel()
-            async with asyncio.timeout(30):
-                while not await asyncio.wait_for(answers(channel), 30):
-                    pass
+            await becomes_true(lambda: answers(channel))
 
 
 async def answers(channel: grpc.aio.Channel) -> bool:

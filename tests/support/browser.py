@@ -49,10 +49,11 @@ class Page:
 
     async def until(self, script: str) -> None:
         """The expression is true."""
+        look = f"new Promise(done => {{ const look = () => ({script}) ? done(true) : requestAnimationFrame(look); look() }})"
         try:
             async with asyncio.timeout(40):
-                while not await self.value(script):
-                    await asyncio.sleep(0)
+                while not await self.value(script):  # once more after each navigation, which drops the promise
+                    await self.do("Runtime.evaluate", expression=look, awaitPromise=True)
         except TimeoutError:
             raise AssertionError(f"never: {script}\n{await self.value('document.body.innerText')}") from None
 

@@ -45,10 +45,10 @@ class Process:
             raise AssertionError(f"process ended before it said {beginning!r}:\n" + "\n".join(self.errors[-30:]))
         return found
 
-    async def complaint(self, text: str, timeout: float = START) -> None:
-        """Standard error has held these words."""
+    async def complaint(self, text: str, timeout: float = START, after: int = 0) -> None:
+        """Standard error has these words, behind its first `after` lines."""
         async with asyncio.timeout(timeout), self._changed:
-            await self._changed.wait_for(lambda: any(text in line for line in self.errors))
+            await self._changed.wait_for(lambda: any(text in line for line in self.errors[after:]))
 
     async def wait(self, timeout: float = START) -> int:
         async with asyncio.timeout(timeout):

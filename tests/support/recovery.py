@@ -6,17 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from antiphon.client import InferenceClient
+from antiphon.v1 import operations_pb2
 from inference_service.server import Server
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.service import KEYS, serving
+from tests.support.waiting import only_left, own_tasks, status_where
 
 LONGEST = 20.0  # seconds; only a failing test waits that long
-
-
-def our_tasks() -> int:
-    """Without those of gRPC itself, and of the provider's open connections, which is in the same process."""
-    others = ("RequestHandler", "_cython", "H2Call.run")
-    return sum(not any(other in repr(task) for other in others) for task in asyncio.all_tasks())
 
 
 async def whole_answer(client: InferenceClient) -> None:
@@ -49,7 +45,7 @@ async def recovering(
     - no credential is in flight and no request alive,
     - after the service has stopped no task of ours and no connection to a provider is left.
     """
-    tasks = our_tasks()
+    tasks = own_tasks()
     async with serving(config, keys) as (server, client):
         yield server, client
         async with asyncio.timeout(LONGEST):
@@ -61,15 +57,15 @@ async def recovering(
         await works(client)
         await idle(client)
         assert server.shared.door.live == {}
-    async with asyncio.timeout(LONGEST):
-        while upstream.connections or our_tasks() > tasks:
-            await asyncio.sleep(0)
+    await only_left(tasks, LONGEST)
+    await upstream.disconnected()
 
 
 async def idle(client: InferenceClient) -> None:
     """Waits until no credential of any provider is in flight."""
-    async with asyncio.timeout(LONGEST):
-        while True:
-            status = await client.status()
-            if not any(one.in_flight for provider in status.providers for one in provider.credentials):
-                return
+    await status_where(client, lambda status: not in_flight(status), LONGEST)
+
+
+def in_flight(status: operations_pb2.Status) -> int:
+    """Calls that hold a lease now."""
+    return sum(credential.in_flight for provider in status.providers for credential in provider.credentials)

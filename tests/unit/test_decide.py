@@ -20,7 +20,9 @@ def failed(about: Facts, name: str, kind: FailureKind, now: float = 0.0, **more:
     began = bool(more.pop("began", False))
     wanted = more.pop("wanted", NONE)
     assert isinstance(wanted, frozenset)
+    mended = bool(more.pop("mended", False))
     failure = UpstreamFailure(kind, "words", **more)  # type: ignore[arg-type]
+    failure.mended = mended
     decide.learn_failure(about, name, failure, now, began=began, wanted=wanted, spread=0.0)
 
 
@@ -121,6 +123,27 @@ def test_a_refused_field_of_the_callers_is_left_out_once_and_the_deployment_aske
 def test_a_refused_field_that_the_caller_did_not_set_is_nobodys_fault() -> None:
     about = facts("a", "b")
     failed(about, "a", K.FIELD_REFUSED, field="sampling.seed")
+    assert decide.next_step(about, 0) == Acquire("b")
+
+
+def test_all_refused_fields_of_the_callers_are_left_out_together() -> None:
+    about, wanted = facts("a", "b"), frozenset({"sampling.seed", "sampling.top_p", "sampling.stop"})
+    failed(about, "a", K.FIELD_REFUSED, fields=("sampling.seed", "sampling.top_p", "stream_options"), wanted=wanted)
+    assert decide.next_step(about, 0) == Acquire("a")
+    assert about.of("a").without >= {"sampling.seed", "sampling.top_p"}
+    failed(about, "a", K.FIELD_REFUSED, fields=("sampling.seed", "sampling.stop"), wanted=wanted)
+    assert decide.next_step(about, 0) == Acquire("a")  # one more has turned up
+    failed(about, "a", K.FIELD_REFUSED, fields=("sampling.seed", "sampling.stop"), wanted=wanted)
+    assert decide.next_step(about, 0) == Acquire("b")
+
+
+@pytest.mark.parametrize("kind", [K.FIELD_REFUSED, K.UNSUPPORTED])
+def test_a_deployment_whose_adapter_has_mended_its_request_is_asked_again_once(kind: FailureKind) -> None:
+    about, wanted = facts("a", "b"), frozenset({"sampling.seed"})
+    failed(about, "a", kind, fields=("stream_options", "sampling.seed"), mended=True, wanted=wanted)
+    assert decide.next_step(about, 0) == Acquire("a")
+    assert about.of("a").without == wanted
+    failed(about, "a", kind, fields=("stream_options",), mended=True, wanted=wanted)
     assert decide.next_step(about, 0) == Acquire("b")
 
 

@@ -345,11 +345,6 @@ def test_a_limit_of_tokens_by_its_own_header_is_read_whole() -> None:
     assert [(fact.limit, fact.remaining) for fact in limits.facts(headers, NOW)] == [(9_000, 12)]
 
 
-def test_the_next_full_minute_is_at_most_a_minute_away() -> None:
-    assert limits.to_next_minute(120.0) == 60.0
-    assert limits.to_next_minute(150.0) == 30.0
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

@@ -25,23 +25,31 @@ from tests.support.provider_suite import Case, bench, good
 # Values that appear nowhere else in a request.
 CHOSEN: dict[str, Any] = {
     "temperature": 0.375, "top_p": 0.625, "top_k": 37, "max_tokens": 731, "stop": ("HALT",), "seed": 991_827,
+    "frequency_penalty": 0.875, "presence_penalty": 0.4375, "reasoning_effort": "medium", "top_logprobs": 13,
+    "parallel_tool_calls": False,
 }  # fmt: skip
 DRAWN: dict[str, Any] = {"negative_prompt": "no rain", "seed": 991_827, "steps": 6, "guidance_scale": 7.25}
 
 
 def test_the_contract_and_the_client_have_a_field_for_every_row() -> None:
-    names = {setting.name for setting in CHAT}
-    assert {field.name for field in chat_pb2.Sampling.DESCRIPTOR.fields} == names
-    assert {field.name for field in dataclasses.fields(events.Sampling)} == names
-    assert set(CHOSEN) == names
+    sampling = {setting.name for setting in CHAT if setting.field.startswith("sampling.")}
+    assert {field.name for field in chat_pb2.Sampling.DESCRIPTOR.fields} == sampling
+    assert {field.name for field in dataclasses.fields(events.Sampling)} == sampling
+    assert set(CHOSEN) == {setting.name for setting in CHAT}
+    assert set(CHOSEN) - sampling <= {field.name for field in chat_pb2.ChatRequest.DESCRIPTOR.fields}
+    efforts = [name.removeprefix("REASONING_EFFORT_").lower() for name, _ in chat_pb2.ReasoningEffort.items()]
+    assert next(setting for setting in CHAT if setting.choices).choices == tuple(efforts[1:])
     image = {field.name for field in image_pb2.ImageRequest.DESCRIPTOR.fields}
     assert {setting.name for setting in IMAGE} <= image
 
 
 def test_what_is_set_is_taken_and_what_is_not_is_not() -> None:
-    assert settings.taken(chat_pb2.Sampling(**CHOSEN)) == Sampling(CHOSEN)
-    assert settings.taken(chat_pb2.Sampling()) == Sampling()
-    zero = settings.taken(chat_pb2.Sampling(temperature=0, seed=0))
+    flat = {**CHOSEN, "reasoning_effort": chat_pb2.REASONING_EFFORT_MEDIUM}
+    parallel = flat.pop("parallel_tool_calls")
+    whole = chat_pb2.ChatRequest(sampling=chat_pb2.Sampling(**flat), parallel_tool_calls=parallel)
+    assert settings.taken(whole) == Sampling(CHOSEN)
+    assert settings.taken(chat_pb2.ChatRequest()) == Sampling()
+    zero = settings.taken(chat_pb2.ChatRequest(sampling=chat_pb2.Sampling(temperature=0, seed=0)))
     assert zero.values == {"temperature": 0, "seed": 0}
     assert settings.wanted(zero) == {"sampling.temperature", "sampling.seed"}
     assert zero.without(["sampling.seed"]) == Sampling({"temperature": 0})
@@ -55,6 +63,10 @@ def test_what_is_set_is_taken_and_what_is_not_is_not() -> None:
         ("top_k", [1, 1_000], [0, 1_001]),
         ("max_tokens", [1, 1_000_000], [0, 1_000_001]),
         ("seed", [0, 2**64 - 1], []),
+        ("frequency_penalty", [-2, 0, 2], [-2.1, 2.1, float("nan")]),
+        ("presence_penalty", [-2, 0, 2], [-2.1, 2.1, float("nan")]),
+        ("reasoning_effort", ["none", "low", "medium", "high"], [5, 99]),
+        ("top_logprobs", [0, 20], [21]),
         ("stop", [("a",), ("a" * 256,) * 4], [("a",) * 5, ("",), ("a" * 257,)]),
     ],
 )
@@ -64,7 +76,7 @@ def test_the_door_refuses_what_is_out_of_range(name: str, allowed: list[Any], re
     for value in refused:
         (problem,) = settings.violations(Sampling({name: value}))
         assert problem[0].startswith(f"sampling.{name}")
-        assert "allowed" in problem[1]
+        assert "allowed" in problem[1] or "is not one of" in problem[1]
 
 
 def test_configuration_names_settings_by_their_field() -> None:

@@ -42,7 +42,7 @@ _TOLD = re.compile(
 )
 _AT_TIME = re.compile(r"resets? at (\d{1,2}):(\d{2}) ?(?:UTC|GMT)", re.IGNORECASE)
 _AT_DATE = re.compile(
-    r"(?:resets?|available|again) (?:at|on|after) (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)"
+    r"(?:resets?|available|again) (?:at|on|after):? (\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)"
 )
 _EVERY = {"ms": 0.001, "mi": MINUTE, "m": MINUTE, "s": 1.0, "h": HOUR, "d": DAY}
 
@@ -92,7 +92,11 @@ class _Collector:
             wait = limits.wake_after({**told, "date": self.headers.get("date", "")}, self.now)
             self.waits += [] if wait is None else [wait]
         elif key == "loc" and isinstance(inner, list):
-            self.fields += [str(step) for step in inner if isinstance(step, str) and step != "body"][-1:]
+            self.fields += (
+                []
+                if "messages" in inner
+                else [str(step) for step in inner if isinstance(step, str) and step != "body"][-1:]
+            )
             self.codes.append("loc:" + ".".join(str(step) for step in inner)[:80])
         elif key == "quotaValue":
             self.codes.append(f"quota:{inner}"[:30])

@@ -3,7 +3,7 @@
 The rows of the catalogue and the adapters make dialects; `errors.py` and `limits.py` read by them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -66,15 +66,11 @@ class Sent(Struct, frozen=True):
     """What the refused request held, so that nothing is blamed that was not there.
 
     fields: dotted optional fields that the caller set. capabilities: "vision", "tools", "system", "audio", …
-    tokens: our estimate of the prompt.
+    tokens: our estimate of the prompt; output: the bound of the answer, 0 where none was sent.
     """
 
     fields: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()
     prefix: bool = False
     tokens: int = 0
-
-
-def body_names(names: Mapping[str, str], extra: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
-    """Key of a request's body → dotted field of the contract; the reverse of an adapter's names."""
-    return {**{key: field for field, key in names.items()}, **dict(extra)}
+    output: int = 0

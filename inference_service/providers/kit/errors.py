@@ -28,7 +28,7 @@ AT_ONCE_REST = 2.0  # a limit of calls at once is over when one of them ends
 
 STATUSES: Mapping[int, FailureKind] = {
     400: K.REFUSED, 401: K.UNAUTHENTICATED, 402: K.QUOTA_EXHAUSTED, 403: K.MODEL_FORBIDDEN, 404: K.BAD_RESPONSE,
-    405: K.BAD_RESPONSE, 408: K.UNAVAILABLE, 409: K.UNAVAILABLE, 410: K.RETIRED, 413: K.CONTEXT_TOO_LONG, 425: K.UNAVAILABLE,
+    405: K.BAD_RESPONSE, 408: K.UNAVAILABLE, 409: K.UNAVAILABLE, 410: K.RETIRED, 413: K.CONTEXT_TOO_LONG, 423: K.UNAVAILABLE, 425: K.UNAVAILABLE,
     429: K.RATE_LIMITED, 451: K.BLOCKED, 500: K.SERVER_ERROR, 501: K.UNSUPPORTED, 502: K.SERVER_ERROR, 529: K.OVERLOADED,
 }  # fmt: skip
 PAGES: Mapping[int, FailureKind] = {404: K.BAD_RESPONSE, 408: K.UNAVAILABLE, 410: K.BAD_RESPONSE, 413: K.CONTEXT_TOO_LONG,
@@ -62,11 +62,16 @@ WORDS: Mapping[FailureKind, str] = {
 MID_STREAM = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED, K.UNAUTHENTICATED, K.OVERLOADED})
 LIMITS = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED})
 _CODE = re.compile(r"[A-Za-z_][\w.\[\]-]{0,59}")
-_TOO_LARGE = re.compile(r"request too large|requested \d+ tokens[^|]{0,60}limit", re.IGNORECASE)
+_TOO_LARGE = re.compile(
+    r"request too large|requested \d+ tokens[^|]{0,60}limit|code:max_tokens_per_request", re.IGNORECASE
+)
 _REQUESTED = re.compile(r"limit:? (\d+)[^|]{0,120}requested:? (\d+)", re.IGNORECASE)
 _OUTPUT = re.compile(
     r"maximum context length (?:is|of) (\d+)[^|]*\((\d+) (?:of text input|in the messages|in (?:the|your) prompt)"
 )
+
+
+_INPUTS = re.compile(r"max_new_tokens`? must be <= (\d+)\. Given: (\d+) `?inputs`? tokens")
 
 
 class Case(Struct, frozen=True):
@@ -84,7 +89,8 @@ class Case(Struct, frozen=True):
         return self.sent is None or field in self.sent.fields
 
     def used(self, capability: str) -> bool:
-        return self.sent is None or capability in self.sent.capabilities
+        needed = "tools" if capability == "tool_choice" else capability
+        return self.sent is None or needed in self.sent.capabilities
 
 
 def from_response(
@@ -195,7 +201,7 @@ def _of_sign(sign: Sign, case: Case) -> UpstreamFailure:
     wake = sign.wake_after if case.wait is None else max(case.wait, sign.wake_after or 0.0)
     return failure(
         sign.kind, status=case.status, wake=wake, scope=sign.scope, codes=_safe_codes(case.evidence),
-        capability=sign.capability, field=sign.field,
+        capability=sign.capability, fields=(sign.field,) if sign.field else (),
     )  # fmt: skip
 
 
@@ -219,17 +225,43 @@ def _too_large(case: Case) -> UpstreamFailure | None:
     return None
 
 
+def _no_allowance(case: Case) -> UpstreamFailure | None:
+    """A limit of zero: the plan does not include the model, and no wait changes that."""
+    none_at_all = any(fact.limit == 0 and fact.unit in (Unit.REQUESTS, Unit.TOKENS) for fact in case.facts)
+    if case.status != 429 or not none_at_all:
+        return None
+    return failure(K.MODEL_FORBIDDEN, status=429, wake=signs.MODEL_REST, scope=Scope.GROUP_MODEL)
+
+
 def _limit(case: Case) -> UpstreamFailure | None:
-    if case.status not in (402, 429) and not (
-        case.status in (200, 400, 403, 503) and named.speaks_of_limit(case.evidence)
-    ):
+    about_money = case.status in (401, 412) and named.speaks_of_money(case.evidence)
+    about_limits = case.status in (200, 400, 403, 503) and named.speaks_of_limit(case.evidence)
+    if case.status not in (402, 429) and not about_money and not about_limits:
         return None
     fact = named.limit_in(case.evidence, case.dialect)
+    if fact is not None and (larger := _larger_than_its_limit(case, fact)) is not None:
+        return larger
     if fact is None:
         fact = next((one for one in case.facts if one.remaining == 0 and one.window is not None), None)
     if fact is None and (case.status == 402 or named.speaks_of_money(case.evidence)):
         fact = named.money(case.dialect)
     return limited(case, fact, wait=case.wait)
+
+
+def _larger_than_its_limit(case: Case, fact: LimitFact) -> UpstreamFailure | None:
+    """More tokens than the declared limit of a short window, alone or with the answer that was asked for beside them."""
+    if case.sent is None or fact.unit is not Unit.TOKENS or (fact.window or DAY) >= DAY:
+        return None
+    most = min(
+        (one.limit for one in case.dialect.quotas if (one.unit, one.window) == (fact.unit, fact.window)), default=0
+    )
+    if not most or case.sent.tokens + case.sent.output <= most:
+        return None
+    if case.sent.tokens > most:
+        return failure(K.CONTEXT_TOO_LONG, status=case.status)
+    if case.sent_field("sampling.max_tokens"):
+        return failure(K.FIELD_REFUSED, status=case.status, fields=("sampling.max_tokens",))
+    return None
 
 
 def limited(
@@ -261,22 +293,27 @@ def limited(
 def _output_too_long(case: Case) -> UpstreamFailure | None:
     """The prompt fits, the answer that was asked for beside it does not."""
     match = _OUTPUT.search(case.evidence.text)
-    if match and int(match[2]) < int(match[1]) and case.sent_field("sampling.max_tokens"):
-        return failure(K.FIELD_REFUSED, status=case.status, field="sampling.max_tokens")
+    if match is None:
+        match = _INPUTS.search(case.evidence.text)
+    if match is None:
+        return None
+    if int(match[2]) >= int(match[1]):
+        return failure(K.CONTEXT_TOO_LONG, status=case.status)
+    if case.sent_field("sampling.max_tokens"):
+        return failure(K.FIELD_REFUSED, status=case.status, fields=("sampling.max_tokens",))
     return None
 
 
 def _field(case: Case) -> UpstreamFailure | None:
-    if case.status not in (400, 404, 422):
+    """Everything that the refusal names and the request set: dropped together, so that one more call is enough."""
+    if case.status not in (400, 404, 416, 422):
         return None
-    field = named.field_in(case.evidence, case.sent)
-    if field is None:
-        return None
-    kind = K.FIELD_REFUSED if field in named.CONTRACT else K.REFUSED  # else a key that only we send
-    return failure(kind, status=case.status, field=field, codes=_safe_codes(case.evidence))
+    fields = named.fields_in(case.evidence, case.sent)
+    return failure(K.FIELD_REFUSED, status=case.status, fields=fields) if fields else None
 
 
 RULES: tuple[Callable[[Case], UpstreamFailure | None], ...] = (
+    _no_allowance,
     _own_signs,
     _page,
     _by_signs(signs.ACCESS),
@@ -287,6 +324,7 @@ RULES: tuple[Callable[[Case], UpstreamFailure | None], ...] = (
     _limit,
     _by_signs(signs.PREFILL),
     _by_signs(signs.CAPABILITIES),
+    _by_signs(signs.SHAPE),
     _output_too_long,
     _by_signs(signs.CONTENT),
     _field,
@@ -301,7 +339,7 @@ def failure(
     wake: float | None = None,
     scope: Scope | None = None,
     limit: LimitFact | None = None,
-    field: str = "",
+    fields: tuple[str, ...] = (),
     capability: str = "",
     codes: str = "",
     parsed: Mapping[str, str] | None = None,
@@ -311,12 +349,12 @@ def failure(
     words = WORDS.get(kind, kind.value.replace("_", " "))
     if kind in (K.BAD_REQUEST, K.REFUSED, K.CONTENT_REFUSED) and codes:
         words = f"{words} ({codes})"
-    elif field or capability:
-        words = f"{words} ({field or capability})"
+    elif fields or capability:
+        words = f"{words} ({', '.join(fields) or capability})"
     if scope is None:
         scope = Scope.CREDENTIAL if kind in (K.UNAUTHENTICATED, K.FORBIDDEN) else Scope.CREDENTIAL_MODEL
     return UpstreamFailure(
-        kind, words, status=status, wake_after=wake, scope=scope, limit=limit, field=field, capability=capability
+        kind, words, status=status, wake_after=wake, scope=scope, limit=limit, fields=fields, capability=capability
     )
 
 

@@ -19,6 +19,7 @@ from inference_service.providers.seam import Settings
 from inference_service.trace_context import trace_parent
 
 LARGEST_ERROR_BODY = 64 * 1024
+LARGEST_CHUNK = 64 * 1024  # one read; the event loop delivers up to four times as much, and every stage holds a read
 LARGEST_JSON = 96 * 1024 * 1024  # pictures as base64
 TRANSPORT = (TimeoutError, aiohttp.ClientError, OSError, UnicodeError)
 USER_AGENT = "antiphon/0.1"
@@ -151,10 +152,10 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         yield data
 
 
-async def next_chunk(response: aiohttp.ClientResponse) -> bytes:
-    """What has arrived of the body, or arrives next; empty at its end. Raises UpstreamFailure."""
+async def next_chunk(response: aiohttp.ClientResponse, largest: int = LARGEST_CHUNK) -> bytes:
+    """At most `largest` bytes of what has arrived or arrives next; empty at the end of the body. Raises UpstreamFailure."""
     try:
-        return await response.content.readany()
+        return await response.content.read(largest)
     except (aiohttp.ClientError, OSError) as error:
         raise UpstreamFailure(
             FailureKind.STREAM_CUT,

@@ -145,11 +145,6 @@ def until_window_end(clock: Clock, window: float, now: float) -> float:
     return window_end(clock, window, now) - now
 
 
-def to_next_minute(now: float) -> float:
-    """Seconds to the next full minute of the wall clock."""
-    return until_window_end(Clock.WALL, MINUTE, now)
-
-
 def upstream_clock(headers: Mapping[str, str], now: float) -> float:
     """Epoch time by the upstream's `Date` where it sent one: clocks disagree."""
     return _date(headers.get("date", "")) or now

@@ -1,7 +1,7 @@
 """What a refusal names: a limit with its window, money, a field of the request. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from inference_service.providers.kit.bodies import Evidence
 from inference_service.providers.kit.dialect import Dialect, Sent
@@ -9,11 +9,11 @@ from inference_service.providers.kit.limits import LONGEST, WINDOWS, until_windo
 from inference_service.quotas import DAY, HOUR, MINUTE, Clock, LimitFact, Unit
 
 _WINDOW = re.compile(
-    r"(?:per|by|/) ?[_-]?(?:(?P<seconds>\d+) ?s(?:ec(?:ond)?s?)?\b|(?P<word>second|sec|minute|min|hour|day|week|month))"
-    r"|\b(?P<adverb>hourly|daily|weekly|monthly)\b",
+    r"(?:per|by|/) ?[_-]?(?:(?P<seconds>\d+) ?s(?:ec(?:ond)?s?)?\b|(?:1 )?(?P<word>second|sec|minute|min|hour|day|week|month))"
+    r"|\b(?P<adverb>hourly|daily|today's|weekly|monthly)\b",
     re.IGNORECASE,
 )
-_ADVERBS = {"hourly": HOUR, "daily": DAY, "weekly": WINDOWS["week"], "monthly": WINDOWS["month"]}
+_ADVERBS = {"hourly": HOUR, "daily": DAY, "today's": DAY, "weekly": WINDOWS["week"], "monthly": WINDOWS["month"]}
 _ACRONYM = re.compile(r"\b(?:[IO]?(?P<what>[RT])P(?P<when>[SMHD])|AS(?P<audio>[HD]))\b")
 _LETTERS = {"S": 1.0, "M": MINUTE, "H": HOUR, "D": DAY}
 _UNITS = (
@@ -32,7 +32,8 @@ _LIMIT = re.compile(
 _MONEY = re.compile(
     r"insufficient_quota|exceeded your current quota|included credits|depleted|billing_hard_limit|credit balance"
     r"|(insufficient|not enough|no) (account )?(credits?|balance|funds)|balance (is )?(insufficient|exhausted|not enough)"
-    r"|payment (method )?required|spend limit|arrears|exhausted[^|]{0,30}credits|billing[^|]{0,30}(required|limit)",
+    r"|payment (method )?required|spend limit|arrears|exhausted[^|]{0,30}credits|billing[^|]{0,30}(required|limit)|not_enough_balance|arrearage|exceeded_current_quota|spend(ing)? limit|have any credits"
+    r"|blocked_api_access|credit limit exceeded",
     re.IGNORECASE,
 )
 _LIMIT_NUMBER = re.compile(r"(?:limit(?:ed)?(?: of| to)?:? ?|quota:)(\d{1,12})\b", re.IGNORECASE)
@@ -44,7 +45,8 @@ BODY_FIELDS: Mapping[str, str] = {
     "max_output_tokens": "sampling.max_tokens", "max_new_tokens": "sampling.max_tokens",
     "stop": "sampling.stop", "stop_sequences": "sampling.stop", "seed": "sampling.seed", "random_seed": "sampling.seed",
     "frequency_penalty": "sampling.frequency_penalty", "presence_penalty": "sampling.presence_penalty",
-    "reasoning_effort": "reasoning_effort", "response_format": "response_format", "json_schema": "response_format",
+    "presencePenalty": "sampling.presence_penalty", "frequencyPenalty": "sampling.frequency_penalty",
+    "reasoningEffort": "reasoning_effort", "reasoning_effort": "reasoning_effort", "response_format": "response_format", "json_schema": "response_format",
     "negative_prompt": "negative_prompt", "num_inference_steps": "steps", "num_steps": "steps", "steps": "steps",
     "guidance_scale": "guidance_scale", "guidance": "guidance_scale", "cfg_scale": "guidance_scale",
     "size": "size", "width": "size", "height": "size", "aspect_ratio": "aspect_ratio", "n": "count", "num_images": "count",
@@ -56,9 +58,16 @@ _WORDS = frozenset({"stop", "size", "n", "steps", "width", "height", "guidance"}
 _REFUSING = re.compile(
     r"unsupported|not supported|unknown (name|field|param|arg|key)|unrecogni[sz]ed|unexpected|extra (inputs?|fields?)|not permitted"
     r"|not allowed|not enabled|does(n't| not) (support|take|accept)|invalid|must be|should be|cannot be|out of range|deprecated"
-    r"|less than|greater than|extra_forbidden|can handle the requested parameters|not a valid|incompatible",
+    r"|less than|greater than|extra_forbidden|parameter error|cannot both|mutually exclusive|must contain|must have|can handle the requested parameters|not a valid|incompatible",
     re.IGNORECASE,
 )
+# Names that the refusal offers instead of the one that it refuses.
+_OFFERED = re.compile(
+    r"did you mean[^|;?]*|\buse ['\"`]?\w+['\"`]? instead|expected one of[^|;]*|must be one of[^|;]*"
+    r"|\b(supported|allowed|valid|accepted|permitted) (\w+ )?(are|is|include)\b[^|;]*",
+    re.IGNORECASE,
+)
+_ONLY_ONE = re.compile(r"cannot both|only one (of|is)|use only one|mutually exclusive", re.IGNORECASE)
 _NAME = re.compile(r"(?P<quote>['\"`]?)(?<![\w.])(?:[\w\[\]]+\.)*?(?P<name>" + "|".join(sorted(BODY_FIELDS, key=len, reverse=True))
                    + r")(?![\w])(?P<end>['\"`]?)")  # fmt: skip
 
@@ -142,15 +151,22 @@ def outgrown(evidence: Evidence, sent: Sent | None) -> bool:
     return bool(numbers) and 0 < max(numbers) < sent.tokens
 
 
-def field_in(evidence: Evidence, sent: Sent | None) -> str | None:
-    """The optional field that the refusal names and the request set: dotted, or a key of our own."""
-    if not _REFUSING.search(evidence.text) and not evidence.fields:
-        return None
-    for name in (*evidence.fields, *_names(evidence.text)):
-        field = BODY_FIELDS.get(name.rpartition(".")[2])
-        if field is not None and (sent is None or field in sent.fields):
-            return field
-    return None
+def fields_in(evidence: Evidence, sent: Sent | None) -> tuple[str, ...]:
+    """The optional fields that the refusal names and the request set: dotted, or keys of our own.
+
+    A name in a key of its own (`param`, `loc`) says more than the sentences, which may offer others.
+    """
+    if found := _known(evidence.fields, sent):
+        return found
+    if not _REFUSING.search(evidence.text):
+        return ()
+    found = _known(_names(_OFFERED.sub(" ", evidence.text)), sent)
+    return found[-1:] if _ONLY_ONE.search(evidence.text) else found
+
+
+def _known(names: Iterable[str], sent: Sent | None) -> tuple[str, ...]:
+    fields = (BODY_FIELDS.get(name.rpartition(".")[2]) for name in names)
+    return tuple(dict.fromkeys(field for field in fields if field and (sent is None or field in sent.fields)))
 
 
 def _names(text: str) -> list[str]:

@@ -66,5 +66,7 @@ class ChatProvider:
 
 async def refused(failure: UpstreamFailure) -> AsyncIterator[Any]:
     """The events of a call that the provider cannot make. Raises `failure`."""
+    events: tuple[Any, ...] = ()
+    for event in events:
+        yield event
     raise failure
-    yield  # type: ignore[unreachable]

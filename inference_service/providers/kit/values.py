@@ -12,7 +12,6 @@ from inference_service.domain import Usage
 # More than any model takes or writes; a larger number is a mistake, such as minus one without its sign.
 MOST_TOKENS = 100_000_000
 LONGEST_NUMBER = 40
-BREAKS = "\ud800"  # the first code point that UTF-8 cannot hold
 _tolerant = json.JSONDecoder(strict=False)
 
 

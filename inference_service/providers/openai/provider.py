@@ -183,7 +183,7 @@ class OpenAI:
     def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
         """What it means that this call was not answered with 200."""
         refused = errors.from_response(status, headers, body, self.dialect, sent=self.sent(call))
-        self._learn(call.model, refused)
+        self._learn(call.model, wanted(call.request.sampling), refused)
         return refused
 
     # --- calls ------------------------------------------------------------------------------
@@ -194,20 +194,29 @@ class OpenAI:
 
     def sent(self, call: ChatCall) -> errors.Sent:
         """What the request held, for the evidence of a refusal."""
-        own = OWN_FIELDS if self.row.wire.usage else frozenset()
+        wire, chosen = self.row.wire, call.request.sampling
+        own = OWN_FIELDS if wire.usage else frozenset()
+        if wire.default_tokens:
+            own |= {"sampling.max_tokens"}
         uses = {"system"} if any(one.role is Role.SYSTEM for one in call.request.messages) else set()
         if call.request.has_images:
             uses.add("vision")
         size = sum(len(message.text) for message in call.request.messages) + len(call.prefix)
-        fields = wanted(call.request.sampling) | own
-        return errors.Sent(fields, frozenset(uses), bool(call.prefix), size // CHARACTERS_PER_TOKEN)
+        return errors.Sent(
+            wanted(chosen) | own, frozenset(uses), bool(call.prefix), size // CHARACTERS_PER_TOKEN,
+            chosen.get("max_tokens") or wire.default_tokens,
+        )  # fmt: skip
 
-    def _learn(self, model: str, refused: UpstreamFailure) -> None:
-        """What only we have put into the request is left out from now on."""
-        if refused.kind is FailureKind.REFUSED and refused.field in OWN_FIELDS:
-            self._without.setdefault(model, set()).add(refused.field)
+    def _learn(self, model: str, fields: frozenset[str], refused: UpstreamFailure) -> None:
+        """What only we have put into the request is written differently from now on: asking again makes sense."""
+        ours = [field for field in refused.fields if field not in fields]
+        if refused.kind is FailureKind.FIELD_REFUSED and ours:
+            keys = (self.row.wire.max_tokens if field == "sampling.max_tokens" else field for field in ours)
+            self._without.setdefault(model, set()).update(keys)
+            refused.mended = True
         if refused.capability == "system":
             self._folds.add(model)
+            refused.mended = True
 
     def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         return images.draw(self, call)

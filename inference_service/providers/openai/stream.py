@@ -134,6 +134,8 @@ class ChunkFormat(WireFormat):
         for choice in values.items(chunk.get("choices")):
             if isinstance(choice, dict) and not values.number(choice.get("index")):  # others are not ours
                 self._choice(choice, found)
+        if "choices" not in chunk:  # the native streams of Workers AI and Ollama
+            found.text = values.text_of(chunk.get("response"))
         return found
 
     def _choice(self, choice: dict[str, Any], found: Piece) -> None:
@@ -154,7 +156,8 @@ class ChunkFormat(WireFormat):
 def _error(chunk: dict[str, Any], name: str) -> Any:
     """An error in any family of bodies: under its key, or as the chunk itself."""
     if error := chunk.get("error"):
-        return error
+        beside = values.number(chunk.get("status_code")) and values.says_something(error)
+        return chunk if beside else error
     if name == "error" or chunk.get("object") == "error":
         return chunk
     if "choices" in chunk:

@@ -107,6 +107,14 @@ class FakeUpstream:
         assert self._runner.server is not None
         return len(self._runner.server.connections)
 
+    async def disconnected(self) -> None:
+        """Returns when every caller has closed its sockets."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        handlers = [handler._task_handler for handler in self._runner.server.connections]
+        if running := [task for task in handlers if task is not None]:
+            await asyncio.wait(running)
+
     def _log(self, request: web.Request, body: dict[str, Any]) -> Call:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         call = Call(request.path, str(body.get("model", "")), token, body, asyncio.get_running_loop().time())

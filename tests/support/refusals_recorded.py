@@ -1,0 +1,410 @@
+"""Refusals as people met them: bodies from public bug reports and recorded answers, beside those of the references."""
+
+from inference_service.failures import FailureKind as K
+from inference_service.providers.kit.dialect import Sent
+from tests.support.refusals import (
+    ACCOUNT,
+    ACCOUNT_MODEL,
+    CONTINUED,
+    DAY,
+    HOUR,
+    KEY,
+    MINUTE,
+    MODEL,
+    NOW,
+    TO_MONTH_END,
+    TO_UTC_MIDNIGHT,
+    Cell,
+    cf,
+    ga,
+    oa,
+    orr,
+    with_fields,
+)
+
+SET = with_fields(
+    "sampling.frequency_penalty",
+    "sampling.presence_penalty",
+    "sampling.seed",
+    "sampling.top_k",
+    "reasoning_effort",
+    "response_format",
+    "sampling.max_tokens",
+    "sampling.temperature",
+)
+FEW = Sent(tokens=20)
+LIMIT_0 = "You exceeded your current quota. * Quota exceeded for metric: x/generate_content_free_tier_requests, limit: 0, model: gemini-3.1-pro"
+TGI = "Input validation error: `inputs` tokens + `max_new_tokens` must be <= {limit}. Given: {given} `inputs` tokens and {new} `max_new_tokens`"
+NO_SIGNATURE = "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly, and missing thought_signature may lead to degraded model performance."
+OUT_OF_CREDIT = "This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens, but can only afford 3400."
+
+GEMINI = [
+    Cell("gemini", "A1-header", 400, ga(400, "INVALID_ARGUMENT", "Missing or invalid Authorization header."), K.UNAUTHENTICATED, KEY),
+    Cell("gemini", "A1-header-401", 401, ga(401, "UNAUTHENTICATED", "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential."), K.UNAUTHENTICATED, KEY),
+    Cell("gemini", "A1-not-found", 400, ga(400, "INVALID_ARGUMENT", "API Key not found. Please pass a valid API key.", {"reason": "API_KEY_INVALID"}), K.UNAUTHENTICATED, KEY),
+    Cell("gemini", "A2-disabled", 403, ga(403, "PERMISSION_DENIED", "Generative Language API has not been used in project 1 before or it is disabled.", {"reason": "SERVICE_DISABLED"}), K.UNAUTHENTICATED, KEY),
+    Cell("gemini", "A2-words-only", 429, ga(429, "RESOURCE_EXHAUSTED", LIMIT_0), K.MODEL_FORBIDDEN, ACCOUNT_MODEL, 3 * DAY),
+    Cell("gemini", "C2-signature", 400, ga(400, "INVALID_ARGUMENT", NO_SIGNATURE), K.BAD_REQUEST),
+    Cell("gemini", "C2-signature-block", 400, ga(400, "INVALID_ARGUMENT", "Unable to submit request because function call `f` in the 5. content block is missing a `thought_signature`."), K.BAD_REQUEST),
+    Cell("gemini", "C2-schema", 400, ga(400, "INVALID_ARGUMENT", "* GenerateContentRequest.tools[0].function_declarations[0].parameters.properties: should be non-empty for OBJECT type\n"), K.BAD_REQUEST),
+    Cell("gemini", "C4-two", 400, ga(400, "INVALID_ARGUMENT", 'Invalid JSON payload received. Unknown name "seed": Cannot find field.\nInvalid JSON payload received. Unknown name "presence_penalty": Cannot find field.'), K.FIELD_REFUSED, detail="sampling.seed,sampling.presence_penalty", sent=SET),
+    Cell("gemini", "C4-penalty", 400, ga(400, "INVALID_ARGUMENT", "Penalty is not enabled for models/gemini-3-flash", {"fieldViolations": [{"field": "frequency_penalty"}]}), K.FIELD_REFUSED, detail="sampling.frequency_penalty", sent=SET),
+    Cell("gemini", "C4-effort", 400, ga(400, "INVALID_ARGUMENT", "reasoning_effort 'none' is not supported for this model."), K.FIELD_REFUSED, detail="reasoning_effort", sent=SET),
+    Cell("gemini", "C4-thinking", 400, ga(400, "INVALID_ARGUMENT", "Thinking level MINIMAL is not supported for this model. Please retry with other thinking level."), K.FIELD_REFUSED, detail="reasoning_effort", sent=SET),
+    Cell("gemini", "C1-bad-picture", 400, ga(400, "INVALID_ARGUMENT", "Unable to process input image. Please retry or report in https://developers.generativeai.google/guide/troubleshooting"), K.BAD_REQUEST),
+    Cell("gemini", "P1-499", 499, ga(499, "CANCELLED", "The operation was cancelled."), K.REFUSED),
+    Cell("gemini", "P1-exhausted", 503, ga(503, "UNAVAILABLE", "The service is currently unavailable."), K.UNAVAILABLE),
+]  # fmt: skip
+
+GROQ = [
+    Cell("groq", "A2-project", 403, oa("The model `x` is blocked at the project level.", "model_permission_blocked_project", "permissions_error"), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("groq", "L3-spend", 400, oa("API access has been blocked because the organization has reached its spend limit.", "blocked_api_access"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("groq", "L3-spend-429", 429, oa("API access has been blocked because the organization has reached its spend limit.", "blocked_api_access"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("groq", "L1-audio", 429, oa("Rate limit reached for model `whisper-large-v3` on audio seconds per hour (ASH): Limit 7200, Used 7190, Requested 60. Please try again in 25s.", "rate_limit_exceeded", "seconds"), K.RATE_LIMITED, ACCOUNT_MODEL, 25),
+    Cell("groq", "L2-audio", 429, oa("Rate limit reached for model `whisper-large-v3` on audio seconds per day (ASD): Limit 28800, Used 28800, Requested 60. Please try again in 3m.", "rate_limit_exceeded", "seconds"), K.QUOTA_EXHAUSTED, ACCOUNT_MODEL, 180),
+    Cell("groq", "L1-input", 429, oa("Rate limit reached for model `x` on input tokens per minute (ITPM): Limit 8000, Used 7900, Requested 644. Please try again in 4.07s.", "rate_limit_exceeded", "tokens"), K.RATE_LIMITED, ACCOUNT_MODEL, 4.07),
+    Cell("groq", "L1-spent-day-header", 429, oa("Rate limit reached for model `x` on requests per minute (RPM): Limit 30, Used 30, Requested 1. Please try again in 2s.", "rate_limit_exceeded", "requests"), K.RATE_LIMITED, ACCOUNT_MODEL, 2, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "3m6s", "retry-after": "2"}),
+    Cell("groq", "L4-429", 429, oa("Request too large for model `x` in organization `org` service tier `on_demand` on tokens per minute (TPM): Limit 8000, Requested 23031, please reduce your message size and try again.", "rate_limit_exceeded", "tokens"), K.CONTEXT_TOO_LONG),
+    Cell("groq", "C2-none", 400, oa("Tool choice is none, but model called a tool", "tool_use_failed"), K.REFUSED),
+    Cell("groq", "C4-hint", 400, oa("property 'store' is unsupported, did you mean 'stop'?", None, "invalid_request_error"), K.REFUSED),
+    Cell("groq", "C4-hint-ours", 400, oa("property 'reasoning_effort' is unsupported, did you mean 'reasoning_format'?"), K.FIELD_REFUSED, detail="reasoning_effort", sent=SET),
+    Cell("groq", "C4-timestamp", 400, oa("'messages.0' : for 'role:user' the following must be satisfied[('messages.0' : property 'timestamp' is unsupported)]"), K.REFUSED),
+    Cell("groq", "C4-reasoning", 400, oa("'messages.2' : for 'role:assistant' the following must be satisfied[('messages.2' : property 'reasoning' is unsupported, did you mean 'role'?)]"), K.REFUSED),
+    Cell("groq", "C4-effort-value", 400, oa("`reasoning_effort` must be one of `none` or `default`", None, "invalid_request_error", param="reasoning_effort"), K.FIELD_REFUSED, detail="reasoning_effort", sent=SET),
+    Cell("groq", "C4-max", 400, oa("`max_completion_tokens` must be less than or equal to `8192`, the maximum value for `max_completion_tokens` is less than the `context_window` for this model", None, param="max_completion_tokens"), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("groq", "C4-json-stream", 400, oa("response_format` does not support streaming", None, param="response_format"), K.FIELD_REFUSED, detail="response_format", sent=SET),
+    Cell("groq", "C1-pictures", 400, oa("Too many images provided. This model supports up to 5 images", None, "invalid_request_error"), K.BAD_REQUEST),
+    Cell("groq", "P1-500", 500, oa("Internal Server Error", None, "internal_server_error"), K.SERVER_ERROR),
+    Cell("groq", "P1-502", 502, b"<html><head><title>502 Bad Gateway</title></head></html>", K.SERVER_ERROR),
+]  # fmt: skip
+
+
+def typed(error_type: str, status: int) -> dict[str, object]:
+    return orr("Provider returned error", status, error_type=error_type, provider_name="X")
+
+
+OPENROUTER = [
+    Cell("openrouter", "A1-header", 401, orr("Missing Authentication header", 401), K.UNAUTHENTICATED, KEY),
+    Cell("openrouter", "A1-cookie", 401, orr("No cookie auth credentials found", 401), K.UNAUTHENTICATED, KEY),
+    Cell("openrouter", "A2-harness", 403, orr("x/y:free is only available on agentic harnesses", 403), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("openrouter", "A3-guardrail", 404, orr("No endpoints available matching your guardrail restrictions and data policy. Configure: https://openrouter.ai/settings/privacy", 404), K.MODEL_FORBIDDEN, ACCOUNT_MODEL, HOUR),
+    Cell("openrouter", "A3-training", 404, orr("No endpoints found matching your data policy (Free model training). Configure: https://openrouter.ai/settings/privacy", 404), K.MODEL_FORBIDDEN, ACCOUNT_MODEL, HOUR),
+    Cell("openrouter", "M2-free", 404, orr("No endpoints found for google/gemma-2-9b-it:free.", 404), K.MODEL_NOT_FOUND),
+    Cell("openrouter", "C2-output", 404, orr("No endpoints found that support the requested output modalities: image, text", 404), K.REFUSED),
+    Cell("openrouter", "L3-unset-max", 402, orr(OUT_OF_CREDIT, 402), K.QUOTA_EXHAUSTED, ACCOUNT_MODEL, DAY, sent=Sent()),
+    Cell("openrouter", "L1-headers", 429, orr("Rate limit exceeded: free-models-per-min.", 429), K.RATE_LIMITED, ACCOUNT, 12, {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int((NOW + 12) * 1000))}),
+    Cell("openrouter", "P1-raw-text", 429, orr("Provider returned error", 429, provider_name="Chutes", raw="Too many requests"), K.OVERLOADED),
+    Cell("openrouter", "P1-raw-day", 429, orr("Provider returned error", 429, provider_name="Google AI Studio", raw='{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Quota exceeded","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}]}]}}'), K.OVERLOADED),
+    Cell("openrouter", "A1-raw-upstream", 401, orr("Provider returned error", 401, provider_name="X", raw='{"error":{"message":"Invalid API key"}}'), K.OVERLOADED),
+    Cell("openrouter", "P1-worker", 502, orr("Upstream error from Nvidia: Worker local total request limit reached (33/32)", 502, error_type="provider_unavailable"), K.OVERLOADED),
+    Cell("openrouter", "T-auth", 401, orr("Authentication failed", 401, error_type="authentication"), K.UNAUTHENTICATED, KEY),
+    Cell("openrouter", "T-permission", 403, typed("permission_denied", 403), K.MODEL_FORBIDDEN),
+    Cell("openrouter", "T-payment", 402, orr("Payment required", 402, error_type="payment_required"), K.QUOTA_EXHAUSTED, ACCOUNT_MODEL, DAY),
+    Cell("openrouter", "T-rate", 429, orr("Rate limited", 429, error_type="rate_limit_exceeded"), K.RATE_LIMITED, ACCOUNT),
+    Cell("openrouter", "T-overloaded", 503, typed("provider_overloaded", 503), K.OVERLOADED),
+    Cell("openrouter", "T-unavailable", 502, typed("provider_unavailable", 502), K.OVERLOADED),
+    Cell("openrouter", "T-request", 400, typed("invalid_request", 400), K.REFUSED),
+    Cell("openrouter", "T-prompt", 400, typed("invalid_prompt", 400), K.REFUSED),
+    Cell("openrouter", "T-precondition", 412, typed("precondition_failed", 412), K.REFUSED),
+    Cell("openrouter", "T-large", 413, typed("payload_too_large", 413), K.CONTEXT_TOO_LONG),
+    Cell("openrouter", "T-string", 400, typed("string_too_long", 400), K.CONTEXT_TOO_LONG),
+    Cell("openrouter", "T-tokens", 400, typed("token_limit_exceeded", 400), K.CONTEXT_TOO_LONG),
+    Cell("openrouter", "T-max", 400, typed("max_tokens_exceeded", 400), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("openrouter", "T-max-unset", 400, typed("max_tokens_exceeded", 400), K.CONTEXT_TOO_LONG, sent=FEW),
+    Cell("openrouter", "T-unprocessable", 422, typed("unprocessable", 422), K.REFUSED),
+    Cell("openrouter", "T-refusal", 400, typed("refusal", 400), K.CONTENT_REFUSED),
+    Cell("openrouter", "T-picture", 400, typed("invalid_image", 400), K.BAD_REQUEST),
+    Cell("openrouter", "T-picture-size", 400, typed("image_too_large", 400), K.BAD_REQUEST),
+    Cell("openrouter", "T-picture-format", 400, typed("unsupported_image_format", 400), K.BAD_REQUEST),
+    Cell("openrouter", "T-picture-link", 400, typed("image_download_failed", 400), K.BAD_REQUEST),
+    Cell("openrouter", "T-server", 500, typed("server", 500), K.SERVER_ERROR),
+    Cell("openrouter", "T-timeout", 504, typed("timeout", 504), K.UNAVAILABLE),
+    Cell("openrouter", "T-timeout-408", 408, typed("timeout", 408), K.OVERLOADED),
+]  # fmt: skip
+
+
+def cb(message: str, kind: str, param: str, code: str) -> dict[str, str]:
+    return {"message": message, "type": kind, "param": param, "code": code}
+
+
+CEREBRAS = [
+    Cell("cerebras", "A3-json", 403, {"message": "Forbidden"}, K.MODEL_FORBIDDEN),
+    Cell("cerebras", "L1-tokens", 429, cb("Tokens per minute limit exceeded - too many tokens processed.", "too_many_tokens_error", "quota", "token_quota_exceeded"), K.RATE_LIMITED, ACCOUNT_MODEL, 58, {"retry-after": "58"}),
+    Cell("cerebras", "L2-requests", 429, cb("Requests per day limit exceeded - too many requests sent.", "too_many_requests_error", "quota", "request_quota_exceeded"), K.QUOTA_EXHAUSTED, ACCOUNT_MODEL, TO_UTC_MIDNIGHT, {"retry-after": "60"}),
+    Cell("cerebras", "L4-reserve", 429, cb("Tokens per minute limit exceeded - too many tokens processed.", "too_many_tokens_error", "quota", "token_quota_exceeded"), K.FIELD_REFUSED, detail="sampling.max_tokens", sent=Sent(frozenset({"sampling.max_tokens"}), tokens=10_000, output=60_000)),
+    Cell("cerebras", "L4-prompt", 429, cb("Tokens per minute limit exceeded - too many tokens processed.", "too_many_tokens_error", "quota", "token_quota_exceeded"), K.CONTEXT_TOO_LONG, sent=Sent(tokens=70_000)),
+    Cell("cerebras", "C1-400", 400, cb("messages[0].content must be a string", "invalid_request_error", "messages", "wrong_api_format"), K.UNSUPPORTED, detail="vision"),
+    Cell("cerebras", "C1-422", 422, cb("body.messages.0.user.content.str: Input should be a valid string", "invalid_request_error", "validation_error", "wrong_api_format"), K.UNSUPPORTED, detail="vision", sent=Sent(capabilities=frozenset({"vision"}))),
+    Cell("cerebras", "C4-penalty", 400, cb("frequency_penalty is not supported, presence_penalty is not supported", "invalid_request_error", "validation_error", "wrong_api_format"), K.FIELD_REFUSED, detail="sampling.frequency_penalty,sampling.presence_penalty", sent=SET),
+    Cell("cerebras", "C2-json", 400, cb('"tools" is incompatible with "response_format"', "invalid_request_error", "response_format", "wrong_api_format"), K.FIELD_REFUSED, detail="response_format", sent=SET),
+    Cell("cerebras", "P1-500", 500, cb("Encountered a server error, please try again.", "server_error", "", ""), K.SERVER_ERROR),
+]  # fmt: skip
+
+CLOUDFLARE = [
+    Cell("cloudflare", "A1-6111", 400, {"success": False, "errors": [{"code": 6003, "message": "Invalid request headers", "error_chain": [{"code": 6111, "message": "Invalid format for Authorization header"}]}], "messages": [], "result": None}, K.UNAUTHENTICATED, KEY),
+    Cell("cloudflare", "A1-7000", 404, {"success": False, "errors": [{"code": 7003, "message": "Could not route to /accounts/x/ai/v1, perhaps your object identifier is invalid?"}, {"code": 7000, "message": "No route for that URI"}], "messages": [], "result": None}, K.UNAUTHENTICATED, KEY),
+    Cell("cloudflare", "A2-3041", 403, cf(3041, "This account is not allowed to access this model"), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("cloudflare", "A2-free", 403, cf(5018, "This model is not available on Workers Free"), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("cloudflare", "L1", 429, cf(971, "You are being rate limited"), K.RATE_LIMITED, ACCOUNT_MODEL, 60),
+    Cell("cloudflare", "L1-words", 429, cf(10429, "Rate limited"), K.RATE_LIMITED, ACCOUNT_MODEL, 60),
+    Cell("cloudflare", "L2-oa", 429, oa("AiError: you have used up your daily free allocation of 10,000 neurons", 4006), K.QUOTA_EXHAUSTED, ACCOUNT, TO_UTC_MIDNIGHT),
+    Cell("cloudflare", "M1-3042", 400, cf(3042, "Invalid model ID"), K.MODEL_NOT_FOUND),
+    Cell("cloudflare", "M1-no-route", 400, cf(7000, "No route for that URI"), K.UNAUTHENTICATED, KEY),
+    Cell("cloudflare", "C1-late", 400, cf(5006, "AiError: Bad input: Error: oneOf at '/' not met, 0 matches: required properties at '/' are 'prompt', Type mismatch of '/messages/3/content', 'array' not in 'string'"), K.UNSUPPORTED, detail="vision"),
+    Cell("cloudflare", "C1-no-picture", 400, cf(5006, "AiError: Bad input: Error: oneOf at '/' not met, 0 matches: required properties at '/' are 'prompt', required properties at '/messages/17' are 'role,content'"), K.REFUSED, sent=FEW),
+    Cell("cloudflare", "C1-base64", 400, cf(8006, "AiError: Invalid data for image - reason invalid base64 encoding"), K.BAD_REQUEST),
+    Cell("cloudflare", "M1-no-chat", 400, cf(5006, "AiError: Bad input: Error: required properties at '/' are 'prompt'"), K.REFUSED),
+    Cell("cloudflare", "C5-3006", 413, cf(3006, "Request is too large"), K.CONTEXT_TOO_LONG),
+    Cell("cloudflare", "P1-3008", 500, cf(3008, "Request was aborted"), K.OVERLOADED),
+    Cell("cloudflare", "P1-1031", 500, cf(1031, "AiError: unknown internal error"), K.OVERLOADED),
+    Cell("cloudflare", "P1-522", 522, b"error code: 522", K.UNAVAILABLE),
+    Cell("cloudflare", "P1-7001", 405, cf(7001, "GET not supported for requested URI."), K.BAD_RESPONSE),
+]  # fmt: skip
+
+EXTRA = "{'type': 'extra_forbidden', 'loc': ('body', '%s'), 'msg': 'Extra inputs are not permitted', 'input': 1}"
+NVIDIA = [
+    Cell("nvidia", "A2-specified", 404, {"status": 404, "title": "Not Found", "detail": "Specified function in account 'acc-canary' is not found"}, K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("nvidia", "L1-empty", 429, b"", K.RATE_LIMITED, ACCOUNT, 60),
+    Cell("nvidia", "C2-auto", 400, oa('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', 400, "BadRequestError"), K.UNSUPPORTED, detail="tools"),
+    Cell("nvidia", "C4-two", 400, {"message": "Validation: Unsupported parameter(s): `seed`, `frequency_penalty`", "type": "Bad Request", "code": 400}, K.FIELD_REFUSED, detail="sampling.seed,sampling.frequency_penalty", sent=SET),
+    Cell("nvidia", "C4-arrows", 422, {"error": "body -> presence_penalty\n  Extra inputs are not permitted (type=extra_forbidden)\nbody -> frequency_penalty\n  Extra inputs are not permitted (type=extra_forbidden)"}, K.FIELD_REFUSED, detail="sampling.presence_penalty,sampling.frequency_penalty", sent=SET),
+    Cell("nvidia", "C4-python", 400, {"error": "[" + EXTRA % "seed" + "]"}, K.FIELD_REFUSED, detail="sampling.seed", sent=SET),
+    Cell("nvidia", "C4-python-other", 400, {"error": "[" + EXTRA % "prompt_cache_key" + "]"}, K.REFUSED, sent=SET),
+    Cell("nvidia", "C4-detail", 400, {"detail": "Your request cannot be validated, it is incorrect. detail=" + EXTRA % "top_k"}, K.FIELD_REFUSED, detail="sampling.top_k", sent=SET),
+    Cell("nvidia", "C4-det-two", 422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}, {"type": "extra_forbidden", "loc": ["body", "top_k"], "msg": "Extra inputs are not permitted"}]}, K.FIELD_REFUSED, detail="sampling.seed,sampling.top_k", sent=SET),
+    Cell("nvidia", "C4-ours-and-theirs", 422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}, {"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}, K.FIELD_REFUSED, detail="stream_options,sampling.seed", sent=with_fields("stream_options", "sampling.seed")),
+    Cell("nvidia", "prefill", 400, oa("Conversation roles must alternate user/assistant/user/assistant/...", 400, "BadRequestError"), K.PREFILL_REFUSED, sent=CONTINUED),
+    Cell("nvidia", "C3-alternate", 400, oa("Conversation roles must alternate user/assistant/user/assistant/...", 400, "BadRequestError"), K.UNSUPPORTED, detail="system"),
+    Cell("nvidia", "P1-500", 500, {"status": 500, "title": "Internal Server Error", "detail": "Inference connection error"}, K.SERVER_ERROR),
+]  # fmt: skip
+
+COHERE = [
+    Cell("cohere", "A1-none", 401, {"message": "no api key supplied"}, K.UNAUTHENTICATED, KEY),
+    Cell("cohere", "A1-native", 401, {"id": "x", "message": "invalid api token"}, K.UNAUTHENTICATED, KEY),
+    Cell("cohere", "L1-40", 429, {"message": "You are using a Trial key, which is limited to 40 API calls / minute. You can continue to use the Trial key for free or upgrade to a Production key"}, K.RATE_LIMITED, ACCOUNT, 60),
+    Cell("cohere", "M2-410", 410, {"message": "model 'command' was removed on September 15, 2025. See https://docs.cohere.com/docs/models"}, K.RETIRED),
+    Cell("cohere", "C5-total", 400, {"message": "total number of tokens in the prompt cannot exceed 128000 - received 140000."}, K.CONTEXT_TOO_LONG),
+    Cell("cohere", "C6", 400, {"message": "invalid request: your text contains content that violates our terms."}, K.CONTENT_REFUSED),
+    Cell("cohere", "C2-schema", 400, {"message": "invalid request: invalid tool schema: additionalProperties is not supported"}, K.BAD_REQUEST),
+    Cell("cohere", "P1-503", 503, {"message": "service temporarily unavailable"}, K.UNAVAILABLE),
+    Cell("cohere", "prefill", 400, {"message": "invalid request: the last message must be a user or tool message"}, K.PREFILL_REFUSED, sent=CONTINUED),
+]  # fmt: skip
+
+MISTRAL = [
+    Cell("mistral", "A1-json", 401, {"detail": "Invalid API Key"}, K.UNAUTHENTICATED, KEY),
+    Cell("mistral", "L1-header", 429, {"object": "error", "message": "Requests rate limit exceeded", "type": "rate_limited", "code": "1300", "raw_status_code": 429}, K.RATE_LIMITED, ACCOUNT_MODEL, 29.5, {"x-ratelimit-remaining-req-minute": "0"}),
+    Cell("mistral", "L3-month", 429, {"object": "error", "message": "Monthly token limit exceeded", "type": "rate_limited", "code": "1300"}, K.QUOTA_EXHAUSTED, ACCOUNT_MODEL, TO_MONTH_END),
+    Cell("mistral", "A2-plan", 429, {"object": "error", "message": "Rate limit exceeded", "type": "rate_limited", "code": "1300"}, K.MODEL_FORBIDDEN, ACCOUNT_MODEL, 3 * DAY, {"x-ratelimit-limit-req-minute": "0", "x-ratelimit-remaining-req-minute": "0"}),
+    Cell("mistral", "C4-nested", 422, {"object": "error", "message": {"detail": [{"type": "extra_forbidden", "loc": ["body", "messages", 0, "user", "name"], "msg": "Extra inputs are not permitted", "input": "x"}]}, "type": "invalid_request_error", "code": None}, K.REFUSED),
+    Cell("mistral", "C4-two", 422, {"object": "error", "message": {"detail": [{"type": "extra_forbidden", "loc": ["body", "top_k"], "msg": "Extra inputs are not permitted"}, {"type": "extra_forbidden", "loc": ["body", "reasoning_effort"], "msg": "Extra inputs are not permitted"}]}}, K.FIELD_REFUSED, detail="sampling.top_k,reasoning_effort", sent=SET),
+    Cell("mistral", "C4-temperature", 422, {"detail": [{"type": "less_than_equal", "loc": ["body", "temperature"], "msg": "Input should be less than or equal to 1.5", "input": 1.9}]}, K.FIELD_REFUSED, detail="sampling.temperature"),
+    Cell("mistral", "C2-id", 400, {"object": "error", "message": "Tool call id was call_x but must be a-z, A-Z, 0-9, with a length of 9.", "type": "invalid_function_call", "param": None, "code": "3280", "raw_status_code": 400}, K.BAD_REQUEST),
+    Cell("mistral", "C2-order", 400, {"object": "error", "message": "Unexpected role 'user' after role 'tool'", "type": "invalid_request_message_order", "code": "3230"}, K.BAD_REQUEST),
+    Cell("mistral", "P1-500", 500, {"object": "error", "message": "Service unavailable.", "type": "internal_server_error", "code": "1000"}, K.SERVER_ERROR),
+]  # fmt: skip
+
+HUGGINGFACE = [
+    Cell("huggingface", "A1-token", 401, {"error": "Invalid username or password."}, K.UNAUTHENTICATED, KEY),
+    Cell("huggingface", "C5-tgi", 422, {"error": TGI.format(limit=32768, given=40000, new=100), "error_type": "validation"}, K.CONTEXT_TOO_LONG),
+    Cell("huggingface", "C4-tgi", 422, {"error": TGI.format(limit=32768, given=12000, new=65536), "error_type": "validation"}, K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("huggingface", "C4-tgi-new", 422, {"error": "Input validation error: `max_new_tokens` must be <= 192. Given: 200"}, K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("huggingface", "P1-loading", 503, {"error": "Model x is currently loading", "estimated_time": 21.5}, K.LOADING, MODEL, 21.5),
+    Cell("huggingface", "P1-healthy", 503, b"no healthy upstream", K.UNAVAILABLE),
+    Cell("huggingface", "retry-after", 429, {"error": "Too many requests"}, K.RATE_LIMITED, MODEL, 55, {"RateLimit": '"api";r=0;t=55'}),
+]  # fmt: skip
+
+ZAI = [
+    *(Cell("zai", f"A1-{code}", 401, oa("Authentication failed", code), K.UNAUTHENTICATED, KEY) for code in ("1000", "1002", "1003", "1004")),
+    Cell("zai", "L1-1303", 429, oa("High frequency usage of this API", "1303"), K.RATE_LIMITED, ACCOUNT, 3),
+    Cell("zai", "L2-1308", 429, oa("Usage limit reached for 5 hour. Your limit will reset at 2026-11-27 12:20:30", "1308"), K.QUOTA_EXHAUSTED, ACCOUNT, 2 * HOUR),
+    Cell("zai", "C4-1210", 400, oa("API call parameter error: seed", "1210"), K.FIELD_REFUSED, detail="sampling.seed"),
+    Cell("zai", "C1-1210", 400, oa("API call parameter error", "1210"), K.REFUSED),
+    Cell("zai", "C6-en", 400, oa("System detected potentially unsafe or sensitive content in input or generation.", "1301"), K.CONTENT_REFUSED),
+    Cell("zai", "P1-500", 500, oa("Internal network failure", "1234"), K.SERVER_ERROR),
+]  # fmt: skip
+
+SILICONFLOW = [
+    Cell("siliconflow", "A1-text", 401, b'"Api key is invalid"', K.UNAUTHENTICATED, KEY),
+    Cell("siliconflow", "A1-20012", 401, {"code": 20012, "message": "Api key is invalid", "data": None}, K.UNAUTHENTICATED, KEY),
+    Cell("siliconflow", "L1-rpm", 429, {"code": 50603, "message": "Request was rejected due to rate limiting. If you want more, please contact contact@siliconflow.com. Details:RPM limit reached.", "data": None}, K.RATE_LIMITED, ACCOUNT_MODEL, 29.5),
+    Cell("siliconflow", "L2-tpd", 429, {"message": "Request was rejected due to rate limiting. Details:TPD limit reached.", "data": None}, K.QUOTA_EXHAUSTED, ACCOUNT_MODEL, TO_UTC_MIDNIGHT),
+    Cell("siliconflow", "C5", 413, {"code": 20015, "message": "length of prompt_tokens (40000) must be less than max_seq_len (32768).", "data": None}, K.CONTEXT_TOO_LONG),
+    Cell("siliconflow", "C5-400", 400, {"code": 20015, "message": "length of prompt_tokens (40000) must be less than max_seq_len (32768).", "data": None}, K.CONTEXT_TOO_LONG),
+    Cell("siliconflow", "C4-max", 400, {"code": 20015, "message": "max_total_tokens (131072) must be less than or equal to max_seq_len (32768)", "data": None}, K.CONTEXT_TOO_LONG, sent=FEW),
+    Cell("siliconflow", "C1", 400, {"code": 20041, "message": "The model is not a VLM (Vision Language Model). Please use text-only prompts.", "data": None}, K.UNSUPPORTED, detail="vision"),
+    Cell("siliconflow", "C2", 400, {"code": 20037, "message": "Function call is not supported for this model.", "data": None}, K.UNSUPPORTED, detail="tools"),
+    Cell("siliconflow", "P1-504", 504, {"code": 50501, "message": "Request processing has timed out", "data": None}, K.OVERLOADED),
+]  # fmt: skip
+
+OLLAMA = [
+    Cell("ollama-cloud", "A2-402", 402, {"error": "this model requires a subscription, upgrade for access: https://ollama.com/upgrade", "ref": "x"}, K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("ollama-cloud", "L1-hourly", 429, {"error": "you (canary) have reached your hourly usage limit, upgrade for higher limits: https://ollama.com/upgrade (ref: x)"}, K.RATE_LIMITED, ACCOUNT, HOUR),
+    Cell("ollama-cloud", "L1-at-once", 429, {"error": "too many concurrent requests"}, K.RATE_LIMITED, ACCOUNT, 2),
+    Cell("ollama-cloud", "C4-think", 400, oa('"gemma3" does not support thinking', None, "invalid_request_error"), K.FIELD_REFUSED, detail="reasoning_effort", sent=SET),
+    Cell("ollama-cloud", "C4-effort", 400, oa("invalid reasoning value: 'xhigh' (must be \"high\", \"medium\", \"low\", or \"none\")"), K.FIELD_REFUSED, detail="reasoning_effort", sent=SET),
+    Cell("ollama-cloud", "P1", 503, {"error": "Server overloaded, please retry shortly (ref: x)"}, K.OVERLOADED),
+    Cell("ollama-cloud", "P1-503", 503, {"error": "Service Temporarily Unavailable (ref: x)"}, K.UNAVAILABLE),
+    Cell("ollama-cloud", "P1-502", 502, {"error": "upstream error (ref: x)"}, K.SERVER_ERROR),
+]  # fmt: skip
+
+
+def pollen(status: int, code: str, message: str) -> dict[str, object]:
+    return {"status": status, "success": False, "error": {"code": code, "message": message, "requestId": "x"}}
+
+
+COMMUNITY = [
+    Cell("pollinations", "A2-right", 403, pollen(403, "FORBIDDEN", "API key lacks access to this model"), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("pollinations", "L1", 429, pollen(429, "RATE_LIMITED", "Too many requests"), K.RATE_LIMITED, ACCOUNT),
+    Cell("pollinations", "P1", 500, pollen(500, "INTERNAL_ERROR", "429 Too Many Requests - provider is overloaded"), K.OVERLOADED),
+    Cell("pollinations", "P1-500", 500, pollen(500, "INTERNAL_ERROR", "Something went wrong"), K.SERVER_ERROR),
+    Cell("pollinations", "C6", 400, pollen(400, "BAD_REQUEST", "Your prompt was flagged by the content filter"), K.CONTENT_REFUSED),
+    Cell("aihorde", "A1", 401, {"message": "No user matching sent API Key.", "rc": "InvalidAPIKey"}, K.UNAUTHENTICATED, KEY),
+    Cell("aihorde", "A2-kudos", 403, {"message": "Due to heavy demand, for requests over 576x576 or over 50 steps, the client needs to already have the required kudos.", "rc": "KudosUpfront"}, K.MODEL_FORBIDDEN, MODEL, 600),
+    Cell("aihorde", "A3-timeout", 403, {"message": "Due to abuse prevention, your IP address has been put into timeout for 300 seconds.", "rc": "TimeoutIP"}, K.BLOCKED),
+    Cell("aihorde", "A3-new", 403, {"message": "You are creating too many new accounts", "rc": "TooManyNewIPs"}, K.BLOCKED),
+    Cell("aihorde", "A3-agent", 403, {"message": "This client agent is not allowed", "rc": "BannedClientAgent"}, K.BLOCKED),
+    Cell("aihorde", "L1", 429, {"message": "Parallel requests exceeded user limit (31/30).", "rc": "TooManyPrompts"}, K.RATE_LIMITED, KEY, 5),
+    Cell("aihorde", "L1-limiter", 429, {"message": "90 per 1 minute"}, K.RATE_LIMITED, KEY, 60),
+    Cell("aihorde", "M1", 400, {"message": "This model is not supported", "rc": "UnsupportedModel"}, K.MODEL_NOT_FOUND),
+    Cell("aihorde", "C4-size", 400, {"message": "Invalid size. The image dimensions have to be multiples of 64.", "rc": "InvalidSize"}, K.FIELD_REFUSED, detail="size", sent=with_fields("size", "steps")),
+    Cell("aihorde", "C4-steps", 400, {"message": "Too many sampling steps.", "rc": "TooManySteps"}, K.FIELD_REFUSED, detail="steps", sent=with_fields("size", "steps")),
+    Cell("aihorde", "C6", 400, {"message": "This prompt appears to violate our terms.", "rc": "CorruptPrompt"}, K.CONTENT_REFUSED),
+    Cell("aihorde", "M1-expired", 404, {"message": "Request with ID not found", "rc": "RequestNotFound"}, K.BAD_RESPONSE),
+    Cell("aihorde", "P1-expired", 410, {"message": "Request expired", "rc": "RequestExpired"}, K.UNAVAILABLE),
+    Cell("aihorde", "P1-locked", 423, {"message": "The queue is locked", "rc": "Locked"}, K.UNAVAILABLE),
+    Cell("aihorde", "P1", 503, {"message": "The AI Horde is in maintenance mode.", "rc": "Maintenance"}, K.UNAVAILABLE),
+    Cell("kilo", "C4-json", 400, oa("Provider returned error", 400, param="response_format"), K.FIELD_REFUSED, detail="response_format", sent=SET),
+    Cell("kilo", "M2-free", 402, oa("The free period ended for this model. Add credits to continue."), K.RETIRED),
+    Cell("kilo", "A3", 401, oa("You need to sign in to use this model.", "PAID_MODEL_AUTH_REQUIRED"), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("llm7", "L1-hour", 429, {"error": {"message": "Rate limit exceeded: 60 requests per hour. Retry after 312 seconds."}, "retry_after": 312}, K.RATE_LIMITED, ACCOUNT, 312),
+    Cell("ovh", "L1", 429, {"message": "API rate limit exceeded"}, K.RATE_LIMITED, ACCOUNT_MODEL, 30, {"ratelimit-reset": "30", "ratelimit-remaining": "0", "ratelimit-limit": "2"}),
+    Cell("ovh", "A1", 401, {"message": "Invalid authentication credentials"}, K.UNAUTHENTICATED, KEY),
+    Cell("opencode", "A2", 401, oa("Model grok-code is not supported", None, "ModelError"), K.MODEL_NOT_FOUND),
+    Cell("opencode", "L3", 401, oa("Insufficient balance. Manage your billing here: https://opencode.ai/x", None, "CreditsError"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("opencode", "L1", 429, oa("Rate limit exceeded. Please try again later.", None, "FreeUsageLimitError"), K.RATE_LIMITED, ACCOUNT),
+    Cell("navy", "A3", 403, b"error code: 1010", K.BLOCKED),
+    Cell("navy", "L2", 429, oa("Daily token limit reached"), K.QUOTA_EXHAUSTED, ACCOUNT, TO_UTC_MIDNIGHT),
+    Cell("routeway", "L1", 429, oa("Rate limit exceeded: 20 requests per minute"), K.RATE_LIMITED, ACCOUNT, 60),
+    Cell("sealion", "L1", 429, {"error": {"message": "Rate limit exceeded for api_key. Limit type: requests. Current limit: 10, Remaining: 0. Limit resets at: 2026-11-27 10:21:10 UTC", "type": "None", "param": "None", "code": "429"}}, K.RATE_LIMITED, ACCOUNT, 40),
+    Cell("inception", "L1", 429, oa("Rate limit exceeded", "rate_limit_exceeded"), K.RATE_LIMITED, ACCOUNT),
+    Cell("reka", "P1", 503, oa("Service unavailable"), K.UNAVAILABLE),
+    Cell("modelscope", "L2", 429, oa("We have to rate limit you: you have exceeded today's quota for model Qwen/Qwen3, please try again tomorrow or use other models."), K.QUOTA_EXHAUSTED, ACCOUNT, TO_UTC_MIDNIGHT),
+    Cell("modelscope", "M1", 400, oa("Model id: x, has no provider supported"), K.MODEL_NOT_FOUND),
+    Cell("modelscope", "C4", 400, oa("enable thinking can not be support when `stream=False`.", "invalid_parameter_error", "invalid_request_error"), K.REFUSED),
+]  # fmt: skip
+
+CREDIT = [
+    Cell("sambanova", "C5", 400, oa("Requested generation length 1 is not possible! The provided prompt is 4309 tokens long, so generating 1 tokens requires a sequence length of 4310, but the maximum supported sequence length is just 4096!"), K.CONTEXT_TOO_LONG),
+    Cell("sambanova", "C5-words", 400, oa("The maximum context length of DeepSeek-V3-0324 is 32768. However, answering your request will take 39732 tokens. Please reduce the length of the messages or the specified max_completion_tokens value."), K.CONTEXT_TOO_LONG, sent=FEW),
+    Cell("sambanova", "C1", 400, oa("Unable to tokenize message with status code 400 for model DeepSeek-V3.1: Invalid 'content' type. Expected one of: ['str'], got list."), K.UNSUPPORTED, detail="vision"),
+    Cell("sambanova", "L1", 429, oa("Rate limit exceeded"), K.RATE_LIMITED, ACCOUNT_MODEL, 20, {"x-ratelimit-limit-requests": "20", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": str(int(NOW) + 20)}),
+    Cell("chutes", "L3", 402, {"detail": {"message": "Quota exceeded and account balance is $0.0, please pay with fiat or send tao"}}, K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("chutes", "P1", 429, {"detail": "Infrastructure is at maximum capacity, try again later"}, K.OVERLOADED),
+    Cell("chutes", "P1-503", 503, {"detail": "No instances available (yet) for chute_id='x'"}, K.OVERLOADED),
+    Cell("fireworks", "L3", 412, oa("Account x is suspended, possibly due to reaching the monthly spending limit or failure to pay past invoices."), K.QUOTA_EXHAUSTED, ACCOUNT, TO_MONTH_END),
+    Cell("fireworks", "A1", 401, oa("The API key you provided is invalid.", None, "invalid_request_error"), K.UNAUTHENTICATED, KEY),
+    Cell("fireworks", "C5", 400, oa("The prompt is too long: 140000, model maximum context length: 131071", None, "invalid_request_error"), K.CONTEXT_TOO_LONG),
+    Cell("fireworks", "C4", 400, oa("Extra inputs are not permitted, field: 'seed', value: 1", None, "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.seed"),
+    Cell("novita", "L3", 403, {"code": 403, "reason": "NOT_ENOUGH_BALANCE", "message": "not enough balance", "metadata": {}}, K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("novita", "M1", 404, {"code": 404, "reason": "MODEL_NOT_FOUND", "message": "model not found", "metadata": {}}, K.MODEL_NOT_FOUND),
+    Cell("novita", "A1", 401, {"code": 401, "reason": "INVALID_API_KEY", "message": "Unauthenticated", "metadata": {}}, K.UNAUTHENTICATED, KEY),
+    Cell("novita", "L1", 429, {"code": 429, "reason": "RATE_LIMIT_EXCEEDED", "message": "request rate limit exceeded, please try again later", "metadata": {}}, K.RATE_LIMITED, MODEL),
+    Cell("novita", "P1", 503, {"code": 503, "reason": "SERVICE_NOT_AVAILABLE", "message": "service not available", "metadata": {}}, K.UNAVAILABLE),
+    Cell("nebius", "M1", 404, {"detail": "The model `x` does not exist."}, K.MODEL_NOT_FOUND),
+    Cell("nebius", "A1", 401, {"detail": "Couldn't authenticate. Invalid or expired token"}, K.UNAUTHENTICATED, KEY),
+    Cell("scaleway", "A1", 401, {"error": "Unauthorized"}, K.UNAUTHENTICATED, KEY),
+    Cell("scaleway", "A2", 403, {"message": "insufficient permissions to access the resource"}, K.FORBIDDEN, KEY, HOUR),
+    Cell("scaleway", "C4-416", 416, {"message": "max_completion_tokens is limited for this model to 4096"}, K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("alibaba", "A1", 401, oa("Incorrect API key provided. For details, see: https://help.aliyun.com", "invalid_api_key"), K.UNAUTHENTICATED, KEY),
+    Cell("alibaba", "L1", 429, oa("You exceeded your current requests list.", "limit_requests", "limit_requests"), K.RATE_LIMITED, ACCOUNT_MODEL),
+    Cell("alibaba", "L1-tokens", 429, oa("Allocated quota exceeded, please increase your quota limit.", "insufficient_quota", "insufficient_quota"), K.RATE_LIMITED, ACCOUNT_MODEL, 60),
+    Cell("alibaba", "L1-burst", 429, oa("Request rate increased too quickly. To ensure system stability, please adjust your client logic", "limit_burst_rate"), K.RATE_LIMITED, ACCOUNT_MODEL),
+    Cell("alibaba", "L3", 400, oa("Access denied, please make sure your account is in good standing.", "Arrearage", "Arrearage"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("alibaba", "L3-free", 403, oa('The free tier of the model has been exhausted. If you wish to continue access the model on a paid basis, please disable the "use free tier only" mode', "AllocationQuota.FreeTierOnly"), K.MODEL_FORBIDDEN, ACCOUNT_MODEL, 3 * DAY),
+    Cell("alibaba", "A2", 403, oa("Access denied.", "access_denied"), K.MODEL_FORBIDDEN),
+    Cell("alibaba", "M1", 404, oa("The model `x` does not exist or you do not have access to it.", "model_not_found"), K.MODEL_NOT_FOUND),
+    Cell("alibaba", "C5", 400, oa("<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 129024]", "invalid_parameter_error"), K.CONTEXT_TOO_LONG),
+    Cell("alibaba", "C4-max", 400, oa("<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]", "invalid_parameter_error"), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("alibaba", "C4-thinking", 400, oa("parameter.enable_thinking must be set to false for non-streaming calls", "invalid_parameter_error"), K.REFUSED),
+]  # fmt: skip
+
+PAID = [
+    Cell("openai", "L1-requests-day", 429, oa("Rate limit reached for gpt-4o-mini in organization org-x on requests per day (RPD): Limit 200, Used 200, Requested 1. Please try again in 7m12s.", "rate_limit_exceeded", "requests"), K.QUOTA_EXHAUSTED, ACCOUNT_MODEL, 432),
+    Cell("openai", "C5-embed", 400, oa("Requested 319487 tokens, max 300000 tokens per request", "max_tokens_per_request", "max_tokens_per_request"), K.CONTEXT_TOO_LONG),
+    Cell("openai", "C4-max-name", 400, oa("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "unsupported_parameter", param="max_tokens"), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("openai", "A2-verify", 403, oa("Your organization must be verified to stream this model. Please go to: https://platform.openai.com", "unsupported_value", param="stream"), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("openai", "A2-project", 403, oa("Project `proj_x` does not have access to model `gpt-5`", "model_not_found", "invalid_request_error"), K.MODEL_FORBIDDEN, MODEL, DAY),
+    Cell("openai", "A3-deactivated", 401, oa("Your account has been deactivated, please check your email for more information.", "account_deactivated"), K.FORBIDDEN, ACCOUNT, HOUR),
+    Cell("openai", "L3-hard", 429, oa("Billing hard limit has been reached", "billing_hard_limit_reached"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("openai", "P1-slow", 503, oa("Slow down. Requests are being made too quickly.", "slow_down"), K.UNAVAILABLE),
+    Cell("anthropic", "L1", 429, oa("This request would exceed the rate limit for your organization of 20,000 input tokens per minute. Please reduce the prompt length or the maximum tokens requested, or try again later.", None, "rate_limit_error"), K.RATE_LIMITED, ACCOUNT_MODEL, 30, {"retry-after": "30"}),
+    Cell("anthropic", "L1-at-once", 429, oa("Number of concurrent connections has exceeded your rate limit.", None, "rate_limit_error"), K.RATE_LIMITED, ACCOUNT_MODEL, 2),
+    Cell("anthropic", "L3", 400, oa("Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.", None, "invalid_request_error"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("anthropic", "C5", 400, oa("prompt is too long: 210000 tokens > 200000 maximum", None, "invalid_request_error"), K.CONTEXT_TOO_LONG),
+    Cell("anthropic", "C4-max", 400, oa("input length and `max_tokens` exceed context limit: 142123 + 64000 > 200000, decrease input length or `max_tokens` and try again", None, "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("anthropic", "C4-max-model", 400, oa("max_tokens: 100000 > 64000, which is the maximum allowed number of output tokens for claude-haiku-4-5", None, "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("anthropic", "C4-both", 400, oa("`temperature` and `top_p` cannot both be specified for this model. Please use only one.", None, "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.top_p"),
+    Cell("anthropic", "C4-stop", 400, oa("stop_sequences: each stop sequence must contain non-whitespace", None, "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.stop"),
+    Cell("anthropic", "M1", 404, oa("model: claude-x", None, "not_found_error"), K.MODEL_NOT_FOUND),
+    Cell("anthropic", "C1-size", 400, oa("messages.0.content.1.image.source.base64: image exceeds 5 MB maximum: 6000000 bytes > 5242880 bytes", None, "invalid_request_error"), K.BAD_REQUEST),
+    Cell("deepseek", "A1", 401, oa("Authentication Fails, Your api key: ****1234 is invalid", "invalid_request_error", "authentication_error"), K.UNAUTHENTICATED, KEY),
+    Cell("deepseek", "C4-max", 400, oa("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("deepseek", "C4-penalty", 400, oa("deepseek-reasoner does not support the parameter `presence_penalty`", "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.presence_penalty", sent=SET),
+    Cell("deepseek", "C2", 400, oa("deepseek-reasoner does not support Function Calling", "invalid_request_error"), K.UNSUPPORTED, detail="tools"),
+    Cell("deepseek", "C2-choice", 400, oa("Thinking mode does not support this tool_choice", "invalid_request_error"), K.UNSUPPORTED, detail="tool_choice"),
+    Cell("deepseek", "C2-order", 400, oa("An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. (insufficient tool messages following tool_calls message)", "invalid_request_error"), K.BAD_REQUEST),
+    Cell("deepseek", "C4-reasoning", 400, oa("The `reasoning_content` in the thinking mode must be passed back to the API.", "invalid_request_error"), K.BAD_REQUEST),
+    Cell("deepseek", "prefill", 400, oa("The last message of deepseek-reasoner must be a user message, or an assistant message with prefix mode on (refer to https://api-docs.deepseek.com/guides/chat_prefix_completion).", "invalid_request_error"), K.PREFILL_REFUSED, sent=CONTINUED),
+    Cell("deepseek", "C1", 400, oa("Failed to deserialize the JSON body into the target type: messages[0]: unknown variant `image_url`, expected `text`", "invalid_request_error"), K.UNSUPPORTED, detail="vision"),
+    Cell("xai", "C4-two", 400, {"code": "Client specified an invalid argument", "error": "Model grok-4 does not support parameter presencePenalty."}, K.FIELD_REFUSED, detail="sampling.presence_penalty", sent=SET),
+    Cell("xai", "L3", 403, {"code": "The caller does not have permission to execute the specified operation", "error": "Your newly created teams doesn't have any credits yet. You can purchase credits on https://console.x.ai."}, K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("xai", "M1", 404, {"code": "Some requested entity was not found", "error": "The model grok-x does not exist or your team x does not have access to it."}, K.MODEL_NOT_FOUND),
+    Cell("xai", "L1", 429, {"code": "Some resource has been exhausted", "error": "Too many requests for team x and model grok-4. Your team's rate limit is - requests per minute (actual/limit): 61/60"}, K.RATE_LIMITED, ACCOUNT_MODEL, 60),
+    Cell("moonshot", "L1-rpm", 429, oa("Your account x<ak-y> request reached organization max RPM: 3, please try again after 1 seconds", None, "rate_limit_reached_error"), K.RATE_LIMITED, ACCOUNT, 1),
+    Cell("moonshot", "L2-tpd", 429, oa("Your account x request reached organization TPD rate limit, current: 1500000, limit: 1500000, please try again after 1 hour", None, "rate_limit_reached_error"), K.QUOTA_EXHAUSTED, ACCOUNT, HOUR),
+    Cell("moonshot", "L3", 429, oa("Your account x is suspended, please check your plan and billing details", None, "exceeded_current_quota_error"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("moonshot", "P1", 429, oa("The engine is currently overloaded, please try again later", None, "engine_overloaded_error"), K.OVERLOADED),
+    Cell("moonshot", "A1", 401, oa("Invalid Authentication", None, "invalid_authentication_error"), K.UNAUTHENTICATED, KEY),
+    Cell("moonshot", "C5", 400, oa("Invalid request: Your request exceeded model token limit: 8192", None, "invalid_request_error"), K.CONTEXT_TOO_LONG),
+    Cell("moonshot", "M1", 404, oa("Not found the model x or Permission denied", None, "resource_not_found_error"), K.MODEL_NOT_FOUND),
+    Cell("moonshot", "C4", 400, oa("invalid temperature: only 1 is allowed for this model", None, "invalid_request_error"), K.FIELD_REFUSED, detail="sampling.temperature"),
+    Cell("together", "A1", 401, oa("Invalid API key provided. You can find your API key at https://api.together.xyz/settings/api-keys.", "invalid_api_key"), K.UNAUTHENTICATED, KEY),
+    Cell("together", "C5", 422, oa(TGI.format(limit=8193, given=9000, new=512), None, "invalid_request_error"), K.CONTEXT_TOO_LONG),
+    Cell("together", "L3", 402, oa("Credit limit exceeded, please navigate to https://api.together.ai/settings/billing to increase it", None, "credit_limit"), K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("together", "P1", 503, oa("The server is overloaded or not ready yet.", "service_unavailable"), K.OVERLOADED),
+    Cell("together", "M2", 400, oa("Unable to access non-serverless model x. Please visit https://api.together.ai/models to create and start a new dedicated endpoint", "model_not_available"), K.MODEL_NOT_FOUND),
+    Cell("deepinfra", "P1", 429, {"detail": {"error": "Model busy, retry later"}}, K.OVERLOADED),
+    Cell("deepinfra", "L3", 402, {"detail": {"error": "inference prohibited, please enter a payment method in https://deepinfra.com/dash/billing"}}, K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
+    Cell("vercel", "A1", 401, {"error": {"message": "Invalid API key", "type": "authentication_error"}}, K.UNAUTHENTICATED, KEY),
+    Cell("vercel", "A2", 403, {"error": {"message": "Model blocked by rule", "type": "forbidden", "param": {"ruleId": "x"}}}, K.MODEL_FORBIDDEN),
+    Cell("vercel", "P1", 500, {"error": {"message": "Internal error", "type": "internal_server_error"}}, K.SERVER_ERROR),
+    Cell("azure", "L1-words", 429, oa("Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-02-01 have exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 6 seconds.", "429"), K.RATE_LIMITED, ACCOUNT_MODEL, 6),
+    Cell("azure", "A1", 401, oa("Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key", "401"), K.UNAUTHENTICATED, KEY),
+    Cell("azure", "M1", 404, oa("The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again.", "DeploymentNotFound"), K.MODEL_NOT_FOUND),
+]  # fmt: skip
+
+LOCAL = [
+    Cell("vllm", "C5-words", 400, oa("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4900 in the messages, 100 in the completion). Please reduce the length of the messages or completion.", 400), K.CONTEXT_TOO_LONG),
+    Cell("vllm", "C4-output", 400, oa("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (100 in the messages, 4900 in the completion). Please reduce the length of the messages or completion.", 400), K.FIELD_REFUSED, detail="sampling.max_tokens"),
+    Cell("vllm", "C1-mm", 400, oa("Qwen3-8B is not a multimodal model None", 400), K.UNSUPPORTED, detail="vision"),
+    Cell("vllm", "M1", 404, {"object": "error", "message": "The model `x` does not exist.", "type": "NotFoundError", "param": None, "code": 404}, K.MODEL_NOT_FOUND),
+    Cell("compatible", "plain-500", 500, b"Internal Server Error", K.SERVER_ERROR),
+    Cell("compatible", "nginx-413", 413, b"<html><head><title>413 Request Entity Too Large</title></head></html>", K.CONTEXT_TOO_LONG),
+    Cell("compatible", "nested-json", 400, oa("Error from provider(x): 400 {\"error\":{\"message\":\"property 'seed' is unsupported\"}}"), K.FIELD_REFUSED, detail="sampling.seed"),
+    Cell("compatible", "string-in-string", 400, {"error": '{"error":{"message":"Unrecognized request argument supplied: top_k"}}'}, K.FIELD_REFUSED, detail="sampling.top_k", sent=SET),
+    Cell("compatible", "three-fields", 400, oa("Unrecognized request arguments supplied: seed, top_k, presence_penalty"), K.FIELD_REFUSED, detail="sampling.seed,sampling.top_k,sampling.presence_penalty", sent=SET),
+    Cell("compatible", "context-beats-field", 400, oa("max_tokens and the prompt exceed the maximum context length of 8192 tokens", "context_length_exceeded", param="max_tokens"), K.CONTEXT_TOO_LONG, sent=FEW),
+    Cell("compatible", "litellm-429", 429, oa("litellm.RateLimitError: RateLimitError: No deployments available for selected model, Try again in 60 seconds.", "429", "None", param="None"), K.OVERLOADED, MODEL, 60),
+    Cell("compatible", "one-api", 503, oa("No available channel for model x under group default (distributor)", "model_not_found", "new_api_error"), K.OVERLOADED),
+    Cell("compatible", "words-wait", 429, oa("Too many requests, wait 55 seconds"), K.RATE_LIMITED, MODEL, 55),
+    Cell("compatible", "words-hours", 429, oa("Quota reached, try again in 2.5 hours"), K.RATE_LIMITED, MODEL, 2.5 * HOUR),
+    Cell("compatible", "words-clock", 429, oa("Limit reached, resets at 12:20 UTC"), K.RATE_LIMITED, MODEL, 2 * HOUR - 30),
+    Cell("compatible", "negative-wait", 429, oa("Slow down"), K.RATE_LIMITED, MODEL, None, {"retry-after": "-5"}),
+    Cell("compatible", "nan-wait", 429, oa("Slow down"), K.RATE_LIMITED, MODEL, None, {"retry-after": "nan"}),
+    Cell("compatible", "date-wait", 429, oa("Slow down"), K.RATE_LIMITED, MODEL, MINUTE, {"retry-after": "Fri, 27 Nov 2026 10:21:30 GMT"}),
+]  # fmt: skip
+
+RECORDED = [
+    *GEMINI, *GROQ, *OPENROUTER, *CEREBRAS, *CLOUDFLARE, *NVIDIA, *COHERE, *MISTRAL, *HUGGINGFACE, *ZAI, *SILICONFLOW, *OLLAMA,
+    *COMMUNITY, *CREDIT, *PAID, *LOCAL,
+]  # fmt: skip
