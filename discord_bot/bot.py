@@ -25,6 +25,7 @@ from discord_bot.features.settings.welcome import welcome
 from discord_bot.interactions import explain
 from discord_bot.ledger import Ledger
 from discord_bot.metrics import BotMetrics
+from discord_bot.presence import Presence
 from discord_bot.recent import Recent
 from discord_bot.rendering.buckets import use_own_buckets
 from discord_bot.rendering.pacing import Paces
@@ -72,6 +73,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.chat = ChatFeature(self.services)
         self.aftermath = Aftermath(self.chat)
         self.image = ImageFeature(self.services)
+        self._presence = Presence(store)
         self._was_ready = False
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
@@ -85,6 +87,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.services.commands.read(self.services.store)
         self.services.metrics.watch(self)
         self.services.tasks.spawn(keep_retention(self.services), "retention")
+        self.services.tasks.spawn(self._presence.keep(), "presence")
 
     async def finish_answers(self) -> None:
         """The process is to end: every running answer gets an honest last state."""
@@ -105,10 +108,18 @@ class AntiphonBot(discord.AutoShardedClient):
             print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
         self.services.tasks.spawn(self._recover(), "recovery")
 
+    async def on_resumed(self) -> None:
+        self._presence.resumed()
+
+    async def on_disconnect(self) -> None:
+        await self._presence.lost()
+
     async def _recover(self) -> None:
+        away_since = await self._presence.back()
         await self.aftermath.recover()
         await self.image.recover()
-        await answer_missed(self.chat)
+        places = [one for guild in self.guilds for one in (*guild.channels, *guild.threads)]
+        await answer_missed(self.chat, places, away_since)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Discord tells a person's language only here; answers to their messages are in it, too."""

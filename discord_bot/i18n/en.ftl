@@ -76,8 +76,8 @@ state-cut-off = Cut off: the model reached its length limit.
 state-filtered = The provider's content filter stopped the answer here.
 state-restart = I was restarted before I could finish.
 state-history-cut = { $count ->
-    [one] The conversation got too long, so I left out its oldest message.
-   *[other] The conversation got too long, so I left out its { $count } oldest messages.
+    [one] The oldest message no longer fits and was left out.
+   *[other] The oldest { $count } messages no longer fit and were left out.
 }
 state-footer = { $model } · { $seconds } s
 state-speed = { $speed } tok/s
@@ -94,6 +94,7 @@ button-continue = Continue
 button-retry = Try again
 button-reasoning = Reasoning
 button-file = Copy as file
+button-picture = Show as picture
 button-share = Share here
 button-reply = Reply…
 button-answer-now = Answer now
@@ -144,7 +145,7 @@ error-discord-thread-locked = The thread is locked.
 error-discord-too-many-threads = This server has too many active threads.
 error-discord-automod = This server's AutoMod blocked my answer.
 no-threads = I can't create threads here, so I'm answering in the channel. Missing permissions: Create Public Threads, Send Messages in Threads.
-undelivered = I couldn't post the answer: { $reason }
+undelivered = I could not post the answer: { $reason }
 
 # Access and limits.
 access-channel = I'm not available in this channel.
@@ -152,7 +153,7 @@ access-role = Only members with certain roles can use me here.
 access-control = Only the person who asked, or a moderator, can do that.
 access-manage = You need the Manage Server permission for that.
 access-role-blocked = One of your roles isn't allowed to use me here.
-access-person = You aren't allowed to use me here.
+access-person = You are not allowed to use me here.
 access-server = I'm not available on this server.
 access-direct = I don't answer direct messages. Please use me on a server.
 access-manage-channels = You need the Manage Channels permission for that.
@@ -173,6 +174,8 @@ limit-server-day = This server has used all { $limit } answers for today. You ca
 limit-server-tokens = This server has used all its tokens for today. You can ask again { $when }.
 limit-loop = That was a lot of messages in one minute. I'll take a short break.
 stale = This button is too old: I no longer have what it belongs to.
+nothing-to-draw = I can't draw this. The text above is all there is.
+plate-alt = A table or formula from the answer
 answer-runs = I'm already working on that.
 empty-prompt = There's nothing to answer yet. Write a question or attach something.
 first-words = Your questions go to an AI provider, and I keep our conversations for a while so that you can pick them up again. { $command } shows, exports or erases your data.
@@ -225,7 +228,7 @@ image-cancelled = Cancelled.
 image-bad-size = I don't know that size. Try square, wide, 16:9 or 1024x768.
 image-bad-seed = The seed must be a whole number.
 image-empty-prompt = Tell me what to draw.
-image-long-prompt = That's too long. I can take up to 4,000 characters.
+image-long-prompt = That is too long: at most 4,000 characters.
 image-modal-title = Draw again
 image-modal-prompt = Prompt
 image-modal-negative = What to leave out
@@ -256,13 +259,15 @@ settings-title = ## Settings for { $server }
 settings-channels = Only in these channels: { $value }
 settings-roles = Only for these roles: { $value }
 settings-model = Default model: { $value }
+settings-model-locked = -# Locked: everybody gets this model.
+settings-model-free = -# A member's own choice comes first.
 settings-image-model = Default model for pictures: { $value }
 settings-persona = Default persona: { $value }
 settings-member-answers = Answers per member: { $value }
 settings-member-tokens = Tokens per member: { $value }
 settings-server-answers = Answers for the whole server: { $value }
 settings-server-tokens = Tokens for the whole server: { $value }
-settings-hour-and-day = { $hour } per hour, { $day } per day
+settings-hour-and-day = { $hour } an hour, { $day } a day
 settings-archive = Threads are archived after: { $value }
 settings-saved = Saved.
 settings-on = on
@@ -290,13 +295,13 @@ settings-field-server-requests-per-hour = Answers per hour (0: no limit)
 settings-field-server-requests-per-day = Answers per day (0: no limit)
 settings-field-server-tokens-per-hour = Tokens per hour (0: no limit)
 settings-field-server-tokens-per-day = Tokens per day (0: no limit)
-settings-bad-number = “{ $value }” isn't a whole number from 0 to 1,000,000,000.
-permission-read = Read messages
-permission-write = Send messages
-permission-threads = Create threads
-permission-files = Attach files
-permission-react = Add reactions
-permission-yes = OK
+settings-bad-number = “{ $value }” is not a whole number from 0 to 1,000,000,000.
+permission-read = Reading
+permission-write = Writing
+permission-threads = Threads
+permission-files = Pictures and files
+permission-react = Reactions
+permission-yes = yes
 permission-missing = missing in { $channels }
 
 # Usage and status.
@@ -322,7 +327,13 @@ usage-server = This server, last 24 hours: { $requests ->
     [one] one picture
    *[other] { $pictures } pictures
 }
-usage-limit = Today: { $used } of { $limit } answers used. The count resets { $when }.
+left-hour = Left this hour: { $left } of { $limit } answers (resets { $when })
+left-day = Left today: { $left } of { $limit } answers (resets { $when })
+left-tokens-hour = Left this hour: { $left } of { $limit } tokens (resets { $when })
+left-tokens-day = Left today: { $left } of { $limit } tokens (resets { $when })
+left-server-hour = Left for this server this hour: { $left } of { $limit } answers (resets { $when })
+left-server-day = Left for this server today: { $left } of { $limit } answers (resets { $when })
+left-unlimited = You have no limit here.
 status-ready = I can answer.
 status-not-ready = No model can answer right now.
 status-live = Running now: { $count }
@@ -409,6 +420,14 @@ settings-page-access = Who and where
 settings-page-answers = Answers
 settings-page-pictures = Pictures
 settings-page-limits = Limits
+settings-page-privacy = Privacy
+settings-retention = Questions and answers are kept for: { $value }
+settings-retention-note = Older ones are erased from my database. Messages in Discord stay.
+settings-for-ever = no time limit
+settings-choose-retention-days = How long I keep questions and answers
+settings-choose-role-limit = Limits for a role…
+settings-form-role = Limits for members with this role
+settings-role-answers = { $role } – answers per member: { $value }
 settings-switch = { $name }: { $state }
 settings-switch-pictures = Pictures
 settings-switch-footer = Model and time below answers

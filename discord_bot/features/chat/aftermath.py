@@ -7,7 +7,7 @@ import discord
 import structlog
 
 from discord_bot.admission import Refused
-from discord_bot.features.chat import buttons
+from discord_bot.features.chat import buttons, passing
 from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.context import fetch, said
 from discord_bot.features.chat.feature import ChatFeature
@@ -144,7 +144,10 @@ class Aftermath:
             turn.state = State.INTERRUPTED
             await self._chat.save(turn)
             conversation = await self._services.store.conversations.get(turn.conversation_id)
-            if conversation is None or conversation.kind in PASSING:
+            if conversation is None:
+                continue
+            if conversation.kind in PASSING:
+                await passing.close(self._services, turn)
                 continue
             await self._mark_interrupted(turn)
 

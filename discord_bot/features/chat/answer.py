@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import discord
 import structlog
@@ -20,6 +20,7 @@ from discord_bot.i18n import t
 from discord_bot.notices import notice_text
 from discord_bot.problems import Problem, delivery, describe, empty, short_reference, utcnow
 from discord_bot.quotas import Ticket
+from discord_bot.rendering.plates import plates
 from discord_bot.rendering.view import MOST_SEGMENTS, Look, contents, needs_file
 from discord_bot.rendering.writer import Undeliverable, Withdrawn, Writer
 from discord_bot.scope import model_choices, persona_of
@@ -55,7 +56,7 @@ class Answer:
         conversation: Conversation,
         turn: Turn,
         ticket: Ticket,
-        channel: discord.abc.Messageable,
+        channel: Any,
         *,
         reply_to: discord.MessageReference | None = None,
         before: str = "",
@@ -66,7 +67,7 @@ class Answer:
     ) -> None:
         """`before`: the half answer that is continued; `known`: messages to write over; `tell`: reaches the asker alone."""
         self._services, self._keeper = services, keeper
-        self.conversation, self.turn, self.ticket, self._channel = conversation, turn, ticket, channel
+        self.conversation, self.turn, self.ticket, self.channel = conversation, turn, ticket, channel
         self.people = turn.people
         """Everybody whose words were read for it."""
         self.forgotten = False
@@ -283,6 +284,7 @@ class Answer:
             regenerate=bool(turn.answer) or bool(self._stopped),
             reasoning=bool(turn.reasoning) and self._services.config.bot.reasoning,
             file=file and not needs_file(look),
+            picture=bool(plates(turn.answer)),
             share=self.conversation.kind is Kind.PRIVATE and bool(turn.answer),
             reply=self.conversation.kind is Kind.THREAD and not self._services.config.bot.message_content_intent,
         )
@@ -333,7 +335,7 @@ class Answer:
 
     async def _say_done(self) -> None:
         try:
-            await self._channel.send(t(self.turn.locale, "state-done"), reference=self._reply_to, mention_author=False)  # type: ignore[arg-type] # it is one
+            await self.channel.send(t(self.turn.locale, "state-done"), reference=self._reply_to, mention_author=False)
         except discord.HTTPException:
             log.info("the end of an answer could not be told")
 

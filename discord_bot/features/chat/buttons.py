@@ -18,6 +18,7 @@ class Offer:
     regenerate: bool = False
     reasoning: bool = False
     file: bool = False
+    picture: bool = False
     share: bool = False
     reply: bool = False
 
@@ -29,11 +30,12 @@ LABELS = {
     "regenerate": "button-regenerate",
     "reasoning": "button-reasoning",
     "file": "button-file",
+    "picture": "button-picture",
     "share": "button-share",
     "reply": "button-reply",
     "answer": "button-answer-now",
 }
-IN_PLACE = ("retry", "resume", "regenerate", "reply", "reasoning", "file")
+IN_PLACE = ("retry", "resume", "regenerate", "reply", "picture", "reasoning", "file")
 STYLES = {
     "stop": discord.ButtonStyle.danger,
     "retry": discord.ButtonStyle.primary,

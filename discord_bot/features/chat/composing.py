@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import discord
 
 from discord_bot.features.chat.addressing import says_something, without_mention
-from discord_bot.features.chat.card import Card
+from discord_bot.features.chat.card import Card, Spot
 from discord_bot.features.chat.question import Question
-from discord_bot.features.chat.words import names_in, said_by
+from discord_bot.features.chat.words import named, names_in, names_of, said_by
 from discord_bot.services import Services
 from discord_bot.store.turns import Part
 
@@ -23,7 +23,34 @@ async def compose(services: Services, messages: Sequence[discord.Message], local
             question.parts.append(Part(message.author.id, message.author.display_name, text))
         await question.attach(message.author, message.attachments, locale)
     if messages and question:
-        await card.add_before(messages[0], before)
+        first = messages[0]
+        spot = Spot(first.author, first.channel, first.guild.id if first.guild else None)
+        await card.add_before(spot, first.id, before)
+    if card.line:
+        question.notices.insert(0, card.line)
+    return question
+
+
+async def compose_typed(
+    services: Services,
+    prompt: str,
+    attachments: Sequence[discord.Attachment],
+    spot: Spot,
+    locale: str,
+    *,
+    before: int = 0,
+    before_id: int = 0,
+) -> Question:
+    """The question of a command. `before`: so many messages before `before_id` belong to it, too."""
+    question = Question()
+    card = Card(services, question, locale)
+    await card.add_links(prompt, spot)
+    if says_something(prompt):
+        guild = getattr(spot.channel, "guild", None)
+        question.parts.append(Part(spot.person.id, spot.person.display_name, named(prompt, names_of(guild, prompt))))
+    await question.attach(spot.person, attachments, locale)
+    if question:
+        await card.add_before(spot, before_id, before)
     if card.line:
         question.notices.insert(0, card.line)
     return question

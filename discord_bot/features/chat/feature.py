@@ -11,17 +11,17 @@ import structlog
 
 from discord_bot.access import Asker
 from discord_bot.admission import Refused
-from discord_bot.conversation.title import thread_name
+from discord_bot.features.chat import passing
 from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.answer import Answer, Tell
-from discord_bot.features.chat.card import IN_THREADS
+from discord_bot.features.chat.belonging import conversation_for, messages_before, replied_turn
 from discord_bot.features.chat.composing import compose, own_text
 from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
 from discord_bot.features.chat.hearing import locale_for, see
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import announced, may_have_thread, thread_on
+from discord_bot.features.chat.places import FollowupChannel, announced, may_have_thread
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.sign import Sign
 from discord_bot.i18n import t
@@ -29,10 +29,11 @@ from discord_bot.interactions import asker
 from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
-from discord_bot.store.conversations import PASSING, Conversation, Kind
+from discord_bot.store.conversations import Conversation, Kind
 from discord_bot.store.turns import Part, State, Turn
 
 log = structlog.get_logger(__name__)
+NOT_USED = "🚫"
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
 
 
@@ -64,6 +65,7 @@ class ChatFeature:
         self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
+        self._unread = Recent[int]()  # threads in which it was said that messages cannot be read
         self._gone = Recent[int]()  # messages that people have deleted
 
     # --- messages ----------------------------------------------------------------------------------
@@ -76,6 +78,8 @@ class ChatFeature:
             return  # most messages of a busy server end here, without a question to the store
         seen = await see(self.services, message)
         whom = judge(seen, leave_people_alone=not seen.own_thread or await self._leaves_people_alone(message))
+        if whom is For.AWAY:
+            await self._tell_unread(message)
         if whom in (For.NOBODY, For.AWAY):
             return
         try:
@@ -88,6 +92,17 @@ class ChatFeature:
             locale = message.guild.preferred_locale.value if message.guild else "en"
             await self._refuse(message, t(locale, "error-general"))
 
+    async def _tell_unread(self, message: discord.Message) -> None:
+        """Nothing of it can be read. In a thread that is said once: people talk to each other there, too."""
+        readable = message.guild is None or self.services.config.bot.message_content_intent
+        if readable or self._unread.add(message.channel.id):
+            await self._refuse(
+                message, t(await self._locale(message), "nothing-here" if readable else "help-no-content")
+            )
+
+    def has_heard(self, message_id: int) -> bool:
+        return message_id in self._heard
+
     async def _take(self, whom: For, message: discord.Message) -> None:
         begins = whom in (For.MENTION, For.CHAIN)
         if not (whom is For.MENTION and may_have_thread(message.channel, message.guild)) and not self._waits(message):
@@ -99,7 +114,7 @@ class ChatFeature:
         if denied is not None:
             await self._refuse(message, denied)
             return
-        conversation = await self._conversation(whom, message)
+        conversation = await conversation_for(self, whom, message)
         self._desk(conversation, merges=not begins).add(message)
 
     def _waits(self, message: discord.Message) -> bool:
@@ -142,26 +157,15 @@ class ChatFeature:
             if text:
                 await message.reply(text, mention_author=False, delete_after=REFUSAL_SHOWN, silent=True)
         except discord.HTTPException:
-            log.info("a refusal could not be told")
+            await self._mark(message)
 
-    async def _conversation(self, whom: For, message: discord.Message) -> Conversation:
-        store, channel = self.services.store.conversations, message.channel
-        guild_id, author = message.guild.id if message.guild else None, message.author.id
-        if whom in (For.THREAD, For.DIRECT):
-            kind = Kind.THREAD if whom is For.THREAD else Kind.DIRECT
-            return await store.find(channel.id) or await store.create(channel.id, channel.id, guild_id, author, kind)
-        if whom is For.CHAIN and message.reference is not None:
-            turn = await store.by_message(channel.id, message.reference.message_id or 0)
-            known = await store.get(turn.conversation_id) if turn is not None else None
-            if known is not None and known.kind not in PASSING:
-                return known
-        settings = await self.services.store.settings.guild(guild_id)
-        question = own_text(self.services, message)
-        thread = await thread_on(message, question, settings)
-        if thread is None:
-            return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
-        self.names.add((thread.id, thread_name(question)))
-        return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
+    @staticmethod
+    async def _mark(message: discord.Message) -> None:
+        """Where no word is possible, a sign is."""
+        try:
+            await message.add_reaction(NOT_USED)
+        except discord.HTTPException:
+            log.info("a refusal could not be told")
 
     async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message], since: float) -> None:
         """One question made of the messages that came together."""
@@ -182,15 +186,17 @@ class ChatFeature:
         reply_to = last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None
         sign = Sign(channel, locale, since=since, reply_to=reply_to)
         try:
-            question = await compose(services, messages, locale, before=await self._before(known, messages[0]))
+            question = await compose(
+                services, messages, locale, before=await messages_before(services, known, messages[0])
+            )
             if not question:
                 raise Refused("\n".join(question.notices) or t(locale, "empty-prompt"))
-            if known.closed:
+            if known.closed and known.place_id == place_id > 0:
                 await services.store.conversations.set_closed(known.id, closed=False)
             asking = Asking(
                 asker(last.author, known.guild_id, channel.id, channel), question, locale, channel, channel.id,
                 tell=lambda text: self._tell(last, text), reply_to=reply_to,
-                parent=await self._replied_turn(known, messages[0]), sign=sign,
+                parent=await replied_turn(services, known, messages[0]), sign=sign,
             )  # fmt: skip
             await self.ask(known, asking)
         except Refused as refused:
@@ -199,25 +205,9 @@ class ChatFeature:
         finally:
             await sign.drop()
 
-    async def _before(self, conversation: Conversation, first: discord.Message) -> int:
-        """How many messages of the channel are read where the bot is called into a talk of people."""
-        if conversation.place_id != first.id and conversation.kind is not Kind.THREAD:
-            return 0
-        if isinstance(first.channel, discord.Thread):
-            return IN_THREADS if conversation.kind is Kind.CHAIN else 0
-        begins = first.guild is not None and await self.services.store.conversations.newest(conversation.id) is None
-        return (await self.services.store.settings.guild(conversation.guild_id)).context_messages if begins else 0
-
     @staticmethod
     async def _tell(message: discord.Message, text: str) -> None:
         await message.author.send(text)
-
-    async def _replied_turn(self, conversation: Conversation, message: discord.Message) -> int | None:
-        """A reply to an answer continues from that answer, not from the newest one."""
-        if message.reference is None or message.reference.message_id is None:
-            return None
-        turn = await self.services.store.conversations.by_message(message.channel.id, message.reference.message_id)
-        return turn.id if turn is not None and turn.conversation_id == conversation.id else None
 
     # --- asking and running -----------------------------------------------------------------------
 
@@ -275,6 +265,9 @@ class ChatFeature:
     async def run(self, answer: Answer) -> None:
         """One at a time in a conversation."""
         self.answers[answer.turn.id] = answer
+        if isinstance(answer.channel, FollowupChannel):
+            note = passing.note(self.services, answer.turn.id, answer.channel.interaction)
+            self.services.tasks.spawn(note, "interaction")
         try:
             async with self._line(answer.conversation.place_id):
                 self.services.metrics.running.inc()
@@ -287,6 +280,8 @@ class ChatFeature:
             answer.done.set()
             if self.answers.get(answer.turn.id) is answer:
                 del self.answers[answer.turn.id]
+        if isinstance(answer.channel, FollowupChannel):
+            await passing.forget(self.services, answer.turn.id)
         place = answer.conversation.place_id
         name = next((name for thread, name in self.names if thread == place), None)
         if answer.turn.state is State.DONE and name is not None:

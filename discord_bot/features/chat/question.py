@@ -47,14 +47,3 @@ class Question:
         self.parts += [Part(author.id, author.display_name, text, PartKind.FILE) for text in given.texts]
         self.images += [Attached(owner or author.id, mime, data) for mime, data in given.images]
         self.notices += given.notices
-
-
-async def typed(
-    author: discord.abc.User, prompt: str, attachments: Sequence[discord.Attachment], locale: str
-) -> Question:
-    """The question of a command: a line of text and its files."""
-    question = Question()
-    if says_something(prompt):
-        question.parts.append(Part(author.id, author.display_name, prompt))
-    await question.attach(author, attachments, locale)
-    return question

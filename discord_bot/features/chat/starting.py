@@ -11,9 +11,11 @@ from discord_bot.admission import Refused
 from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.answer import Tell
+from discord_bot.features.chat.card import IN_THREADS, Spot
+from discord_bot.features.chat.composing import compose_typed
 from discord_bot.features.chat.feature import Asking, ChatFeature
 from discord_bot.features.chat.places import FollowupChannel, announcement, may_have_thread, thread_on
-from discord_bot.features.chat.question import Question, typed
+from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.sign import Sign
 from discord_bot.features.choice import is_locked, may_change
 from discord_bot.i18n import t
@@ -57,7 +59,7 @@ async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) ->
         await go_on(chat, interaction, here, asked)
     elif asked.hidden or not at_home or interaction.channel is None:
         await interaction.response.defer(ephemeral=asked.hidden, thinking=True)
-        question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
+        question = await compose_typed(chat.services, asked.prompt, asked.attachments, _spot(interaction), locale)
         await answer_interaction(
             chat, interaction, question, hidden=asked.hidden, model=asked.model, persona=asked.persona
         )
@@ -114,6 +116,10 @@ async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked
     await first_words(chat, interaction)
 
 
+def _spot(interaction: BotInteraction) -> Spot:
+    return Spot(interaction.user, interaction.channel or discord.Object(interaction.id), interaction.guild_id)
+
+
 def _as_message(said: Any, interaction: BotInteraction) -> Any:
     """The answer that Discord has just returned, as a message that a thread can hang on: nothing is asked again."""
     resource = said.resource
@@ -147,7 +153,11 @@ async def _ask(
     locale = interaction.locale.value
     sign = Sign(place, locale, reply_to=reference)
     try:
-        question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
+        called = conversation.kind is Kind.CHAIN and isinstance(place, discord.Thread)
+        question = await compose_typed(
+            chat.services, asked.prompt, asked.attachments, _spot(interaction), locale,
+            before=IN_THREADS if called else 0, before_id=message_id,
+        )  # fmt: skip
         question.ids = [message_id]  # where the question stands
         if not question:
             await sign.drop()

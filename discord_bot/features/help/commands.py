@@ -7,6 +7,7 @@ import discord
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, command
+from discord_bot.features.chat.buttons import view_of
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.starting import Asked, start
 from discord_bot.features.image.feature import ImageFeature
@@ -20,30 +21,23 @@ EXAMPLES = ("explain", "plan", "code", "draw")
 NAMED = ("chat", "image", "model", "persona", "usage", "privacy")
 
 
-def card(services: Services, locale: str) -> discord.ui.LayoutView:
+def text_of(services: Services, locale: str) -> str:
     text = t(locale, "help-text", **{name: services.commands.of(locale, name) for name in NAMED})
     if not services.config.bot.message_content_intent:
         text += f"\n{t(locale, 'help-no-content')}"
-    container: discord.ui.Container[Any] = discord.ui.Container()
-    container.add_item(discord.ui.TextDisplay(text))
-    container.add_item(discord.ui.Separator())
-    container.add_item(discord.ui.TextDisplay(t(locale, "help-try")))
-    for pair in (EXAMPLES[:2], EXAMPLES[2:]):
-        container.add_item(discord.ui.ActionRow(*(_example(name, locale) for name in pair)))
-    view = discord.ui.LayoutView(timeout=None)
-    view.add_item(container)
-    view.stop()  # the ids say everything
-    return view
+    return f"{text}\n{t(locale, 'help-try')}"
 
 
-def _example(name: str, locale: str) -> discord.ui.Button[Any]:
-    return discord.ui.Button(label=t(locale, f"help-example-{name}"), custom_id=f"help:1:{name}")
+def _example(name: str, locale: str, row: int) -> discord.ui.Button[Any]:
+    return discord.ui.Button(label=t(locale, f"help-example-{name}"), custom_id=f"help:1:{name}", row=row)
 
 
 def help_commands(services: Services) -> list[app_commands.Command[Any, Any, Any]]:
     @EVERYWHERE
     async def help_(interaction: discord.Interaction[Any]) -> None:
-        await interaction.response.send_message(view=card(services, interaction.locale.value), ephemeral=True)
+        locale = interaction.locale.value
+        view = view_of(*(_example(name, locale, number // 2) for number, name in enumerate(EXAMPLES)))
+        await private(interaction, text_of(services, locale), view=view)
 
     return [command("help", help_)]
 

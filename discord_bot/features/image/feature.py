@@ -21,6 +21,7 @@ from discord_bot.services import Services
 from discord_bot.store.pictures import OrderState, PictureOrder
 
 log = structlog.get_logger(__name__)
+SIGN = 0.7  # seconds in which a file is read before anything is announced: a bad one is refused in private
 LAST_WORDS = 10.0  # seconds that running jobs have to say that they end
 MATURE = re.compile(
     r"\b(nsfw|nude|naked|porn\w*|erotic\w*|hentai|sex\w*|gore|голы[ейхм]\w*|порно\w*|эроти\w*|секс\w*)\b", re.IGNORECASE
@@ -132,8 +133,11 @@ class ImageFeature:
             if denied:
                 await private(interaction, denied)
                 return
+        reading = asyncio.ensure_future(read([file], locale))
+        await asyncio.wait({reading}, timeout=SIGN)
+        if not reading.done() and not interaction.response.is_done():
             await interaction.response.defer(thinking=True)
-        given = await read([file], locale)
+        given = await reading
         if given.images:
             await self.begin(interaction, wish, events.Image(*given.images[0]))
             return

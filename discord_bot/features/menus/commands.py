@@ -53,7 +53,7 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
     @EVERYWHERE
     async def draw(interaction: discord.Interaction[Any], message: discord.Message) -> None:
         try:
-            wish = Wish(clean_prompt(message.content[:LONGEST_DRAWN]))
+            wish = Wish(clean_prompt(said_by(message, names_in(message), embeds=True)[:LONGEST_DRAWN]))
         except BadOption:
             await private(interaction, t(interaction.locale.value, "nothing-here"))
             return
