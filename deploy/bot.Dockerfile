@@ -16,6 +16,7 @@ USER 10001
 WORKDIR /data
 VOLUME /data
 STOPSIGNAL SIGTERM
-# The bot lives by its service: healthy means that it could ask a question now.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=15s CMD ["antiphon", "health"]
+# Healthy means that Discord's gateway hears it and is heard.
+ENV ANTIPHON__BOT__METRICS_PORT=50553
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["antiphon", "health", "--bot"]
 CMD ["antiphon", "bot"]

@@ -7,7 +7,6 @@ SIGTERM lets running answers end honestly and exits with 0.
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import discord
 import structlog
 
+from antiphon import signals
 from antiphon.client import InferenceClient
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
@@ -82,21 +82,30 @@ def database_url(config: Config, environ: Mapping[str, str]) -> str:
 async def run(config: Config, environ: Mapping[str, str], token: str) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    signals.handle(loop, ("SIGTERM", "SIGINT"), stop.set)
     try:
         store = await open_store(database_url(config, environ))
     except DatabaseProblem as problem:
         raise StartProblem(f"bot.database: {problem}") from None
     metrics = BotMetrics()
-    if config.bot.metrics_port is not None:
-        metrics.serve(config.bot.metrics_port)
     try:
+        await _serve_metrics(config, metrics)
         async with InferenceClient.from_config(config, environ, service="antiphon-bot") as inference:
             await _live(config, store, inference, metrics, token, stop)
     finally:
-        metrics.close()
+        await metrics.close()
         await store.close()
+
+
+async def _serve_metrics(config: Config, metrics: BotMetrics) -> None:
+    port = config.bot.metrics_port
+    if port is None:
+        return
+    try:
+        port = await metrics.serve(config.bot.metrics_host, port)
+    except OSError as error:
+        raise StartProblem(f"bot.metrics_port: {port}: {error.strerror or error}") from None
+    log.info("metrics are served", port=port)
 
 
 async def _live(

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from typing import Any
 
 import discord
@@ -16,14 +17,18 @@ from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
 from discord_bot.commands import CommandMentions, FluentTranslator, sync_if_changed
 from discord_bot.features import all_commands, all_controls
+from discord_bot.features.catchup.digest import Digests
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.missed import answer_missed
+from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
-from discord_bot.features.privacy.retention import keep_retention
+from discord_bot.features.privacy.retention import DiscordClock, keep_retention
+from discord_bot.features.reminders.feature import Reminders
 from discord_bot.features.settings.welcome import welcome
+from discord_bot.features.tools.shelf import Shelf
 from discord_bot.interactions import explain
-from discord_bot.ledger import Ledger
+from discord_bot.ledger import TROUBLE, Ledger
 from discord_bot.metrics import BotMetrics
 from discord_bot.presence import Presence
 from discord_bot.recent import Recent
@@ -42,6 +47,7 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 # A rename may be answered with "wait ten minutes"; no task of ours hangs that long.
 LONGEST_RATE_LIMIT = 60.0
 MOST_LOCALES = 10_000
+FIRST_RECOVERY, LONGEST_RECOVERY = 5.0, 300.0  # seconds between two tries
 
 
 class AntiphonBot(discord.AutoShardedClient):
@@ -51,7 +57,7 @@ class AntiphonBot(discord.AutoShardedClient):
         # The address of Discord belongs to the library's class; a process speaks to one Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
         use_own_buckets()
-        paces = Paces()
+        paces, self._clock = Paces(), DiscordClock()
         super().__init__(
             intents=intents(message_content=config.bot.message_content_intent),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -62,7 +68,7 @@ class AntiphonBot(discord.AutoShardedClient):
             max_messages=None,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             enable_debug_events=False,
-            http_trace=rate_limit_trace(paces, metrics.wrote),
+            http_trace=rate_limit_trace(paces, metrics.wrote, lambda date: self._clock.observe(date, time.time())),
         )
         self.services = Services(
             config, store, inference, metrics, self, paces,
@@ -74,19 +80,23 @@ class AntiphonBot(discord.AutoShardedClient):
         self.aftermath = Aftermath(self.chat)
         self.image = ImageFeature(self.services)
         self._presence = Presence(store)
+        self.digests = Digests(self.services)
+        self.reminders = Reminders(self.services)
+        self.chat.takers.append(Editing(self.image).take)
+        self.chat.toolbox = Shelf(self.services, self.image, self.reminders).toolbox
         self._was_ready = False
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
     async def setup_hook(self) -> None:
         """Once a process, before the gateway: commands, buttons, and what a restart left behind."""
         await self.tree.set_translator(FluentTranslator())
-        for command in all_commands(self.chat, self.image):
+        for command in all_commands(self.chat, self.image, self.digests, self.reminders):
             self.tree.add_command(command)
         self.add_dynamic_items(*all_controls(self.chat, self.image))
         await sync_if_changed(self.tree, self.application_id, self.services.store)
         await self.services.commands.read(self.services.store)
         self.services.metrics.watch(self)
-        self.services.tasks.spawn(keep_retention(self.services), "retention")
+        self.services.tasks.spawn(keep_retention(self.services, self._clock), "retention")
         self.services.tasks.spawn(self._presence.keep(), "presence")
 
     async def finish_answers(self) -> None:
@@ -106,6 +116,8 @@ class AntiphonBot(discord.AutoShardedClient):
         if not self._was_ready:
             self._was_ready = True
             print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
+            self.services.tasks.spawn(self.digests.alarm.run(), "digests")
+            self.services.tasks.spawn(self.reminders.alarm.run(), "reminders")
         self.services.tasks.spawn(self._recover(), "recovery")
 
     async def on_resumed(self) -> None:
@@ -115,6 +127,19 @@ class AntiphonBot(discord.AutoShardedClient):
         await self._presence.lost()
 
     async def _recover(self) -> None:
+        """A database that is away is waited for: nothing that a crash left may hang in Discord for ever."""
+        pause = FIRST_RECOVERY
+        while True:
+            try:
+                await self._look_back()
+            except TROUBLE as error:
+                log.warning("what a restart left cannot be looked up", error=type(error).__name__, again_in=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_RECOVERY)
+            else:
+                return
+
+    async def _look_back(self) -> None:
         away_since = await self._presence.back()
         await self.aftermath.recover()
         await self.image.recover()
@@ -143,10 +168,14 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.aftermath.on_edit(payload)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        await self.aftermath.on_delete(payload.channel_id, {payload.message_id})
+        await self._on_delete(payload.channel_id, {payload.message_id})
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        await self.aftermath.on_delete(payload.channel_id, payload.message_ids)
+        await self._on_delete(payload.channel_id, payload.message_ids)
+
+    async def _on_delete(self, channel_id: int, message_ids: set[int]) -> None:
+        await self.aftermath.on_delete(channel_id, message_ids)
+        await self.image.on_delete(channel_id, message_ids)
 
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
         self.chat.on_typing(payload.channel_id, payload.user_id)
@@ -161,7 +190,8 @@ class AntiphonBot(discord.AutoShardedClient):
         await welcome(self.services, guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self.services.store.privacy.erase_guild(guild.id)
+        privacy = self.services.store.privacy
+        await self.services.ledger.note("server gone", lambda: privacy.erase_guild(guild.id))
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 - the library's signature
         self.services.metrics.errors.labels(event_method).inc()

@@ -15,6 +15,7 @@ from discord import app_commands
 from discord.app_commands import locale_str
 
 from discord_bot.i18n import LANGUAGES, t
+from discord_bot.ledger import TROUBLE
 from discord_bot.store.database import Store
 
 log = structlog.get_logger(__name__)
@@ -71,8 +72,11 @@ async def sync_if_changed(tree: app_commands.CommandTree[Any], application_id: i
         # Mentions, threads and the former commands still work; the next start tries again.
         log.error("commands could not be synced", error=str(error)[:500])  # noqa: TRY400 - the text names the field
         return False
-    await store.set_meta("commands", digest)
-    await store.set_meta("command-ids", json.dumps({one.name: one.id for one in synced}))
+    try:
+        await store.set_meta("commands", digest)
+        await store.set_meta("command-ids", json.dumps({one.name: one.id for one in synced}))
+    except TROUBLE as error:  # the commands work; the next start tells Discord of them once more
+        log.warning("the sync could not be noted down", error=type(error).__name__)
     log.info("commands synced", commands=len(payload))
     return True
 

@@ -4,7 +4,8 @@ A write that fails is tried again with growing pauses for some minutes. Nobody w
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from asyncpg import PostgresError
@@ -16,7 +17,8 @@ log = structlog.get_logger(__name__)
 PAUSES = (0.2, 0.5, 1, 2, 4, 8, 15, 30, 60, 60, 60, 60, 60)  # seconds, about six minutes in all
 FIRST_TRY = 2.0  # seconds that the work itself waits; the rest happens beside it
 LAST_TRY = 5.0  # seconds that the end of the process waits for what is still to be written
-TROUBLE = (SQLAlchemyError, PostgresError, OSError)
+DATABASE = (SQLAlchemyError, PostgresError)
+TROUBLE = (*DATABASE, OSError)
 """What a database that is away, full or restarting raises."""
 
 Write = Callable[[], Awaitable[None]]
@@ -34,6 +36,15 @@ class Ledger:
         self._later.add(task)
         task.add_done_callback(self._written)
         await asyncio.wait({task}, timeout=FIRST_TRY)
+
+    @contextlib.asynccontextmanager
+    async def refunded_on_failure(self, refund: Write) -> AsyncIterator[None]:
+        """Around the first steps of work that is charged already: if they fail, the person did not get anything."""
+        try:
+            yield
+        except BaseException:
+            await self.note("refund", refund)
+            raise
 
     def _written(self, task: asyncio.Task[None]) -> None:
         self._later.discard(task)

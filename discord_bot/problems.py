@@ -26,6 +26,7 @@ from antiphon.errors import (
     Unsupported,
 )
 from discord_bot.i18n import t
+from discord_bot.ledger import DATABASE
 from discord_bot.notices import field_word
 
 
@@ -134,6 +135,8 @@ def describe(error: BaseException, now: datetime, reference: str = "") -> Proble
         return Problem(DISCORD[error.code], retry=False, edit=False, reference=reference)
     if isinstance(error, discord.Forbidden):
         return Problem("error-discord-permission", retry=False, edit=False, reference=reference)
+    if isinstance(error, DATABASE):
+        return Problem("error-storage", retry=True, edit=False, reference=reference)
     if isinstance(error, TimeoutError | asyncio.CancelledError):
         return Problem("error-deadline", retry=True, edit=False, reference=reference)
     return Problem("error-general", retry=True, edit=False, reference=reference)

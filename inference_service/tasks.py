@@ -1,10 +1,11 @@
-"""Background tasks that cannot fail in silence.
+"""Background tasks that cannot fail silently.
 
-A task that ends with an exception is logged and counted, then started again with growing pauses.
+A task that ends with an exception is logged and counted, then restarted with growing pauses.
 While it is down, `healthy` is false and the service reports itself as not ready.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -12,14 +13,18 @@ import structlog
 
 log = structlog.get_logger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# A task that has run this long without failing starts from the first pause again, in seconds.
+# seconds; a task that ran this long without a failure starts again with the first pause
 SETTLED = 60.0
 
 
 class Supervisor:
-    """Owns every background task of the service. `close` cancels them and waits for their end."""
+    """Owns every background task of the service. `close` cancels them and waits until they have ended.
+
+    Tasks run in the context in which the supervisor was created: they belong to no request.
+    """
 
     def __init__(self) -> None:
+        self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[None]] = set()
         self._down: set[str] = set()
         self.restarts = 0
@@ -31,7 +36,7 @@ class Supervisor:
 
     @property
     def down(self) -> list[str]:
-        """Names of the tasks that have failed and not come back yet."""
+        """Names of the tasks that have failed and are not running again yet."""
         return sorted(self._down)
 
     def watch(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
@@ -43,7 +48,7 @@ class Supervisor:
         return self._start(name, self._once(name, work))
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        task = asyncio.get_running_loop().create_task(work, name=name, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -67,7 +72,7 @@ class Supervisor:
             except Exception as error:
                 self.restarts += 1
                 self._down.add(name)
-                log.exception("background task failed and is restarted", task=name, pause=pause, exc_info=error)
+                log.exception("background task failed and will be restarted", task=name, pause=pause, exc_info=error)
             finally:
                 recovery.cancel()
             if loop.time() - began > SETTLED:

@@ -52,17 +52,17 @@ body{margin:0;background:#1a1a1e;color:#dfe0e2;font:15px/1.4 'gg sans','Noto San
 def rich(text: str) -> str:
     """Discord's Markdown, as far as the pictures need it."""
     parts = re.split(r"```\w*\n(.*?)```", text, flags=re.DOTALL)
-    made = []
+    fragments = []
     for number, part in enumerate(parts):
         safe = html.escape(part.strip("\n"))
         if number % 2:
-            made.append(f"<pre>{safe}</pre>")
+            fragments.append(f"<pre>{safe}</pre>")
             continue
         safe = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", safe)
         safe = re.sub(r"\*(.+?)\*", r"<i>\1</i>", safe)
         safe = re.sub(r"^-# (.*)$", r"<span class=sub>\1</span>", safe, flags=re.MULTILINE)
-        made.append(safe.replace("\n", "<br>"))
-    return "".join(made)
+        fragments.append(safe.replace("\n", "<br>"))
+    return "".join(fragments)
 
 
 def message(
@@ -75,7 +75,11 @@ def message(
 
 
 def buttons(revision: Revision) -> list[tuple[str, bool]]:
-    return [(one["label"], one.get("style") == 4) for row in revision.components for one in row.get("components", [])]
+    return [
+        (component["label"], component.get("style") == 4)
+        for row in revision.components
+        for component in row.get("components", [])
+    ]
 
 
 def frame(caption: str, *messages: str) -> str:
@@ -142,25 +146,29 @@ async def main() -> None:
     history = answer.history
     shown = [history[0], history[len(history) // 2], history[-1]]
     frames = [
-        frame(f"{one.t - history[0].t:.1f} s", ask, message("Antiphon", one.content, bot=True, buttons=buttons(one)))
-        for one in shown
+        frame(
+            f"{revision.t - history[0].t:.1f} s",
+            ask,
+            message("Antiphon", revision.content, bot=True, buttons=buttons(revision)),
+        )
+        for revision in shown
     ]
     await screenshot("".join(frames), PICTURES / "conversation.png")
     history = picture.history
-    previews = [one for one in history if one.attachments and one is not history[-1]]
+    previews = [revision for revision in history if revision.attachments and revision is not history[-1]]
     shown = [history[1], *(previews[-1:] or history[2:3]), history[-1]]
     frames = [
         frame(
-            f"{one.t - history[0].t:.1f} s",
+            f"{revision.t - history[0].t:.1f} s",
             message(
                 "Antiphon",
-                one.content,
+                revision.content,
                 bot=True,
-                buttons=buttons(one),
-                pictures=[file.content for file in one.attachments],
+                buttons=buttons(revision),
+                pictures=[file.content for file in revision.attachments],
             ),
         )
-        for one in shown
+        for revision in shown
     ]
     await screenshot("".join(frames), PICTURES / "image.png")
 

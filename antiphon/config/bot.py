@@ -49,6 +49,21 @@ class BotAccess(Section):
     """Answer in direct messages, too."""
 
 
+class BotTools(Section):
+    """What a model may do while it answers, with models that call tools. Each call is shown; costly ones are asked for."""
+
+    enabled: bool = True
+    """Offer tools at all."""
+    search_url: str = ""
+    """Search endpoint with the JSON API of SearXNG, such as "https://searx.example/search". Empty: no web search."""
+    messages: bool = True
+    """Search the messages of the server that the asker may read."""
+    drawing: bool = True
+    """Draw pictures, after the asker has allowed it."""
+    reminders: bool = True
+    """Set reminders, after the asker has allowed it."""
+
+
 class Persona(Section):
     name: str = Field(max_length=80)
     """As people see it, at most 80 characters."""
@@ -95,6 +110,8 @@ class Bot(Section):
     """How much people may ask."""
     access: BotAccess = BotAccess()
     """Who may ask."""
+    tools: BotTools = BotTools()
+    """What models may do while they answer."""
     message_content_intent: bool = True
     """Read messages in threads without a mention; must be switched on in the developer portal, too."""
     footer: bool = True
@@ -108,6 +125,8 @@ class Bot(Section):
     api_base_url: str = "https://discord.com/api/v10"
     """For a proxy in front of Discord."""
     metrics_port: Port | None = None
-    """Serve Prometheus metrics of the bot on this port, on all addresses. Unset: not."""
+    """Serve Prometheus metrics of the bot, and whether it is connected to Discord, on this port. Unset: not."""
+    metrics_host: str = "127.0.0.1"
+    """Where the metrics of the bot are served; they need no token."""
     shard_count: int | None = Field(None, ge=1)
     """Unset: what Discord recommends."""

@@ -56,10 +56,20 @@ async def choose(
             await private(interaction, t(locale, "access-manage-channels"))
             return None
         channel_id = getattr(interaction.channel, "parent_id", None) or interaction.channel_id or 0
-        await services.store.settings.set(SettingScope.CHANNEL, channel_id, choice, value)
+        await _set(services, SettingScope.CHANNEL, channel_id, choice, value, author=who if own_words else None)
         return t(locale, "where-channel")
-    await services.store.settings.set(SettingScope.USER, who, choice, value)
+    await _set(services, SettingScope.USER, who, choice, value, author=who if own_words else None)
     return t(locale, "where-me")
+
+
+async def _set(
+    services: Services, scope: SettingScope, scope_id: int, choice: Choice, value: str | None, *, author: int | None
+) -> None:
+    settings = services.store.settings
+    if author is None or value is None:
+        await settings.set(scope, scope_id, choice, value)
+    else:
+        await settings.set_words(scope, scope_id, choice, value, author, await services.store.wishes.keeping([author]))
 
 
 async def is_locked(services: Services, interaction: BotInteraction) -> bool:

@@ -61,8 +61,10 @@ class Line:
         self._set_timer()
 
 
-def rate_limit_trace(paces: Paces, wrote: Callable[[str], None] = lambda _: None) -> aiohttp.TraceConfig:
-    """For the client's `http_trace`. `wrote` hears of every message that was "sent" or "edited"."""
+def rate_limit_trace(
+    paces: Paces, wrote: Callable[[str], None] = lambda _: None, dated: Callable[[str], None] = lambda _: None
+) -> aiohttp.TraceConfig:
+    """For the client's `http_trace`. `wrote` hears of every message that was "sent" or "edited", `dated` of each `Date`."""
     line = Line(paces.everything)
 
     async def started(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestStartParams) -> None:
@@ -74,6 +76,7 @@ def rate_limit_trace(paces: Paces, wrote: Callable[[str], None] = lambda _: None
             line.leave()
 
     async def ended(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestEndParams) -> None:
+        dated(params.response.headers.get("Date", ""))
         path, headers = params.url.path, params.response.headers
         if COUNTED.search(path):
             if params.response.status == 429 and "X-RateLimit-Global" in headers:

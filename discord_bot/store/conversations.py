@@ -134,13 +134,13 @@ class Conversations:
 
     async def set_persona(self, conversation_id: int, name: str | None) -> None:
         """One of the operator's, by its name."""
-        await self._change(conversation_id, persona=name)
+        await self._change(conversation_id, persona=name, persona_author_id=None)
 
     async def set_instructions(self, conversation_id: int, text: str, author_id: int, keeping: Keeping) -> bool:
         """A person's own instead of a persona. False: that person's words are not stored."""
         if not keeping.allows(author_id):
             return False
-        await self._change(conversation_id, persona=text)
+        await self._change(conversation_id, persona=text, persona_author_id=author_id)
         return True
 
     async def _change(self, conversation_id: int, **values: Any) -> None:
@@ -166,8 +166,11 @@ class Conversations:
         *,
         parent_id: int | None = None,
         model: str | None = None,
+        beside: Turn | None = None,
     ) -> Turn:
         """The next one of the conversation; `parent_id`: continues that turn instead of the newest.
+
+        `beside`: another answer to the same question, which continues what that turn continues.
 
         The turn holds all words; of them only those that may be kept are written.
         """
@@ -178,7 +181,9 @@ class Conversations:
         )  # fmt: skip
         newest = select(func.max(turns.c.id)).where(turns.c.conversation_id == conversation.id)
         async with self._database.write() as connection:
-            if parent_id is None:
+            if beside is not None:
+                turn.parent_id = beside.parent_id
+            elif parent_id is None:
                 turn.parent_id = (await connection.execute(newest)).scalar_one_or_none() or conversation.origin_turn
             made = await connection.execute(
                 turns.insert().values(
@@ -211,7 +216,10 @@ class Conversations:
             await connection.execute(update(turns).where(turns.c.id == turn.id).values(**_stored(turn, WORDLESS)))
 
     async def save(self, turn: Turn, keeping: Keeping) -> None:
-        """Where the turn stands, and its answer if all who took part agree. Takes away parts that may not stay."""
+        """Where the turn stands, and its answer if all who took part agree. Takes away parts that may not stay.
+
+        `keeping` is about everybody whose words the answer may repeat: those of the question and of the whole prompt.
+        """
         async with self._lock(turn), self._database.write() as connection:
             values = _stored(turn, WORDLESS)
             if keeping.everybody and turn.people <= keeping.people:
@@ -223,6 +231,17 @@ class Conversations:
                     refused = (table.c.turn_id == turn.id) & table.c.author_id.not_in(allowed)
                     await connection.execute(delete(table).where(refused))
             await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
+
+    async def erase(self, turn: Turn) -> None:
+        """The question or its answer was deleted in Discord: the turn keeps its place in the line, but no words."""
+        turn.parts, turn.images = [], []
+        turn.answer, turn.reasoning, turn.former, turn.state = "", "", [], State.DELETED
+        async with self._lock(turn), self._database.write() as connection:
+            for table in (turn_parts, turn_images):
+                await connection.execute(delete(table).where(table.c.turn_id == turn.id))
+            values = _stored(turn, (*WORDLESS, *WORDS))
+            await connection.execute(update(turns).where(turns.c.id == turn.id).values(**values))
+        await self._database.scrub()
 
     def _lock(self, turn: Turn) -> asyncio.Lock:
         return self._saving.setdefault(turn.id, asyncio.Lock())

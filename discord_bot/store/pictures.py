@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from discord_bot.store.conversations import row_id
 from discord_bot.store.engine import Database
@@ -15,6 +15,8 @@ from discord_bot.store.wishes import Keeping
 
 WORDS = ("prompt", "negative")
 """Fields of an order that a person has typed."""
+AUTHORS = "authors"
+"""Who wrote them, if not the owner alone: the author of a message that is drawn, or of an order that is drawn again."""
 
 
 class OrderState(StrEnum):
@@ -53,8 +55,11 @@ class Pictures:
         keeping: Keeping,
         beginning: tuple[str, bytes] | None = None,
     ) -> PictureOrder:
-        """`beginning`: MIME and bytes of the picture that it starts from, for the buttons below."""
-        kept = keeping.allows(owner_id)
+        """`beginning`: MIME and bytes of the picture that it starts from, for the buttons below.
+
+        Words and picture are stored only if the owner and everybody who wrote a part of the prompt agree.
+        """
+        kept = all(keeping.allows(one) for one in (owner_id, *wish.get(AUTHORS, ())))
         stored = wish if kept else {name: value for name, value in wish.items() if name not in WORDS}
         mime, data = beginning if beginning is not None and kept else (None, None)
         values: dict[str, Any] = {
@@ -83,6 +88,12 @@ class Pictures:
                 wish = json.dumps({**json.loads(row.wish), "seed": seed})
                 await connection.execute(update(pictures).where(pictures.c.id == order_id).values(wish=wish))
 
+    async def erase(self, order_id: int) -> None:
+        """It was deleted in Discord: of the order only stays that there was one."""
+        blank: dict[str, Any] = {"wish": "{}", "input_mime": None, "input_data": None}
+        await self._change(order_id, state=OrderState.DELETED, **blank)
+        await self._database.scrub()
+
     async def _change(self, order_id: int, **values: Any) -> None:
         async with self._database.write() as connection:
             await connection.execute(update(pictures).where(pictures.c.id == order_id).values(**values))
@@ -94,6 +105,12 @@ class Pictures:
         """The order that a message of the bot shows."""
         here = (pictures.c.channel_id == channel_id) & (pictures.c.message_id == message_id)
         return next(iter(await self._select(here)), None)
+
+    async def newest_in(self, channel_id: int) -> PictureOrder | None:
+        """The last one that was drawn in a channel."""
+        done = (pictures.c.channel_id == channel_id) & (pictures.c.state == OrderState.DONE)
+        newest = select(func.max(pictures.c.id)).where(done).scalar_subquery()
+        return next(iter(await self._select(pictures.c.id == newest)), None)
 
     async def beginning(self, order_id: int) -> tuple[str, bytes] | None:
         """The picture that it started from."""

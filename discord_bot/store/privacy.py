@@ -4,10 +4,11 @@ import json
 import time
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from discord_bot.store.engine import Database
+from discord_bot.store.pictures import AUTHORS, WORDS
 from discord_bot.store.schema import (
     PERSONAL,
     contests,
@@ -26,6 +27,11 @@ from discord_bot.store.wishes import DO_NOT_STORE
 
 DAY = 86_400
 BYTES = (pictures.c.input_data, turn_images.c.data)
+
+
+def _settings_of(user_id: int) -> ColumnElement[bool]:
+    """What a person has chosen for oneself, and typed for others."""
+    return ((settings.c.scope == "user") & (settings.c.scope_id == user_id)) | (settings.c.author_id == user_id)
 
 
 class Privacy:
@@ -50,8 +56,12 @@ class Privacy:
                 columns = [func.length(one).label("bytes") if one in BYTES else one for one in table.c]
                 rows = (await connection.execute(select(*columns).where(column == user_id))).mappings()
                 exported[table.name] = [dict(row) for row in rows]
-            own = select(settings).where(settings.c.scope == "user", settings.c.scope_id == user_id)
+            own = select(settings).where(_settings_of(user_id))
             exported["settings"] = [dict(row) for row in (await connection.execute(own)).mappings()]
+            typed = select(conversations.c.id, conversations.c.persona).where(
+                conversations.c.persona_author_id == user_id
+            )
+            exported["instructions"] = [dict(row) for row in (await connection.execute(typed)).mappings()]
         return json.dumps(exported, ensure_ascii=False, indent=1).encode()
 
     async def erase_user(self, user_id: int) -> None:
@@ -68,13 +78,26 @@ class Privacy:
             await self._erase_turns(connection, turns.c.conversation_id.in_(mine))
             for table, column in PERSONAL.items():
                 await connection.execute(delete(table).where(column == user_id))
-            # The wish not to be stored must outlive the erasure, and is the only thing that does.
             await connection.execute(
-                delete(settings).where(
-                    settings.c.scope == "user", settings.c.scope_id == user_id, settings.c.key != DO_NOT_STORE
-                )
+                update(conversations)
+                .where(conversations.c.persona_author_id == user_id)
+                .values(persona=None, persona_author_id=None)
             )
+            await self._erase_from_orders(connection, user_id)
+            # The wish not to be stored must outlive the erasure, and is the only thing that does.
+            await connection.execute(delete(settings).where(_settings_of(user_id), settings.c.key != DO_NOT_STORE))
         await self._database.scrub()
+
+    @staticmethod
+    async def _erase_from_orders(connection: AsyncConnection, user_id: int) -> None:
+        """Others may have drawn again what the person wrote: their orders stay, without the words."""
+        mentioned = select(pictures.c.id, pictures.c.wish).where(pictures.c.wish.contains(str(user_id)))
+        for number, text in (await connection.execute(mentioned)).all():
+            wish = json.loads(text)
+            if user_id in wish.get(AUTHORS, ()):
+                rest = {name: value for name, value in wish.items() if name not in (*WORDS, AUTHORS)}
+                blank = {"wish": json.dumps(rest), "input_mime": None, "input_data": None}
+                await connection.execute(update(pictures).where(pictures.c.id == number).values(**blank))
 
     async def erase_guild(self, guild_id: int) -> None:
         """The bot was removed from a server."""

@@ -25,6 +25,7 @@ conversations = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False, index=True),
     Column("origin_turn", BigInteger),  # of a fork: the turn of another conversation that it continues
+    Column("persona_author_id", BigInteger),  # who typed the instructions; NULL for a persona of the operator
 )
 
 turns = Table(
@@ -77,7 +78,7 @@ pictures = Table(
     Column("owner_id", BigInteger, nullable=False, index=True),
     Column("guild_id", BigInteger),
     Column("channel_id", BigInteger, nullable=False),
-    Column("message_id", BigInteger),
+    Column("message_id", BigInteger, index=True),
     Column("wish", Text, nullable=False),
     Column("state", String(16), nullable=False),  # running, done, failed, cancelled, interrupted
     Column("locale", String(16), nullable=False, default="en"),
@@ -93,6 +94,7 @@ settings = Table(
     Column("scope_id", BigInteger, primary_key=True),
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),  # JSON
+    Column("author_id", BigInteger),  # who typed it; NULL for what was chosen from a list
 )
 
 usage = Table(

@@ -11,7 +11,7 @@ from sqlalchemy import delete, or_, select
 from discord_bot.store.engine import Database
 from discord_bot.store.schema import settings
 from discord_bot.store.upsert import upsert
-from discord_bot.store.wishes import DO_NOT_STORE
+from discord_bot.store.wishes import DO_NOT_STORE, Keeping
 
 
 class SettingScope(StrEnum):
@@ -80,6 +80,14 @@ class UserSettings:
     no_store: bool = False
     model: str | None = None
     persona: str | None = None
+    memory: bool = False
+    zone: str | None = None
+    """IANA name of the time zone, once the person has told it."""
+
+    @property
+    def remembers(self) -> bool:
+        """The person's notes are used."""
+        return self.memory and not self.no_store
 
 
 @dataclass(frozen=True)
@@ -151,14 +159,26 @@ class Settings:
         return found
 
     async def set(self, scope: SettingScope, scope_id: int, key: str, value: Any) -> None:
-        """None removes it. Never a person's own words but by `choose` of the features, which asks for a `Keeping`."""
+        """None removes it. Never text that a person has typed: that is for `set_words`."""
+        await self._write(scope, scope_id, key, value, None)
+
+    async def set_words(
+        self, scope: SettingScope, scope_id: int, key: str, text: str, author_id: int, keeping: Keeping
+    ) -> bool:
+        """Text that a person has typed. False: that person's words are not stored."""
+        if not keeping.allows(author_id):
+            return False
+        await self._write(scope, scope_id, key, text, author_id)
+        return True
+
+    async def _write(self, scope: SettingScope, scope_id: int, key: str, value: Any, author_id: int | None) -> None:
         place = (settings.c.scope == scope) & (settings.c.scope_id == scope_id) & (settings.c.key == key)
         async with self._database.write() as connection:
             if value is None:
                 await connection.execute(delete(settings).where(place))
-            else:
-                row = {"scope": scope, "scope_id": scope_id, "key": key, "value": json.dumps(value)}
-                await upsert(connection, settings, row)
+                return
+            row = {"scope": scope, "scope_id": scope_id, "key": key, "value": json.dumps(value), "author_id": author_id}
+            await upsert(connection, settings, row)
 
     async def kept_otherwise(self) -> dict[int, int]:
         """Servers with a retention of their own, and its days."""

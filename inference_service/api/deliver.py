@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from inference_service.api import status
 from inference_service.api.door import Admission, Context
 from inference_service.api.parts import Shared
-from inference_service.domain import Caller
+from inference_service.domain import Caller, Finished
 from inference_service.failures import RequestFailure
 from inference_service.routing.router import Request
 
@@ -33,11 +33,14 @@ async def deliver(
 ) -> None:
     """Writes what `respond` makes of every event. `begin` raises RequestFailure where nobody may answer at all."""
     began, failure, request = time.monotonic(), "internal", None
+    finish: Finished | None = None
     span = shared.traces.request(operation, model, admission)
     try:
         request = begin()
         async with request:
             async for event in request.events:
+                if isinstance(event, Finished):
+                    finish = event
                 for response in respond(event):
                     await context.write(response)
         failure = ""
@@ -50,10 +53,11 @@ async def deliver(
     finally:
         records = request.journal.usage() if request is not None else []
         first_token = request.journal.first_token if request is not None and operation == "chat" else None
-        span.end(failure)
+        span.end(failure, records, finish)
         shared.metrics.request_ended(
             operation, shared.known_model(model), time.monotonic() - began, failure, first_token, records
         )
+        shared.metrics.caller_served(admission.caller, operation, failure, records)
         shared.ledger.record(caller, records)
         tokens = sum(record.usage.prompt_tokens + record.usage.completion_tokens for record in records)
         shared.door.budgets.settle(admission.caller, admission.config, tokens)

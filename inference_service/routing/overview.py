@@ -10,6 +10,7 @@ from inference_service.credentials.types import BreakerView, CredentialView, Quo
 from inference_service.domain import Capabilities, Task
 from inference_service.routing.build import Parts
 from inference_service.routing.generation import Generation
+from inference_service.routing.learned import Learned
 from inference_service.routing.plan import Route
 from inference_service.routing.snapshot import (
     CredentialSnapshot,
@@ -26,17 +27,19 @@ FLAGS = ("chat", "vision", "image", "streaming", "prefill", "input_image")
 
 
 class Overview:
-    """`refresh` looks at every breaker and quota; everything else answers from that look."""
+    """`refresh` looks at every breaker, credential and quota; everything else answers from that look."""
 
-    def __init__(self, store: StateStore) -> None:
-        self._store = store
+    def __init__(self, store: StateStore, learned: Learned) -> None:
+        self._store, self._learned = store, learned
         self._breakers: dict[str, BreakerView] = {}
+        self._credentials: dict[str, list[CredentialView]] = {}
         self._quotas: dict[str, list[QuotaView]] = {}
         self.used: dict[str, None] = {}  # deployments that requests have named and no route does
         self.handovers: deque[HandoverSnapshot] = deque(maxlen=KEPT_HANDOVERS)
 
     async def refresh(self, generation: Generation) -> None:
         self._breakers = await self._store.breakers(self._named(generation))
+        self._credentials = {pool: await self._store.credentials(pool) for pool in generation.parts.pools}
         self._quotas = {pool: await self._store.quotas(pool) for pool in generation.parts.pools}
 
     def _named(self, generation: Generation) -> list[str]:
@@ -50,6 +53,10 @@ class Overview:
         return any(self._available(name) for route in generation.parts.plan.routes for name in route.deployments)
 
     def _available(self, deployment: str) -> bool:
+        """Whether calls would be made: a resting key wakes up by itself, a quarantined one may never."""
+        credentials = self._credentials.get(deployment.partition("/")[0], ())
+        if credentials and all(credential.quarantined for credential in credentials):
+            return False
         view = self._breakers.get(deployment)
         return (
             view is None
@@ -67,7 +74,8 @@ class Overview:
         return models
 
     def _public(self, generation: Generation, route: Route, *, is_deployment: bool) -> PublicModel:
-        able = [generation.parts.plan.deployments[name].capabilities for name in route.deployments]
+        found = [generation.parts.plan.deployments[name] for name in route.deployments]
+        able = [self._learned.known(one.name, one.capabilities) for one in found]
         tasks = tuple(task for task in Task if any(can.can(task) for can in able))
         available = any(self._available(name) for name in route.deployments)
         deployments = [generation.parts.plan.deployments[name] for name in route.deployments]
@@ -101,7 +109,7 @@ class Overview:
 
     async def _provider(self, generation: Generation, name: str) -> ProviderSnapshot:
         parts = generation.parts
-        views = await self._store.credentials(name)
+        views = self._credentials.get(name, [])
         deployments = tuple(
             DeploymentSnapshot(deployment, view.state, view.probe_at, view.reason)
             for deployment in self._named(generation)

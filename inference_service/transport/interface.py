@@ -27,7 +27,7 @@ class Call(Protocol):
     def set_trailing_metadata(self, trailing_metadata: Any) -> None: ...
 
     async def read(self) -> Any:
-        """The next message as bytes; `grpc.aio.EOF` when the caller has sent all."""
+        """The next message as bytes, or made already; `grpc.aio.EOF` when the caller has sent all."""
 
     async def write(self, message: Any) -> None:
         """Returns when the transport has room for more. Raises CancelledError when the caller has gone."""

@@ -1,6 +1,5 @@
 """Each provider against a local server that answers as its documents say."""
 
-import asyncio
 import base64
 import json
 import time
@@ -9,8 +8,10 @@ from typing import Any
 import pytest
 
 from antiphon import errors, events
+from antiphon.client import InferenceClient
 from tests.contract.upstream import PNG, TOKEN, Upstream, answer, config, delta, drawing
 from tests.support.service import serving
+from tests.support.waiting import becomes_true
 
 
 async def test_mistral_streams_strings_and_chunks_with_its_own_names(upstream: Upstream) -> None:
@@ -126,6 +127,11 @@ async def test_deepinfra_draws_in_every_documented_shape(upstream: Upstream, sha
     assert not any("Authorization" in headers for headers in fetched)
 
 
+async def deployments(client: InferenceClient) -> dict[str, Any]:
+    models = await client.models(include_deployments=True)
+    return {model.name: model for model in models if model.is_deployment}
+
+
 async def test_deepinfra_tells_its_models_apart_and_lists_them(upstream: Upstream) -> None:
     upstream.answers["/v1/openai/models"] = {"data": [
         {"id": "org/talker", "metadata": {"tags": ["chat"], "context_length": 4096}}, {"id": "org/seer", "metadata": {"tags": ["chat", "vlm"]}},
@@ -133,16 +139,12 @@ async def test_deepinfra_tells_its_models_apart_and_lists_them(upstream: Upstrea
     painter = {"model_name": "org/painter", "type": "x", "reported_type": "text-to-image"}
     upstream.answers["/models/featured"] = (200, [painter], {})
     async with serving(config("deepinfra", f"{upstream.url}/v1/openai", "org/talker"), {"TOKEN": TOKEN}) as (_, client):
-        async with asyncio.timeout(10):
-            while (
-                len(
-                    found := {
-                        one.name: one for one in await client.models(include_deployments=True) if one.is_deployment
-                    }
-                )
-                < 3
-            ):
-                await asyncio.sleep(0)
+
+        async def listed() -> bool:
+            return len(await deployments(client)) == 3
+
+        await becomes_true(listed)
+        found = await deployments(client)
         assert found["deepinfra/org/seer"].capabilities.vision
         assert found["deepinfra/org/painter"].tasks == ("image",)
         assert found["deepinfra/org/talker"].capabilities.context_tokens == 4096

@@ -20,6 +20,7 @@ from inference_service.domain import ImagePart
 from tests.contract.providers import drawn, picture_call, provider_at
 from tests.fakes.upstream.server import png
 from tests.support.service import serving
+from tests.support.waiting import holds
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -325,9 +326,9 @@ async def test_three_callers_stand_in_line_and_move_up(apps: Apps) -> None:
         first = asyncio.create_task(_draw(client, "hold this"))
         await apps.door(f"/counts?started={before + 1}")
         second = asyncio.create_task(_draw(client, "second", places["second"]))
-        await _until(lambda: bool(places["second"]))
+        await holds(lambda: bool(places["second"]))
         third = asyncio.create_task(_draw(client, "third", places["third"]))
-        await _until(lambda: bool(places["third"]))
+        await holds(lambda: bool(places["third"]))
         await apps.door("/release")
         await asyncio.gather(first, second, third)
         assert places["second"][0] == 1
@@ -344,12 +345,6 @@ async def _draw(client: InferenceClient, prompt: str, places: list[int] | None =
     assert stream.pictures
 
 
-async def _until(true: Any) -> None:
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0)
-
-
 async def test_a_cancelled_drawing_is_cancelled_in_the_app_and_the_next_one_is_not_kept_waiting(apps: Apps) -> None:
     async with serving(apps.config("flux-dev", "flux-dev", "FLUX.1-dev")) as (_, client):
         await apps.door("/hold")
@@ -360,7 +355,7 @@ async def test_a_cancelled_drawing_is_cancelled_in_the_app_and_the_next_one_is_n
         waiting = client.image("never drawn", steps=1, size=(256, 256))
         places: list[int] = []
         waiting_task = asyncio.create_task(_drain(waiting, places))
-        await _until(lambda: bool(places))
+        await holds(lambda: bool(places))
         waiting.cancel()
         held.cancel()
         await asyncio.gather(held_task, waiting_task)

@@ -80,6 +80,7 @@ def environment(upstream: FakeUpstream, model: str) -> dict[str, str]:
     return {
         "ANTIPHON__SERVICE__PORT": "0",
         "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+        "ANTIPHON__SERVICE__HTTP": "false",
         "ANTIPHON__SERVICE__GRACE": "1.5",
         "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0.4",
         "ANTIPHON__PROVIDERS__A__KIND": "openai",

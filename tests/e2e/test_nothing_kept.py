@@ -59,10 +59,12 @@ async def test_no_feature_keeps_words_of_a_person_who_is_not_stored(stage: Stage
         drawn: Message = await stage.discord.wait_for(
             lambda: order.response and "Delete" in order.response.buttons and order.response
         )
-        again = await ada.click(drawn, "Again")
+        again = await stage.maria.click(drawn, "Again")
         await stage.discord.wait_for(lambda: again.response and "Delete" in again.response.buttons)
         assert again.response is not None
         assert again.response.attachments[0].description == f"a {CANARY}", "the words stand in Discord"
+        theirs = await stage.maria.message_menu(await ada.say(stage.channel, f"a {CANARY}"), "Draw this")
+        await stage.discord.wait_for(lambda: theirs.response and "Delete" in theirs.response.buttons)
         assert found(stage, CANARY) == []
         assert CANARY not in "".join((*bot.lines, *bot.errors))
     assert found(stage, CANARY) == []

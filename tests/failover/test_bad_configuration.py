@@ -17,6 +17,7 @@ GOOD = """
 [service]
 port = 0
 status_page = false
+http = false
 
 [providers.here]
 kind = "embedded"

@@ -4,10 +4,13 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
+
+from antiphon import errors
 from antiphon.client import InferenceClient
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.recovery import recovering
-from tests.support.service import QUICK, two_providers
+from tests.support.service import KEYS, QUICK, serving, two_providers
 from tests.support.waiting import becomes_true
 
 PATIENT = {**QUICK, "headers": 30, "first_token": 30, "idle": 30}
@@ -136,3 +139,18 @@ async def test_a_deployment_that_is_gone_is_benched_from_the_second_time_on() ->
         assert len(upstream.of("a")) == 2
         benched = (await client.status()).providers[0].deployments[0]
         assert 50 < benched.probe_at.seconds - time.time() <= 61
+
+
+async def test_a_service_whose_every_key_was_refused_says_that_it_is_not_ready() -> None:
+    async with FakeUpstream() as upstream:
+        config = two_providers(upstream, "401", "401")
+        config["routes"].pop("image")
+        async with serving(config, KEYS) as (_, client):
+            assert (await client.status()).ready
+            with pytest.raises(errors.AntiphonError):
+                await answered_by(client)
+            status = await client.status()
+            assert not status.ready
+            assert not next(route for route in status.routes if route.model == "chat").available
+            chat = next(model for model in await client.models() if model.name == "chat")
+            assert not chat.available

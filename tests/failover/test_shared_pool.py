@@ -87,7 +87,7 @@ def on_disk(folder: Path, config: dict[str, Any]) -> Path:
 @contextlib.asynccontextmanager
 async def services(folder: Path, config: dict[str, Any], redis: RedisServer, count: int) -> AsyncIterator[list[Any]]:
     """(process, client) of each."""
-    config["service"] = {"port": 0, "status_page": False, "grace": 1}
+    config["service"] = {"port": 0, "status_page": False, "http": False, "grace": 1}
     on_disk(folder, config)
     environ = {**KEYS, "ANTIPHON_REDIS_URL": redis.url}
     async with contextlib.AsyncExitStack() as stack:
@@ -147,7 +147,7 @@ async def test_calls_of_a_killed_process_are_not_counted_for_ever(tmp_path: Path
             upstream.hold.set()
             async with asyncio.timeout(30):
                 while await whole(second) != "a/held":
-                    pass
+                    await asyncio.sleep(0.02)
             await idle(second)
 
 

@@ -36,6 +36,7 @@ def environment(parrot: Parrot, way: str) -> dict[str, str]:
         "ANTIPHON__TELEMETRY__LOG_LEVEL": "debug",
         "ANTIPHON__TELEMETRY__LOG_FORMAT": "json",
         "ANTIPHON__SERVICE__STATUS_PAGE": "true",
+        "ANTIPHON__SERVICE__HTTP": "false",
         "GRPC_VERBOSITY": "info",
     }
 

@@ -16,6 +16,7 @@ from tests.support.terminal import Terminal, antiphon
 QUIET = {
     "ANTIPHON__SERVICE__PORT": "0",
     "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+    "ANTIPHON__SERVICE__HTTP": "false",
     "ANTIPHON__SERVICE__GRACE": "1",
     "ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND": "0",
     "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0.001",
@@ -146,7 +147,7 @@ async def test_a_bot_that_crashes_comes_back(tmp_path: Path, silent_discord: Sil
         first = await silent_discord.asked()
         bot = next(pid for pid in children(process.pid) if "discord_bot" in Path(f"/proc/{pid}/cmdline").read_text())
         os.kill(bot, signal.SIGKILL)
-        await line_of_errors(process, "The bot has ended with -9; it starts again in 1 s.")
+        await line_of_errors(process, "The bot stopped with exit code -9; restarting in 1 s.")
         second = await silent_discord.asked()
         assert first == second
         assert await process.end() == 0
@@ -187,7 +188,7 @@ async def test_a_service_that_dies_ends_it_all(tmp_path: Path) -> None:
         (service,) = children(process.pid)
         os.kill(service, signal.SIGKILL)
         assert await process.wait() == 1
-        assert any("The service has ended" in line for line in process.errors)
+        assert any("The service stopped" in line for line in process.errors)
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "bot", "check"])
@@ -217,7 +218,7 @@ async def test_the_bot_without_a_token_says_where_to_get_one(tmp_path: Path) -> 
 
 
 async def test_a_configuration_file_is_named_on_the_command_line_for_every_process(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("[service]\nport = 0\nstatus_page = false\n")
+    (tmp_path / "mine.toml").write_text("[service]\nport = 0\nstatus_page = false\nhttp = false\n")
     (tmp_path / "antiphon.toml").write_text("broken")
     command = ("--config", "mine.toml", "serve")
     async with running("antiphon", *command, directory=tmp_path, environ={}) as process:

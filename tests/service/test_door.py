@@ -15,7 +15,7 @@ from antiphon.v1 import chat_pb2, image_pb2, inference_service_pb2_grpc
 from inference_service.server import Server, StartProblem
 from tests.fakes.upstream.server import TEXT, FakeUpstream, png
 from tests.support.service import KEYS, serving, two_providers
-from tests.support.waiting import status_where
+from tests.support.waiting import holds, status_where
 
 DEMO = {"embedded": {"characters_per_second": 0, "image_seconds": 0}}
 
@@ -193,7 +193,7 @@ async def test_a_callers_rate_and_budget_end_with_the_time_to_wait() -> None:
 @pytest.mark.parametrize(
     ("service", "text"),
     [
-        ({"host": "0.0.0.0"}, "insist with service.insecure = true"),
+        ({"host": "0.0.0.0"}, "or set service.insecure = true to accept the risk"),
         ({"tls": {"certificate": "/nowhere/x.pem", "key": "/nowhere/y.pem"}}, "cannot be read"),
     ],
 )
@@ -264,7 +264,7 @@ async def test_health_tells_alive_from_ready_and_reflection_lists_both_services(
 async def test_a_reload_takes_new_tokens_drops_nothing_and_a_bad_file_changes_nothing(tmp_path) -> None:  # type: ignore[no-untyped-def]
     async with FakeUpstream() as upstream:
         file = tmp_path / "antiphon.toml"
-        text = f'[providers.a]\nkind = "openai"\nbase_url = "{upstream.base("a")}"\nmodels = ["held"]\ncredentials_env = ["A_KEY"]\n[service]\nport = 0\nstatus_page = false\n'
+        text = f'[providers.a]\nkind = "openai"\nbase_url = "{upstream.base("a")}"\nmodels = ["held"]\ncredentials_env = ["A_KEY"]\n[service]\nport = 0\nstatus_page = false\nhttp = false\n'
         file.write_text(text)
         environ = {"A_KEY": "one-token-000001"}
         from antiphon.config.load import load_config
@@ -295,7 +295,7 @@ async def test_draining_lets_streams_finish_and_refuses_new_ones() -> None:
     async with FakeUpstream() as upstream:
         server = Server(
             Config.model_validate(
-                {"service": {"port": 0, "status_page": False}, **two_providers(upstream, "held", "ok")}
+                {"service": {"port": 0, "status_page": False, "http": False}, **two_providers(upstream, "held", "ok")}
             ),
             KEYS,
         )
@@ -311,8 +311,7 @@ async def test_draining_lets_streams_finish_and_refuses_new_ones() -> None:
             reading = asyncio.create_task(read())
             await upstream.arrived.wait()
             stopping = asyncio.create_task(server.stop(10))
-            while not server.shared.door.draining:
-                await asyncio.sleep(0)
+            await holds(lambda: server.shared.door.draining)
             upstream.hold.set()
             await reading
             assert stream.text == TEXT
@@ -323,7 +322,9 @@ async def test_a_stream_that_outlasts_the_grace_ends_with_a_clear_status() -> No
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "stall:90", "ok")
         config["routing"]["timeouts"] = {**config["routing"]["timeouts"], "idle": 60}
-        server = Server(Config.model_validate({"service": {"port": 0, "status_page": False}, **config}), KEYS)
+        server = Server(
+            Config.model_validate({"service": {"port": 0, "status_page": False, "http": False}, **config}), KEYS
+        )
         await server.start()
         async with InferenceClient(server.target) as client:
             stream = client.chat("hi")

@@ -208,7 +208,11 @@ async def test_strange_headers_at_the_status_page_get_a_refusal(tmp_path: Path) 
 
         attempt()
 
-    environ = {"ANTIPHON__SERVICE__STATUS_PAGE": "true", "ANTIPHON__SERVICE__STATUS_PORT": str(port)}
+    environ = {
+        "ANTIPHON__SERVICE__STATUS_PAGE": "true",
+        "ANTIPHON__SERVICE__HTTP": "false",
+        "ANTIPHON__SERVICE__STATUS_PORT": str(port),
+    }
     await fuzz(tmp_path, attack, **environ)
 
 

@@ -39,6 +39,7 @@ def environment(upstream: FakeUpstream, model: str = "ok", port: int = 0, **more
     return {
         "ANTIPHON__SERVICE__PORT": str(port),
         "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+        "ANTIPHON__SERVICE__HTTP": "false",
         "ANTIPHON__SERVICE__GRACE": "20",
         "ANTIPHON__PROVIDERS__A__KIND": "openai",
         "ANTIPHON__PROVIDERS__A__BASE_URL": upstream.base("a"),

@@ -16,7 +16,7 @@ QUOTA = {"unit": "requests", "limit": 5, "per": "day", "clock": "first_use", "sc
 
 def configured(folder: Path, upstream: FakeUpstream) -> None:
     config = {
-        "service": {"port": 0, "status_page": False, "grace": 1},
+        "service": {"port": 0, "status_page": False, "http": False, "grace": 1},
         "providers": {
             "a": {
                 "kind": "openai",

@@ -17,7 +17,7 @@ async def test_what_is_left_is_told_everywhere() -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "ok", "ok")
         config["providers"]["a"]["quotas"] = QUOTAS
-        config["service"] = {"status_page": True, "status_port": 0}
+        config["service"] = {"http": False, "status_page": True, "status_port": 0}
         async with serving(config, KEYS) as (server, client):
             for _ in range(3):
                 async for _event in client.chat("hi"):

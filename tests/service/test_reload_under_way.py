@@ -13,6 +13,7 @@ FILE = """
 [service]
 port = 0
 status_page = false
+http = false
 grace = {grace}
 [providers.a]
 kind = "openai"
@@ -87,7 +88,7 @@ async def test_a_reload_names_every_key_that_it_applied_and_every_one_that_needs
 
 async def test_a_reload_that_changes_nothing_says_nothing(tmp_path: Path) -> None:
     path = tmp_path / "antiphon.toml"
-    path.write_text("[service]\nport = 0\nstatus_page = false\n[providers.embedded]\n")
+    path.write_text("[service]\nport = 0\nstatus_page = false\nhttp = false\n[providers.embedded]\n")
     server = Server(load_config(path, {}), {}, path)
     await server.start()
     try:

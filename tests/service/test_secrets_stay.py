@@ -49,6 +49,7 @@ async def test_no_secret_and_no_prompt_leaves_the_service(fault: str, capfd: pyt
         config["service"] = {
             "callers": {"boss": {"token_env": "CALLER", "scopes": ["chat", "image", "operate"]}},
             "status_page": True,
+            "http": False,
             "status_port": 0,
         }
         async with serving(config, SECRETS, SECRETS["CALLER"]) as (server, client):

@@ -26,7 +26,7 @@ FOREIGN = ("evil.example", "evil.example:50552", "localhost.evil.example", "127.
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    service = {"status_page": True, "status_port": 0, "status_names": ["Status.Example"]}
+    service = {"http": False, "status_page": True, "status_port": 0, "status_names": ["Status.Example"]}
     async with serving({**DEMO, "service": service}) as (server, _):
         yield server
 

@@ -11,6 +11,7 @@ from tests.support.processes import Process, running
 ENVIRON = {
     "ANTIPHON__SERVICE__PORT": "0",
     "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+    "ANTIPHON__SERVICE__HTTP": "false",
     "ANTIPHON__SERVICE__GRACE": "3",
     "ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND": "0",
     "ANTIPHON__SERVICE__CALLERS__GOOD__TOKEN_ENV": "GOOD",

@@ -53,6 +53,13 @@ async def process_ended(pid: int, timeout: float = LONGEST) -> None:
         os.close(descriptor)
 
 
+async def holds(condition: Callable[[], bool], timeout: float = LONGEST) -> None:
+    """As `becomes_true`, for the state of an object that has no event."""
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(PAUSE)
+
+
 async def becomes_true(question: Callable[[], Awaitable[bool]], timeout: float = LONGEST) -> None:
     """Asks another process 20 times a second until it says yes; for state that nobody announces."""
     async with asyncio.timeout(timeout):

@@ -79,7 +79,11 @@ USUAL_MISTAKES = (
 async def said(path: Path, text: str) -> str:
     """What loading and starting say about this file; empty when nothing is wrong."""
     path.write_text(text)
-    environ = {"ANTIPHON__SERVICE__PORT": "0", "ANTIPHON__SERVICE__STATUS_PAGE": "false"}
+    environ = {
+        "ANTIPHON__SERVICE__PORT": "0",
+        "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+        "ANTIPHON__SERVICE__HTTP": "false",
+    }
     try:
         config = load_config(path, environ)
         server = Server(config, environ, path)

@@ -33,7 +33,7 @@ class Body:
         self._pieces, self._cut = [piece for piece in pieces if piece], cut
         self.content, self.status = self, 200
 
-    async def readany(self) -> bytes:
+    async def read(self, _largest: int) -> bytes:
         if self._pieces:
             return self._pieces.pop(0)
         if self._cut:

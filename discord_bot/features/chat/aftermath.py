@@ -91,30 +91,35 @@ class Aftermath:
     # --- deletions -------------------------------------------------------------------------------------
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
-        """A deleted question takes its answer along; a deleted answer ends it."""
+        others = {one for one in message_ids if not self._chat.removals.discard(one)}
+        for message_id in others:
+            self._chat.forget(message_id)
+        if others:
+            await self._services.ledger.note("deletion", lambda: self._delete_turns(channel_id, others))
+
+    async def _delete_turns(self, channel_id: int, message_ids: set[int]) -> None:
+        """A deleted question takes its answer along; a deleted answer ends it. May be called again for the same."""
         store = self._services.store.conversations
         for message_id in message_ids:
-            if self._chat.removals.discard(message_id):
-                continue
-            self._chat.forget(message_id)
             turn = await self._turn(channel_id, message_id)
             if turn is None or turn.state is State.DELETED:
                 continue
             running = self._chat.answers.get(turn.id)
             if running is not None:
+                running.forgotten = True
                 await running.abandon(State.DELETED)
                 turn = await store.turn(turn.id) or turn
             asked = message_id in turn.question_ids
             if not asked and message_id not in turn.message_ids[-1:] and running is None:
                 continue  # one piece of a long answer; the rest still stands
-            turn.state = State.DELETED
-            await self._chat.save(turn)
+            await store.erase(turn)
             if asked:
                 await self._delete(turn.channel_id, turn.message_ids)
 
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
         channel = self._services.rooms.get_partial_messageable(channel_id)
         for message_id in message_ids:
+            self._chat.removed(message_id)
             try:
                 await channel.get_partial_message(message_id).delete()
             except discord.HTTPException:
@@ -123,7 +128,8 @@ class Aftermath:
     async def on_thread_gone(self, channel_id: int) -> None:
         for answer in [one for one in self._chat.answers.values() if one.turn.channel_id == channel_id]:
             await answer.abandon(State.DELETED)
-        await self._services.store.privacy.erase_place(channel_id)
+        privacy = self._services.store.privacy
+        await self._services.ledger.note("place gone", lambda: privacy.erase_place(channel_id))
 
     # --- restarts ----------------------------------------------------------------------------------
 
@@ -138,18 +144,17 @@ class Aftermath:
 
     async def recover(self) -> None:
         """After a crash: what stands unfinished in Discord gets an honest end."""
-        for turn in await self._services.store.conversations.running():
+        store = self._services.store.conversations
+        for turn in await store.running():
             if turn.id in self._chat.answers:
                 continue
             turn.state = State.INTERRUPTED
-            await self._chat.save(turn)
-            conversation = await self._services.store.conversations.get(turn.conversation_id)
-            if conversation is None:
-                continue
-            if conversation.kind in PASSING:
+            conversation = await store.get(turn.conversation_id)
+            if conversation is not None and conversation.kind in PASSING:
                 await passing.close(self._services, turn)
-                continue
-            await self._mark_interrupted(turn)
+            elif conversation is not None:
+                await self._mark_interrupted(turn)
+            await store.update(turn)  # last: another crash before it means another try
 
     async def _standing(self, channel: Any, turn: Turn) -> list[discord.Message]:
         """The messages of the answer. A crash may have come before the newest one's id was kept: then its button tells."""
@@ -164,13 +169,13 @@ class Aftermath:
         line = t(turn.locale, "state-restart")
         try:
             standing = await self._standing(channel, turn)
-            # What was shown is all that is left of the half answer; it can be continued from there.
+            # What was shown is all that is left of the half answer; it can be continued from there. It stays in Discord
+            # alone: whose words the prompt held, and so whom to ask before storing, is not known any more.
             texts = [_shown(message.content, t(turn.locale, "cursor")) for message in standing]
             turn.answer = turn.answer or "\n".join(filter(None, texts))
             if standing and not _grows(standing[-1], turn):
                 # It had ended; only the note about it was lost.
                 turn.state = State.DONE
-                await self._chat.save(turn)
                 return
             view = buttons.ended(turn, buttons.Offer(resume=bool(turn.answer), regenerate=True))
             if standing:
@@ -180,7 +185,6 @@ class Aftermath:
                 look = Look(line=line, live=False)
                 standing = [await channel.send(contents(look, turn.locale)[-1], view=view)]
             turn.message_ids = [*turn.message_ids, *(one.id for one in standing if one.id not in turn.message_ids)]
-            await self._chat.save(turn)
         except discord.HTTPException:
             log.info("an interrupted answer could not be marked")
 

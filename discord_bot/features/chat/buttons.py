@@ -21,6 +21,7 @@ class Offer:
     picture: bool = False
     share: bool = False
     reply: bool = False
+    fork: bool = False
 
 
 LABELS = {
@@ -34,13 +35,17 @@ LABELS = {
     "share": "button-share",
     "reply": "button-reply",
     "answer": "button-answer-now",
+    "fork": "button-fork",
+    "allow": "button-allow",
+    "deny": "button-deny",
 }
-IN_PLACE = ("retry", "resume", "regenerate", "reply", "picture", "reasoning", "file")
+IN_PLACE = ("retry", "resume", "regenerate", "reply", "picture", "reasoning", "file", "fork")
 STYLES = {
     "stop": discord.ButtonStyle.danger,
     "retry": discord.ButtonStyle.primary,
     "resume": discord.ButtonStyle.primary,
     "answer": discord.ButtonStyle.primary,
+    "allow": discord.ButtonStyle.success,
 }
 
 
@@ -63,8 +68,10 @@ def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View | None:
     return view
 
 
-def live(turn: Turn) -> discord.ui.View | None:
-    return view_of(turn_button("stop", turn.id, turn.locale))
+def live(turn: Turn, *, asks: bool = False) -> discord.ui.View | None:
+    """`asks`: a tool waits for the person's word."""
+    names = ("allow", "deny", "stop") if asks else ("stop",)
+    return view_of(*(turn_button(name, turn.id, turn.locale) for name in names))
 
 
 def ended(turn: Turn, offer: Offer, *, passing: bool = False) -> discord.ui.View | None:

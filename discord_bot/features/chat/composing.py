@@ -62,3 +62,9 @@ def own_text(services: Services, message: discord.Message) -> str:
     accounts = (services.me, role.id) if role is not None else (services.me,)
     names = {key: name for key, name in names_in(message).items() if key[1] not in accounts}
     return without_mention(said_by(message, names, embeds=False), *accounts)
+
+
+def holds_anything(services: Services, message: discord.Message) -> bool:
+    """A bare mention asks nothing, unless it points at something."""
+    pointed = message.reference or message.message_snapshots or message.stickers or message.poll
+    return says_something(own_text(services, message)) or bool(message.attachments or pointed)

@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -12,25 +15,26 @@ import structlog
 from discord_bot.access import Asker
 from discord_bot.admission import Refused
 from discord_bot.features.chat import passing
-from discord_bot.features.chat.addressing import For, judge, says_something
+from discord_bot.features.chat.addressing import For, judge
 from discord_bot.features.chat.answer import Answer, Tell
 from discord_bot.features.chat.belonging import conversation_for, messages_before, replied_turn
-from discord_bot.features.chat.composing import compose, own_text
-from discord_bot.features.chat.context import fetch
+from discord_bot.features.chat.composing import compose, holds_anything
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
-from discord_bot.features.chat.hearing import locale_for, see
+from discord_bot.features.chat.hearing import locale_for, see, show_typing
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import FollowupChannel, announced, may_have_thread
+from discord_bot.features.chat.places import FollowupChannel, may_have_thread
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.sign import Sign
+from discord_bot.features.tools.toolbox import Fill, no_tools
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
+from discord_bot.problems import describe, short_reference, utcnow
 from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
 from discord_bot.store.conversations import Conversation, Kind
-from discord_bot.store.turns import Part, State, Turn
+from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
 NOT_USED = "🚫"
@@ -67,6 +71,9 @@ class ChatFeature:
         self._heard = Recent[int]()
         self._unread = Recent[int]()  # threads in which it was said that messages cannot be read
         self._gone = Recent[int]()  # messages that people have deleted
+        self.takers: list[Callable[[discord.Message], Awaitable[bool]]] = []
+        """Features that a message may be for instead; True: it was answered."""
+        self.toolbox: Fill = no_tools
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -84,13 +91,19 @@ class ChatFeature:
             return
         try:
             await self._take(whom, message)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - the outermost place of a message; logged and told
             # A database that is away, a Discord that refuses: the person hears of it, whatever it was.
-            self.services.metrics.errors.labels("message").inc()
-            log.exception("a message could not be taken")
-            # Not the person's own language: that is in the database, too.
-            locale = message.guild.preferred_locale.value if message.guild else "en"
-            await self._refuse(message, t(locale, "error-general"))
+            await self._apologise(message, error)
+
+    async def _apologise(self, message: discord.Message, error: Exception) -> None:
+        reference = short_reference(uuid.uuid4().hex)
+        self.services.metrics.errors.labels("message").inc()
+        self.services.admission.gate.release(message.author.id, message.channel.id)
+        log.error("a message could not be taken", reference=reference, exc_info=error)
+        # Not the person's own language: that is in the database, too.
+        locale = message.guild.preferred_locale.value if message.guild else "en"
+        problem = describe(error, utcnow(), reference)
+        await self._refuse(message, problem.text(locale, utcnow()))
 
     async def _tell_unread(self, message: discord.Message) -> None:
         """Nothing of it can be read. In a thread that is said once: people talk to each other there, too."""
@@ -107,13 +120,16 @@ class ChatFeature:
         begins = whom in (For.MENTION, For.CHAIN)
         if not (whom is For.MENTION and may_have_thread(message.channel, message.guild)) and not self._waits(message):
             # The first sign comes before anything is read or asked. A thread of its own is one, too.
-            self.services.tasks.spawn(_show_typing(message), "typing")
+            self.services.tasks.spawn(show_typing(message), "typing")
         denied = await self._denied(message)
-        if denied is None and not _holds_anything(message, own_text(self.services, message)):
+        if denied is None and not holds_anything(self.services, message):
             denied = t(await self._locale(message), "empty-prompt")
         if denied is not None:
             await self._refuse(message, denied)
             return
+        for take in self.takers:
+            if await take(message):
+                return
         conversation = await conversation_for(self, whom, message)
         self._desk(conversation, merges=not begins).add(message)
 
@@ -135,7 +151,7 @@ class ChatFeature:
         if desk is None or desk.is_idle:
             self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
             desk = self._desks[place_id] = Desk(
-                lambda messages, since: self._answer_messages(conversation, messages, since),
+                lambda messages, since: self._answer_or_apologise(conversation, messages, since),
                 self._line(place_id),
                 merges=merges,
             )
@@ -166,6 +182,14 @@ class ChatFeature:
             await message.add_reaction(NOT_USED)
         except discord.HTTPException:
             log.info("a refusal could not be told")
+
+    async def _answer_or_apologise(
+        self, conversation: Conversation, messages: list[discord.Message], since: float
+    ) -> None:
+        try:
+            await self._answer_messages(conversation, messages, since)
+        except Exception as error:  # noqa: BLE001 - as above: typing was shown, so silence would be wrong
+            await self._apologise(messages[-1], error)
 
     async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message], since: float) -> None:
         """One question made of the messages that came together."""
@@ -214,7 +238,8 @@ class ChatFeature:
     async def ask(self, conversation: Conversation, asking: Asking) -> None:
         """A new question, from its charge to the end of its answer. Raises admission.Refused before any work."""
         ticket = await self.services.admission.admit(asking.who, asking.locale, place=conversation.place_id)
-        turn = await self.add_turn(conversation, asking)
+        async with self._refunded(ticket):
+            turn = await self.add_turn(conversation, asking)
         if any(one in self._gone for one in turn.question_ids):
             turn.state = State.DELETED
             await self.save(turn)
@@ -229,12 +254,16 @@ class ChatFeature:
             )
         )  # fmt: skip
 
+    def _refunded(self, ticket: Ticket) -> AbstractAsyncContextManager[None]:
+        usage = self.services.store.usage
+        return self.services.ledger.refunded_on_failure(lambda: usage.refund(ticket.charge))
+
     async def add_turn(self, conversation: Conversation, asking: Asking) -> Turn:
         question, who = asking.question, asking.who.user
         keeping = await self.services.store.wishes.keeping({who, *question.people})
         return await self.services.store.conversations.add_turn(
             conversation, who, question.parts, question.ids, asking.locale, asking.channel_id, keeping,
-            question.images, parent_id=asking.parent,
+            question.images, parent_id=asking.parent or await self.services.store.contests.leader(conversation.id),
         )  # fmt: skip
 
     async def ask_again(
@@ -251,10 +280,13 @@ class ChatFeature:
         tell: Tell | None = None,
     ) -> None:
         """A turn that stands already: tried again, continued, regenerated or edited. It was charged by the ticket."""
-        turn.answer, turn.state = before, State.RUNNING
+        # The half answer that is continued may repeat words of people who only the whole prompt names.
+        turn.answer, turn.state = "", State.RUNNING
         if known is None:
             turn.message_ids = []
-        await self.save(turn)
+        async with self._refunded(ticket):
+            await self.save(turn)
+        turn.answer = before
         await self.run(
             Answer(
                 self.services, self, conversation, turn, ticket, channel,
@@ -262,19 +294,22 @@ class ChatFeature:
             )
         )  # fmt: skip
 
-    async def run(self, answer: Answer) -> None:
-        """One at a time in a conversation."""
+    async def run(self, *answers: Answer) -> None:
+        """One question at a time in a conversation; more than one answer to it stand side by side."""
+        async with self._line(answers[0].conversation.place_id):
+            await asyncio.gather(*map(self._run, answers))
+
+    async def _run(self, answer: Answer) -> None:
         self.answers[answer.turn.id] = answer
         if isinstance(answer.channel, FollowupChannel):
             note = passing.note(self.services, answer.turn.id, answer.channel.interaction)
             self.services.tasks.spawn(note, "interaction")
         try:
-            async with self._line(answer.conversation.place_id):
-                self.services.metrics.running.inc()
-                try:
-                    await answer.run()
-                finally:
-                    self.services.metrics.running.dec()
+            self.services.metrics.running.inc()
+            try:
+                await answer.run()
+            finally:
+                self.services.metrics.running.dec()
         finally:
             self._claimed.pop(answer.turn.id, None)
             answer.done.set()
@@ -345,22 +380,6 @@ class ChatFeature:
             if user_id in answer.people | answer.turn.people:
                 answer.forgotten = True
 
-    async def recall(self, turn: Turn) -> bool:
-        """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
-        try:
-            messages = await fetch(self.services, turn.channel_id, turn.question_ids)
-        except discord.HTTPException:
-            return False
-        me = self.services.me
-        turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
-        if turn.parts:
-            return True  # the question of a command stands in the bot's own words above the answer
-        if not any(one.author.id == turn.asker_id for one in messages):
-            return False
-        question = await compose(self.services, messages, turn.locale)
-        turn.parts, turn.images = question.parts, question.images
-        return bool(question)
-
     # --- what people do meanwhile --------------------------------------------------------------------
 
     def forget(self, message_id: int) -> None:
@@ -377,17 +396,3 @@ class ChatFeature:
         desk = self._desks.get(channel_id)
         if desk is not None and user_id != self.services.me:
             desk.typing(user_id)
-
-
-def _holds_anything(message: discord.Message, text: str) -> bool:
-    """A bare mention asks nothing, unless it points at something."""
-    pointed = message.reference or message.message_snapshots or message.stickers or message.poll
-    return says_something(text) or bool(message.attachments or pointed)
-
-
-async def _show_typing(message: discord.Message) -> None:
-    """The first sign: it comes before anything is read or asked."""
-    try:
-        await message.channel.typing()
-    except (discord.HTTPException, discord.RateLimited):
-        log.debug("nobody was shown to type")

@@ -47,11 +47,12 @@ class ImageFeature:
             return
         channel_id, owner = interaction.channel_id or 0, interaction.user.id
         beginning = (input_image.mime, input_image.data) if input_image is not None else None
-        keeping = await store.wishes.keeping([owner])
-        order = await store.pictures.create(
-            owner, interaction.guild_id, channel_id, wish.stored(), locale, keeping, beginning
-        )
-        job = await self._job(interaction, order, wish, ticket, input_image)
+        async with self.services.ledger.refunded_on_failure(lambda: store.usage.refund(ticket.charge)):
+            keeping = await store.wishes.keeping([owner, *wish.authors])
+            order = await store.pictures.create(
+                owner, interaction.guild_id, channel_id, wish.stored(), locale, keeping, beginning
+            )
+            job = await self._job(interaction, order, wish, ticket, input_image)
         # Before it is shown: its button may be pressed at once.
         self.jobs[order.id] = job
         self.services.metrics.running.inc()
@@ -107,7 +108,7 @@ class ImageFeature:
     @staticmethod
     def wish_of(order: PictureOrder, message: discord.Message | None) -> Wish:
         """What was ordered. Where its words are not stored, they stand in Discord under the button."""
-        wish = Wish.restored(order.wish)
+        wish = Wish.restored(order.wish).written_by(order.owner_id)
         if wish.prompt or message is None:
             return wish
         return wish.with_prompt(recalled(message.content, [one.description for one in message.attachments]))
@@ -145,6 +146,18 @@ class ImageFeature:
         told = given.notices or [t(locale, "notice-unreadable", name=file_name(file.filename))]
         await self._refuse(interaction, "\n".join(told))
 
+    async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
+        """A picture that is deleted in Discord takes its words along."""
+        store = self.services.store.pictures
+
+        async def erase() -> None:
+            for message_id in message_ids:
+                order = await store.by_message(channel_id, message_id)
+                if order is not None:
+                    await store.erase(order.id)
+
+        await self.services.ledger.note("deletion", erase)
+
     async def interrupt_all(self) -> None:
         jobs = list(self.jobs.values())
         for job in jobs:
@@ -157,18 +170,19 @@ class ImageFeature:
         for order in await self.services.store.pictures.running():
             if order.id in self.jobs:
                 continue
-            await self.services.store.pictures.set_state(order.id, OrderState.INTERRUPTED)
+            state = OrderState.INTERRUPTED
             if order.message_id is not None:
-                await self._mark_interrupted(order, order.message_id)
+                state = await self._mark_interrupted(order, order.message_id)
+            await self.services.store.pictures.set_state(order.id, state)
 
-    async def _mark_interrupted(self, order: PictureOrder, message_id: int) -> None:
+    async def _mark_interrupted(self, order: PictureOrder, message_id: int) -> OrderState:
+        """The state that it turns out to have."""
         channel = self.services.rooms.get_partial_messageable(order.channel_id)
         try:
             message = await channel.fetch_message(message_id)
             if f"picture:1:delete:{order.id}" in _ids(message):
                 # It was delivered; only the note about it was lost.
-                await self.services.store.pictures.set_state(order.id, OrderState.DONE)
-                return
+                return OrderState.DONE
             first_line = message.content.partition("\n")[0]
             await message.edit(
                 content=f"{first_line}\n{t(order.locale, 'state-restart')}",
@@ -177,6 +191,7 @@ class ImageFeature:
             )
         except discord.HTTPException:
             log.info("an interrupted picture could not be marked")
+        return OrderState.INTERRUPTED
 
 
 def _ids(message: discord.Message) -> list[str]:

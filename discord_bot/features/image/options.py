@@ -46,6 +46,8 @@ class Wish:
     seed: int | None = None
     steps: int | None = None
     spoiler: bool = False
+    authors: tuple[int, ...] = ()
+    """Accounts of others whose words the prompt holds."""
 
     def stored(self) -> dict[str, Any]:
         return asdict(self)
@@ -54,10 +56,14 @@ class Wish:
     def restored(cls, data: dict[str, Any]) -> Self:
         """From the store; keys of other versions are ignored."""
         known = {"prompt": "", **{name: data[name] for name in cls.__dataclass_fields__ if name in data}}
-        for name in ("size", "aspect"):
+        for name in ("size", "aspect", "authors"):
             if known.get(name) is not None:
                 known[name] = tuple(known[name])
         return cls(**known)
+
+    def written_by(self, *accounts: int) -> Self:
+        """They wrote words of the prompt, too."""
+        return replace(self, authors=tuple(dict.fromkeys((*self.authors, *accounts))))
 
     def with_prompt(self, prompt: str) -> Self:
         return replace(self, prompt=prompt)

@@ -11,7 +11,6 @@ from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.options import BadOption, Wish, clean_prompt, parse_seed, parse_shape
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, asker_of, pressable, private
-from discord_bot.store.pictures import OrderState
 
 NEW_MESSAGE = ("again", "seed", "input", "retry")
 """Buttons that answer with a message of its own."""
@@ -41,7 +40,7 @@ async def _press(image: ImageFeature, interaction: BotInteraction, action: str, 
                 await _tell(interaction, t(locale, "nothing-to-stop"))
         case "delete":
             await interaction.delete_original_response()
-            await image.services.store.pictures.set_state(order_id, OrderState.DELETED)
+            await image.services.store.pictures.erase(order_id)
         case _:
             await _draw_again(image, interaction, action, order_id, image.wish_of(order, interaction.message))
 
@@ -113,7 +112,7 @@ class EditPrompt(discord.ui.Modal):
                 size, aspect = parse_shape(self.shape.value)
                 wish = Wish(
                     prompt=clean_prompt(self.prompt.value), size=size, aspect=aspect, count=self._wish.count, negative=self.negative.value.strip(),
-                    model=self._wish.model, seed=parse_seed(self.seed.value), steps=self._wish.steps, spoiler=self._wish.spoiler,
+                    model=self._wish.model, seed=parse_seed(self.seed.value), steps=self._wish.steps, spoiler=self._wish.spoiler, authors=self._wish.authors,
                 )  # fmt: skip
             except BadOption as bad:
                 await private(chosen, t(chosen.locale.value, bad.key))

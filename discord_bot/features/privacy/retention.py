@@ -1,6 +1,7 @@
-"""Erases what is too old, once an hour."""
+"""Erases what is too old, once an hour, while Discord's clock agrees with ours about how old that is."""
 
 import asyncio
+from email.utils import parsedate_to_datetime
 
 import structlog
 
@@ -9,22 +10,46 @@ from discord_bot.services import Services
 
 log = structlog.get_logger(__name__)
 PERIOD = 3_600.0
+MOST_SKEW = 3_600.0  # seconds
 
 
-async def keep_retention(services: Services) -> None:
-    while True:
+class DiscordClock:
+    """How far this machine's clock is from Discord's, by the `Date` of its answers.
+
+    A machine that starts with a wrong clock, or whose clock jumps, would otherwise erase what people want to keep.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None
+
+    def observe(self, date: str, now: float) -> None:
+        """`date`: what the header says; one that cannot be read changes nothing."""
         try:
-            await erase_old(services)
-        except TROUBLE:
-            log.warning("old conversations could not be erased; it is tried again in an hour")
+            self._ahead = now - parsedate_to_datetime(date).timestamp()
+        except (ValueError, TypeError):
+            return
+
+    @property
+    def agrees(self) -> bool:
+        return self._ahead is None or abs(self._ahead) <= MOST_SKEW
+
+
+async def keep_retention(services: Services, clock: DiscordClock) -> None:
+    while True:
+        await erase_old(services, clock, services.config.bot.retention_days)
         await asyncio.sleep(PERIOD)
 
 
-async def erase_old(services: Services) -> None:
-    """By the operator's days everywhere, by a server's where it keeps less."""
-    most = services.config.bot.retention_days
-    if most:
-        await services.store.privacy.erase_older(most)
-    for guild_id, days in (await services.store.settings.kept_otherwise()).items():
-        if days and (not most or days < most):
-            await services.store.privacy.erase_older_in(guild_id, days)
+async def erase_old(services: Services, clock: DiscordClock, days: int) -> None:
+    """By the operator's days everywhere (0: never), by a server's where it keeps less."""
+    if not clock.agrees:
+        log.warning("this machine's clock is not Discord's, so nothing is erased as too old; set the clock")
+        return
+    try:
+        if days:
+            await services.store.privacy.erase_older(days)
+        for guild_id, wanted in (await services.store.settings.kept_otherwise()).items():
+            if wanted and (not days or wanted < days):
+                await services.store.privacy.erase_older_in(guild_id, wanted)
+    except TROUBLE:
+        log.warning("old conversations could not be erased; it is tried again in an hour")

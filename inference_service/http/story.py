@@ -1,0 +1,100 @@
+"""What happened on the way to an answer: its headers, its usage and its vendor field `antiphon`. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from antiphon import names
+
+LONGEST_HEADER = 1_000  # characters
+
+
+class Story:
+    """What happened on the way: for the usage and for the vendor field `antiphon`."""
+
+    def __init__(self) -> None:
+        self.deployments: list[str] = []
+        self.attempts = 0
+        self.handovers: list[dict[str, Any]] = []
+        self.notices: list[dict[str, str]] = []
+        self._usages: list[Any] = []
+        self._cost: dict[str, Any] | None = None
+
+    def started(self, event: Any) -> None:
+        self.deployments.append(names.deployment(event.deployment))
+        self.attempts = event.attempt
+
+    def handed_over(self, event: Any) -> None:
+        self.deployments.append(names.deployment(event.to_deployment))
+        self.attempts = event.attempt
+        self.handovers.append(
+            {
+                "from": names.deployment(event.from_deployment),
+                "to": names.deployment(event.to_deployment),
+                "reason": names.failure(event.reason),
+            }
+        )
+
+    def noticed(self, event: Any) -> None:
+        self.notices.append({"field": event.field, "message": event.message})
+
+    def used(self, usage: Any) -> None:
+        self._usages.append(usage)
+
+    def unary(self, answer: Any) -> None:
+        """All of it, of an answer that comes in one message."""
+        self.used(answer.usage)
+        for notice in answer.notices:
+            self.noticed(notice)
+        self.finished(answer)
+
+    def finished(self, event: Any) -> None:
+        self.attempts = event.attempts
+        if event.usage.HasField("cost"):
+            cost = event.usage.cost
+            self._cost = {"micros": cost.micros, "currency": cost.currency, "price_date": cost.price_date}
+        name = names.deployment(event.deployment)
+        if self.deployments[-1:] != [name]:
+            self.deployments.append(name)
+
+    def headers(self, ignored: Sequence[str]) -> dict[str, str]:
+        """`ignored`: parameters of the caller that had no effect."""
+        found = {}
+        if self.deployments:
+            found = {"X-Antiphon-Deployment": self.deployments[-1], "X-Antiphon-Attempts": str(self.attempts)}
+        if ignored:
+            text = ", ".join(dict.fromkeys(ignored)).encode("ascii", "replace").decode()
+            found["X-Antiphon-Ignored"] = "".join(sign for sign in text if sign.isprintable())[:LONGEST_HEADER]
+        return found
+
+    def vendor(self) -> dict[str, Any]:
+        """The field `antiphon` of a whole answer or a last chunk."""
+        told: dict[str, Any] = {
+            "deployment": self.deployments[-1] if self.deployments else None,
+            "deployments": self.deployments,
+            "attempts": self.attempts,
+        }
+        if self.handovers:
+            told["handovers"] = self.handovers
+        if self.notices:
+            told["notices"] = self.notices
+        if self._cost is not None:
+            told["cost"] = self._cost
+        if any(usage.estimated for usage in self._usages):
+            told["usage_estimated"] = True
+        return told
+
+    def usage(self) -> dict[str, Any]:
+        """The sum over all attempts, as they are paid for."""
+        read = sum(usage.prompt_tokens for usage in self._usages)
+        written = sum(usage.completion_tokens for usage in self._usages)
+        thought = sum(usage.reasoning_tokens for usage in self._usages)
+        return {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+            "prompt_tokens_details": {
+                "cached_tokens": sum(usage.cached_tokens for usage in self._usages),
+                "audio_tokens": sum(usage.audio_tokens for usage in self._usages),
+            },
+            "completion_tokens_details": {"reasoning_tokens": thought},
+        }
