@@ -88,7 +88,7 @@ class Server:
             from inference_service.state.shared import SharedStore  # noqa: PLC0415
             from inference_service.usage.shared import SharedUsage  # noqa: PLC0415
 
-            self._store = shared = SharedStore(redis_url, config.state, spec, observer.state_backend)
+            self._store = shared = SharedStore(redis_url, config.state, spec, observer.state_backend, self._supervisor)
             self._usage = SharedUsage(redis_url, config.state)
         else:
             self._store = MemoryStore(spec, ledger=self._ledger(config))
@@ -220,7 +220,7 @@ class Server:
         self._health.end()
         self._health.close()
         if self._http is not None:
-            await self._http.leave()
+            self._http.leave()
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await asyncio.wait([stopping], timeout=max(0.0, grace - GOODBYE))
         for task in list(door.live.values()):

@@ -16,7 +16,11 @@ const advice = {
   "half open": () => "being probed now",
   benched: () => "the provider does not have this model any more: name another one",
 };
-const tip = (state, name) => cell(advice[state] ? advice[state](name) : "", "advice dim");
+function judged(text, state, name) {
+  const td = cell(text, tone[state]);
+  if (advice[state]) { const small = document.createElement("small"); small.className = "dim"; small.textContent = advice[state](name); td.classList.add("advice"); td.append(document.createElement("br"), small); }
+  return td;
+}
 let token = "", last = null;
 
 function cell(value, kind) { const td = document.createElement("td"); td.textContent = value; if (kind) td.className = kind; return td; }
@@ -71,18 +75,18 @@ function show(s) {
   for (const p of s.providers) {
     for (const c of p.credentials) {
       const state = words(c.state), wakes = [c.wakes_at ? span(until(c.wakes_at)) : "", ...(c.model_limits || []).map(l => `${l.upstream_model}: ${span(until(l.wakes_at))}`)].filter(Boolean).join(", ");
-      credentials.push([cell(p.name), cell(c.name), cell(state + (because(c.reason) ? ` (${words(c.reason)})` : ""), tone[state]), cell(wakes), tip(state, c.name), cell(c.in_flight, "n"), cell(c.calls, "n"), cell(c.remaining_requests ?? "", "n")]);
+      credentials.push([cell(p.name), cell(c.name), judged(state + (because(c.reason) ? ` (${words(c.reason)})` : ""), state, c.name), cell(wakes), cell(c.in_flight, "n"), cell(c.calls, "n"), cell(c.remaining_requests ?? "", "n")]);
     }
     for (const d of p.deployments) {
       const state = words(d.breaker);
-      deployments.push([cell(title(d.deployment)), cell(state + (because(d.reason) ? ` (${words(d.reason)})` : ""), tone[state]), cell(d.probe_at ? span(until(d.probe_at)) : ""), tip(state, title(d.deployment)), cell(d.attempts, "n"), cell(d.failures, "n"), cell(brief(d.median_first_token), "n")]);
+      deployments.push([cell(title(d.deployment)), judged(state + (because(d.reason) ? ` (${words(d.reason)})` : ""), state, title(d.deployment)), cell(d.probe_at ? span(until(d.probe_at)) : ""), cell(d.attempts, "n"), cell(d.failures, "n"), cell(brief(d.median_first_token), "n")]);
     }
   }
   const quotas = s.providers.flatMap(p => (p.quotas || []).map(q => [cell(p.name), cell(q.upstream_model || "all"), gauge(q), cell(allowance(q), Number(q.left) ? q.runs_out_at ? "warn" : "" : "bad"), cell(q.declared ? "declared" : "learned", "dim")]));
   at("quotas").hidden = !quotas.length;
   table("left", ["provider", "model", "", "left", ""], quotas, "none");
-  table("credentials", ["provider", "credential", "state", "ready in", "what to do", "running", "calls", "left"], credentials, "none");
-  table("deployments", ["deployment", "breaker", "probe in", "what to do", "attempts", "failed", "first token"], deployments, "none");
+  table("credentials", ["provider", "credential", "state", "ready in", "running", "calls", "left"], credentials, "none");
+  table("deployments", ["deployment", "breaker", "probe in", "attempts", "failed", "first token"], deployments, "none");
   table("routes", ["model", "deployments", ""], s.routes.map(r => [cell(r.model), cell(r.deployments.map(title).join(" → ")), cell(r.available ? "available" : "not now", r.available ? "good" : "bad")]), "none");
   table("handovers", ["when", "from", "to", "reason", "kept"], s.recent_handovers.slice(0, 20).map(h => [cell(span((Date.now() - Date.parse(h.time)) / 1000) + " ago"), cell(title(h.from_deployment)), cell(title(h.to_deployment)), cell(words(h.reason)), cell(h.keep_chars + " characters", "n")]), "none yet");
 }
