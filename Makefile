@@ -19,7 +19,7 @@ endif
 LOCKED_BUILD := --build-constraints requirements/build.lock
 
 SITE ?= site
-.PHONY: help site run test soak mutants lint format bench proto docs audit release lock clean
+.PHONY: help site run test soak clients mutants lint format bench proto docs audit release lock clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -51,7 +51,10 @@ test: $(VENV)/dev.stamp ## run all tests
 soak: $(VENV)/dev.stamp ## run the long tests
 	$(BIN)/pytest -q -n 0 -m soak --timeout 1800 tests
 
-mutants: $(VENV)/dev.stamp ## change the pure core in small ways and count what its tests notice (docs/mutants.md)
+clients: $(VENV)/dev.stamp ## run the clients of others, unmodified, against the service: both of OpenAI, LiteLLM, LangChain, llm
+	$(BIN)/python -m tests.clients $(ONLY)
+
+mutants: $(VENV)/dev.stamp ## break the pure core in small ways and count what its tests notice (docs/mutants.md)
 	$(BIN)/python -m tools.mutants
 
 lint: $(VENV)/dev.stamp ## check style, types, import rules, sizes, dead code and the contract

@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -21,12 +21,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon import connection, events, names, refusals, wire
 from antiphon.config.model import Config
-from antiphon.streams import ChatStream, ImageStream, Question
-from antiphon.telemetry.traces import ClientTraces
+from antiphon.options import ChatOptions, UnaryOptions, chat_request, common
+from antiphon.streams import UNTRACED, ChatStream, ImageStream, Question
+from antiphon.telemetry.traces import CallSpan, ClientTraces
 from antiphon.v1 import (
     common_pb2,
+    embeddings_pb2,
     models_pb2,
     operations_pb2,
+    speech_pb2,
+    tokens_pb2,
     usage_pb2,
 )
 
@@ -88,26 +92,12 @@ class InferenceClient:
         messages: str | Sequence[events.Message],
         model: str = "chat",
         *,
-        sampling: events.Sampling | None = None,
-        on_interruption: Literal["continue", "restart", "fail"] | None = None,
-        strict: bool = False,
-        tenant_id: str = "",
-        user_id: str = "",
-        request_id: str | None = None,
         timeout: float | None = None,
         trace_parent: str = "",
+        **options: Unpack[ChatOptions],
     ) -> ChatStream:
-        """Streams an answer. `timeout`: seconds for the whole answer; None: the service's own limit."""
-        turns = [events.Message.user(messages)] if isinstance(messages, str) else messages
-        request = wire.chat_request(
-            model,
-            turns,
-            sampling,
-            on_interruption,
-            strict,
-            common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
-            request_id,
-        )
+        """An answer as a stream. `timeout` in seconds for the whole of it; None: the service's own."""
+        request = chat_request(messages, model, options)
         span = self.traces.start("chat", model, request.request_id, trace_parent)
         metadata = self._connection.metadata(span.trace_parent)
         return ChatStream(
@@ -119,6 +109,22 @@ class InferenceClient:
                 span,
             )
         )
+
+    async def complete(
+        self,
+        messages: str | Sequence[events.Message],
+        model: str = "chat",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the service's deadline, too
+        trace_parent: str = "",
+        **options: Unpack[ChatOptions],
+    ) -> events.Completion:
+        """An answer in one piece."""
+        request = chat_request(messages, model, options)
+        span = self.traces.start("complete", model, request.request_id, trace_parent)
+        metadata = self._connection.metadata(span.trace_parent)
+        answer = await self._ask(self._connection.inference.Complete, request, timeout, metadata, span)
+        return wire.completion(answer)
 
     def image(
         self,
@@ -172,6 +178,58 @@ class InferenceClient:
             )
         )
 
+    async def embed(
+        self,
+        inputs: Sequence[str],
+        model: str = "embed",
+        *,
+        dimensions: int | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the service's deadline, too
+        **options: Unpack[UnaryOptions],
+    ) -> events.Embeddings:
+        """One vector for each text, in their order."""
+        request = embeddings_pb2.EmbedRequest(model=model, inputs=inputs, dimensions=dimensions, **common(options))
+        answer = await self._ask(self._connection.inference.Embed, request, timeout, self._connection.metadata())
+        return wire.embeddings(answer)
+
+    async def transcribe(
+        self,
+        audio: events.Audio,
+        model: str = "transcribe",
+        *,
+        language: str = "",
+        prompt: str = "",
+        temperature: float | None = None,
+        timestamps: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - the service's deadline, too
+        **options: Unpack[UnaryOptions],
+    ) -> events.Transcript:
+        """What is said in a recording. `language` as ISO 639-1, `prompt`: names that are likely to be said."""
+        request = speech_pb2.TranscribeRequest(
+            model=model,
+            audio=wire.audio(audio),
+            language=language,
+            prompt=prompt,
+            temperature=temperature,
+            timestamps=timestamps,
+            **common(options),
+        )
+        answer = await self._ask(self._connection.inference.Transcribe, request, timeout, self._connection.metadata())
+        return wire.transcript(answer)
+
+    async def count_tokens(
+        self, messages: str | Sequence[events.Message], model: str = "chat", *, tools: Sequence[events.Tool] = ()
+    ) -> events.TokenCount:
+        """How long a conversation is for the first deployment of the model."""
+        turns = [events.Message.user(messages)] if isinstance(messages, str) else messages
+        request = tokens_pb2.CountTokensRequest(
+            model=model, messages=[wire.message(one) for one in turns], tools=[wire.tool(one) for one in tools]
+        )
+        answer = await self._look(self._connection.inference.CountTokens, request)
+        return events.TokenCount(
+            answer.tokens, answer.estimated, names.deployment(answer.deployment), answer.context_tokens
+        )
+
     # --- listings --------------------------------------------------------------------------------
 
     async def models(
@@ -179,8 +237,8 @@ class InferenceClient:
     ) -> list[events.Model]:
         """The models that can be requested, routes first."""
         request = models_pb2.ListModelsRequest(task=wire.TASKS[task], include_deployments=include_deployments)
-        answer = await self._ask(self._connection.inference.ListModels, request)
-        return [wire.model(model) for model in answer.models]
+        answer = await self._look(self._connection.inference.ListModels, request)
+        return [wire.model(one) for one in answer.models]
 
     async def usage(
         self, *, tenant_id: str = "", user_id: str = "", since: float | None = None
@@ -189,7 +247,7 @@ class InferenceClient:
         request = usage_pb2.GetUsageRequest(caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id))
         if since is not None:
             request.since.CopyFrom(Timestamp(seconds=int(since)))
-        answer = await self._ask(self._connection.inference.GetUsage, request)
+        answer = await self._look(self._connection.inference.GetUsage, request)
         return [
             events.UsageRow(
                 names.deployment(row.deployment),
@@ -204,10 +262,10 @@ class InferenceClient:
         ]
 
     async def status(self) -> operations_pb2.Status:
-        """The current status. Needs the scope `operate`."""
-        answer = await self._ask(self._connection.operations.GetStatus, operations_pb2.GetStatusRequest())
-        status: operations_pb2.Status = answer.status
-        return status
+        """How things stand; needs the scope `operate`."""
+        answer = await self._look(self._connection.operations.GetStatus, operations_pb2.GetStatusRequest())
+        found: operations_pb2.Status = answer.status
+        return found
 
     async def watch_status(self, interval: float = 1.0) -> AsyncIterator[operations_pb2.Status]:
         """Streams the status every `interval` seconds (0.25 to 60)."""
@@ -222,20 +280,39 @@ class InferenceClient:
             raise refusals.error_of(failed) from None
 
     async def reload(self) -> list[str]:
-        """Makes the service read its configuration again. Returns what changed. Raises InvalidRequest for a bad one."""
-        answer = await self._ask(self._connection.operations.ReloadConfig, operations_pb2.ReloadConfigRequest())
+        """Makes the service read its configuration again; what changed. Raises InvalidRequest for a bad one."""
+        answer = await self._look(self._connection.operations.ReloadConfig, operations_pb2.ReloadConfigRequest())
         return list(answer.changes)
 
     async def ready(self, service: str = INFERENCE, timeout: float = 3.0) -> bool:  # noqa: ASYNC109 - of the call
         """Whether the service can answer now, by its health check. False if it cannot be reached."""
         return await self._connection.healthy(service, timeout)
 
-    async def _ask(self, method: Any, request: Any) -> Any:
+    async def _look(self, method: Any, request: Any) -> Any:
+        return await self._ask(method, request, ASK_TIMEOUT, self._connection.metadata())
+
+    async def _ask(
+        self,
+        method: Any,
+        request: Any,
+        timeout: float | None,  # noqa: ASYNC109 - the service's deadline, too
+        metadata: Any,
+        span: CallSpan = UNTRACED,
+    ) -> Any:
         begun = time.monotonic()
-        while True:
-            try:
-                await self._connection.ready()
-                return await method(request, timeout=ASK_TIMEOUT, metadata=self._connection.metadata())
-            except grpc.aio.AioRpcError as failed:
-                if not await self._connection.again(failed, begun):
-                    raise refusals.error_of(failed) from None
+        failure = "abandoned"
+        try:
+            while True:
+                left = None if timeout is None else timeout - (time.monotonic() - begun)
+                try:
+                    await self._connection.ready(left)
+                    answer = await method(request, timeout=left, metadata=metadata)
+                except grpc.aio.AioRpcError as failed:
+                    if not await self._connection.again(failed, begun):
+                        failure = failed.code().name.lower()
+                        raise refusals.error_of(failed) from None
+                else:
+                    failure = ""
+                    return answer
+        finally:
+            span.end(failure, 0, 0)

@@ -126,6 +126,7 @@ class ChatStream(_Stream):
         super().__init__(question)
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
+        self.tool_calls: list[events.ToolCall] = []
         self.finished: events.Finished | None = None
 
     @property
@@ -133,6 +134,11 @@ class ChatStream(_Stream):
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
+
+    @property
+    def message(self) -> events.Message:
+        """The answer so far as a turn of the conversation."""
+        return events.Message.assistant(self.text, *self.tool_calls)
 
     @property
     def reasoning(self) -> str:
@@ -160,6 +166,9 @@ class ChatStream(_Stream):
         if len(self.text) != self.finished.total_chars:
             text = f"the answer has {len(self.text)} characters and should have {self.finished.total_chars}"
             raise errors.AnswerIncomplete(text, request_id=self.request_id)
+        if len(self.tool_calls) != self.finished.tool_calls:
+            text = f"the answer has {len(self.tool_calls)} tool calls and should have {self.finished.tool_calls}"
+            raise errors.AnswerIncomplete(text, request_id=self.request_id)
 
     def accept(self, response: chat_pb2.ChatResponse) -> events.ChatEvent | None:
         """The whole rule of the contract: append every delta; on handover cut to `keep_chars` and go on."""
@@ -180,6 +189,11 @@ class ChatStream(_Stream):
                 self._pieces = [self.text[: response.handover.keep_chars]]
                 self.deployment = names.deployment(response.handover.to_deployment)
                 return wire.handover(response.handover)
+            case "tool_call":
+                self.tool_calls.append(wire.tool_call(response.tool_call))
+                return self.tool_calls[-1]
+            case "logprobs":
+                return wire.logprobs(response.logprobs)
             case "progress":
                 return wire.progress(response.progress)
             case "notice":

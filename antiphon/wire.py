@@ -1,7 +1,8 @@
 """Converts between protobuf and the client's plain values. Nothing else in the client knows both."""
 
+import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,9 +10,15 @@ from google.protobuf.duration_pb2 import Duration
 
 from antiphon import errors, events
 from antiphon.names import deployment, failure, stage
-from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2
+from antiphon.v1 import chat_pb2, common_pb2, embeddings_pb2, image_pb2, models_pb2, speech_pb2, tools_pb2
 
-ROLES = {"system": chat_pb2.ROLE_SYSTEM, "user": chat_pb2.ROLE_USER, "assistant": chat_pb2.ROLE_ASSISTANT}
+ROLES = {
+    "system": chat_pb2.ROLE_SYSTEM,
+    "user": chat_pb2.ROLE_USER,
+    "assistant": chat_pb2.ROLE_ASSISTANT,
+    "tool": chat_pb2.ROLE_TOOL,
+}
+MODES = {"auto": tools_pb2.TOOL_MODE_AUTO, "none": tools_pb2.TOOL_MODE_NONE, "required": tools_pb2.TOOL_MODE_REQUIRED}
 INTERRUPTIONS = {
     None: chat_pb2.ON_INTERRUPTION_UNSPECIFIED,
     "continue": chat_pb2.ON_INTERRUPTION_CONTINUE,
@@ -31,17 +38,64 @@ FORMATS = {
     "jpeg": image_pb2.IMAGE_FORMAT_JPEG,
     "webp": image_pb2.IMAGE_FORMAT_WEBP,
 }
-TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
+TASKS = {
+    None: models_pb2.TASK_UNSPECIFIED,
+    "chat": models_pb2.TASK_CHAT,
+    "image": models_pb2.TASK_IMAGE,
+    "embed": models_pb2.TASK_EMBED,
+    "transcribe": models_pb2.TASK_TRANSCRIBE,
+}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
 LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
 
 
-def message(turn: events.Message) -> chat_pb2.Message:
-    return chat_pb2.Message(role=ROLES[turn.role], parts=[_part(part) for part in turn.parts])
+def message(given: events.Message) -> chat_pb2.Message:
+    return chat_pb2.Message(role=ROLES[given.role], parts=[_part(part) for part in given.parts], partial=given.partial)
 
 
-def _part(part: events.Text | events.Image) -> chat_pb2.Part:
-    return chat_pb2.Part(text=part.text) if isinstance(part, events.Text) else chat_pb2.Part(image=picture(part))
+def _part(part: events.Part) -> chat_pb2.Part:
+    match part:
+        case events.Text():
+            return chat_pb2.Part(text=part.text)
+        case events.Image():
+            return chat_pb2.Part(image=picture(part))
+        case events.ImageLink():
+            return chat_pb2.Part(image_link=chat_pb2.ImageLink(url=part.url))
+        case events.Document():
+            return chat_pb2.Part(document=chat_pb2.Document(mime_type=part.mime, data=part.data, name=part.name))
+        case events.Audio():
+            return chat_pb2.Part(audio=audio(part))
+        case events.ToolCall():
+            return chat_pb2.Part(tool_call=tools_pb2.ToolCall(**vars(part)))
+        case events.ToolResult():
+            return chat_pb2.Part(tool_result=tools_pb2.ToolResult(**vars(part)))
+
+
+def audio(given: events.Audio) -> chat_pb2.Audio:
+    return chat_pb2.Audio(mime_type=given.mime, data=given.data)
+
+
+def tool(given: events.Tool) -> tools_pb2.Tool:
+    parameters = "" if given.parameters is None else json.dumps(given.parameters, ensure_ascii=False)
+    return tools_pb2.Tool(name=given.name, description=given.description, parameters=parameters, strict=given.strict)
+
+
+def choice(given: str | events.Tool | None) -> tools_pb2.ToolChoice | None:
+    if given is None:
+        return None
+    if isinstance(given, events.Tool):
+        return tools_pb2.ToolChoice(name=given.name)
+    return tools_pb2.ToolChoice(mode=MODES[given])
+
+
+def answer_format(given: events.JsonObject | events.JsonSchema | None) -> chat_pb2.ResponseFormat | None:
+    if given is None:
+        return None
+    if isinstance(given, events.JsonObject):
+        return chat_pb2.ResponseFormat(json_object=chat_pb2.JsonObjectFormat())
+    schema = json.dumps(given.schema, ensure_ascii=False)
+    wanted = chat_pb2.JsonSchemaFormat(name=given.name, schema=schema, description=given.description)
+    return chat_pb2.ResponseFormat(json_schema=wanted)
 
 
 def picture(image: events.Image) -> chat_pb2.InlineImage:
@@ -54,28 +108,27 @@ def sampling(settings: events.Sampling) -> chat_pb2.Sampling:
 
 
 def chat_request(
-    model: str,
     turns: Sequence[events.Message],
+    *,
     chosen: events.Sampling | None,
-    on_interruption: str | None,
-    strict: bool,
-    caller: common_pb2.Caller,
     request_id: str | None,
+    provider_options: Mapping[str, Any] | None,
+    **fields: Any,
 ) -> chat_pb2.ChatRequest:
     """Raises InvalidRequest for values that protobuf cannot hold. The service checks the ranges."""
     _check_sizes(turns)
     try:
-        return chat_pb2.ChatRequest(
-            model=model,
+        request = chat_pb2.ChatRequest(
             messages=[message(turn) for turn in turns],
             sampling=sampling(chosen) if chosen is not None else None,
-            on_interruption=INTERRUPTIONS[on_interruption],
-            unsupported_setting=STRICT[strict],
-            caller=caller,
             request_id=request_id or uuid.uuid4().hex,
+            **fields,
         )
-    except ValueError as error:
+        if provider_options:
+            request.provider_options.update(provider_options)
+    except (ValueError, TypeError) as error:
         raise _unsendable(error) from None
+    return request
 
 
 def image_request(
@@ -122,8 +175,8 @@ def _check_sizes(turns: Sequence[events.Message]) -> None:
         raise problem
 
 
-def _unsendable(error: ValueError) -> errors.InvalidRequest:
-    """A number that does not fit its type, or text that is not Unicode (half a character from a terminal in another encoding)."""
+def _unsendable(error: Exception) -> errors.InvalidRequest:
+    """A number beyond its type, or text that is no Unicode (half a character from a terminal in another encoding)."""
     if isinstance(error, UnicodeError):
         return errors.InvalidRequest("the text is not valid Unicode")
     return errors.InvalidRequest("a number is far out of range")
@@ -174,6 +227,37 @@ def usage(message: common_pb2.Usage) -> events.Usage:
         message.images,
         message.estimated,
         message.discarded,
+        message.cached_tokens,
+        message.audio_tokens,
+        seconds(message.audio),
+        events.Cost(message.cost.micros, message.cost.currency, message.cost.price_date, message.cost.incomplete)
+        if message.HasField("cost")
+        else None,
+    )
+
+
+def tool_call(given: tools_pb2.ToolCall) -> events.ToolCall:
+    return events.ToolCall(given.id, given.name, given.arguments, given.signature)
+
+
+def logprobs(given: chat_pb2.Logprobs) -> events.Logprobs:
+    tokens = (
+        events.TokenLogprob(one.token, one.logprob, tuple((likely.token, likely.logprob) for likely in one.top))
+        for one in given.tokens
+    )
+    return events.Logprobs(tuple(tokens))
+
+
+def completion(given: chat_pb2.CompleteResponse) -> events.Completion:
+    return events.Completion(
+        given.request_id,
+        given.text,
+        finished(given.finished),
+        given.reasoning,
+        tuple(map(tool_call, given.tool_calls)),
+        tuple(map(usage, given.usages)),
+        tuple(map(notice, given.notices)),
+        logprobs(given.logprobs) if given.HasField("logprobs") else None,
     )
 
 
@@ -194,7 +278,39 @@ def finished(message: chat_pb2.ChatFinished) -> events.Finished:
         message.attempts,
         deployment(message.deployment),
         attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.tool_calls,
+        message.replayed,
     )
+
+
+def embeddings(given: embeddings_pb2.EmbedResponse) -> events.Embeddings:
+    vectors = tuple(tuple(one.values) for one in given.embeddings)
+    return events.Embeddings(given.request_id, vectors, **_how_it_went(given))
+
+
+def transcript(given: speech_pb2.TranscribeResponse) -> events.Transcript:
+    segments = (
+        events.Segment(
+            seconds(one.start), seconds(one.end), one.text, one.no_speech if one.HasField("no_speech") else None
+        )
+        for one in given.segments
+    )
+    length = seconds(given.duration) if given.HasField("duration") else None
+    return events.Transcript(
+        given.request_id, given.text, given.language, length, tuple(segments), **_how_it_went(given)
+    )
+
+
+def _how_it_went(given: embeddings_pb2.EmbedResponse | speech_pb2.TranscribeResponse) -> dict[str, Any]:
+    return {
+        "deployment": deployment(given.deployment),
+        "usage": usage(given.usage) if given.HasField("usage") else None,
+        "notices": tuple(map(notice, given.notices)),
+        "attempts": given.attempts,
+        "failed_attempts": attempts(given.failed_attempts),
+        "replayed": given.replayed,
+    }
 
 
 def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:
@@ -204,6 +320,8 @@ def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:
         message.attempts,
         deployment(message.deployment),
         attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.replayed,
     )
 
 
@@ -223,6 +341,11 @@ def model(message: models_pb2.Model) -> events.Model:
             can.input_image,
             can.context_tokens,
             can.max_side_pixels,
+            can.tools,
+            can.json_schema,
+            can.audio,
+            tuple(can.settings),
+            tuple(can.unknown),
         ),
         message.available,
         message.is_deployment,

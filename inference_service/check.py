@@ -1,33 +1,29 @@
-"""`antiphon check`: sends every provider one real question per credential, and says what to do about each problem."""
+"""`antiphon check`: asks every provider with every credential one real question per task, and says what to do about each problem."""
 
 import asyncio
-import base64
 import json
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
 
+import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
 from antiphon.config.model import Config
-from inference_service.domain import Capabilities, ChatRequest, ImagePart, Message, Role, TextPart
+from inference_service.domain import Capabilities, Task
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import seam
-from inference_service.providers.seam import ChatCall, LimitReport, Provider
+from inference_service.providers.seam import Provider
+from inference_service.questions import COSTLY, QUESTIONS
 from inference_service.quotas import DAY, HOUR, MINUTE, LimitFact
 from inference_service.routing.build import Parts, build_parts
-from inference_service.routing.compose import choices
+from inference_service.routing.compose import Ranks, choices
 from inference_service.server import caller_tokens, check_exposure, redis_url_of
-from inference_service.settings import Sampling
 
 LONGEST = 30.0
 WIDE = 200
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
-)
 ADVICE = {
     FailureKind.UNAUTHENTICATED: "the token is not accepted: create a new one and replace it",
     FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: check the provider's console",
@@ -52,8 +48,8 @@ class Row(Struct, frozen=True):
     models: int
     seconds: float
     advice: str
-    task: str = ""  # chat or vision; empty: only the model list was requested
-    left: str = ""  # what the provider reports about its limits
+    task: str = ""  # what was asked for; empty: only the list
+    left: str = ""  # what the provider tells about its limits, else what its row says
 
 
 async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, only_list: bool = False) -> int:
@@ -87,44 +83,62 @@ async def rows(parts: Parts, *, only_list: bool) -> list[Row]:
 
 
 def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
-    """Routes for which no provider has a working credential."""
-    working = {row.provider for row in rows if row.state == "ok"}
+    """Routes that no credential can answer: by its answer for the route's task, else by whatever it was asked."""
+    asked = {(row.provider, row.task) for row in rows}
+    good = {(row.provider, row.task) for row in rows if row.state == "ok"}
+    alive = {provider for provider, _ in good}
+
+    def answers(deployment: str, task: str) -> bool:
+        provider = deployment.partition("/")[0]
+        return (provider, task) in good if (provider, task) in asked else provider in alive
+
     return [
         route.model
         for route in parts.plan.routes
-        if not any(name.partition("/")[0] in working for name in route.deployments)
+        if not any(answers(name, _task(parts, route.model, name)) for name in route.deployments)
     ]
+
+
+def _task(parts: Parts, route: str, deployment: str) -> str:
+    """Which question tells whether this deployment answers on this route."""
+    if route in QUESTIONS:
+        return route
+    can = parts.plan.deployments[deployment].capabilities
+    return next((task.value for task in Task if can.can(task)), "chat")
 
 
 async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
     """Checks one credential after the other, so that the check itself does not reach a limit."""
     provider = parts.plan.providers[name]
+    costs_nothing = Ranks(parts.rows, ()).is_free(provider.declaration.kind)
     rows = []
     for key, secret in parts.secrets[name].items():
         label = parts.labels[name, key]
         rows.append(await _list(provider, name, label, secret))
         if only_list or rows[-1].state in NOT_REACHED:
             continue
-        answers = [
-            await _question(provider, model, task, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
-            for task in ("chat", "vision")
-            if (model := _model(parts, provider, name, task))
+        asked = [
+            await _question(provider, model, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
+            for task in QUESTIONS
+            if (costs_nothing or task not in COSTLY) and (model := _model(parts, provider, name, task))
         ]
-        if answers:  # a real answer proves more than a model list, which may be public or missing
-            rows[-1:] = answers
-    return rows
+        if asked:  # a real answer says more than a list, whether that is public or missing
+            rows[-1:] = asked
+    row = parts.rows.get(provider.declaration.kind)
+    usual = f"usually {row.about.limits}" if row is not None and row.about.limits not in ("", "none") else ""
+    return [msgspec.structs.replace(one, left=usual) if one.state == "ok" and not one.left else one for one in rows]
 
 
 def _model(parts: Parts, provider: Provider, name: str, task: str) -> str:
-    """The model of this provider that a route of the task would use; empty if there is none."""
-    named = [deployment for route in parts.plan.routes if route.model == task for deployment in route.deployments]
-    mine = [deployment.partition("/")[2] for deployment in named if deployment.partition("/")[0] == name]
-    models = mine or (choices(provider, "chat")[0] if task == "chat" else ())
+    """The model of this provider that a route of the task would ask; empty where there is none."""
+    named = [one for route in parts.plan.routes if route.model == task for one in route.deployments]
+    mine = [one.partition("/")[2] for one in named if one.partition("/")[0] == name]
+    models = mine or choices(provider, task)[0]
     return next((model for model in models if _able(provider.capabilities(model), task)), "")
 
 
 def _able(can: Capabilities, task: str) -> bool:
-    return can.chat and (can.vision or task == "chat")
+    return can.chat and can.vision if task == "vision" else can.can(Task(task))
 
 
 async def _list(provider: Provider, name: str, label: str, secret: str | None) -> Row:
@@ -139,35 +153,18 @@ async def _list(provider: Provider, name: str, label: str, secret: str | None) -
     return Row(name, label, "ok", len(models), time.monotonic() - began, "")
 
 
-async def _question(provider: Provider, model: str, task: str, row: Row, secret: str | None) -> Row:
-    """Sends a question with a one-token answer. An accepted call is enough; the answer is not awaited."""
-    parts = (TextPart("Hi"),) if task == "chat" else (TextPart("Hi"), ImagePart("image/png", PIXEL))
+async def _question(provider: Provider, model: str, row: Row, secret: str | None) -> Row:
     began = time.monotonic()
-    failure: UpstreamFailure | None = None
-    for sampling in (Sampling({"max_tokens": 1}), Sampling()):
-        request = ChatRequest("check", model, (Message(Role.USER, parts),), sampling)
-        try:
-            async with asyncio.timeout(LONGEST):
-                left = await _accepted(provider, ChatCall(request, model, secret))
-        except TimeoutError:
-            failure = UpstreamFailure(FailureKind.TIMEOUT)
-        except UpstreamFailure as error:
-            failure = error
-        else:
-            return Row(row.provider, row.credential, "ok", row.models, time.monotonic() - began, "", task, left)
-        if failure.kind is not FailureKind.FIELD_REFUSED:
-            break
-    row = Row(row.provider, row.credential, "", row.models, time.monotonic() - began, "", task)
-    return _failed(row, failure or UpstreamFailure(FailureKind.BAD_RESPONSE))
-
-
-async def _accepted(provider: Provider, call: ChatCall) -> str:
-    """What the provider reports about its limits when it accepts the call. Raises UpstreamFailure."""
-    async with aclosing(seam.checked(provider.chat(call))) as answer:
-        async for event in answer:
-            if isinstance(event, LimitReport):
-                return "; ".join(_limit_text(fact) for fact in event.limits[:2] if fact.remaining is not None)
-    return ""
+    try:
+        async with asyncio.timeout(LONGEST):
+            told = await QUESTIONS[row.task](provider, model, secret)
+    except TimeoutError:
+        return _failed(msgspec.structs.replace(row, seconds=LONGEST), UpstreamFailure(FailureKind.TIMEOUT))
+    except UpstreamFailure as failure:
+        return _failed(msgspec.structs.replace(row, seconds=time.monotonic() - began), failure)
+    facts = told.limits if told is not None else ()
+    left = "; ".join(_limit_text(fact) for fact in facts[:2] if fact.remaining is not None)
+    return msgspec.structs.replace(row, seconds=time.monotonic() - began, left=left)
 
 
 def _failed(row: Row, failure: UpstreamFailure) -> Row:

@@ -5,11 +5,14 @@ the API turns them into protobuf; nothing here knows HTTP, gRPC or a clock.
 Characters are Unicode code points, times are seconds as float, sizes are bytes.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
 from inference_service.settings import CHAT_SETTINGS, IMAGE_SETTINGS, Sampling
+from inference_service.tools import ResponseFormat, Tool, ToolCall, ToolChoice, ToolResult
 
 __all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the settings table, used with Capabilities
 
@@ -17,12 +20,15 @@ __all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the settings table,
 class Task(StrEnum):
     CHAT = "chat"
     IMAGE = "image"
+    EMBED = "embed"
+    TRANSCRIBE = "transcribe"
 
 
 class Role(StrEnum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
 
 
 class OnInterruption(StrEnum):
@@ -36,6 +42,7 @@ class FinishReason(StrEnum):
     LENGTH = "length"
     CONTENT_FILTER = "content_filter"
     OTHER = "other"
+    TOOL_CALLS = "tool_calls"
 
 
 class NoticeKind(StrEnum):
@@ -66,7 +73,14 @@ class ImagePart(Struct, frozen=True):
     data: bytes
 
 
-Part = TextPart | ImagePart
+class AudioPart(Struct, frozen=True):
+    """A recording to listen to; `mime` is what the bytes are (checked by the API)."""
+
+    mime: str
+    data: bytes
+
+
+Part = TextPart | ImagePart | AudioPart | ToolCall | ToolResult
 
 
 class Message(Struct, frozen=True):
@@ -81,6 +95,18 @@ class Message(Struct, frozen=True):
     def images(self) -> tuple[ImagePart, ...]:
         return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
+    @property
+    def recordings(self) -> tuple[AudioPart, ...]:
+        return tuple(part for part in self.parts if isinstance(part, AudioPart))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolResult))
+
 
 class Caller(Struct, frozen=True):
     """Who sends the request. `name` is the authenticated caller ("local" without tokens); the ids are opaque."""
@@ -91,6 +117,11 @@ class Caller(Struct, frozen=True):
 
 
 class ChatRequest(Struct, frozen=True):
+    """partial: the answer has begun like this and is to be continued; it is not among `messages`.
+
+    tool_choice: None: the model decides. provider_options: fields for the body of the upstream call, by provider name.
+    """
+
     request_id: str
     model: str
     messages: tuple[Message, ...]
@@ -98,10 +129,25 @@ class ChatRequest(Struct, frozen=True):
     on_interruption: OnInterruption | None = None  # None: the route decides
     strict: bool = False  # refuse, instead of drop, what a deployment cannot honour
     caller: Caller = Caller()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    response_format: ResponseFormat | None = None
+    conversation_id: str = ""
+    partial: str = ""
+    provider_options: Mapping[str, Mapping[str, Any]] = {}
 
     @property
     def has_images(self) -> bool:
         return any(message.images for message in self.messages)
+
+    @property
+    def has_audio(self) -> bool:
+        return any(message.recordings for message in self.messages)
+
+    @property
+    def uses_tools(self) -> bool:
+        """Whether only a deployment that takes tools can answer: they are offered, or were called before."""
+        return bool(self.tools) or any(message.calls or message.results for message in self.messages)
 
 
 class ImageRequest(Struct, frozen=True):
@@ -146,6 +192,24 @@ class Retract(Struct, frozen=True):
     """
 
 
+class Composing(Struct, frozen=True):
+    """The model writes a tool call: a sign of life and so many characters, nothing that anybody sees."""
+
+    characters: int
+
+
+class TokenLogprob(Struct, frozen=True):
+    """A token with its log probability, and the likeliest ones in its place as (token, log probability)."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class Logprobs(Struct, frozen=True):
+    tokens: tuple[TokenLogprob, ...]
+
+
 class Progress(Struct, frozen=True):
     stage: str
     fraction: float | None = None
@@ -166,6 +230,9 @@ class Usage(Struct, frozen=True):
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     images: int = 0
+    cached_tokens: int = 0  # among the prompt's
+    audio_tokens: int = 0  # among the prompt's
+    audio_seconds: float = 0.0  # listened to
 
 
 class Finish(Struct, frozen=True):
@@ -188,7 +255,7 @@ class Picture(Struct, frozen=True):
     seed: int | None = None
 
 
-ChatEvent = Delta | Reasoning | Retract | Progress | Notice | Usage | Finish
+ChatEvent = Delta | Reasoning | Retract | Composing | ToolCall | Logprobs | Progress | Notice | Usage | Finish
 ImageEvent = Progress | Preview | Notice | Usage | Picture | Finish
 
 
@@ -208,13 +275,23 @@ class Handover(Struct, frozen=True):
     attempt: int
 
 
+class Cost(Struct, frozen=True):
+    """Millionths of a currency (ISO 4217), by the price of a day (ISO 8601). incomplete: parts without a price are missing."""
+
+    micros: int
+    currency: str
+    date: str
+    incomplete: bool = False
+
+
 class UsageRecord(Struct, frozen=True):
-    """The final usage of one attempt. `discarded`: its text is not in the answer."""
+    """What one attempt used, settled. `discarded`: its text is not in the answer. `cost` None: no price is known."""
 
     deployment: str
     usage: Usage
     estimated: bool = False
     discarded: bool = False
+    cost: Cost | None = None
 
 
 class AttemptRecord(Struct, frozen=True):
@@ -244,9 +321,13 @@ class Finished(Struct, frozen=True):
     first_token: float | None  # seconds from the arrival of the request
     attempts: int
     failed: tuple[AttemptRecord, ...] = ()
+    tool_calls: int = 0
+    used: tuple[UsageRecord, ...] = ()
 
 
-RoutedChatEvent = Started | Delta | Reasoning | Progress | Notice | Handover | UsageRecord | Finished
+RoutedChatEvent = (
+    Started | Delta | Reasoning | Progress | Notice | Handover | ToolCall | Logprobs | UsageRecord | Finished
+)
 RoutedImageEvent = Started | Progress | Preview | Notice | Handover | CheckedPicture | UsageRecord | Finished
 
 
@@ -269,6 +350,9 @@ class Capabilities(Struct, frozen=True):
     image: bool = False
     transcribe: bool = False
     embed: bool = False
+    tools: bool = False
+    audio: bool = False  # listens to recordings in a conversation
+    formats: frozenset[str] = frozenset()  # of an answer, which it enforces: "json_object", "json_schema"
     streaming: bool = False
     prefill: bool = False
     settings: frozenset[str] = frozenset()
@@ -283,4 +367,4 @@ class Capabilities(Struct, frozen=True):
     unknown: frozenset[str] = frozenset()
 
     def can(self, task: Task) -> bool:
-        return self.chat if task is Task.CHAT else self.image
+        return bool(getattr(self, task.value))

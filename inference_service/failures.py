@@ -47,6 +47,7 @@ class FailureKind(StrEnum):
     PREFILL_REFUSED = "prefill_refused"  # the deployment does not accept a partial answer after all
     UNSUPPORTED = "unsupported"  # the deployment cannot do what was asked
     BAD_IMAGE = "bad_image"  # what came back is not an acceptable picture
+    INVALID_OUTPUT = "invalid_output"  # not the document that was asked for, or a tool call that cannot be run
 
 
 class Scope(StrEnum):
@@ -106,6 +107,7 @@ class Outcome(StrEnum):
     UNKNOWN_MODEL = "unknown_model"  # NOT_FOUND
     INVALID = "invalid"  # INVALID_ARGUMENT
     UNSUPPORTED = "unsupported"  # FAILED_PRECONDITION
+    FORBIDDEN = "forbidden"  # PERMISSION_DENIED: the operator does not allow it
     REFUSED = "refused"  # FAILED_PRECONDITION: the content
     EXHAUSTED = "exhausted"  # RESOURCE_EXHAUSTED: every credential is resting
     UNAVAILABLE = "unavailable"  # UNAVAILABLE

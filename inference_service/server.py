@@ -27,7 +27,6 @@ from inference_service.routing.welcome import notes
 from inference_service.state.ledger import Ledger as LimitLedger
 from inference_service.state.ledger import state_directory
 from inference_service.state.memory import MemoryStore
-from inference_service.state.shared import SharedStore
 from inference_service.statuspage.http import StatusServer
 from inference_service.tasks import Supervisor
 from inference_service.telemetry.metrics import Metrics
@@ -35,7 +34,6 @@ from inference_service.telemetry.observer import Observers
 from inference_service.telemetry.traces import Traces
 from inference_service.usage.budgets import Budgets
 from inference_service.usage.ledger import Ledger
-from inference_service.usage.shared import SharedUsage
 
 log = structlog.get_logger(__name__)
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -84,17 +82,21 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        self._store = (
-            SharedStore(redis_url, config.state, spec, observer.state_backend)
-            if redis_url
-            else MemoryStore(spec, ledger=self._ledger(config))
-        )
+        self._usage, shared = None, None
+        if redis_url:
+            # Redis is loaded only where replicas share.
+            from inference_service.state.shared import SharedStore  # noqa: PLC0415
+            from inference_service.usage.shared import SharedUsage  # noqa: PLC0415
+
+            self._store = shared = SharedStore(redis_url, config.state, spec, observer.state_backend, self._supervisor)
+            self._usage = SharedUsage(redis_url, config.state)
+        else:
+            self._store = MemoryStore(spec, ledger=self._ledger(config))
         router = Router(config, parts, self._store, observer, self._supervisor)
-        self._usage = SharedUsage(redis_url, config.state) if redis_url else None
         door = Door(config.service, tokens, Budgets(self._usage, self._supervisor), metrics.refused)
         self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
-        if isinstance(self._store, SharedStore):
-            await self._store.start()
+        if shared is not None:
+            await shared.start()
         await self._listen()
         router.start()
         await self._look()

@@ -79,6 +79,8 @@ class Service(Section):
     """After so long a connection is left for a new one, so that new replicas get their share; streams on it finish."""
     keepalive: Annotated[float, Field(ge=1, le=3_600)] = 60
     """Silence after which a caller is asked whether it is still there."""
+    allow_provider_options: bool = False
+    """Let callers put fields of their own into the bodies of upstream calls (`provider_options`)."""
     insecure: bool = False
     """Listen without TLS on an address that is not loopback; said at every start."""
     tls: Tls | None = None
@@ -268,6 +270,9 @@ class RouteConfig(Section):
     """"provider/upstream-model" in the order to try, or another route's name alone with `alias_of`."""
     alias_of: str | None = None
     """This name means that route."""
+    order: Literal["listed", "quota"] = "listed"
+    """"listed": deployments are tried as they are listed. "quota": they are equal; the one whose quota would be lost soonest
+    is asked first, and turns of one conversation stay with the same one while that costs no wait."""
     on_interruption: Literal["continue", "restart", "fail"] = "continue"
     """When an answer breaks off: "continue" where it stopped (or restart where that cannot be), "restart", "fail"."""
     continue_by_instruction: list[str] = []

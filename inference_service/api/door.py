@@ -17,6 +17,7 @@ from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service import transport
 from inference_service.api import large, status
 from inference_service.api.bodies import Bodies, TooMuch
+from inference_service.api.turns import InvalidRequestError
 from inference_service.api.validate import REQUEST_ID
 from inference_service.failures import RequestFailure
 from inference_service.usage.budgets import Budgets, BudgetSpent
@@ -144,6 +145,8 @@ class Door:
             await handle(request, Admission(name, config, request_id, deadline, parent, size))
         except RequestFailure as failure:
             await status.refuse_failure(context, failure)
+        except InvalidRequestError as invalid:
+            await status.refuse_violations(context, invalid.violations)
         except TooMuch as much:
             await self._spent(context, name, f"has {much} running already", 1.0, "max_request_bytes")
         except (grpc.aio.AbortError, grpc.aio.InternalError, grpc.RpcError):
@@ -155,12 +158,8 @@ class Door:
             raise
         except Exception as error:  # whatever it is, the caller gets a code and an id, and nothing of it
             log.exception("request failed unexpectedly", exc_info=error)
-            await status.refuse(
-                context,
-                grpc.StatusCode.INTERNAL,
-                f"an error inside the service; its log knows it as {request_id}",
-                status.info("INTERNAL"),
-            )
+            text = f"an error inside the service; its log knows it as {request_id}"
+            await status.refuse(context, grpc.StatusCode.INTERNAL, text, status.info("INTERNAL"))
         finally:
             stack.close()
             self.live.pop((name, request_id), None)

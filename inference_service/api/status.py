@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from antiphon.v1 import errors_pb2
 from inference_service import transport
 from inference_service.api import convert
-from inference_service.api.validate import Violation
+from inference_service.api.turns import Violation
 from inference_service.failures import Outcome, RequestFailure
 
 DOMAIN = "antiphon"
@@ -21,6 +21,7 @@ CODES: dict[Outcome, tuple[grpc.StatusCode, str]] = {
     Outcome.UNKNOWN_MODEL: (grpc.StatusCode.NOT_FOUND, "UNKNOWN_MODEL"),
     Outcome.INVALID: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID"),
     Outcome.UNSUPPORTED: (grpc.StatusCode.FAILED_PRECONDITION, "UNSUPPORTED"),
+    Outcome.FORBIDDEN: (grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"),
     Outcome.REFUSED: (grpc.StatusCode.FAILED_PRECONDITION, "CONTENT_REFUSED"),
     Outcome.EXHAUSTED: (grpc.StatusCode.RESOURCE_EXHAUSTED, "CREDENTIALS_EXHAUSTED"),
     Outcome.UNAVAILABLE: (grpc.StatusCode.UNAVAILABLE, "NO_DEPLOYMENT_ANSWERED"),

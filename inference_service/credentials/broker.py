@@ -7,7 +7,10 @@ themselves.
 import itertools
 from collections.abc import Sequence
 
+from inference_service.credentials import outlook
+from inference_service.credentials.affinity import score
 from inference_service.credentials.breaker import Breaker
+from inference_service.credentials.outlook import Prospect
 from inference_service.credentials.pool import Pool
 from inference_service.credentials.queue import MOST_PASSES, Line, Ticket
 from inference_service.credentials.quota import NEVER
@@ -16,6 +19,8 @@ from inference_service.credentials.types import Ask, BreakerSpec, Denied, Grant,
 # A lease ends with its holder, so a long one only guards against a bug of ours.
 LEASE_TIME = 3_600.0
 MOST_FORESEEN = 4_000  # places in a line whose turn is computed
+REVIEW_PERIOD = 0.5  # seconds between two looks for those who wait in vain
+SHORT_LINE = 64  # whoever joins a longer one leaves it to the next review whom that keeps waiting for too long
 Served = tuple[Ticket, Ask, Grant]
 
 
@@ -27,6 +32,7 @@ class Broker:
         self.pools: dict[str, Pool] = {}
         self._breakers: dict[str, Breaker] = {}
         self._lines: dict[tuple[str, str], Line] = {}
+        self._reviewed_at = 0.0
 
     def configure(self, spec: PoolSpec) -> None:
         if spec.name in self.pools:
@@ -54,7 +60,8 @@ class Broker:
         """Those who wait go first."""
         line = self._lines.get((ask.pool, ask.model))
         if line is not None and len(line):
-            return Denied(Why.BUSY, self._turn(ask, line.ahead_of((ask.caller, ask.tenant)), now), "others wait")
+            turns = self._turns(ask, 1, now)  # the line itself knows when it would be this one's turn
+            return Denied(Why.BUSY, turns[0] - now if turns else None, "others wait")
         return self._grant(ask, now)
 
     def _grant(self, ask: Ask, now: float) -> Grant | Denied:
@@ -69,7 +76,7 @@ class Broker:
         if isinstance(picked, Denied):
             breaker.withdraw(lease)
             return picked
-        return Grant(picked, lease, breaker.is_probe(lease), pool.is_scout(lease))
+        return Grant(picked, lease, pool.is_scout(lease))
 
     def follow(self, ask: Ask, credential: str, lease: str, now: float) -> None:
         """A call that was granted elsewhere is counted here, too."""
@@ -101,37 +108,59 @@ class Broker:
 
     # --- in line -------------------------------------------------------------------------------
 
-    def join(self, asks: Sequence[Ask], deadline: float, now: float) -> tuple[Ticket, list[Ticket]] | Denied:
-        """A ticket, and those that lose their place to it; or why waiting is in vain, and until when."""
+    def join(
+        self, asks: Sequence[Ask], deadline: float, now: float
+    ) -> tuple[Ticket, list[tuple[Ticket, Denied]]] | Denied:
+        """A ticket, and those who leave because of it; or why waiting is in vain, and until when."""
+        owner = asks[0].caller, asks[0].tenant
+        lines = [self._lines.setdefault((ask.pool, ask.model), Line()) for ask in asks]
+        place = outlook.ahead(lines, owner)
+        turns = [self._turns(ask, place + 1, now) for ask in asks]
+        at = outlook.nth(turns, place)
+        needed, margin = self._needed(asks, now)
+        if at is None or at + needed + margin > deadline:
+            wait = None if at is None else at - now
+            return soonest([self.why(ask, wait, now) for ask in asks])
         ticket = Ticket(tuple(asks), deadline, now, next(self._joined))
-        denied: list[Denied] = []
-        out: list[Ticket] = []
-        joined = False
-        for ask in asks:
-            refused = self._in_vain(ask, deadline, now)
-            if refused is not None:
-                denied.append(refused)
+        out: list[tuple[Ticket, Denied]] = []
+        joined = overtakes = False
+        for ask, line, own in zip(asks, lines, turns, strict=True):
+            if not own:
                 continue
-            line = self._lines.setdefault((ask.pool, ask.model), Line())
+            overtakes = overtakes or (line.ahead_of(owner) < len(line) <= SHORT_LINE)
             leaving = line.join(ticket, ask)
-            if leaving is ticket:
-                wait = self._turn(ask, len(line), now)
-                denied.append(Denied(Why.BUSY, wait, "the line is full"))
-                continue
-            joined = True
-            if leaving is not None:
-                out.append(leaving)
+            joined = joined or leaving is not ticket
+            if leaving is not None and leaving is not ticket:
+                out.append((leaving, self.why(leaving.asks[0], at - now, now)))
                 self.leave(leaving)
-        return (ticket, out) if joined else soonest(denied)
+        if not joined:
+            return Denied(Why.BUSY, at - now, "the line is full")
+        if overtakes:
+            out += self._review(now)
+        return (ticket, out) if not ticket.gone else out[-1][1]
 
-    def _in_vain(self, ask: Ask, deadline: float, now: float) -> Denied | None:
-        """Why `ask` cannot be served before its deadline."""
-        line = self._lines.get((ask.pool, ask.model))
-        ahead = line.ahead_of((ask.caller, ask.tenant)) if line is not None else 0
-        wait = self._turn(ask, ahead, now)
-        if wait is not None and now + wait <= deadline:
-            return None
-        return self.why(ask, wait, now)
+    def _needed(self, asks: Sequence[Ask], now: float) -> tuple[float, float]:
+        """Seconds that a call takes once it is its turn, and those by which calls before it may last longer than usual."""
+        lanes = [self.pools[ask.pool].lane(ask.model, now) for ask in asks]
+        quickest = min((lane.durations for lane in lanes), key=lambda one: one.mean if one.known else 0.0)
+        return (quickest.mean, quickest.margin) if quickest.known else (0.0, 0.0)
+
+    def review(self, now: float) -> list[tuple[Ticket, Denied]]:
+        """Takes out of their lines who cannot be served in time any more, because there is less than was expected."""
+        if now - self._reviewed_at < REVIEW_PERIOD or not self.waiting():
+            return []
+        return self._review(now)
+
+    def _review(self, now: float) -> list[tuple[Ticket, Denied]]:
+        self._reviewed_at = now
+        out = []
+        for ticket, prospect in self.prospects(now).items():
+            if prospect.at is None or prospect.at + self._needed(ticket.asks, now)[0] > ticket.deadline:
+                wait = None if prospect.at is None else prospect.at - now
+                out.append((ticket, soonest([self.why(ask, wait, now) for ask in ticket.asks])))
+        for ticket, _ in out:
+            self.leave(ticket)
+        return out
 
     def why(self, ask: Ask, wait: float | None, now: float) -> Denied:
         """The reason for which nobody is served now, with the wait for this one's own turn."""
@@ -142,13 +171,12 @@ class Broker:
         found = self.pools[ask.pool].denial(ask, now)
         return Denied(found.why, found.wait if wait is None else wait, found.reason, found.limit, found.told)
 
-    def _turn(self, ask: Ask, ahead: int, now: float) -> float | None:
-        """Seconds until the credential that is the turn of one with `ahead` before it; None: not by time alone."""
-        turns = self.pools[ask.pool].lane(ask.model, now).turns(ask, min(ahead + 1, MOST_FORESEEN), now)
-        if len(turns) <= min(ahead, MOST_FORESEEN - 1):
-            return None
+    def _turns(self, ask: Ask, count: int, now: float) -> list[float]:
+        """When the next `count` calls for `ask` can begin; fewer where no more are in sight."""
+        self.pools[ask.pool].tick(now)
+        turns = self.pools[ask.pool].lane(ask.model, now).turns(ask, min(count, MOST_FORESEEN), now)
         opens = self.breaker(ask.deployment).view(now).probe_at
-        return max(turns[-1], opens) - now
+        return [max(at, opens) for at in turns] if opens > now else turns
 
     def leave(self, ticket: Ticket) -> None:
         ticket.gone = True
@@ -180,6 +208,12 @@ class Broker:
         self._lines[ask.pool, ask.model].served(ticket)
         self.leave(ticket)
 
+    def served_elsewhere(self, pool: str, model: str, who: str) -> None:
+        """Another process has made a call for a caller; whoever waits here has had no turn by it."""
+        line = self._lines.get((pool, model))
+        if who and line is not None and len(line):
+            line.served_elsewhere(who)
+
     def others_wait(self, ask: Ask) -> bool:
         line = self._lines.get((ask.pool, ask.model))
         return line is not None and bool(len(line))
@@ -200,9 +234,19 @@ class Broker:
         return None
 
     def prefer(self, asks: Sequence[Ask], now: float) -> list[Ask]:
-        """Equal deployments, the one first whose quota would be lost soonest."""
-        ranks = [(self.pools[ask.pool].perishes(ask, now), number) for number, ask in enumerate(asks)]
-        return [asks[number] for _, number in sorted(ranks)]
+        """Equal deployments in the order to ask them. Those that can answer at once come first.
+
+        Of these, turns of a conversation get the same one every time, in every process; other requests get the one
+        whose quota would be lost soonest.
+        """
+        return sorted(asks, key=lambda ask: self._preference(ask, now))
+
+    def _preference(self, ask: Ask, now: float) -> tuple[bool, float]:
+        perishes = self.pools[ask.pool].perishes(ask, now)
+        closed = self.breaker(ask.deployment).view(now).probe_at > now
+        waits = perishes is None or closed or self.others_wait(ask)
+        own = -score(ask.conversation, ask.deployment) if ask.conversation else perishes
+        return waits, NEVER if own is None else own
 
     def waiting(self) -> int:
         return sum(len(line) for line in self._lines.values())
@@ -218,20 +262,14 @@ class Broker:
             moments += [at for at in opens if at > now]
         return min(moments)
 
-    def places(self, now: float) -> dict[Ticket, tuple[int, float | None]]:
-        """Place and estimated seconds of everybody who waits; the best of their lines."""
-        found: dict[Ticket, tuple[int, float | None]] = {}
-        for (pool, model), line in self._lines.items():
-            if not len(line):
-                continue
-            everybody = line.places()
-            turns = self.pools[pool].lane(model, now).turns(everybody[0][1], len(everybody), now)
-            for ticket, _, place in everybody:
-                eta = turns[place] - now if place < len(turns) else None
-                best = found.get(ticket)
-                if best is None or best[1] is None or (eta is not None and eta < best[1]):
-                    found[ticket] = place + 1, eta
-        return found
+    def prospects(self, now: float) -> dict[Ticket, Prospect]:
+        """Place and turn of everybody who waits."""
+        lines = []
+        for line in self._lines.values():
+            if len(line):
+                places = line.places()
+                lines.append((places, self._turns(places[0][1], len(places), now)))
+        return outlook.prospects(lines)
 
 
 def soonest(denied: list[Denied]) -> Denied:

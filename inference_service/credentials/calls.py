@@ -5,10 +5,10 @@ from collections import deque
 from msgspec import Struct
 
 from inference_service.credentials.lane import Lot
+from inference_service.credentials.pacing import LINGER
 from inference_service.credentials.quota import NEVER, Window
 
 ACCEPTED_AFTER = 3.0  # a call that was not refused by then has been taken
-LINGER = 0.05  # a call that has ended for us may still run for its provider
 
 
 class Call(Struct):
@@ -20,6 +20,7 @@ class Call(Struct):
     chance: float
     scout: bool = False
     accepted: bool = False
+    confirmed: bool = False  # the provider has said so
     over: bool = False
 
 

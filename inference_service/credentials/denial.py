@@ -1,15 +1,20 @@
 """Why no credential can take a call now, and when one may. Pure."""
 
-from inference_service.credentials.lane import Hindrance, Kind, Lane, Lot
+from collections.abc import Iterable
+from itertools import islice
+
+from inference_service.credentials.lane import Kind, Lane, Lot
 from inference_service.credentials.types import Ask, Denied, Why
+
+MOST_LOOKED_AT = 64  # credentials of a large pool that are asked for their reasons
 
 
 def denial(lane: Lane, ask: Ask, now: float) -> Denied:
-    """`lane` has found none for `ask`."""
-    if ask.exclude or ask.tokens:
-        return _looked_at_each(lane, ask, now)
+    """`lane` has no credential for `ask` now."""
+    if ask.tokens:
+        return _by_size(lane, ask, now)
     waking = lane.next_wake()
-    busy = any(_is_busy(lot, now) for lot in lane.busy.values())
+    busy = any(_is_busy(lot, now) for lot in islice(lane.busy.values(), MOST_LOOKED_AT))
     if waking is not None:
         at, kind, lot = waking
         return _until(kind, at - now, lot, busy=busy)
@@ -17,12 +22,21 @@ def denial(lane: Lane, ask: Ask, now: float) -> Denied:
         return Denied(Why.BUSY, None, "busy")
     if lane.quarantined and not lane.busy:
         return Denied(Why.NONE, None, next(iter(lane.quarantined.values())).credential.reason)
-    return _looked_at_each(lane, ask, now)
+    return _looked_at(lane.lots.values(), ask, now)
+
+
+def _by_size(lane: Lane, ask: Ask, now: float) -> Denied:
+    """A call of known size may find room elsewhere and later than a small one."""
+    if len(lane.lots) > MOST_LOOKED_AT:
+        some = _looked_at(lane.soonest(MOST_LOOKED_AT), ask, now)
+        if some.why is not Why.TOO_LARGE:
+            return some
+    return _looked_at(lane.lots.values(), ask, now)
 
 
 def _is_busy(lot: Lot, now: float) -> bool:
-    found = lot.hindrance(1, 1, now)
-    return found is not None and found.kind is Kind.BUSY
+    hindrance = lot.hindrance(1, 1, now)
+    return hindrance is not None and hindrance.kind is Kind.BUSY
 
 
 def _until(kind: Kind, seconds: float, lot: Lot, *, busy: bool) -> Denied:
@@ -34,25 +48,18 @@ def _until(kind: Kind, seconds: float, lot: Lot, *, busy: bool) -> Denied:
     return Denied(Why.BUSY, wait, "rate_limited", told=True)
 
 
-def _looked_at_each(lane: Lane, ask: Ask, now: float) -> Denied:
+def _looked_at(lots: Iterable[Lot], ask: Ask, now: float) -> Denied:
     """Every credential may have a reason of its own."""
-    found: list[tuple[Hindrance, Lot]] = [
-        (one, lot)
-        for lot in lane.lots.values()
-        if lot.credential.id not in ask.exclude
-        if (one := lot.hindrance(ask.tokens, ask.pictures, now)) is not None
-    ]
-    busy = any(one.kind is Kind.BUSY for one, _ in found)
-    timed = [(one, lot) for one, lot in found if one.kind in (Kind.REST, Kind.WINDOW)]
+    asked = [(lot.hindrance(ask.tokens, ask.pictures, now), lot) for lot in lots]
+    hindered = [(hindrance, lot) for hindrance, lot in asked if hindrance is not None]
+    busy = any(hindrance.kind is Kind.BUSY for hindrance, _ in hindered)
+    timed = [(hindrance, lot) for hindrance, lot in hindered if hindrance.kind in (Kind.REST, Kind.WINDOW)]
     if timed:
-        one, lot = min(timed, key=lambda pair: pair[0].at)
-        return _until(one.kind, one.at - now, lot, busy=busy)
-    if busy:
+        first, lot = min(timed, key=lambda pair: pair[0].at)
+        return _until(first.kind, first.at - now, lot, busy=busy)
+    if busy or (asked and not hindered):  # with room: others are before
         return Denied(Why.BUSY, None, "busy")
-    limits = [one.limit for one, _ in found if one.kind is Kind.LARGE and one.limit]
+    limits = [hindrance.limit for hindrance, _ in hindered if hindrance.kind is Kind.LARGE and hindrance.limit]
     if limits:
         return Denied(Why.TOO_LARGE, None, "too_large", max(limits))
-    if not found and not lane.lots.keys() <= ask.exclude:
-        return Denied(Why.BUSY, None, "busy")  # there is room, and others are before
-    reasons = [lot.credential.reason or "no_quota" for _, lot in found]
-    return Denied(Why.NONE, None, reasons[0] if reasons else "")
+    return Denied(Why.NONE, None, next((lot.credential.reason or "no_quota" for _, lot in hindered), ""))

@@ -10,12 +10,13 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from inference_service.credentials.books import rate_of
+from inference_service.credentials.foresight import Durations, Foresight
 from inference_service.credentials.pacing import Pacing
 from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import Ask
 from inference_service.quotas import Unit
 
-FORESIGHT = 0.25  # seconds for which the turns of a long line are not computed again
+FORESIGHT = 0.25  # seconds for which the turns of a long line, or in a large pool, are not computed again
 SHORT_LINE = 32
 Rank = tuple[bool, int, float, float, float]
 
@@ -60,11 +61,12 @@ class Credential:
 class Lot:
     """A credential as one model sees it."""
 
-    __slots__ = ("credential", "model", "pacing", "stamp", "windows")
+    __slots__ = ("credential", "full", "model", "pacing", "stamp", "windows")
 
     def __init__(self, credential: Credential, model: str, pacing: Pacing, windows: list[Window]) -> None:
         self.credential, self.model, self.pacing, self.windows = credential, model, pacing, windows
         self.stamp = 0
+        self.full = False  # a window had no room when it was looked at last
 
     def counted(self) -> list[Window]:
         """Declared, told and learned windows."""
@@ -109,25 +111,13 @@ class Lot:
         return (not credential.quarantined, credential.flying, soonest, -left, credential.last_used)
 
 
-class Foresight:
-    """Turns that were computed at one moment, and where to go on."""
-
-    __slots__ = ("at", "found", "heap", "size", "stale")
-
-    def __init__(self, size: tuple[int, int], at: float) -> None:
-        self.size, self.at = size, at
-        self.found: list[float] = []
-        self.heap: list[tuple[float, int, int, Lot]] = []
-        self.stale = False
-
-
 class Lane:
     """All credentials of a pool for one model."""
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.lots: dict[str, Lot] = {}
-        self.lasting = 1.0  # seconds that a call typically takes
+        self.durations = Durations()
         self._order = itertools.count()
         self._ready: list[tuple[Rank, int, int, Lot]] = []
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
@@ -144,6 +134,7 @@ class Lane:
         self.busy.pop(name, None)
         self.quarantined.pop(name, None)
         found = lot.hindrance(1, 1, now)
+        lot.full = found is not None and found.kind is Kind.WINDOW
         if found is None:
             heapq.heappush(self._ready, (lot.rank(now), next(self._order), lot.stamp, lot))
             return
@@ -161,12 +152,12 @@ class Lane:
             if stamp == lot.stamp:
                 self.refresh(lot, now)
 
-    def pick(self, ask: Ask, now: float) -> Lot | None:
-        """The best credential that can take the call."""
+    def best(self, ask: Ask, now: float, most: int = 1) -> list[Lot]:
+        """Credentials that can take the call, the best first."""
         self.wake(now)
-        aside = []
-        chosen = None
-        while self._ready and chosen is None:
+        seen: list[tuple[Rank, int, int, Lot]] = []
+        chosen: list[Lot] = []
+        while self._ready and len(chosen) < most:
             entry = heapq.heappop(self._ready)
             rank, _, stamp, lot = entry
             if stamp != lot.stamp:
@@ -174,35 +165,29 @@ class Lane:
             if rank[1] != lot.credential.flying:  # calls for other models came between
                 self.refresh(lot, now)
                 continue
-            found = lot.hindrance(ask.tokens, ask.pictures, now)
-            if lot.credential.id in ask.exclude:
-                aside.append(entry)
-            elif found is None:
-                chosen = lot
-            elif lot.hindrance(1, 1, now) is None:
-                aside.append(entry)  # it has room for a smaller call
-            else:
+            if lot.hindrance(ask.tokens, ask.pictures, now) is None:
+                chosen.append(lot)
+            elif lot.hindrance(1, 1, now) is not None:
                 self.refresh(lot, now)
-        for entry in aside:
+                continue
+            seen.append(entry)  # with room, if only for a smaller call
+        for entry in seen:
             heapq.heappush(self._ready, entry)
         return chosen
 
-    def free(self, ask: Ask, now: float, most: int) -> list[Lot]:
-        """Credentials that can take the call now, the best first; of a large pool only some are looked at."""
-        looked = itertools.islice(self.lots.values(), 8 * most)
-        usable = [
-            lot
-            for lot in looked
-            if lot.credential.id not in ask.exclude and not lot.hindrance(ask.tokens, ask.pictures, now)
-        ]
-        return sorted(usable, key=lambda lot: lot.rank(now))[:most]
+    def soonest(self, most: int) -> list[Lot]:
+        """Some credentials of a large pool, with those that can be used, or wake, before most others."""
+        asleep = [entry[3] for entry in self._asleep[:most] if entry[2] == entry[3].stamp]
+        ready = [entry[3] for entry in self._ready[:most] if entry[2] == entry[3].stamp]
+        return [*asleep, *ready, *itertools.islice(self.busy.values(), most)]
 
-    def perishes(self, now: float) -> float:
+    def perishes(self, now: float) -> float | None:
+        """When quota of the next credential would be lost, NEVER: it has none; None: no credential is usable."""
         self.wake(now)
         ready = self._ready
         while ready and ready[0][2] != ready[0][3].stamp:
             heapq.heappop(ready)
-        return ready[0][0][2] or NEVER if ready else NEVER
+        return (ready[0][3].rank(now)[2] or NEVER) if ready else None
 
     def next_moment(self) -> float:
         """When time alone may make a credential usable."""
@@ -227,34 +212,9 @@ class Lane:
 
         Of long lines the foresight may be a moment old: each one who joins must not look at all places again.
         """
-        size = ask.tokens, ask.pictures
         seen = self._foresight
-        fresh = seen is not None and now - seen.at < FORESIGHT and (not seen.stale or len(seen.found) > SHORT_LINE)
-        if seen is None or not fresh or seen.size != size or now < seen.at:
-            seen = self._foresight = Foresight(size, now)
-            for number, lot in enumerate(self.lots.values()):
-                at = self._nth(lot, 1, ask, now)
-                if at != NEVER:
-                    seen.heap.append((at, number, 1, lot))
-            heapq.heapify(seen.heap)
-        heap, found = seen.heap, seen.found
-        while heap and len(found) < count:
-            at, number, nth, lot = heap[0]
-            found.append(at)
-            following = self._nth(lot, nth + 1, ask, seen.at)
-            if following == NEVER:
-                heapq.heappop(heap)
-            else:
-                heapq.heapreplace(heap, (max(at, following), number, nth + 1, lot))
-        return found[:count]
-
-    def _nth(self, lot: Lot, nth: int, ask: Ask, now: float) -> float:
-        if lot.credential.quarantined or lot.credential.id in ask.exclude:
-            return NEVER
-        at = max(now, lot.credential.wakes_at(lot.model))
-        most = lot.pacing.known
-        if most and nth > most - lot.pacing.flying:
-            at += self.lasting * -(-(nth - most + lot.pacing.flying) // most)
-        for window in lot.counted():
-            at = max(at, window.nth_at(nth, window.amount(ask.tokens, ask.pictures), now, self.lasting))
-        return at
+        large = seen is not None and max(len(seen.begins), len(self.lots)) > SHORT_LINE
+        fresh = seen is not None and 0 <= now - seen.at < FORESIGHT and (large or not seen.stale)
+        if seen is None or not fresh or seen.size != (ask.tokens, ask.pictures):
+            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations)
+        return seen.turns(count)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
 LONGEST_REST = 86_400.0
+CONTRADICTED_WITHIN = 3_600.0
 # Refusals that say nothing about how many calls a credential bears.
 NO_LIMIT = frozenset({FailureKind.FORBIDDEN, FailureKind.MODEL_FORBIDDEN})
 
@@ -58,8 +59,19 @@ def _bounded(rest: float, verdict: Verdict, chance: float) -> float:
     return rest * (0.8 + 0.4 * chance) if verdict.cooldown is None else rest
 
 
+def _contradicts(call: Call, now: float) -> bool:
+    """Whether refusals go on although a person's quotas are kept. One may come of calls that nobody has counted here."""
+    if not any(window.firm and window.quota.unit is Unit.REQUESTS for window in call.lot.windows):
+        return True
+    contradictions = call.lot.pacing.contradictions
+    contradictions.append(now)
+    return len(contradictions) == contradictions.maxlen and now - contradictions[0] < CONTRADICTED_WITHIN
+
+
 def _explain(pool: "Pool", call: Call, others: int, told: float | None, now: float, *, first: bool) -> float:
     pacing = call.lot.pacing
+    if first and not _contradicts(call, now):
+        return told or LADDER[min(pacing.strikes - 1, len(LADDER) - 1)]
     if not first:  # it says the same as the one before
         if pacing.doubt == AT_ONCE_KEY:
             pacing.refused_at_once(others, now)

@@ -13,6 +13,7 @@ from typing import Any
 from inference_service.credentials.quota import NEVER, Window
 from inference_service.quotas import Clock, Quota, Unit
 
+LINGER = 0.05  # seconds for which a call that has ended for us may still run for its provider
 AT_FIRST = 4  # calls at once on an account of which nothing is known
 WALL_LENGTHS = frozenset({60.0, 3_600.0, 86_400.0})  # windows that may follow the clock
 LENGTHS = (1.0, 10.0, 60.0, 300.0, 3_600.0, 18_000.0, 86_400.0)
@@ -66,6 +67,7 @@ class Pacing:
 
     __slots__ = (
         "at_once",
+        "contradictions",
         "doubt",
         "ends",
         "flying",
@@ -95,6 +97,7 @@ class Pacing:
         self.doubt: Key | None = None  # the last explanation, until a call is accepted under it
         self.strikes = 0
         self.struck_at = 0.0
+        self.contradictions: deque[float] = deque(maxlen=3)  # refusals although declared quotas were kept
 
     # --- calls at once -------------------------------------------------------------------------
 
@@ -273,6 +276,7 @@ class Pacing:
         self.sent = deque((at + by for at in self.sent), maxlen=REMEMBERED)
         self.ends = deque((at + by for at in self.ends), maxlen=64)
         self.struck_at += by
+        self.contradictions = deque((at + by for at in self.contradictions), maxlen=self.contradictions.maxlen)
         for attempt in self.raises.values():
             attempt.at += by
         for window in self.windows.values():

@@ -38,6 +38,7 @@ class Pool:
         self.norms: dict[str, Norm] = {}
         self.touched: set[Lot] = set()  # what a ledger has to write
         self._credentials: dict[str, Credential] = {}
+        self._accounts: dict[str, list[Credential]] = {}  # by group
         self._lanes: dict[str, Lane] = {}
         self._calls = Calls(lease_time)
         self._ring = Ring(())
@@ -46,22 +47,23 @@ class Pool:
     def configure(self, spec: PoolSpec) -> None:
         """Takes a changed list of credentials and quotas; what stays keeps its state."""
         known, self.spec = self._credentials, spec
-        self._credentials = {}
+        self._credentials, self._accounts = {}, {}
         for name, group in zip(spec.credentials, spec.groups, strict=True):
             kept = known.get(name) or Credential(name, group)
             kept.group = group
             self._credentials[name] = kept
+            self._accounts.setdefault(group, []).append(kept)
         self.books.configure(spec.quotas, spec.max_concurrent)
         self._ring = Ring(spec.credentials)
         self.rebuild(0.0)
 
     def rebuild(self, now: float) -> None:
         """Makes the lanes again, after anything that changed under them."""
-        lasting = {model: lane.lasting for model, lane in self._lanes.items()}
+        durations = {model: lane.durations for model, lane in self._lanes.items()}
         self._lanes = {}
-        for model in dict.fromkeys((*self.spec.models, *lasting)):
+        for model in dict.fromkeys((*self.spec.models, *durations)):
             lane = self.lane(model, now)
-            lane.lasting = lasting.get(model, lane.lasting)
+            lane.durations = durations.get(model, lane.durations)
         self._calls.follow(
             {(model, name): lot for model, lane in self._lanes.items() for name, lot in lane.lots.items()}
         )
@@ -99,16 +101,12 @@ class Pool:
             self.pacings[key] = Pacing(group, self.norms.setdefault(model, Norm()))
         return self.pacings[key]
 
-    def _refresh(self, credential: Credential, now: float, *, shared: bool = True) -> None:
+    def _refresh(self, credential: Credential, now: float) -> None:
         """After anything that may have changed what a credential, and the account behind it, can take."""
-        alone = not shared or credential.group == credential.id
-        members = (
-            [credential.id] if alone else [o.id for o in self._credentials.values() if o.group == credential.group]
-        )
         for lane in self._lanes.values():
-            for name in members:
-                if name in lane.lots:
-                    lane.refresh(lane.lots[name], now)
+            for member in self._accounts.get(credential.group, ()):
+                if member.id in lane.lots:
+                    lane.refresh(lane.lots[member.id], now)
 
     def _renew_windows(self, model: str, now: float) -> None:
         """A window was named that nobody had counted yet."""
@@ -127,10 +125,10 @@ class Pool:
         lane = self.lane(ask.model, now)
         chosen = self._preferred(lane, ask, now) if ask.conversation else None
         if chosen is None:
-            found = lane.pick(ask, now)
-            if found is None:
+            usable = lane.best(ask, now)
+            if not usable:
                 return denial(lane, ask, now)
-            chosen = found
+            chosen = usable[0]
         self._take(lane, chosen, ask, lease, now)
         return chosen.credential.id
 
@@ -139,7 +137,7 @@ class Pool:
         lane.wake(now)
         for name in self._ring.candidates(ask.conversation):
             lot = lane.lots[name]
-            if name in ask.exclude or lot.credential.quarantined or lot.pacing.flying >= max(1, lot.pacing.norm.proven):
+            if lot.credential.quarantined or lot.pacing.flying >= max(1, lot.pacing.norm.proven):
                 continue
             if lot.hindrance(ask.tokens, ask.pictures, now) is None:
                 return lot
@@ -166,14 +164,13 @@ class Pool:
         """Credentials that could take the call, with their accounts; the best first."""
         self.tick(now)
         lane = self.lane(ask.model, now)
-        first = self._preferred(lane, ask, now) if ask.conversation else None
-        first = first or lane.pick(ask, now)
-        if first is None:
+        preferred = self._preferred(lane, ask, now) if ask.conversation else None
+        usable = lane.best(ask, now, CANDIDATES)
+        if preferred is not None:
+            usable = list(dict.fromkeys([preferred, *usable]))
+        if not usable:
             return denial(lane, ask, now)
-        lane.refresh(first, now)
-        names = lane.free(ask, now, CANDIDATES)
-        ordered = dict.fromkeys([first, *names])
-        return [(lot.credential.id, lot.credential.group) for lot in ordered]
+        return [(lot.credential.id, lot.credential.group) for lot in usable]
 
     def everything(self) -> set[Lot]:
         return {lot for lane in self._lanes.values() for lot in lane.lots.values()}
@@ -195,8 +192,9 @@ class Pool:
         if credential in lane.lots:
             self._take(lane, lane.lots[credential], ask, lease, now)
 
-    def perishes(self, ask: Ask, now: float) -> float:
-        """The moment from which quota of the credential that is next would be lost; NEVER: none, or none is usable."""
+    def perishes(self, ask: Ask, now: float) -> float | None:
+        """The moment from which quota of the credential that is next would be lost; None: no credential is usable."""
+        self.tick(now)
         return self.lane(ask.model, now).perishes(now)
 
     def is_scout(self, lease: str) -> bool:
@@ -232,10 +230,14 @@ class Pool:
             return
         if not call.accepted:
             self._accept(call, now)
-        if limits:
-            for fact in limits:
-                self.touched.add(call.lot)
-                self.correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now)
+        if not call.confirmed:
+            call.confirmed = True
+            for window, mark, _ in call.marks:
+                window.confirm(mark, now)
+        for fact in limits:
+            self.touched.add(call.lot)
+            self.correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now)
+        if limits or call.lot.full:
             self._refresh(call.lot.credential, now)
 
     def _accept(self, call: Call, now: float) -> None:
@@ -292,7 +294,7 @@ class Pool:
             one.refused, one.quarantined = 0, False
             if one.wakes_at(call.lot.model) <= now:
                 one.reason = ""
-            lane.lasting += 0.1 * (now - call.began - lane.lasting)
+            lane.durations.add(now - call.began)
             if not call.accepted and verdict.sent:
                 self._accept(call, now)
                 call.lot.pacing.over(now, held=True)
@@ -347,11 +349,10 @@ class Pool:
         """Each limit rests at its real scope."""
         one = lot.credential
         key = lot.model if verdict.scope in (Scope.CREDENTIAL_MODEL, Scope.GROUP_MODEL) else ""
-        for other in self._credentials.values() if one.group != one.id else (one,):
-            if other.group == one.group:
-                other.rests[key] = max(other.rests.get(key, 0.0), until)
-                other.reason, other.told = verdict.reason, verdict.told
-                self.touched.update(lane.lots[other.id] for lane in self._lanes.values() if other.id in lane.lots)
+        for member in self._accounts.get(one.group, ()):
+            member.rests[key] = max(member.rests.get(key, 0.0), until)
+            member.reason, member.told = verdict.reason, verdict.told
+            self.touched.update(lane.lots[member.id] for lane in self._lanes.values() if member.id in lane.lots)
 
     # --- looking -------------------------------------------------------------------------------
 

@@ -1,8 +1,15 @@
 """One counted limit: what is used of it, what is left, and when there is room again. Pure: `now` is an argument.
 
-A call is counted from the moment at which its credential is picked, but the provider counts it on arrival, by its own
-clock. `slack` covers both: a window ends for us a little later than it may for the provider, and a call close to that
-moment is counted on both sides of it. So a limit that is declared is never overrun.
+A call is counted when its credential is picked, but its provider counts it on arrival and by its own clock. `slack`
+covers the difference:
+
+- rolling: a call leaves the window a slack later. Once the provider has accepted it, it was counted by then, and leaves
+  a window after that moment at the latest.
+- by the clock (full minute, midnight): a window begins a slack later, and a call close to the end counts in both windows.
+- from the first use: the window ends when its first call has left it. Around that moment no call is sent, because nobody
+  could tell which window it falls into.
+
+So a declared limit is never overrun.
 """
 
 from collections import deque
@@ -10,8 +17,9 @@ from collections.abc import Callable
 
 from inference_service.quotas import Clock, LimitFact, Quota, Unit, window_end
 
-SLOTS = 600  # entries of a rolling window; calls that are closer together share one
+SLOTS = 600  # entries in the log of a window; calls that are closer together share one
 LONGEST_SLACK = 1.0
+DRIFT = 2_000.0  # our clock and the provider's may differ by this part of a window
 NEVER = float("inf")
 SMOOTHING = 0.2  # weight of the newest call in what a call typically takes
 
@@ -32,7 +40,9 @@ class Window:
         self.used = 0.0
         self.ends = 0.0  # of a fixed window
         self.late = 0.0  # the part of `used` that may fall into the provider's next window already
-        self.log: deque[list[float]] = deque()  # of a rolling window: leaves at, amount, the first of them at
+        # Of a window that depends on the moments of its calls: leaves at, amount, first and last mark of the calls that
+        # share the entry, how many of them the provider has not accepted yet, when it accepted the latest one.
+        self.log: deque[list[float]] = deque()
         self.held_until = 0.0  # the provider says that nothing fits before
         self.typical = 0.0  # what a call takes that does not say so beforehand
 
@@ -43,6 +53,10 @@ class Window:
     @property
     def rolling(self) -> bool:
         return self.quota.clock is Clock.ROLLING
+
+    @property
+    def _logs(self) -> bool:
+        return self.quota.clock in (Clock.ROLLING, Clock.FIRST_USE)
 
     # --- counting ------------------------------------------------------------------------------
 
@@ -57,19 +71,17 @@ class Window:
             if not log:
                 self.used = 0.0
         elif self.ends and now >= self.ends:
+            if self.quota.clock is Clock.FIRST_USE:
+                self.used, self.ends = 0.0, 0.0
+                self.log.clear()
+                return
             old = self.ends
             self.used = self.late if now < old + self.quota.window - slack_of(self.quota.window) else 0.0
             self.late = 0.0
-            self.ends = self._end(now, old if self.used else now)
-
-    def _end(self, now: float, began: float) -> float:
-        slack = slack_of(self.quota.window)
-        if self.quota.clock is Clock.FIRST_USE:
-            return began + self.quota.window + slack if self.used else 0.0
-        return window_end(self.quota.clock, self.quota.window, now - slack) + slack
+            self.ends = self.end_after(now)
 
     def take(self, amount: float, now: float) -> float:
-        """Counts a call; gives back the mark by which `settle` finds it again."""
+        """Counts a call; gives back the mark by which `settle` and `confirm` find it again."""
         if self.quota.unit is Unit.CONCURRENT:
             self.used += amount
             return 0.0
@@ -77,31 +89,59 @@ class Window:
         self.used += amount
         length = self.quota.window
         slack = slack_of(length)
-        if self.rolling:
+        if self._logs:
             leaves = now + length + slack
             if self.log and leaves - self.log[-1][2] < length / SLOTS:
-                self.log[-1][0] = leaves  # the latest of them decides
-                self.log[-1][1] += amount
+                last = self.log[-1]
+                last[0] = last[3] = leaves  # the latest of them decides
+                last[1] += amount
+                last[4] += 1
             else:
-                self.log.append([leaves, amount, leaves])
+                self.log.append([leaves, amount, leaves, leaves, 1, 0.0])
+            self._follow_log()
             return leaves
         if not self.ends:
-            self.ends = self._end(now, now)
+            self.ends = self.end_after(now)
         if now >= self.ends - 2 * slack:
             self.late += amount
         return self.ends
+
+    def _follow_log(self) -> None:
+        """A window from the first use lasts until that first call leaves it."""
+        if self.quota.clock is Clock.FIRST_USE:
+            while self.log and self.log[0][1] <= 0 and self.used > 0:
+                self.log.popleft()  # that call never counted, so the window began with the next one
+            self.ends = self.log[0][0] if self.log and self.used > 0 else 0.0
+            if not self.ends:
+                self.log.clear()
+
+    def _entry(self, mark: float) -> list[float] | None:
+        entry = next((entry for entry in reversed(self.log) if entry[2] <= mark), None)
+        return entry if entry is not None and entry[3] >= mark else None
+
+    def confirm(self, mark: float, now: float) -> None:
+        """The provider has accepted the call, so it had counted it by `now`."""
+        if not self._logs or (entry := self._entry(mark)) is None:
+            return
+        entry[4] -= 1
+        entry[5] = max(entry[5], now)
+        if entry[4] <= 0:
+            length = self.quota.window
+            entry[0] = min(entry[0], entry[5] + length + min(slack_of(length), length / DRIFT))
+            self._follow_log()
 
     def settle(self, mark: float, taken: float, used: float) -> None:
         """The call has taken `used` instead of `taken`. One that has left the window changes nothing."""
         difference = used - taken
         if self.quota.unit is Unit.CONCURRENT:
             self.used = max(0.0, self.used + difference)
-        elif self.rolling:
-            entry = next((one for one in reversed(self.log) if one[2] <= mark), None)
-            if entry is not None and entry[0] >= mark:
+        elif self._logs:
+            entry = self._entry(mark)
+            if entry is not None:
                 difference = max(difference, -entry[1])
                 entry[1] += difference
                 self.used += difference
+                self._follow_log()
         elif mark == self.ends:
             self.used = max(0.0, self.used + difference)
             self.late = min(self.late, self.used)
@@ -126,10 +166,19 @@ class Window:
         self.roll(now)
         return 0.0 if now < self.held_until else max(0.0, self.limit - self.used)
 
+    def _changing(self, now: float) -> bool:
+        """The window of the first use is about to end; a call sent now may fall into it or into the next one."""
+        if self.quota.clock is not Clock.FIRST_USE or not self.ends:
+            return False
+        began = self.log[0][2] if self.log else self.ends
+        return now >= min(began, self.ends) - 2 * slack_of(self.quota.window)
+
     def fits(self, amount: float, now: float) -> bool:
         if now < self.held_until:
             return False
         self.roll(now)
+        if self._changing(now):
+            return False
         if self.quota.unit in (Unit.TOKENS, Unit.MONEY) and not amount:
             return self.used < self.limit
         return self.used + amount <= self.limit
@@ -143,43 +192,42 @@ class Window:
         if self.quota.unit is Unit.CONCURRENT:
             return now if self.used + amount <= limit else NEVER
         over = self.used + max(amount, 1e-9) - limit
-        if over <= 0:
+        if over <= 0 and not self._changing(now):
             return max(now, self.held_until)
         if not self.rolling:
             at = self.ends if self.late + amount <= limit else self.ends + self.quota.window
             return max(at, self.held_until)
-        at = now
-        for leaves, part, _ in self.log:
-            over -= part
-            at = leaves
-            if over <= 1e-6:
-                break
-        return max(at, self.held_until)
+        return max(self._left_at(over, now), self.held_until)
 
-    def nth_at(self, count: int, amount: float, now: float, lasting: float) -> float:
-        """When the `count`-th next call of `amount` each fits, if nobody else calls; `lasting`: how long a call takes."""
-        limit, amount = self.limit, max(amount, 1e-9)
-        if amount > limit:
-            return NEVER
-        self.roll(now)
-        free = max(0, int((limit - self.used) / amount + 1e-9)) if now >= self.held_until else 0
-        if count <= free:
-            return now
-        whole = int(limit / amount)
-        if self.quota.unit is Unit.CONCURRENT:
-            return now + lasting * -(-(count - free) // whole)
-        if not self.rolling:
-            ends = self.ends or now + self.quota.window
-            return max(self.held_until, ends + self.quota.window * ((count - free - 1) // whole))
-        turns, rest = divmod(count - 1, whole)
-        needed = self.used + (rest + 1) * amount - limit
+    def _left_at(self, amount: float, now: float) -> float:
+        """When so much has left a rolling window. Entries leave in their order, also where a later one could go before."""
         at = now
-        for leaves, part, _ in self.log if needed > 1e-6 else ():
-            needed -= part
-            at = leaves
-            if needed <= 1e-6:
+        for leaves, part, *_ in self.log:
+            amount -= part
+            at = max(at, leaves)
+            if amount <= 1e-6:
                 break
-        return max(at, self.held_until) + turns * (self.quota.window + slack_of(self.quota.window))
+        return at
+
+    def room(self, now: float) -> float:
+        """What is free now; below nothing where more is used than the limit."""
+        self.roll(now)
+        return min(0.0, self.limit - self.used) if self._changing(now) else self.limit - self.used
+
+    def coming(self, now: float) -> list[tuple[float, float]]:
+        """What is not free, with the moments at which it comes back."""
+        if self.rolling:
+            return [(leaves, amount) for leaves, amount, *_ in self.log]
+        if not self.ends:
+            return []
+        if self.quota.clock is Clock.FIRST_USE:
+            return [(self.ends, max(self.used, float(self.limit)) if self._changing(now) else self.used)]
+        return [(self.ends, self.used - self.late), (self.end_after(self.ends), self.late)]
+
+    def end_after(self, now: float) -> float:
+        """The end of the window of the clock that contains `now`."""
+        slack = slack_of(self.quota.window)
+        return window_end(self.quota.clock, self.quota.window, now - slack) + slack
 
     def spend_by(self, now: float, rate: float) -> float:
         """The moment from which what is left can no longer be used up; `rate`: units a second that other limits allow.
@@ -190,7 +238,8 @@ class Window:
         limit = max(1, self.limit)
         if self.rolling:
             return now + self.used * self.quota.window / limit
-        ends = self.ends or (NEVER if self.quota.clock is Clock.FIRST_USE else self._end(now, now))
+        begins_now = self.quota.clock is Clock.FIRST_USE  # the later it begins, the later it is full again
+        ends = self.ends or (now + self.quota.window if begins_now else self.end_after(now))
         return ends - (limit - self.used) / rate
 
     # --- what the provider says ----------------------------------------------------------------
@@ -226,22 +275,26 @@ class Window:
     def _add(self, amount: float, now: float, resets_after: float | None) -> None:
         """Calls that we do not know of; when they leave the window only the provider can say."""
         self.used += amount
-        if self.rolling:
+        if self._logs:
             length = self.quota.window
             leaves = now + min(length if resets_after is None else resets_after, length)
-            place = next((i for i, one in enumerate(self.log) if one[0] >= leaves), len(self.log))
-            self.log.insert(place, [leaves, amount, leaves])
+            place = next((i for i, entry in enumerate(self.log) if entry[0] >= leaves), len(self.log))
+            self.log.insert(place, [leaves, amount, leaves, leaves, 0, now])
+            self._follow_log()
         elif not self.ends:
-            self.ends = self._end(now, now)
+            self.ends = self.end_after(now)
 
     def _drop(self, amount: float) -> None:
+        """The provider has counted fewer: the oldest are over, or the latest were never counted in a window that goes on."""
         self.used = max(0.0, self.used - amount)
-        while self.rolling and amount > 0 and self.log:
-            part = min(amount, self.log[0][1])
-            self.log[0][1] -= part
+        end = 0 if self.rolling else -1
+        while amount > 0 and self.log:
+            part = min(amount, self.log[end][1])
+            self.log[end][1] -= part
             amount -= part
-            if self.log[0][1] <= 0:
-                self.log.popleft()
+            if self.log[end][1] <= 0:
+                del self.log[end]
+        self._follow_log()
         self.late = min(self.late, self.used)
 
     # --- memory --------------------------------------------------------------------------------
@@ -249,15 +302,15 @@ class Window:
     def shift(self, by: float, now: float) -> None:
         """The clock was moved: what has been counted stays counted for as long as it would have been."""
         for entry in self.log:
-            entry[0] += by
-            entry[2] += by
+            for moment in (0, 2, 3, 5):
+                entry[moment] += by
         if self.held_until:
             self.held_until += by
         if self.ends:
-            self.ends = self.ends + by if self.quota.clock is Clock.FIRST_USE else self._end(now, now)
+            self.ends = self.ends + by if self.quota.clock is Clock.FIRST_USE else self.end_after(now)
 
     def dump(self) -> list[float]:
-        log = [number for leaves, amount, _ in self.log for number in (leaves, amount)]
+        log = [number for leaves, amount, *_ in self.log for number in (leaves, amount)]
         return [self.used, self.ends, self.late, self.held_until, self.typical, *log]
 
     def load(self, stored: list[float], now: float) -> None:
@@ -265,7 +318,7 @@ class Window:
         self.used, ends, self.late, held, self.typical, *log = stored
         length = self.quota.window + 2 * slack_of(self.quota.window)
         pairs = zip(log[::2], log[1::2], strict=True)
-        self.log = deque([at := min(leaves, now + length), amount, at] for leaves, amount in pairs)
+        self.log = deque([at := min(leaves, now + length), amount, at, at, 0, 0.0] for leaves, amount in pairs)
         self.ends = min(ends, now + length + 86_400.0 if self.quota.window > 86_400.0 else now + length + 3_700.0)
         self.held_until = min(held, now + length)
         self.roll(now)

@@ -38,7 +38,6 @@ class Ask(Struct, frozen=True):
     tokens: what the call will probably read and write, reserved until it ends; 0: not known.
     conversation: turns of one conversation prefer the same credential while that costs no wait.
     last: no other deployment can answer, so a benched model is asked, too.
-    exclude: credentials that this request has tried.
     """
 
     pool: str
@@ -50,7 +49,6 @@ class Ask(Struct, frozen=True):
     pictures: int = 0
     conversation: str = ""
     last: bool = False
-    exclude: frozenset[str] = frozenset()
 
 
 class Grant(Struct, frozen=True):
@@ -58,7 +56,6 @@ class Grant(Struct, frozen=True):
 
     credential: str
     lease: str
-    probe: bool = False  # the breaker's one probe
     scout: bool = False
 
 
@@ -179,6 +176,10 @@ class StateStore(Protocol):
         """Makes a pool known, or changes it; what is known about its credentials stays."""
         ...
 
+    def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
+        """Equal deployments in the order to ask them, as far as it is known here without asking anybody."""
+        ...
+
     async def acquire(self, ask: Ask) -> Grant | Denied: ...
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
@@ -211,5 +212,13 @@ class StateStore(Protocol):
         ...
 
     async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]: ...
+
+    async def recall(self, topic: str) -> dict[str, str]:
+        """What `remember` has kept under a topic, also before a restart and by other replicas."""
+        ...
+
+    async def remember(self, topic: str, key: str, value: str) -> None:
+        """Keeps a short fact. Never raises: what cannot be kept is found out again."""
+        ...
 
     async def close(self) -> None: ...

@@ -47,6 +47,7 @@ class Request(Struct):
     began: float = 0.0  # when the call that answered it began
     done: float = 0.0
     refused_at: float = 0.0  # by us, politely
+    in_vain: bool = False  # it has waited until its deadline for nothing
     waits: bool = False  # it has queued
     refusals: int = 0
 
@@ -61,7 +62,8 @@ class Outcome(Struct):
 
     @property
     def answered(self) -> int:
-        return sum(one.done > 0 for one in self.requests)
+        """In time."""
+        return sum(0 < request.done <= request.at + request.patience for request in self.requests)
 
 
 class Simulation:
@@ -123,20 +125,25 @@ class Simulation:
         ticket, out = joined
         request.waits = True
         self.waiting[ticket] = request
-        for other in out:
-            self.waiting.pop(other).refused_at = self.now
+        self._refuse(out)
         self._at(deadline, lambda: self._give_up(ticket))
 
+    def _refuse(self, out: list[tuple[Ticket, Denied]]) -> None:
+        for ticket, _ in out:
+            self.waiting.pop(ticket).refused_at = self.now
+
     def _give_up(self, ticket: Ticket) -> None:
+        """Its time is over, and nobody has told it before."""
         if ticket in self.waiting:
             self.broker.leave(ticket)
-            del self.waiting[ticket]
+            self.waiting.pop(ticket).in_vain = True
 
     def _pump(self) -> None:
         for served in self.broker.pump(self.now):
             self._serve(served)
         if not self.waiting:
             return
+        self._refuse(self.broker.review(self.now))
         at = max(self.broker.next_change(self.now), self.now + 0.001)
         if at != NEVER and (at < self._woken_at or self._woken_at <= self.now):
             self._woken_at = at

@@ -259,6 +259,7 @@ def _route(config: Config, name: str, members: tuple[str, ...], given: RouteConf
         image_timeouts=given.image_timeouts or config.routing.image_timeouts,
         hedge=given.hedge,
         aliases=aliases,
+        equal=given.order == "quota",
     )
 
 

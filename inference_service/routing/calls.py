@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from inference_service.credentials.types import Ask, Grant, StateStore, Verdict, Vote
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.catalogue.prices import price_of
 from inference_service.routing import classify, decide
 from inference_service.routing.answer.protocol import Answer
 from inference_service.routing.attempt import Attempt
@@ -40,6 +41,14 @@ class Terms(Struct, frozen=True):
     bounds: Bounds
     wanted: frozenset[str] = frozenset()
     operation: str = "chat"  # or image
+
+
+def ask_for(base: Ask, deployment: Deployment, *, last: bool = False) -> Ask:
+    """What the pools are asked for a call to this deployment; `base` says for whom and how much."""
+    return Ask(
+        deployment.provider.settings.name, deployment.name, deployment.model, base.caller, base.tenant, base.tokens,
+        base.pictures, base.conversation, last,
+    )  # fmt: skip
 
 
 class Call:
@@ -86,11 +95,7 @@ class Calls:
 
     def ask(self, deployment: Deployment, *, last: bool = False) -> Ask:
         """What the pools are asked for a call to this deployment."""
-        base = self.terms.ask
-        return Ask(
-            deployment.provider.settings.name, deployment.name, deployment.model, base.caller, base.tenant, base.tokens,
-            base.pictures, base.conversation, last,
-        )  # fmt: skip
+        return ask_for(self.terms.ask, deployment, last=last)
 
     async def find_successor(self, call: Call) -> Lease | None:
         """A lease of another deployment that can take over from `call` now."""
@@ -106,6 +111,7 @@ class Calls:
         now, name = self._loop.time(), lease.ask.deployment
         deployment = self.terms.deployments[name]
         entry = self.journal.begin(name, lease.label, now, hedge=hedge)
+        entry.price = price_of(deployment.provider, deployment.model)
         opening = self._answer.opening(deployment, self.facts.of(name), entry.number, self.reason, now)
         bounds = deployment.bounds(self.terms.bounds, max(decide.LEAST_TIME, self.facts.deadline - now))
         events = self._answer.call(opening, deployment, lease)

@@ -20,6 +20,7 @@ from inference_service.routing.journal import Journal
 from inference_service.routing.lease import Lease
 from inference_service.routing.race import race
 from inference_service.routing.watch import Silence
+from inference_service.tools import ToolCall
 
 LONGEST_PAUSE = 5.0  # seconds of waiting without a sign for the caller
 
@@ -226,7 +227,7 @@ class Run:
     def _note(self, call: Call, event: Any) -> None:
         """Writes down what leaves for the caller."""
         kind = event.__class__
-        if kind is Delta:
+        if kind is Delta or kind is ToolCall:
             if self.journal.first_token is None:
                 self.journal.delivers(self._loop.time())
         elif kind is CheckedPicture:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from inference_service.credentials.broker import Broker, Served
 from inference_service.credentials.forecast import forecast
+from inference_service.credentials.outlook import Prospect
 from inference_service.credentials.queue import Ticket
 from inference_service.credentials.quota import NEVER
 from inference_service.credentials.saved import dump, load
@@ -30,7 +31,7 @@ Answer = tuple[Ask, Grant] | Denied
 Release = Callable[[Ask, Grant, Verdict], Awaitable[None]]
 PROGRESS_PERIOD = 0.5
 FLUSH_PERIOD = 0.5
-SOONEST = 0.001
+SOONEST, LONGEST_PAUSE = 0.001, 1.0  # between two looks at the line; the longest, so that nobody waits in vain
 
 
 class MemoryStore:
@@ -52,6 +53,7 @@ class MemoryStore:
         self.broker = Broker(breaker)
         if isinstance(self._clock, SteadyClock):
             self._clock.moved = self.broker.shift
+        self._facts: dict[str, dict[str, str]] = {}
         self._waiting: dict[Ticket, asyncio.Future[Answer]] = {}
         self._watching: dict[Ticket, tuple[Progress, tuple[int, float | None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -75,6 +77,9 @@ class MemoryStore:
 
     # --- leases --------------------------------------------------------------------------------
 
+    def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
+        return self.broker.prefer(asks, self._clock())
+
     async def acquire(self, ask: Ask) -> Grant | Denied:
         now = self._clock()
         self._pump(now, ask.pool)
@@ -90,8 +95,7 @@ class MemoryStore:
         if isinstance(joined, Denied):
             return joined
         ticket, out = joined
-        for other in out:
-            self._answer(other, self.broker.why(other.asks[0], None, now))
+        self._refuse(out)
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting[ticket] = future
         self._pump(now)
@@ -141,7 +145,12 @@ class MemoryStore:
             return
         for served in self.broker.pump(now, pool):
             self._serve(served)
+        self._refuse(self.broker.review(now))
         self._set_timer(now)
+
+    def _refuse(self, out: list[tuple[Ticket, Denied]]) -> None:
+        for ticket, denied in out:
+            self._answer(ticket, denied)
 
     def pump(self) -> None:
         """Lets in who can be served now."""
@@ -177,16 +186,16 @@ class MemoryStore:
             self._timer.cancel()
             self._timer = None
         at = self.broker.next_change(now)
-        if at != NEVER:
+        if at != NEVER or self._waiting:
             pause = max(SOONEST, at - now)
-            self._timer = asyncio.get_running_loop().call_later(min(pause, 3_600.0), self._on_time)
+            self._timer = asyncio.get_running_loop().call_later(min(pause, LONGEST_PAUSE), self._on_time)
 
     def _on_time(self) -> None:
         self._timer = None
         self._pump(self._clock())
 
     def _watch(self, ticket: Ticket, progress: Progress, now: float) -> None:
-        place = self.broker.places(now).get(ticket, (1, None))
+        place = _shown(self.broker.prospects(now).get(ticket, Prospect(1, None)), now)
         self._watching[ticket] = progress, place
         progress(*place)
         if self._progress_timer is None:
@@ -196,10 +205,11 @@ class MemoryStore:
         self._progress_timer = None
         if not self._watching:
             return
-        places = self.broker.places(self._clock())
+        now = self._clock()
+        prospects = self.broker.prospects(now)
         for ticket, (progress, before) in list(self._watching.items()):
-            place = places.get(ticket)
-            if place is not None and _differs(place, before):
+            prospect = prospects.get(ticket)
+            if prospect is not None and _differs(place := _shown(prospect, now), before):
                 self._watching[ticket] = progress, place
                 progress(*place)
         self._progress_timer = asyncio.get_running_loop().call_later(PROGRESS_PERIOD, self._on_progress)
@@ -239,6 +249,17 @@ class MemoryStore:
         now = self._clock()
         return {name: self.broker.breaker(name).view(now) for name in deployments}
 
+    async def recall(self, topic: str) -> dict[str, str]:
+        if topic not in self._facts:
+            rows = self._ledger.load(f"={topic}") if self._ledger is not None else {}
+            self._facts[topic] = {key: value.decode(errors="replace") for key, value in rows.items()}
+        return self._facts[topic]
+
+    async def remember(self, topic: str, key: str, value: str) -> None:
+        (await self.recall(topic))[key] = value
+        if self._ledger is not None:
+            self._ledger.write(f"={topic}", {key: value.encode()})  # no pool has such a name
+
     async def close(self) -> None:
         for timer in (self._timer, self._progress_timer, self._flush_timer):
             if timer is not None:
@@ -247,6 +268,11 @@ class MemoryStore:
         if self._ledger is not None:
             self._flush()
             await asyncio.to_thread(self._ledger.close)
+
+
+def _shown(prospect: Prospect, now: float) -> tuple[int, float | None]:
+    """Place and seconds to wait."""
+    return prospect.place, None if prospect.at is None else max(0.0, prospect.at - now)
 
 
 def _differs(place: tuple[int, float | None], before: tuple[int, float | None]) -> bool:

@@ -2,11 +2,14 @@
 
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from antiphon.config.model import CallerConfig
 from inference_service.tasks import Supervisor
 from inference_service.usage.counters import Allowance, Counters
-from inference_service.usage.shared import SharedUsage
+
+if TYPE_CHECKING:  # Redis is loaded only where replicas share
+    from inference_service.usage.shared import SharedUsage
 
 
 class BudgetSpent(Exception):
@@ -23,7 +26,7 @@ class Budgets:
     Concurrent streams are counted per process.
     """
 
-    def __init__(self, shared: SharedUsage | None, supervisor: Supervisor) -> None:
+    def __init__(self, shared: "SharedUsage | None", supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._streams: Counter[tuple[str, bool]] = Counter()
         self._shared, self._local = shared, Counters()

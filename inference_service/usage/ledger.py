@@ -8,9 +8,12 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from inference_service.domain import Caller, UsageRecord
-from inference_service.usage.shared import SharedUsage
+
+if TYPE_CHECKING:  # Redis is loaded only where replicas share
+    from inference_service.usage.shared import SharedUsage
 
 HOUR, KEPT_HOURS = 3_600, 31 * 24
 MOST_ROWS = 200_000
@@ -63,7 +66,7 @@ def sums_of(records: Iterable[UsageRecord]) -> dict[str, Sums]:
 class Ledger:
     """`clock` gives epoch seconds. With `shared`, counts go to Redis about once a second."""
 
-    def __init__(self, shared: SharedUsage | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, shared: "SharedUsage | None" = None, clock: Callable[[], float] = time.time) -> None:
         self._clock, self._shared = clock, shared
         self._rows: dict[Key, Sums] = {}
         self._pending: dict[Key, Sums] = {}  # counted, but not in Redis yet

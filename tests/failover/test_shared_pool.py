@@ -147,7 +147,7 @@ async def test_calls_of_a_killed_process_are_not_counted_for_ever(tmp_path: Path
             upstream.hold.set()
             async with asyncio.timeout(30):
                 while await whole(second) != "a/held":
-                    pass
+                    await asyncio.sleep(0.02)
             await idle(second)
 
 

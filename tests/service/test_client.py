@@ -147,7 +147,7 @@ async def test_a_stream_without_its_end_is_interrupted_and_keeps_what_came(
 
 
 async def test_events_of_a_newer_contract_are_passed_over(fake: ScriptedInference, client: InferenceClient) -> None:
-    newer = chat_pb2.ChatResponse.FromString(bytes([(9 << 3) | 2 & 0x7F, 0]))
+    newer = chat_pb2.ChatResponse.FromString(bytes([(14 << 3) | 2, 0]))
     fake.on_chat(chat_of([started(), newer, delta("ok"), finished(2)]))
     stream = client.chat("?")
     assert [type(event).__name__ for event in await collect(stream)] == ["Started", "Delta", "Finished"]

@@ -82,12 +82,14 @@ async def test_a_check_asks_one_token_and_tells_what_is_left(tmp_path: Path, ups
     upstream.answers = {
         "/v1/models": {"data": [{"id": "openai/gpt-oss-120b"}, {"id": "qwen/qwen3.6-27b"}]},
         "/v1/chat/completions": (200, whole, limits),
+        "/v1/audio/transcriptions": {"text": ""},
     }
     code, rows, _ = await checked(tmp_path, upstream)
     assert code == 0
-    assert [(row["task"], row["state"]) for row in rows] == [("chat", "ok"), ("vision", "ok")]
+    assert [(row["task"], row["state"]) for row in rows] == [("chat", "ok"), ("vision", "ok"), ("transcribe", "ok")]
     assert rows[0]["left"] == "999 of 1,000 requests a day left, full again in 86 s"
-    assert {body["max_completion_tokens"] for *_, body in upstream.seen if body} == {1}
+    asked = [body for _, path, _, body in upstream.seen if path.endswith("/chat/completions")]
+    assert {body["max_completion_tokens"] for body in asked} == {1}
 
 
 async def test_the_cheap_look_asks_for_the_list_only(tmp_path: Path, upstream: Upstream) -> None:  # noqa: F811

@@ -134,9 +134,10 @@ def test_places_are_told_in_the_order_of_service() -> None:
     granted(one.acquire(ask(), 0))
     joined = [one.join([ask(tenant)], 1e6, 1) for tenant in ("a", "a", "b")]
     tickets = [pair[0] for pair in joined if isinstance(pair, tuple)]
-    places = one.places(2)
-    assert [places[ticket][0] for ticket in tickets] == [1, 3, 2]
-    assert all(eta is not None for _, eta in places.values())
+    prospects = one.prospects(2)
+    assert [prospects[ticket].place for ticket in tickets] == [1, 3, 2]
+    moments = [prospects[ticket].at or 0.0 for ticket in tickets]
+    assert moments[0] < moments[2] < moments[1]
 
 
 # --- on the event loop ---------------------------------------------------------------------------

@@ -8,8 +8,9 @@ import random
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from inference_service.credentials.queue import Ticket
 from inference_service.credentials.types import Ask, PoolSpec
@@ -63,38 +64,92 @@ class Watched(Simulation):
 
 def simulated(place: Site, requests: list[Request], seed: int = 1) -> Outcome:
     simulation = Watched([place], seed)
-    simulation.now = BEGAN
+    simulation.now = min(BEGAN, requests[0].at)
     return simulation.run(requests)
 
 
-@given(
-    keys=st.integers(1, 5),
-    limit=st.integers(2, 12),
-    length=st.sampled_from([20.0, 60.0, 300.0]),
-    clock=st.sampled_from([Clock.ROLLING, Clock.WALL, Clock.FIRST_USE]),
-    width=st.integers(1, 6),
-    pressure=st.floats(0.3, 2.0),
-    tenants=st.integers(1, 4),
-    seed=st.integers(0, 1_000),
+# keys, requests of each in a window, its length, its clock, calls at once, load as a share of what the keys hold, tenants
+SCENARIO = st.tuples(
+    st.integers(1, 5),
+    st.integers(2, 12),
+    st.sampled_from([20.0, 60.0, 300.0]),
+    st.sampled_from([Clock.ROLLING, Clock.WALL, Clock.FIRST_USE]),
+    st.integers(1, 6),
+    st.floats(0.3, 2.0),
+    st.integers(1, 4),
+    st.integers(0, 1_000),
 )
-@settings(max_examples=20, deadline=None)
-def test_with_declared_quotas_nothing_is_refused_and_nearly_all_is_answered_that_can_be(
-    keys: int, limit: int, length: float, clock: Clock, width: int, pressure: float, tenants: int, seed: int
-) -> None:
+# A scenario says enough by itself, and playing it again and again to shorten it would take minutes.
+SOME = settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.generate))
+Scenario = tuple[int, int, float, Clock, int, float, int, int]
+CALL = 2.25 + 0.11  # seconds that a call takes on average, with its way
+
+
+def played(scenario: Scenario, count: int = 150, *, steady: bool = False) -> tuple[Outcome, int]:
+    """What comes of it, and what an offline optimum would have answered. `steady`: every call takes the same time."""
+    keys, limit, length, clock, width, pressure, tenants, seed = scenario
     chance = random.Random(seed)
     quotas = (window(limit, length, clock), at_once(width))
     rate = keys * min(limit / length, width / 2.25) * pressure
     times, now = [], 0.0
-    while len(times) < 150:
+    while len(times) < count:
         now += chance.expovariate(rate)
         times.append(now)
-    patience = length
-    outcome = simulated(site(keys, quotas, declared=True), load(times, patience, tenants, seed), seed)
-    # A window from the first use begins at the provider when that call arrives, which the pool cannot see exactly.
-    assert outcome.refusals <= (clock is Clock.FIRST_USE)
-    best = optimum([BEGAN + at for at in times], patience, keys, quotas, 2.25)
-    # What our slack against the clock of the provider costs at both ends of a short run.
-    assert outcome.answered >= 0.94 * best - keys
+    patience = 1.3 * length
+    place = site(keys, quotas, declared=True)
+    if steady:
+        place = structs.replace(place, way=(0.1, 0.1), answer=(2.25, 2.25))
+    requests = load(times, patience, tenants, seed)
+    if steady:  # until one call has ended, nobody knows how long they take
+        requests.insert(0, Request(BEGAN - 10 * length, requests[0].asks, patience))
+    outcome = simulated(place, requests, seed)
+    return outcome, optimum([BEGAN + at for at in times], patience - CALL, keys, quotas, CALL)
+
+
+@given(SCENARIO)
+@example((1, 2, 20.0, Clock.FIRST_USE, 1, 1 / 3, 1, 482))
+@SOME
+def test_with_declared_quotas_nothing_is_refused_and_nearly_all_is_answered_that_can_be(scenario: Scenario) -> None:
+    outcome, best = played(scenario)
+    keys, length = scenario[0], scenario[2]
+    assert outcome.refusals == 0
+    # The slack between the clocks is up to a twentieth of a short window. The end of so short a run may cost a call by key.
+    assert outcome.answered >= (0.98 if length >= 60 else 0.93) * best - keys
+    assert not any(request.in_vain for request in outcome.requests)
+
+
+def test_over_many_mixes_98_percent_of_the_optimum_are_answered() -> None:
+    chance = random.Random(3)
+    clocks = [Clock.ROLLING, Clock.WALL, Clock.FIRST_USE]
+    answered = best = 0
+    for number in range(9):
+        length = chance.choice([60.0, 300.0])
+        width, pressure, tenants = chance.randint(1, 6), chance.uniform(0.8, 2.0), chance.randint(1, 4)
+        scenario = (
+            chance.randint(1, 5),
+            chance.randint(2, 12),
+            length,
+            clocks[number % 3],
+            width,
+            pressure,
+            tenants,
+            number,
+        )
+        outcome, optimal = played(scenario)
+        assert outcome.refusals == 0
+        answered, best = answered + outcome.answered, best + optimal
+    assert answered >= 0.98 * best
+
+
+@given(SCENARIO)
+@SOME
+def test_whoever_is_admitted_to_the_line_is_served_in_time_unless_capacity_drops(scenario: Scenario) -> None:
+    """One tenant and calls that all take the same time: nothing happens that could not be foreseen."""
+    outcome, _ = played((*scenario[:6], 1, scenario[7]), steady=True)
+    for request in outcome.requests:
+        assert not (request.waits and request.refused_at), "it was admitted and then refused"
+        assert not request.in_vain
+        assert not request.done or request.done <= request.at + request.patience
 
 
 @pytest.mark.parametrize("scope", ["group", "group_model"])
@@ -154,10 +209,14 @@ def test_a_burst_is_answered_whole_with_few_refusals(count: int, telling: Tellin
 def test_what_is_too_much_is_refused_at_once_with_a_time() -> None:
     requests = load(burst(400), 70.0)
     outcome = simulated(site(6, KEYS, declared=True), requests)
-    polite = [one for one in requests if one.refused_at]
-    assert outcome.answered + len(polite) >= 385  # how long calls last is an estimate, so a few wait in vain
-    assert outcome.answered >= 170  # two windows of ninety, but for the slack between the clocks
-    assert all(one.refused_at - one.at < 0.001 for one in polite)
+    refused = [request for request in requests if request.refused_at]
+    assert outcome.answered + len(refused) == 400
+    assert not any(request.in_vain for request in requests)
+    assert outcome.answered >= 170  # two windows of ninety, but for the last ones that would not end in time
+    at_once = [request for request in refused if request.refused_at - request.at < 0.001]
+    assert (
+        len(at_once) >= 200
+    )  # the others waited while nobody knew how long a call takes, and were told before the end
 
 
 def test_one_call_at_once_is_learned_as_such() -> None:

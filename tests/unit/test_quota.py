@@ -127,6 +127,92 @@ def test_every_call_of_a_shared_entry_can_be_settled(place: int) -> None:
     assert one.left(31.0) == 690
 
 
+# --- what the provider has accepted ---------------------------------------------------------------
+
+
+def test_an_accepted_call_leaves_a_window_after_it_was_accepted_and_no_later_than_a_slack() -> None:
+    one = window(1)
+    one.confirm(one.take(1, 0.0), 0.2)
+    assert one.left(60.2) == 0
+    assert one.left(60.24) == 1
+    late = window(1)
+    late.confirm(late.take(1, 0.0), 5.0)  # slow to answer, not slow to arrive
+    assert late.left(60.9) == 0
+    assert late.left(61.0) == 1
+
+
+def test_the_clocks_may_drift_over_a_long_window() -> None:
+    one = window(1, DAY)
+    one.confirm(one.take(1, 0.0), 0.01)
+    assert one.left(DAY + 0.9) == 0
+    assert one.left(DAY + 1.0) == 1
+
+
+def test_calls_that_share_an_entry_leave_when_all_of_them_were_accepted() -> None:
+    one = window(2)
+    first, second = one.take(1, 0.0), one.take(1, 0.05)
+    one.confirm(second, 0.1)
+    assert one.left(60.9) == 0
+    one.confirm(first, 0.2)
+    assert one.left(60.24) == 2
+
+
+def test_an_accepted_call_can_be_settled_all_the_same() -> None:
+    one = window(1_000, unit=Unit.TOKENS)
+    first, second = one.take(100, 0.0), one.take(100, 10.0)
+    one.confirm(first, 0.1)
+    one.confirm(second, 10.1)
+    one.settle(second, 100, 700)
+    one.settle(first, 100, 0)
+    assert one.left(20.0) == 300
+
+
+@pytest.mark.parametrize("unit", [Unit.CONCURRENT, Unit.REQUESTS])
+def test_acceptance_changes_nothing_where_it_says_nothing(unit: Unit) -> None:
+    one = used(window(2, 0.0 if unit is Unit.CONCURRENT else 60.0, WALL, unit), NOW)
+    one.confirm(NOW + 61, NOW)
+    assert one.left(NOW + 1) == 1
+
+
+# --- a window from the first use ------------------------------------------------------------------
+
+
+def test_nothing_is_sent_while_a_window_from_the_first_use_changes() -> None:
+    """Nobody could tell whether the call falls into the old window or begins the next one."""
+    one = used(window(5, clock=FIRST_USE), NOW)
+    assert one.fits(1, NOW + 58.9)
+    assert not one.fits(1, NOW + 59.0)
+    assert one.room_at(1, NOW + 59.0) == NOW + 61
+    assert one.fits(5, NOW + 61)
+
+
+def test_it_changes_sooner_when_its_first_call_was_accepted() -> None:
+    one = window(5, clock=FIRST_USE)
+    one.confirm(one.take(1, NOW), NOW + 0.1)
+    assert not one.fits(1, NOW + 60.1)
+    assert one.fits(5, NOW + 60.14)
+
+
+def test_a_first_call_that_was_refused_has_begun_no_window() -> None:
+    one = window(5, clock=FIRST_USE)
+    refused = one.take(1, NOW)
+    one.take(1, NOW + 30)
+    one.settle(refused, 1, 0)
+    assert one.left(NOW + 85) == 4
+    assert one.fits(1, NOW + 88)
+    assert one.left(NOW + 91) == 5
+    alone = window(5, clock=FIRST_USE)
+    alone.settle(alone.take(1, NOW), 1, 0)
+    assert (alone.ends, alone.left(NOW + 1)) == (0.0, 5)
+
+
+def test_what_is_given_back_of_it_does_not_move_its_beginning() -> None:
+    one = used(window(10, clock=FIRST_USE, firm=False), NOW, NOW + 10, NOW + 20)
+    told(one, NOW + 21, remaining=9)
+    assert one.left(NOW + 21) == 9
+    assert one.ends == NOW + 61
+
+
 # --- settling ------------------------------------------------------------------------------------
 
 
@@ -280,38 +366,6 @@ def test_room_for_nothing_needs_some_room_all_the_same() -> None:
     assert one.room_at(0, 5.0) == 61.0
 
 
-@pytest.mark.parametrize(
-    ("count", "at"), [(1, 20.0), (2, 61.0), (3, 71.0), (4, 81.0), (5, 81.0), (6, 122.0), (8, 142.0)]
-)
-def test_the_nth_call_fits_when_enough_turns_have_passed(count: int, at: float) -> None:
-    one = used(window(4), 0.0, 10.0, 20.0)
-    assert one.nth_at(count, 1.0, 20.0, lasting=9.0) == pytest.approx(at)
-
-
-@pytest.mark.parametrize(("count", "turns"), [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 3)])
-def test_the_nth_call_at_once_waits_for_so_many_that_end(count: int, turns: int) -> None:
-    one = used(window(2, 0.0, unit=Unit.CONCURRENT), 0.0)
-    assert one.nth_at(count, 1.0, 10.0, lasting=7.0) == 10.0 + 7.0 * turns
-
-
-@pytest.mark.parametrize(("count", "windows"), [(1, None), (2, 0), (3, 0), (4, 1), (5, 1), (6, 2)])
-def test_the_nth_call_of_a_fixed_window_waits_for_so_many_ends(count: int, windows: int | None) -> None:
-    start = NOW - 30.0
-    one = used(window(2, clock=WALL), start + 5)
-    now = start + 10
-    assert one.nth_at(count, 1.0, now, lasting=9.0) == (now if windows is None else start + 61 + 60 * windows)
-
-
-def test_the_nth_call_waits_for_what_the_provider_holds() -> None:
-    one = window(5)
-    one.held_until = 40.0
-    assert one.nth_at(1, 1.0, 10.0, lasting=1.0) == 40.0
-    fixed = window(5, clock=FIRST_USE)
-    fixed.held_until = NOW + 500
-    assert fixed.nth_at(1, 1.0, NOW, lasting=1.0) == NOW + 500
-    assert window(5).nth_at(1, 6.0, 0.0, lasting=1.0) == NEVER
-
-
 # --- what would be lost --------------------------------------------------------------------------
 
 
@@ -328,8 +382,8 @@ def test_a_fixed_window_loses_what_is_left_at_its_end() -> None:
     assert window(10, clock=WALL).spend_by(start + 6, rate=0.5) == start + 61 - 10 / 0.5
 
 
-def test_a_window_that_has_not_begun_loses_nothing() -> None:
-    assert window(10, clock=FIRST_USE).spend_by(NOW, rate=1.0) == NEVER
+def test_a_window_that_has_not_begun_would_end_a_window_from_now() -> None:
+    assert window(10, clock=FIRST_USE).spend_by(NOW, rate=0.5) == NOW + 60 - 10 / 0.5
 
 
 # --- what the provider says ----------------------------------------------------------------------
@@ -504,7 +558,13 @@ def test_a_declared_limit_is_never_overrun_in_any_window_of_the_provider(
             one.take(amount, now)
             calls.append((now, amount))
         assert 0 <= one.left(now) <= limit
-    begins = [moment // 60 * 60 for moment, _ in calls] if clock is WALL else [moment for moment, _ in calls]
-    if clock is not FIRST_USE:
-        for begin in begins:
-            assert sum(amount for moment, amount in calls if begin <= moment < begin + 60.0) <= limit
+    if clock is FIRST_USE:
+        begins, end = [], 0.0
+        for moment, _ in calls:
+            if moment >= end:
+                begins.append(moment)
+                end = moment + 60.0
+    else:
+        begins = [moment // 60 * 60 if clock is WALL else moment for moment, _ in calls]
+    for begin in begins:
+        assert sum(amount for moment, amount in calls if begin <= moment < begin + 60.0) <= limit

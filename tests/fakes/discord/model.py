@@ -72,6 +72,8 @@ class Guild:
     system_channel: "Channel | None" = None
     file_limit: int = 10 * 1024 * 1024
     has_bot: bool = True
+    indexed: bool = True
+    """Its messages can be searched."""
 
     @property
     def threads(self) -> list["Channel"]:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from tests.fakes.discord import interaction, payloads, permissions, post
 from tests.fakes.discord.gateway import DIRECT_TYPING, GUILD_TYPING
 from tests.fakes.discord.interaction import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
-from tests.fakes.discord.model import DM, Channel, File, Json, Message, User, face
+from tests.fakes.discord.model import DM, PUBLIC_THREAD, Channel, File, Json, Message, User, face
 from tests.fakes.discord.permissions import Permission
+from tests.fakes.discord.rest_channels import make_thread
 
 if TYPE_CHECKING:
     from tests.fakes.discord.commands import Command
@@ -48,6 +49,12 @@ class Person(User):
         if reply_to is not None and reply_to.author not in message.mentions:
             message.mentions.append(reply_to.author)
         return message
+
+    async def open_thread(self, message: Message, name: str) -> Channel:
+        """A thread of the person's own on a message."""
+        made = make_thread(self.world, message.channel, {"name": name}, PUBLIC_THREAD, message.id, self)
+        message.thread = made
+        return made
 
     async def edit(self, message: Message, text: str) -> None:
         post.change(self.world, message, {"content": text}, [])

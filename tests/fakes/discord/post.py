@@ -1,6 +1,7 @@
 """Putting a message into a channel, changing it, taking it away: the same for the bot, its webhooks and people."""
 
 import json
+import mimetypes
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,9 @@ async def read(request: web.Request) -> tuple[Json, list[File]]:
             if part.name == "payload_json":
                 body = json.loads(data)
             else:
-                files.append(
-                    File(part.filename or "file", data, part.headers.get("Content-Type", "application/octet-stream"))
-                )
+                # Whatever the sender says, Discord goes by the name.
+                kind = mimetypes.guess_type(part.filename or "")[0] or "application/octet-stream"
+                files.append(File(part.filename or "file", data, kind))
     else:
         text = await request.text()
         body = json.loads(text) if text else {}

@@ -6,6 +6,7 @@ argument after a colon: "ok", "cut:40", "stall:40", "429:3". Texts are `TEXT`; a
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from tests.fakes.upstream.replies import TEXT, USAGE, Reply, choice, error, event, png, refusal
 from tests.fakes.upstream.wire import FAULTS, Wire
+from tests.support.toolstreams import openai
 
 __all__ = ["TEXT", "USAGE", "Call", "FakeUpstream", "png"]
 # Faults that happen behind so many characters of the text: "cut:90".
@@ -63,6 +65,8 @@ class FakeUpstream:
         self.arrived = asyncio.Event()
         self.well = False  # every fault is over
         self.text = TEXT
+        self.tool_calls: list[list[tuple[str, dict[str, Any]]]] = []
+        """Name and arguments, for each of the next answers to a request that offers tools."""
         self.usage: dict[str, Any] = USAGE
         self.step = 9  # characters a chunk
         self.pause = 0.0  # seconds between two chunks
@@ -199,6 +203,13 @@ class FakeUpstream:
             await self.hold.wait()
         if name in ("late", "latefail"):
             await asyncio.sleep(float(argument))
+        if self.tool_calls and call.body.get("tools"):
+            wanted = self.tool_calls.pop(0)
+            calls = [
+                (f"call_{len(self.calls)}_{at}", tool, json.dumps(given)) for at, (tool, given) in enumerate(wanted)
+            ]
+            yield b"".join(map(event, openai(calls))) + b"data: [DONE]\n\n"
+            return
         match name:
             case "empty":
                 yield event(choice("stop")) + b"data: [DONE]\n\n"
