@@ -171,7 +171,7 @@ class ProviderConfig(Section):
     base_url: str | None = None
     """Address of the API. Unset: the kind's own."""
     credentials_env: list[EnvironmentName] | None = None
-    """Names of environment variables; "X" stands for X, X1, X2, … Unset: the kind's own names."""
+    """Names of environment variables; "X" means X, X1, X2, … Unset: the kind's own names."""
     quota_groups: list[list[str]] = []
     """Credentials (by variable name) that share one account and rest together."""
     anonymous: bool | None = None
@@ -287,7 +287,7 @@ class RouteConfig(Section):
 
 class State(Section):
     directory: Path | None = None
-    """Where limits and rests are remembered over restarts. Unset: ".antiphon" beside the configuration file, or the user's
+    """Where limits and cooldowns are stored across restarts. Unset: ".antiphon" next to the configuration file, or the user's
     state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
@@ -348,7 +348,7 @@ class Config(Section):
     routes: dict[str, RouteConfig] = {}
     """Names that callers request, and which deployments answer them in which order."""
     state: State = State()
-    """Where limits, rests, breakers and budgets live."""
+    """Where limits, cooldowns, breakers and budgets are kept."""
     images: Images = Images()
     """Bounds for pictures."""
     embedded: Embedded = Embedded()
