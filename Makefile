@@ -19,7 +19,7 @@ endif
 LOCKED_BUILD := --build-constraints requirements/build.lock
 
 SITE ?= site
-.PHONY: help site run test soak clients mutants lint format bench proto docs audit release lock clean
+.PHONY: help run test soak clients mutants lint format bench proto docs site audit release lock clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
