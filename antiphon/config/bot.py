@@ -8,7 +8,7 @@ from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
 
 class BotQuotas(Section):
-    """Defaults; a server's managers may set lower or higher ones up to these maxima. 0: unlimited."""
+    """Defaults. Managers of a server may change them, up to these maxima. 0: unlimited."""
 
     user_requests_per_hour: int = Field(60, ge=0)
     """Answers and pictures of one person."""
@@ -93,7 +93,7 @@ class Bot(Section):
     personas: dict[str, Persona] = {}
     """Characters that /persona offers."""
     default_persona: str | None = None
-    """The one that is taken without a choice. Unset: none."""
+    """The persona that people get without choosing. Unset: none."""
     system_prompt: str = (
         "You are a helpful assistant in a Discord conversation. Answer in the language of the question."
     )
@@ -125,10 +125,10 @@ class Bot(Section):
     mature_pictures: Literal["refuse", "age_restricted_only", "allow"] = "age_restricted_only"
     """Pictures that are marked as mature: "refuse", "age_restricted_only" (in such channels) or "allow"."""
     api_base_url: str = "https://discord.com/api/v10"
-    """For a proxy in front of Discord."""
+    """Base URL of Discord's API, for a proxy in front of it."""
     metrics_port: Port | None = None
     """Serve Prometheus metrics of the bot, and whether it is connected to Discord, on this port. Unset: not."""
     metrics_host: str = "127.0.0.1"
     """Where the metrics of the bot are served; they need no token."""
     shard_count: int | None = Field(None, ge=1)
-    """Unset: what Discord recommends."""
+    """Unset: the number that Discord recommends."""
