@@ -153,6 +153,14 @@ class SyncInferenceClient:
     def status(self) -> operations_pb2.Status:
         return self._loop.run(self._client.status())
 
+    def watch_status(self, interval: float = 1.0) -> Iterator[operations_pb2.Status]:
+        watching, over = self._client.watch_status(interval), object()
+        try:
+            while (status := self._loop.run(_next(watching, over))) is not over:
+                yield status
+        finally:
+            self._loop.run(_close(watching))
+
     def reload(self) -> list[str]:
         return self._loop.run(self._client.reload())
 
