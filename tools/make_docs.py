@@ -26,7 +26,13 @@ EXAMPLES = {
     "typescript": "typescript/rpcs.ts",
     "sh": "grpcurl/rpcs.sh",
 }
-OTHER_MAKERS = ("make_cli_doc.py", "make_providers_doc.py", "make_example.py", "make_failover_doc.py")
+OTHER_MAKERS = (
+    "make_cli_doc.py",
+    "make_troubleshooting.py",
+    "make_providers_doc.py",
+    "make_example.py",
+    "make_failover_doc.py",
+)
 
 
 def descriptors() -> list[pb.FileDescriptorProto]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import message_factory
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
 from tests.support.service import serving
@@ -50,7 +51,7 @@ def kinds(rpc: str, responses: list[bytes]) -> list[str]:
     """What came: the events of a stream without repetitions, or the fields that are set; also shows that all is known."""
     found = []
     for data in responses:
-        message = METHODS[rpc].output_type._concrete_class.FromString(data)
+        message = message_factory.GetMessageClass(METHODS[rpc].output_type).FromString(data)
         assert message.SerializeToString(deterministic=True) is not None
         oneof = message.DESCRIPTOR.oneofs_by_name.get("event")
         found += [message.WhichOneof("event")] if oneof else [field.name for field, _ in message.ListFields()]
@@ -87,7 +88,9 @@ async def record() -> None:
     made = []
     async with serving(DEMO) as (server, _), grpc.aio.insecure_channel(server.target) as channel:
         for rpc, asked in ASKED:
-            request = json_format.ParseDict(asked, METHODS[rpc].input_type._concrete_class()).SerializeToString()
+            request = json_format.ParseDict(
+                asked, message_factory.GetMessageClass(METHODS[rpc].input_type)()
+            ).SerializeToString()
             code, responses = await call(channel, rpc, request)
             encoded = base64.b64encode(request).decode()
             made.append({"rpc": rpc, "request": encoded, "code": code, "kinds": kinds(rpc, responses)})
