@@ -231,7 +231,7 @@ class InferenceClient:
     # --- listings --------------------------------------------------------------------------------
 
     async def models(
-        self, task: Literal["chat", "image"] | None = None, *, include_deployments: bool = False
+        self, task: Literal["chat", "image", "embed", "transcribe"] | None = None, *, include_deployments: bool = False
     ) -> list[events.Model]:
         """The models that can be requested, routes first."""
         request = models_pb2.ListModelsRequest(task=wire.TASKS[task], include_deployments=include_deployments)
