@@ -50,15 +50,12 @@ def restartable(programs: Path) -> Iterator[Cluster]:
     data, port = place / "data", _free_port()
 
     def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [str(programs / program), "-D", str(data), *arguments],
-            check=True,
-            capture_output=True,
-            user=account.pw_uid if account else None,
-            group=account.pw_gid if account else None,
-            extra_groups=[] if account else None,
-            cwd=place,
+        # Changed by a program and not by `user=`: that would fork this process, which gRPC's threads do not survive.
+        become = (
+            ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account else []
         )
+        command = [*become, str(programs / program), "-D", str(data), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=place)
 
     options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c shared_buffers=16MB"
     try:
