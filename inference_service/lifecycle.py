@@ -38,9 +38,8 @@ async def serve(config: Config, environ: dict[str, str], path: Path | None) -> N
         task.add_done_callback(reloads.discard)
 
     signals.handle(loop, ("SIGHUP",), on_hangup)
-    if server.http_port is not None:
-        scheme = "https" if config.service.tls is not None else "http"
-        log.info("OpenAI-compatible API", url=f"{scheme}://{config.service.http_host}:{server.http_port}/v1")
+    if server.shared.openai_url:
+        log.info("OpenAI-compatible API", url=server.shared.openai_url)
     if server.status_port is not None:
         log.info("status page", url=f"http://{config.service.status_host}:{server.status_port}/")
     await _announce(server, ended)

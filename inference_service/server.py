@@ -161,6 +161,9 @@ class Server:
             log.warning("OpenAI's API is off: its port is in use", port=service.http_port)
             return
         self._http = http
+        scheme = "https" if service.tls is not None else "http"
+        host = f"[{service.http_host}]" if ":" in service.http_host else service.http_host
+        self.shared.openai_url = f"{scheme}://{host}:{http.port}/v1"
 
     @property
     def http_port(self) -> int | None:

@@ -76,6 +76,7 @@ def render(now: pb.Status) -> Group:
         if hour.HasField("median_first_token")
         else "",
         "\n",
+        f"OpenAI's API at {plain(now.openai_url)}\n" if now.openai_url else "",
         (spark(list(hour.requests_by_minute)), "cyan"),
     )
     parts: list[Table | Text] = [head, credentials(now), deployments(now), routes(now)]

@@ -98,6 +98,7 @@ async def now(shared: Shared) -> pb.Status:
         state_backend=BACKENDS[seen.backend],
         live_requests=shared.door.working,
         warnings=seen.warnings,
+        openai_url=shared.openai_url,
     )
     _providers(made, seen, shared)
     for route in seen.routes:

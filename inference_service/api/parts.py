@@ -19,6 +19,7 @@ class Shared:
     ledger: Ledger
     traces: Traces
     material: Material = field(default_factory=Material)
+    openai_url: str = ""  # where OpenAI's API is served; empty: nowhere
     replays: Replays = field(default_factory=Replays)
 
     def known_model(self, model: str) -> str:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from antiphon.cli.output import console
+from antiphon.cli.status import render
+from antiphon.client import InferenceClient
 from tests.fakes.upstream.server import TEXT, USAGE, FakeUpstream, png
 from tests.support.http import DEMO, HELLO, http_door
-from tests.support.service import KEYS, two_providers
+from tests.support.service import KEYS, serving, two_providers
 
 CALLERS = {
     "service": {
@@ -446,3 +449,14 @@ async def test_no_answer_holds_a_stack_trace_or_a_secret() -> None:
         assert answer.status == 503
         assert "Traceback" not in answer.text
         assert not any(key in json.dumps([answer.text, dict(answer.headers)]) for key in KEYS.values())
+
+
+async def test_the_status_says_where_the_door_is() -> None:
+    async with http_door() as door, InferenceClient(door.server.target) as client:
+        now = await client.status()
+        assert now.openai_url == f"{door.base}/v1"
+        with console.capture() as shown:
+            console.print(render(now))
+        assert now.openai_url in shown.get()
+    async with serving(DEMO) as (_, client):
+        assert (await client.status()).openai_url == ""

@@ -23,13 +23,20 @@ USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 @contextlib.asynccontextmanager
 async def doors(
-    first: str, second: str, *, preset: str = "vllm", **more: Any
+    first: str, second: str, *, continues: bool = True, **more: Any
 ) -> AsyncIterator[tuple[Door, FakeUpstream]]:
+    """`continues`: the second deployment takes a half-finished answer."""
     async with (
         FakeUpstream() as upstream,
-        http_door(two_providers(upstream, first, second, preset=preset, **more), KEYS) as door,
+        http_door(configuration(upstream, first, second, continues, **more), KEYS) as door,
     ):
         yield door, upstream
+
+
+def configuration(upstream: FakeUpstream, first: str, second: str, continues: bool, **more: Any) -> dict[str, Any]:
+    config = two_providers(upstream, first, second, **more)
+    config["providers"]["b"]["model"] = {second: {"prefill": continues}}
+    return config
 
 
 def assert_whole(answer: Answer, *, attempts: int | None = None) -> None:
@@ -61,7 +68,7 @@ async def test_a_stream_is_exact_whatever_happens_to_the_first_deployment(second
 
 
 async def test_a_restart_that_says_the_same_goes_on_behind_what_was_sent() -> None:
-    async with doors("cut:90", "ok", preset="plain") as (door, upstream):
+    async with doors("cut:90", "ok", continues=False) as (door, upstream):
         answer = await door.chat(**USAGE)
         assert_whole(answer, attempts=2)
         assert [turn["role"] for turn in upstream.of("b")[0].body["messages"]] == ["user"]
@@ -71,7 +78,7 @@ async def test_a_restart_that_says_the_same_goes_on_behind_what_was_sent() -> No
 
 async def test_a_restart_that_says_something_else_is_an_error_and_never_a_success() -> None:
     async with FakeUpstream() as upstream:
-        config = two_providers(upstream, "cut:90", "other", preset="plain")
+        config = configuration(upstream, "cut:90", "other", continues=False)
         async with FakeUpstream() as other:
             other.text = "Quite another answer, which begins in another way."
             config["providers"]["b"]["base_url"] = other.base("b")
@@ -90,7 +97,7 @@ async def test_a_restart_that_says_something_else_is_an_error_and_never_a_succes
 
 async def test_a_restart_that_ends_before_what_was_sent_is_an_error() -> None:
     async with FakeUpstream() as upstream, FakeUpstream() as other:
-        config = two_providers(upstream, "cut:90", "ok", preset="plain")
+        config = configuration(upstream, "cut:90", "ok", continues=False)
         other.text = TEXT[:40]
         config["providers"]["b"]["base_url"] = other.base("b")
         async with http_door(config, KEYS) as door:
@@ -100,7 +107,7 @@ async def test_a_restart_that_ends_before_what_was_sent_is_an_error() -> None:
 
 
 async def test_a_continuation_by_instruction_goes_on_behind_the_word_that_had_left() -> None:
-    async with doors("cut:93", "again", preset="plain", continue_by_instruction=["b/again"]) as (door, upstream):
+    async with doors("cut:93", "again", continues=False, continue_by_instruction=["b/again"]) as (door, upstream):
         answer = await door.chat(**USAGE)
         assert_whole(answer)
         assert [turn["role"] for turn in upstream.of("b")[0].body["messages"]] == ["user", "assistant", "user"]

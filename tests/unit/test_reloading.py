@@ -13,7 +13,7 @@ from inference_service.reloading import AFTER_RESTART, OTHER_PROCESSES, ROUTING,
 AT_ONCE = (
     "service.callers", "service.chat_deadline", "service.grace", "service.image_deadline", "service.max_streams",
     "routing.attempts", "routing.image_timeouts", "routing.order", "routing.timeouts", "images",
-    "embedded", "catalogue_dir", "service.status_names",
+    "embedded", "catalogue_dir", "service.status_names", "service.http_cors", "service.allow_provider_options",
 )  # fmt: skip
 CLASSES = {"at once": AT_ONCE, "after a restart": AFTER_RESTART, "other processes": OTHER_PROCESSES, "routing": ROUTING}
 
