@@ -1,4 +1,4 @@
-# Every target makes and updates its own virtual environment first.
+# Every target creates and updates its own virtual environment first.
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,15 +9,24 @@ PYTHON ?= $(shell for built in enable-optimizations ''; do \
 	"$$built" >/dev/null 2>&1 && echo $$p && exit; done; done)
 PROTOS := $(shell find proto -name '*.proto')
 SETUP := pyproject.toml hatch_build.py requirements/build.lock $(PROTOS)
+# A folder that was renamed or moved takes its environment with it.
+PLACE := $(shell cat $(VENV)/place 2>/dev/null)
+ifneq ($(PLACE),)
+ifneq ($(PLACE),$(CURDIR))
+$(shell tools/moved.sh $(VENV) "$(PLACE)" "$(CURDIR)" >&2)
+endif
+endif
 LOCKED_BUILD := --build-constraints requirements/build.lock
 
-.PHONY: help run test soak mutants lint format bench proto docs audit release lock clean
+SITE ?= site
+.PHONY: help run test soak clients mutants lint format bench proto docs site audit release lock clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Antiphon needs Python 3.11 or newer (python3 was not found or is older)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
+	@printf '%s' "$(CURDIR)" >$(VENV)/place
 	@sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p;}' requirements/build.lock >$(VENV)/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 
@@ -33,14 +42,17 @@ $(VENV)/dev.stamp: $(BIN)/python requirements/dev.lock $(SETUP)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon $(LOCKED_BUILD) -e .
 	@touch $(VENV)/run.stamp $@
 
-run: $(VENV)/run.stamp ## run the product: the service, then the bot or a terminal chat
-	@$(BIN)/antiphon up
+run: $(VENV)/run.stamp ## start the service, then the bot or a terminal chat
+	@$(BIN)/python -m antiphon up
 
 test: $(VENV)/dev.stamp ## run all tests
 	$(BIN)/pytest -q
 
 soak: $(VENV)/dev.stamp ## run the long tests
 	$(BIN)/pytest -q -n 0 -m soak --timeout 1800 tests
+
+clients: $(VENV)/dev.stamp ## run the clients of others, unmodified, against the service: both of OpenAI, LiteLLM, LangChain, llm
+	$(BIN)/python -m tests.clients $(ONLY)
 
 mutants: $(VENV)/dev.stamp ## break the pure core in small ways and count what its tests notice (docs/mutants.md)
 	$(BIN)/python -m tools.mutants
@@ -67,10 +79,13 @@ proto: $(VENV)/dev.stamp ## compile the contract again and check it
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --reinstall-package antiphon $(LOCKED_BUILD) -e .
 	$(BIN)/python tools/check_protos.py
 
-docs: $(VENV)/dev.stamp ## make the generated pages of docs/ again
+docs: $(VENV)/dev.stamp ## generate the pages of docs/ again
 	$(BIN)/python tools/make_docs.py
 
-audit: $(VENV)/dev.stamp ## look for known weaknesses in the dependencies
+site: $(VENV)/dev.stamp ## build the pages as a web site in site/, without a network; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --site-dir $(SITE)
+
+audit: $(VENV)/dev.stamp ## look for known vulnerabilities in the dependencies
 	$(BIN)/python -m tools.audit
 
 release: $(VENV)/dev.stamp ## make dist/: wheel, SBOM, provenance, signatures. KEY=… names the SSH key; DRAFT=1 needs none

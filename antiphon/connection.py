@@ -1,4 +1,4 @@
-"""The client's connection: made late, found again after a restart of the service, and plain about why it is not there."""
+"""The client's connection: opened on first use, re-established after a restart, with a clear reason when it fails."""
 
 import asyncio
 import time
@@ -16,35 +16,34 @@ from antiphon.config.secrets import find_secret
 from antiphon.v1 import inference_service_pb2_grpc, operations_service_pb2_grpc
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds in which a service that is down or restarting may come back."""
+"""Seconds to wait for a service that is down or restarting."""
 ASK_AGAIN = 0.25
-"""Seconds between two questions to a service that is being exchanged; gRPC's own retries lie between them."""
+"""Seconds between two attempts while a service is being replaced; gRPC's own retries happen in between."""
 RETRY_AFTER = 5.0
 HEALTH = "/grpc.health.v1.Health/Check"
 SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}, so that no health package is needed
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound
-# What gRPC says of a connection that failed → what a person should know. The first that fits. Those of the first
-# table do not heal by waiting.
-HOPELESS = (
-    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not accepted: look at client.ca and client.server_name"),
-    ("Peer name", "its certificate is for another name: look at client.server_name"),
-    ("not in peer certificate", "its certificate is for another name: look at client.server_name"),
-    ("ostname Verification", "its certificate is for another name: look at client.server_name"),
-    ("WRONG_VERSION_NUMBER", "it does not speak TLS: look at client.tls and client.ca"),
+# Sign in gRPC's error text → what a person should know; the first match counts. Waiting does not help with the first table.
+PERMANENT = (
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: check client.ca and client.server_name"),
+    ("Peer name", "its certificate is for another name: check client.server_name"),
+    ("not in peer certificate", "its certificate is for another name: check client.server_name"),
+    ("ostname Verification", "its certificate is for another name: check client.server_name"),
+    ("WRONG_VERSION_NUMBER", "it does not speak TLS: check client.tls and client.ca"),
 )
-PASSING = (
-    ("handshake", "the TLS handshake failed: look at client.ca, client.certificate and client.key"),
-    ("DNS", "there is no such name"),
-    ("onnection refused", "nothing listens there; is the service running?"),
+TEMPORARY = (
+    ("handshake", "the TLS handshake failed: check client.ca, client.certificate and client.key"),
+    ("DNS", "the host name does not exist"),
+    ("onnection refused", "nothing listens on that port; is the service running?"),
 )
 UNKNOWN_CAUSE = "is the service running?"
-# What a port that expects TLS does to plain text.
+# How a port that expects TLS reacts to plain text.
 HANGS_UP = ("Socket closed", "onnection reset", "GOAWAY")
-PLAIN_ON_TLS = "it closes the connection at once; if it speaks TLS, set client.ca or client.tls = true"
+PLAIN_ON_TLS = "it closes the connection at once; if it expects TLS, set client.ca or client.tls = true"
 
 
 class Connection:
-    """A channel to `target`; `connect_timeout` in seconds. Bound to the loop on which it is opened."""
+    """A channel to `target`. `connect_timeout` is in seconds. Belongs to the event loop that opens it."""
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Connection:
         return self._operations
 
     def channel(self) -> grpc.aio.Channel:
-        """Made at the first use; nothing connects yet."""
+        """The channel, created on first use. This does not connect yet."""
         if self._channel is None:
             options = client_options()
             if self._server_name:
@@ -93,18 +92,20 @@ class Connection:
             await channel.close()
 
     def metadata(self, trace_parent: str = "") -> tuple[tuple[str, str], ...]:
-        """Call credentials cannot ride on an insecure channel, so the token is metadata on both kinds."""
-        found = (("authorization", f"Bearer {self._token}"),) if self._token else ()
-        return (*found, ("traceparent", trace_parent)) if trace_parent else found
+        """gRPC refuses call credentials on an insecure channel, so the token is metadata on both kinds of channel."""
+        fields = (("authorization", f"Bearer {self._token}"),) if self._token else ()
+        return (*fields, ("traceparent", trace_parent)) if trace_parent else fields
 
     async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - also of the call behind it
-        """Waits a little for a service that is starting. Raises ConnectionLost when it does not come."""
+        """Waits for a service that is starting. Raises ConnectionLost if it does not answer in time."""
         channel = self.channel()
         longest = self._connect_timeout if timeout is None else min(timeout, self._connect_timeout)
         until = time.monotonic() + longest
         while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
-            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and _first(HOPELESS, said := await self._failure()):
-                raise self._lost(said)
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and _first(
+                PERMANENT, reason := await self._failure()
+            ):
+                raise self._lost(reason)
             try:
                 async with asyncio.timeout(until - time.monotonic()):
                     await channel.wait_for_state_change(state)
@@ -112,8 +113,8 @@ class Connection:
                 raise self._lost(await self._failure()) from None
 
     async def again(self, failed: grpc.aio.AioRpcError, begun: float) -> bool:
-        """Whether to ask again what nobody has answered: the service, or the one replica that was left of it, is being
-        exchanged for another. Waits a moment before it says yes. `begun`: when it was first asked, by time.monotonic()."""
+        """Whether to repeat a call that no server answered, because the service or its last replica is being replaced.
+        Waits a moment before it returns True. `begun`: time.monotonic() of the first attempt."""
         late = time.monotonic() - begun + ASK_AGAIN > self._connect_timeout
         if late or not refusals.nobody_answered(failed):
             return False
@@ -132,27 +133,27 @@ class Connection:
         return bytes(await ask(b"\n" + bytes([len(name)]) + name if name else b"", timeout=timeout))
 
     async def _failure(self) -> str:
-        """What gRPC says of it; only a call learns that."""
+        """gRPC's error text for this connection. Only a call gets to see it."""
         try:
             await self._ask_health("", 0.5)
         except grpc.aio.AioRpcError as failed:
             return failed.details() or ""
         return ""
 
-    def _lost(self, said: str) -> errors.ConnectionLost:
-        hangs_up = self._tls is None and any(sign in said for sign in HANGS_UP)
-        cause = _first(HOPELESS + PASSING, said) or (PLAIN_ON_TLS if hangs_up else UNKNOWN_CAUSE)
+    def _lost(self, reason: str) -> errors.ConnectionLost:
+        hangs_up = self._tls is None and any(sign in reason for sign in HANGS_UP)
+        cause = _first(PERMANENT + TEMPORARY, reason) or (PLAIN_ON_TLS if hangs_up else UNKNOWN_CAUSE)
         return errors.ConnectionLost(
             f"the service at {self.target} cannot be reached: {cause}", retry_after=RETRY_AFTER
         )
 
 
-def _first(table: tuple[tuple[str, str], ...], said: str) -> str:
-    return next((text for sign, text in table if sign in said), "")
+def _first(table: tuple[tuple[str, str], ...], reason: str) -> str:
+    return next((text for sign, text in table if sign in reason), "")
 
 
 def from_config(config: Config, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Target, token, TLS and server name as the configuration has them. Raises ConfigError or SecretProblem."""
+    """Target, token, TLS and server name from the configuration. Raises ConfigError or SecretProblem."""
     chosen = config.client
     secret = find_secret(chosen.token_env, environ)
     return {
@@ -164,7 +165,7 @@ def from_config(config: Config, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def address(host: str, port: int) -> str:
-    """Where to call a service that listens there."""
+    """The address at which to call a service that listens on `host`."""
     if host in EVERYWHERE:
         host = "127.0.0.1"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -174,7 +175,7 @@ def _credentials(chosen: Client) -> grpc.ChannelCredentials | None:
     if not (chosen.tls or chosen.ca or chosen.certificate):
         return None
     if (chosen.certificate is None) != (chosen.key is None):
-        raise ConfigError("configuration", [("client.certificate", "certificate and key belong together")])
+        raise ConfigError("configuration", [("client.certificate", "set both certificate and key, or neither")])
     authority, key, certificate = (
         _read(name, path)
         for name, path in (("ca", chosen.ca), ("key", chosen.key), ("certificate", chosen.certificate))

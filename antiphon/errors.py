@@ -1,4 +1,4 @@
-"""What can go wrong for a caller, each with what to do next."""
+"""The errors that a caller can get. Each says what to do next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FailedAttempt:
-    """One upstream call that failed. `duration` in seconds, `http_status` 0: none."""
+    """One upstream call that failed. `duration` is in seconds; `http_status` is 0 if there was no response."""
 
     deployment: str
     failure: str
@@ -15,7 +15,7 @@ class FailedAttempt:
 
 
 class AntiphonError(Exception):
-    """`message` is fit for a person; `retry_after` seconds until a retry makes sense, None: not known."""
+    """`message` is written for people. `retry_after`: seconds until a retry makes sense; None: not known."""
 
     def __init__(
         self,
@@ -39,27 +39,27 @@ class InvalidRequest(AntiphonError):
 
 
 class ContentRefused(AntiphonError):
-    """The provider refuses the content; asking again changes nothing."""
+    """The provider refuses the content. Asking again does not help."""
 
 
 class UnknownModel(AntiphonError):
-    """There is no such model; the message names the nearest."""
+    """There is no such model. The message names the nearest match."""
 
 
 class Unsupported(AntiphonError):
-    """Nothing configured can do what was asked."""
+    """No configured deployment can do this."""
 
 
 class QuotaExceeded(AntiphonError):
-    """Every credential rests, or the caller's own limit is reached; `retry_after` tells how long."""
+    """Every credential is resting, or the caller's own limit is reached. `retry_after` says for how long."""
 
 
 class Unavailable(AntiphonError):
-    """No deployment could answer; `attempts` tells what was tried."""
+    """No deployment could answer. `attempts` lists what was tried."""
 
 
 class Interrupted(AntiphonError):
-    """The answer broke off and nobody could finish it; `text` is what arrived."""
+    """The answer broke off and no deployment could finish it. `text` is what arrived."""
 
     text: str = ""
 
@@ -69,16 +69,16 @@ class ConnectionLost(AntiphonError):
 
 
 class DeadlineExceeded(AntiphonError):
-    """The answer was not whole in time."""
+    """The answer was not complete in time."""
 
 
 class Unauthenticated(AntiphonError):
-    """The service wants a token, or another one."""
+    """The service requires a token, or does not accept this one."""
 
 
 class PermissionDenied(AntiphonError):
-    """The token may not do this."""
+    """The token does not have the required scope."""
 
 
 class AnswerIncomplete(AntiphonError):
-    """The text does not have the length that the service counted: something was lost on the way."""
+    """The text is not as long as the service counted: part of it was lost."""

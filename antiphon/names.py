@@ -1,4 +1,4 @@
-"""The plain words for what the contract says in messages and enums: deployments as "provider/model", classes in lower case."""
+"""Plain words for messages and enums of the contract: deployments as "provider/model", classes in lower case."""
 
 from collections.abc import Iterable
 
@@ -11,25 +11,25 @@ FAILURE_WORDS = {number: word for word, number in FAILURES.items() if number}
 STAGE_WORDS = {number: word for word, number in STAGES.items() if number}
 
 
-def deployment(given: common_pb2.Deployment) -> str:
-    """ "provider/model"; empty where there is none."""
-    return f"{given.provider}/{given.model}" if given.provider else ""
+def deployment(message: common_pb2.Deployment) -> str:
+    """ "provider/model"; empty if there is none."""
+    return f"{message.provider}/{message.model}" if message.provider else ""
 
 
 def deployment_of(name: str) -> common_pb2.Deployment | None:
-    """The message of "provider/model"; None where there is none."""
+    """The message of "provider/model"; None for an empty name."""
     provider, _, model = name.partition("/")
     return common_pb2.Deployment(provider=provider, model=model) if provider else None
 
 
 def deployments_of(names: Iterable[str]) -> list[common_pb2.Deployment]:
     """The message of each."""
-    return [made for name in names if (made := deployment_of(name)) is not None]
+    return [message for name in names if (message := deployment_of(name)) is not None]
 
 
-def failure(given: common_pb2.FailureClass.ValueType) -> str:
-    """ "stream_cut"; empty for none, and for one that this version does not know."""
-    return FAILURE_WORDS.get(given, "")
+def failure(number: common_pb2.FailureClass.ValueType) -> str:
+    """ "stream_cut"; empty for none and for a value that this version does not know."""
+    return FAILURE_WORDS.get(number, "")
 
 
 def failure_of(word: str) -> common_pb2.FailureClass.ValueType:
@@ -37,11 +37,11 @@ def failure_of(word: str) -> common_pb2.FailureClass.ValueType:
     return FAILURES.get(word, common_pb2.FAILURE_CLASS_UNSPECIFIED)
 
 
-def stage(given: common_pb2.StageKind.ValueType) -> str:
-    """ "queued"; empty for none, and for one that this version does not know."""
-    return STAGE_WORDS.get(given, "")
+def stage(number: common_pb2.StageKind.ValueType) -> str:
+    """ "queued"; empty for none and for a value that this version does not know."""
+    return STAGE_WORDS.get(number, "")
 
 
 def stage_of(word: str) -> common_pb2.StageKind.ValueType:
-    """The kind of a stage, as far as its word tells."""
+    """The kind that the text of a stage names."""
     return STAGES.get(word.strip().lower(), common_pb2.STAGE_KIND_UNSPECIFIED)

@@ -1,4 +1,4 @@
-"""The two streams: protobuf in, plain events out, the answer kept whole by the one rule of the contract."""
+"""The two response streams: protobuf in, plain events out. The stream rule of the contract is applied here."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ UNTRACED = CallSpan(None, "")
 
 @dataclass(frozen=True)
 class Question:
-    """What a stream asks: `start` makes the call, given the seconds that are left of `timeout` (None: no bound)."""
+    """What a stream sends. `start` makes the call; its argument is what is left of `timeout` in seconds (None: no limit)."""
 
     start: Callable[[float | None], Any]
     connection: Connection
@@ -28,11 +28,11 @@ class Question:
 
 
 class _Stream:
-    """One question. Starts when it is iterated; `cancel` ends it at once, also upstream."""
+    """One request. The call starts with the iteration; `cancel` stops it at once, upstream too."""
 
     def __init__(self, question: Question) -> None:
         self._question = question
-        self._doing: Any = None  # what is waited for: the connection, or the call
+        self._doing: Any = None  # what the stream currently waits for: the connection, or the call
         self._cancelled = asyncio.Event()
         self.request_id = question.request_id
         self.deployment = ""
@@ -43,15 +43,15 @@ class _Stream:
         """The sum over all attempts; `estimated` if any part is."""
         return events.Usage(
             self.deployment,
-            sum(one.prompt_tokens for one in self.usages),
-            sum(one.completion_tokens for one in self.usages),
-            sum(one.reasoning_tokens for one in self.usages),
-            sum(one.images for one in self.usages),
-            any(one.estimated for one in self.usages),
+            sum(usage_event.prompt_tokens for usage_event in self.usages),
+            sum(usage_event.completion_tokens for usage_event in self.usages),
+            sum(usage_event.reasoning_tokens for usage_event in self.usages),
+            sum(usage_event.images for usage_event in self.usages),
+            any(usage_event.estimated for usage_event in self.usages),
         )
 
     def cancel(self) -> None:
-        """The iteration ends without an error; what arrived stays."""
+        """Stops the stream. The iteration ends without an error and keeps what has arrived."""
         self._cancelled.set()
         if self._doing is not None:
             self._doing.cancel()
@@ -59,10 +59,13 @@ class _Stream:
     def _so_far(self) -> str:
         return ""
 
-    async def _asked(self) -> AsyncIterator[Any]:
-        """What the service says. While nobody has said a word nothing is lost by asking again."""
+    def _finish_reason(self) -> str:
+        return ""
+
+    async def _call(self) -> AsyncIterator[Any]:
+        """The responses of the service. Until the first one arrives the call can be repeated without losing anything."""
         question, connection = self._question, self._question.connection
-        begun, said = time.monotonic(), False
+        begun, answered = time.monotonic(), False
         while True:
             left = None if question.timeout is None else question.timeout - (time.monotonic() - begun)
             self._doing = asyncio.ensure_future(connection.ready(left))
@@ -72,11 +75,11 @@ class _Stream:
             self._doing = question.start(left)
             try:
                 async for response in self._doing:
-                    said = True
+                    answered = True
                     yield response
                 return
             except grpc.aio.AioRpcError as failed:
-                if said or self._cancelled.is_set():
+                if answered or self._cancelled.is_set():
                     raise
                 self._doing = asyncio.ensure_future(connection.again(failed, begun))
                 if not await self._doing:
@@ -88,19 +91,19 @@ class _Stream:
             return
         failure = "abandoned"
         try:
-            async for response in self._asked():
+            async for response in self._call():
                 yield response
             failure = ""
-        except errors.AntiphonError as lost:
-            failure = type(lost).__name__
+        except errors.AntiphonError as error:
+            failure = type(error).__name__
             raise
-        except grpc.aio.AioRpcError as failed:
-            failure = failed.code().name.lower()
-            if self._cancelled.is_set() and failed.code() == grpc.StatusCode.CANCELLED:
+        except grpc.aio.AioRpcError as rpc_error:
+            failure = rpc_error.code().name.lower()
+            if self._cancelled.is_set() and rpc_error.code() == grpc.StatusCode.CANCELLED:
                 return
-            raise refusals.error_of(failed, self._so_far(), self.request_id) from None
+            raise refusals.error_of(rpc_error, self._so_far(), self.request_id) from None
         except asyncio.CancelledError:
-            # Either this task was cancelled, or only the call by `cancel`.
+            # `cancel` cancels only the call; anything else is a cancellation of this task.
             task = asyncio.current_task()
             if self._cancelled.is_set() and (task is None or not task.cancelling()):
                 return
@@ -108,16 +111,22 @@ class _Stream:
         finally:
             if self._doing is not None and not self._doing.done():
                 self._doing.cancel()
-            self._question.span.end(failure, self.usage.prompt_tokens, self.usage.completion_tokens)
+            if self._cancelled.is_set():
+                failure = ""  # the person has seen enough; nothing has failed
+            usage = self.usage
+            self._question.span.end(
+                failure, usage.prompt_tokens, usage.completion_tokens, self._finish_reason(), self.deployment
+            )
 
 
 class ChatStream(_Stream):
-    """Iterate once. `text` is the answer so far, `reasoning` apart from it; `finished` is set at the end."""
+    """Iterate once. `text` is the answer so far and `reasoning` the reasoning so far; `finished` is set at the end."""
 
     def __init__(self, question: Question) -> None:
         super().__init__(question)
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
+        self.tool_calls: list[events.ToolCall] = []
         self.finished: events.Finished | None = None
 
     @property
@@ -127,11 +136,19 @@ class ChatStream(_Stream):
         return self._pieces[0] if self._pieces else ""
 
     @property
+    def message(self) -> events.Message:
+        """The answer so far as a turn of the conversation."""
+        return events.Message.assistant(self.text, *self.tool_calls)
+
+    @property
     def reasoning(self) -> str:
         return "".join(self._reasoning)
 
     def _so_far(self) -> str:
         return self.text
+
+    def _finish_reason(self) -> str:
+        return self.finished.reason if self.finished is not None else ""
 
     async def __aiter__(self) -> AsyncIterator[events.ChatEvent]:
         async for response in self._responses():
@@ -141,11 +158,16 @@ class ChatStream(_Stream):
         if self._cancelled.is_set():
             return
         if self.finished is None:
-            broken = errors.Interrupted("the answer ended without its end", request_id=self.request_id)
+            broken = errors.Interrupted(
+                "the answer broke off: the service sent no final event", request_id=self.request_id
+            )
             broken.text = self.text
             raise broken
         if len(self.text) != self.finished.total_chars:
             text = f"the answer has {len(self.text)} characters and should have {self.finished.total_chars}"
+            raise errors.AnswerIncomplete(text, request_id=self.request_id)
+        if len(self.tool_calls) != self.finished.tool_calls:
+            text = f"the answer has {len(self.tool_calls)} tool calls and should have {self.finished.tool_calls}"
             raise errors.AnswerIncomplete(text, request_id=self.request_id)
 
     def accept(self, response: chat_pb2.ChatResponse) -> events.ChatEvent | None:
@@ -167,6 +189,11 @@ class ChatStream(_Stream):
                 self._pieces = [self.text[: response.handover.keep_chars]]
                 self.deployment = names.deployment(response.handover.to_deployment)
                 return wire.handover(response.handover)
+            case "tool_call":
+                self.tool_calls.append(wire.tool_call(response.tool_call))
+                return self.tool_calls[-1]
+            case "logprobs":
+                return wire.logprobs(response.logprobs)
             case "progress":
                 return wire.progress(response.progress)
             case "notice":
@@ -178,11 +205,11 @@ class ChatStream(_Stream):
                 self.finished = wire.finished(response.finished)
                 self.deployment = self.finished.deployment
                 return self.finished
-        return None  # of a newer contract
+        return None  # an event of a newer contract
 
 
 class ImageStream(_Stream):
-    """Iterate once. `pictures` holds those that have arrived whole."""
+    """Iterate once. `pictures` holds the pictures that have arrived completely."""
 
     def __init__(self, question: Question) -> None:
         super().__init__(question)
@@ -198,10 +225,12 @@ class ImageStream(_Stream):
             if event is not None:
                 yield event
         if not self._cancelled.is_set() and self.finished is None:
-            raise errors.Interrupted("the pictures ended without their end", request_id=self.request_id)
+            raise errors.Interrupted(
+                "the picture broke off: the service sent no final event", request_id=self.request_id
+            )
 
     def accept(self, response: image_pb2.ImageResponse) -> events.ImageEvent | None:
-        """A picture comes out with its last chunk."""
+        """Returns a picture once its last chunk has arrived."""
         match response.WhichOneof("event"):
             case "started":
                 self.request_id, self.deployment = (
@@ -246,6 +275,6 @@ class ImageStream(_Stream):
         seed = header.seed if header.HasField("seed") else None
         data = b"".join(self._chunks)
         self._chunks = []
-        made = events.Picture(header.index, header.mime_type, data, header.width, header.height, seed)
-        self.pictures.append(made)
-        return made
+        picture = events.Picture(header.index, header.mime_type, data, header.width, header.height, seed)
+        self.pictures.append(picture)
+        return picture

@@ -1,17 +1,24 @@
-"""Between protobuf and the client's plain values; the only place of the client that knows both."""
+"""Converts between protobuf and the client's plain values. Nothing else in the client knows both."""
 
+import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
 from antiphon import errors, events
 from antiphon.names import deployment, failure, stage
-from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2
+from antiphon.v1 import chat_pb2, common_pb2, embeddings_pb2, image_pb2, models_pb2, speech_pb2, tools_pb2, usage_pb2
 
-ROLES = {"system": chat_pb2.ROLE_SYSTEM, "user": chat_pb2.ROLE_USER, "assistant": chat_pb2.ROLE_ASSISTANT}
+ROLES = {
+    "system": chat_pb2.ROLE_SYSTEM,
+    "user": chat_pb2.ROLE_USER,
+    "assistant": chat_pb2.ROLE_ASSISTANT,
+    "tool": chat_pb2.ROLE_TOOL,
+}
+MODES = {"auto": tools_pb2.TOOL_MODE_AUTO, "none": tools_pb2.TOOL_MODE_NONE, "required": tools_pb2.TOOL_MODE_REQUIRED}
 INTERRUPTIONS = {
     None: chat_pb2.ON_INTERRUPTION_UNSPECIFIED,
     "continue": chat_pb2.ON_INTERRUPTION_CONTINUE,
@@ -31,51 +38,98 @@ FORMATS = {
     "jpeg": image_pb2.IMAGE_FORMAT_JPEG,
     "webp": image_pb2.IMAGE_FORMAT_WEBP,
 }
-TASKS = {None: models_pb2.TASK_UNSPECIFIED, "chat": models_pb2.TASK_CHAT, "image": models_pb2.TASK_IMAGE}
+TASKS = {
+    None: models_pb2.TASK_UNSPECIFIED,
+    "chat": models_pb2.TASK_CHAT,
+    "image": models_pb2.TASK_IMAGE,
+    "embed": models_pb2.TASK_EMBED,
+    "transcribe": models_pb2.TASK_TRANSCRIBE,
+}
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
-LARGEST_IMAGE = 10 * 1024 * 1024  # by the contract
+ROW_FIELDS = tuple(one.name for one in fields(events.UsageRow) if one.name not in ("deployment", "day"))
+LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
 
 
 def message(given: events.Message) -> chat_pb2.Message:
-    return chat_pb2.Message(role=ROLES[given.role], parts=[_part(part) for part in given.parts])
+    return chat_pb2.Message(role=ROLES[given.role], parts=[_part(part) for part in given.parts], partial=given.partial)
 
 
-def _part(part: events.Text | events.Image) -> chat_pb2.Part:
-    return chat_pb2.Part(text=part.text) if isinstance(part, events.Text) else chat_pb2.Part(image=picture(part))
+def _part(part: events.Part) -> chat_pb2.Part:
+    match part:
+        case events.Text():
+            return chat_pb2.Part(text=part.text)
+        case events.Image():
+            return chat_pb2.Part(image=picture(part))
+        case events.ImageLink():
+            return chat_pb2.Part(image_link=chat_pb2.ImageLink(url=part.url))
+        case events.Document():
+            return chat_pb2.Part(document=chat_pb2.Document(mime_type=part.mime, data=part.data, name=part.name))
+        case events.Audio():
+            return chat_pb2.Part(audio=audio(part))
+        case events.ToolCall():
+            return chat_pb2.Part(tool_call=tools_pb2.ToolCall(**vars(part)))
+        case events.ToolResult():
+            return chat_pb2.Part(tool_result=tools_pb2.ToolResult(**vars(part)))
 
 
-def picture(given: events.Image) -> chat_pb2.InlineImage:
-    return chat_pb2.InlineImage(mime_type=given.mime, data=given.data)
+def audio(given: events.Audio) -> chat_pb2.Audio:
+    return chat_pb2.Audio(mime_type=given.mime, data=given.data)
 
 
-def sampling(given: events.Sampling) -> chat_pb2.Sampling:
-    values = {**asdict(given), "reasoning_effort": EFFORTS[given.reasoning_effort]}
+def tool(given: events.Tool) -> tools_pb2.Tool:
+    parameters = "" if given.parameters is None else json.dumps(given.parameters, ensure_ascii=False)
+    return tools_pb2.Tool(name=given.name, description=given.description, parameters=parameters, strict=given.strict)
+
+
+def choice(given: str | events.Tool | None) -> tools_pb2.ToolChoice | None:
+    if given is None:
+        return None
+    if isinstance(given, events.Tool):
+        return tools_pb2.ToolChoice(name=given.name)
+    return tools_pb2.ToolChoice(mode=MODES[given])
+
+
+def answer_format(given: events.JsonObject | events.JsonSchema | None) -> chat_pb2.ResponseFormat | None:
+    if given is None:
+        return None
+    if isinstance(given, events.JsonObject):
+        return chat_pb2.ResponseFormat(json_object=chat_pb2.JsonObjectFormat())
+    schema = json.dumps(given.schema, ensure_ascii=False)
+    wanted = chat_pb2.JsonSchemaFormat(name=given.name, schema=schema, description=given.description)
+    return chat_pb2.ResponseFormat(json_schema=wanted)
+
+
+def picture(image: events.Image) -> chat_pb2.InlineImage:
+    return chat_pb2.InlineImage(mime_type=image.mime, data=image.data)
+
+
+def sampling(settings: events.Sampling) -> chat_pb2.Sampling:
+    values = {**asdict(settings), "reasoning_effort": EFFORTS[settings.reasoning_effort]}
     return chat_pb2.Sampling(**values)
 
 
 def chat_request(
-    model: str,
     turns: Sequence[events.Message],
+    *,
     chosen: events.Sampling | None,
-    on_interruption: str | None,
-    strict: bool,
-    caller: common_pb2.Caller,
     request_id: str | None,
+    provider_options: Mapping[str, Any] | None,
+    **fields: Any,
 ) -> chat_pb2.ChatRequest:
-    """Raises InvalidRequest for values that do not fit on the wire; ranges are the service's to judge."""
+    """Raises InvalidRequest for values that protobuf cannot hold. The service checks the ranges."""
     _check_sizes(turns)
     try:
-        return chat_pb2.ChatRequest(
-            model=model,
+        request = chat_pb2.ChatRequest(
             messages=[message(turn) for turn in turns],
             sampling=sampling(chosen) if chosen is not None else None,
-            on_interruption=INTERRUPTIONS[on_interruption],
-            unsupported_setting=STRICT[strict],
-            caller=caller,
             request_id=request_id or uuid.uuid4().hex,
+            **fields,
         )
-    except ValueError as error:
+        if provider_options:
+            request.provider_options.update(provider_options)
+    except (ValueError, TypeError) as error:
         raise _unsendable(error) from None
+    return request
 
 
 def image_request(
@@ -88,7 +142,7 @@ def image_request(
 ) -> image_pb2.ImageRequest:
     """Raises InvalidRequest as `chat_request` does, and for size and aspect ratio together."""
     if size is not None and aspect_ratio is not None:
-        problem = errors.InvalidRequest("size and aspect ratio exclude each other")
+        problem = errors.InvalidRequest("set a size or an aspect ratio, not both")
         problem.violations = [("shape", "give a size or an aspect ratio, not both")]
         raise problem
     try:
@@ -106,8 +160,8 @@ def image_request(
 
 
 def _check_sizes(turns: Sequence[events.Message]) -> None:
-    """A picture that is too large would be refused by the transport, which cannot say which field it was."""
-    found = [
+    """Checked here because the transport refuses a large message without naming the field."""
+    violations = [
         (
             f"messages[{number}].parts[{place}].image.data",
             f"has {len(part.data)} bytes; 1 to {LARGEST_IMAGE} are allowed",
@@ -116,102 +170,169 @@ def _check_sizes(turns: Sequence[events.Message]) -> None:
         for place, part in enumerate(turn.parts)
         if isinstance(part, events.Image) and len(part.data) > LARGEST_IMAGE
     ]
-    if found:
-        problem = errors.InvalidRequest(f"{found[0][0]}: {found[0][1]}")
-        problem.violations = found
+    if violations:
+        problem = errors.InvalidRequest(f"{violations[0][0]}: {violations[0][1]}")
+        problem.violations = violations
         raise problem
 
 
-def _unsendable(error: ValueError) -> errors.InvalidRequest:
+def _unsendable(error: Exception) -> errors.InvalidRequest:
     """A number beyond its type, or text that is no Unicode (half a character from a terminal in another encoding)."""
     if isinstance(error, UnicodeError):
         return errors.InvalidRequest("the text is not valid Unicode")
-    return errors.InvalidRequest("a number is far outside of its range")
+    return errors.InvalidRequest("a number is far out of range")
 
 
 # --- events ----------------------------------------------------------------------------------
 
 
-def seconds(given: Duration) -> float:
-    return given.ToNanoseconds() / 1e9
+def seconds(duration: Duration) -> float:
+    return duration.ToNanoseconds() / 1e9
 
 
-def started(given: common_pb2.Started) -> events.Started:
-    return events.Started(given.request_id, deployment(given.deployment), given.attempt)
+def started(message: common_pb2.Started) -> events.Started:
+    return events.Started(message.request_id, deployment(message.deployment), message.attempt)
 
 
-def progress(given: common_pb2.Progress) -> events.Progress:
+def progress(message: common_pb2.Progress) -> events.Progress:
     return events.Progress(
-        given.stage,
-        given.fraction if given.HasField("fraction") else None,
-        given.queue_position if given.HasField("queue_position") else None,
-        seconds(given.eta) if given.HasField("eta") else None,
-        stage(given.kind),
+        message.stage,
+        message.fraction if message.HasField("fraction") else None,
+        message.queue_position if message.HasField("queue_position") else None,
+        seconds(message.eta) if message.HasField("eta") else None,
+        stage(message.kind),
     )
 
 
-def notice(given: common_pb2.Notice) -> events.Notice:
-    kind = common_pb2.NoticeKind.Name(given.kind).removeprefix("NOTICE_KIND_").lower()
-    return events.Notice(kind, given.field, given.message)
+def notice(message: common_pb2.Notice) -> events.Notice:
+    kind = common_pb2.NoticeKind.Name(message.kind).removeprefix("NOTICE_KIND_").lower()
+    return events.Notice(kind, message.field, message.message)
 
 
-def handover(given: common_pb2.Handover) -> events.Handover:
+def handover(message: common_pb2.Handover) -> events.Handover:
     return events.Handover(
-        deployment(given.from_deployment),
-        deployment(given.to_deployment),
-        failure(given.reason),
-        given.keep_chars,
-        given.attempt,
+        deployment(message.from_deployment),
+        deployment(message.to_deployment),
+        failure(message.reason),
+        message.keep_chars,
+        message.attempt,
     )
 
 
-def usage(given: common_pb2.Usage) -> events.Usage:
+def usage(message: common_pb2.Usage) -> events.Usage:
     return events.Usage(
-        deployment(given.deployment),
-        given.prompt_tokens,
-        given.completion_tokens,
-        given.reasoning_tokens,
-        given.images,
-        given.estimated,
-        given.discarded,
+        deployment(message.deployment),
+        message.prompt_tokens,
+        message.completion_tokens,
+        message.reasoning_tokens,
+        message.images,
+        message.estimated,
+        message.discarded,
+        message.cached_tokens,
+        message.audio_tokens,
+        seconds(message.audio),
+        events.Cost(message.cost.micros, message.cost.currency, message.cost.price_date, message.cost.incomplete)
+        if message.HasField("cost")
+        else None,
     )
 
 
-def attempts(given: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
+def tool_call(given: tools_pb2.ToolCall) -> events.ToolCall:
+    return events.ToolCall(given.id, given.name, given.arguments, given.signature)
+
+
+def logprobs(given: chat_pb2.Logprobs) -> events.Logprobs:
+    tokens = (
+        events.TokenLogprob(one.token, one.logprob, tuple((likely.token, likely.logprob) for likely in one.top))
+        for one in given.tokens
+    )
+    return events.Logprobs(tuple(tokens))
+
+
+def completion(given: chat_pb2.CompleteResponse) -> events.Completion:
+    return events.Completion(
+        given.request_id,
+        given.text,
+        finished(given.finished),
+        given.reasoning,
+        tuple(map(tool_call, given.tool_calls)),
+        tuple(map(usage, given.usages)),
+        tuple(map(notice, given.notices)),
+        logprobs(given.logprobs) if given.HasField("logprobs") else None,
+    )
+
+
+def attempts(messages: Sequence[common_pb2.Attempt]) -> tuple[errors.FailedAttempt, ...]:
     return tuple(
-        errors.FailedAttempt(deployment(one.deployment), failure(one.failure), one.http_status, seconds(one.duration))
-        for one in given
+        errors.FailedAttempt(
+            deployment(attempt.deployment), failure(attempt.failure), attempt.http_status, seconds(attempt.duration)
+        )
+        for attempt in messages
     )
 
 
-def finished(given: chat_pb2.ChatFinished) -> events.Finished:
+def finished(message: chat_pb2.ChatFinished) -> events.Finished:
     return events.Finished(
-        chat_pb2.FinishReason.Name(given.reason).removeprefix("FINISH_REASON_").lower(),
-        given.total_chars,
-        seconds(given.time_to_first_token) if given.HasField("time_to_first_token") else None,
-        given.attempts,
-        deployment(given.deployment),
-        attempts(given.failed_attempts),
+        chat_pb2.FinishReason.Name(message.reason).removeprefix("FINISH_REASON_").lower(),
+        message.total_chars,
+        seconds(message.time_to_first_token) if message.HasField("time_to_first_token") else None,
+        message.attempts,
+        deployment(message.deployment),
+        attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.tool_calls,
+        message.replayed,
     )
 
 
-def image_finished(given: image_pb2.ImageFinished) -> events.ImageFinished:
+def embeddings(given: embeddings_pb2.EmbedResponse) -> events.Embeddings:
+    vectors = tuple(tuple(one.values) for one in given.embeddings)
+    return events.Embeddings(given.request_id, vectors, **_how_it_went(given))
+
+
+def transcript(given: speech_pb2.TranscribeResponse) -> events.Transcript:
+    segments = (
+        events.Segment(
+            seconds(one.start), seconds(one.end), one.text, one.no_speech if one.HasField("no_speech") else None
+        )
+        for one in given.segments
+    )
+    length = seconds(given.duration) if given.HasField("duration") else None
+    return events.Transcript(
+        given.request_id, given.text, given.language, length, tuple(segments), **_how_it_went(given)
+    )
+
+
+def _how_it_went(given: embeddings_pb2.EmbedResponse | speech_pb2.TranscribeResponse) -> dict[str, Any]:
+    return {
+        "deployment": deployment(given.deployment),
+        "usage": usage(given.usage) if given.HasField("usage") else None,
+        "notices": tuple(map(notice, given.notices)),
+        "attempts": given.attempts,
+        "failed_attempts": attempts(given.failed_attempts),
+        "replayed": given.replayed,
+    }
+
+
+def image_finished(message: image_pb2.ImageFinished) -> events.ImageFinished:
     return events.ImageFinished(
-        given.images,
-        seconds(given.duration),
-        given.attempts,
-        deployment(given.deployment),
-        attempts(given.failed_attempts),
+        message.images,
+        seconds(message.duration),
+        message.attempts,
+        deployment(message.deployment),
+        attempts(message.failed_attempts),
+        usage(message.usage) if message.HasField("usage") else None,
+        message.replayed,
     )
 
 
-def model(given: models_pb2.Model) -> events.Model:
-    can = given.capabilities
+def model(message: models_pb2.Model) -> events.Model:
+    can = message.capabilities
     return events.Model(
-        given.name,
-        tuple(given.aliases),
-        tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in given.tasks),
-        tuple(map(deployment, given.deployments)),
+        message.name,
+        tuple(message.aliases),
+        tuple(models_pb2.Task.Name(task).removeprefix("TASK_").lower() for task in message.tasks),
+        tuple(map(deployment, message.deployments)),
         events.Capabilities(
             can.vision,
             can.streaming,
@@ -221,9 +342,34 @@ def model(given: models_pb2.Model) -> events.Model:
             can.input_image,
             can.context_tokens,
             can.max_side_pixels,
+            can.tools,
+            can.json_schema,
+            can.audio,
+            tuple(can.settings),
+            tuple(can.unknown),
         ),
-        given.available,
-        given.is_deployment,
-        given.requests_left if given.HasField("requests_left") else None,
-        given.refills_at.ToNanoseconds() / 1e9 if given.HasField("refills_at") else None,
+        message.available,
+        message.is_deployment,
+        message.requests_left if message.HasField("requests_left") else None,
+        message.refills_at.ToNanoseconds() / 1e9 if message.HasField("refills_at") else None,
     )
+
+
+def usage_request(
+    tenant_id: str, user_id: str, since: float | None, until: float | None, group_by: Sequence[str]
+) -> usage_pb2.GetUsageRequest:
+    request = usage_pb2.GetUsageRequest(
+        caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
+        group_by=[usage_pb2.UsageDimension.Value(f"USAGE_DIMENSION_{one.upper()}") for one in group_by],
+    )
+    if since is not None:
+        request.since.FromNanoseconds(int(since * 1e9))
+    if until is not None:
+        request.until.FromNanoseconds(int(until * 1e9))
+    return request
+
+
+def usage_row(row: usage_pb2.UsageRow) -> events.UsageRow:
+    numbers = {name: getattr(row, name) for name in ROW_FIELDS}
+    day = row.day.seconds if row.HasField("day") else None
+    return events.UsageRow(deployment=deployment(row.deployment), day=day, **numbers)

@@ -75,9 +75,9 @@ async def measure(upstream: int) -> dict[str, dict[str, float]]:
 async def main() -> None:
     upstream, port = await systems.start_upstream()
     try:
-        for model, found in (await measure(port)).items():
-            share = found["relay"] / found["antiphon"]
-            text = ", ".join(f"{name} {count / 1e6:.2f} million" for name, count in found.items())
+        for model, counts in (await measure(port)).items():
+            share = counts["relay"] / counts["antiphon"]
+            text = ", ".join(f"{name} {count / 1e6:.2f} million" for name, count in counts.items())
             sys.stdout.write(f"{model}: {text}; {share:.0%} of the relay\n")
     finally:
         await upstream.stop()

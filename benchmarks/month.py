@@ -34,11 +34,11 @@ class Measured(Simulation):
 
 def held(days: float) -> dict[str, float]:
     """Requests that the keys of each provider hold in so many days."""
-    found = {}
+    keys = {}
     for name, rows in FREE_TIERS.items():
         by_row = [limit * max(1.0, days * DAY / window) for limit, window, _ in rows]
-        found[name] = KEYS * min(by_row)
-    return found
+        keys[name] = KEYS * min(by_row)
+    return keys
 
 
 def page(outcome: Outcome, days: float, needless: int, seconds: float) -> str:
@@ -80,8 +80,8 @@ def main() -> None:
     outcome = simulation.run(load(BEGAN, days, SHARE, PATIENCE))
     text = page(outcome, days, simulation.needless, time.perf_counter() - began)
     by_day: Counter[tuple[int, str]] = Counter()
-    for one in outcome.requests:
-        by_day[int((one.at - BEGAN) // DAY), "answered" if one.done else "refused"] += 1
+    for request in outcome.requests:
+        by_day[int((request.at - BEGAN) // DAY), "answered" if request.done else "refused"] += 1
     rows = [(str(day + 1), [by_day[day, "answered"], by_day[day, "refused"]]) for day in range(max(1, int(days)))]
     PICTURE.write_text(
         bars("Questions on each day of the month", ["answered", "refused politely"], rows), encoding="utf-8"

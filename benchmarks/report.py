@@ -33,7 +33,7 @@ def spread(values: list[float], digits: int) -> str:
 def ratio(these: list[Result], those: list[Result], key: str, part: str | None = None) -> float:
     """Median over the rounds: what was measured one after the other is compared, so that a slow minute hits both."""
     pairs = zip(these, those, strict=False)  # a system that broke down in a round has fewer
-    return statistics.median(number(one, key, part) / number(other, key, part) for one, other in pairs)
+    return statistics.median(number(result, key, part) / number(other, key, part) for result, other in pairs)
 
 
 def table(case: str, rounds: dict[str, list[Result]]) -> list[str]:
@@ -99,12 +99,12 @@ def goals(series: Series, slow: dict[str, dict[str, float]], idle: dict[str, flo
     return lines
 
 
-def counted(found: dict[str, dict[str, float]]) -> list[str]:
+def counted(counts: dict[str, dict[str, float]]) -> list[str]:
     """Model → system → instructions of a request."""
     lines = ["### Instructions of one request", ""]
     lines += ["Counted by valgrind, in user space: the same on a busy machine as on a quiet one.", ""]
     lines += ["| streams | bare relay | Antiphon, everything on | of the bare relay |", "| --- | ---: | ---: | ---: |"]
-    for model, row in found.items():
+    for model, row in counts.items():
         relay, antiphon = row["relay"], row["antiphon"]
         lines.append(f"| {model} | {relay / 1e6:.2f} million | {antiphon / 1e6:.2f} million | {relay / antiphon:.0%} |")
     return [*lines, ""]

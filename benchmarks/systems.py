@@ -53,7 +53,7 @@ class Process:
         """Its own id and those of the processes that it has started."""
         own = self.child.pid
         children = Path(f"/proc/{own}/task/{own}/children").read_text(encoding="ascii")
-        return [own, *(int(one) for one in children.split())]
+        return [own, *(int(pid) for pid in children.split())]
 
     async def stop(self, patience: float = 10) -> None:
         if self.child.returncode is None:

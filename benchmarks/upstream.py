@@ -56,8 +56,8 @@ class Upstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            found = LENGTH.search(self.buffer, 0, end)
-            stop = end + 4 + (int(found.group(1)) if found else 0)
+            match = LENGTH.search(self.buffer, 0, end)
+            stop = end + 4 + (int(match.group(1)) if match else 0)
             if len(self.buffer) < stop:
                 return
             request, self.buffer = self.buffer[:stop], self.buffer[stop:]

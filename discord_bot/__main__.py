@@ -7,7 +7,6 @@ SIGTERM lets running answers end honestly and exits with 0.
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import discord
 import structlog
 
+from antiphon import signals
 from antiphon.client import InferenceClient
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
@@ -82,8 +82,7 @@ def database_url(config: Config, environ: Mapping[str, str]) -> str:
 async def run(config: Config, environ: Mapping[str, str], token: str) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    signals.handle(loop, ("SIGTERM", "SIGINT"), stop.set)
     try:
         store = await open_store(database_url(config, environ))
     except DatabaseProblem as problem:

@@ -46,6 +46,14 @@ class Admission:
             raise Refused(self._sentence(found, locale))
         return found
 
+    async def barred(self, who: Asker, locale: str) -> str | None:
+        """The access rules alone, for what costs nothing."""
+        try:
+            await self._access(who, locale, pictures=False)
+        except Refused as refused:
+            return str(refused)
+        return None
+
     async def _access(self, who: Asker, locale: str, *, pictures: bool) -> GuildSettings:
         settings = await self._store.settings.guild(who.guild)
         rules = ServerRules(settings.channels, settings.roles, settings.blocked_channels, settings.blocked_roles)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from typing import Any
 
 import discord
@@ -16,12 +17,16 @@ from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
 from discord_bot.commands import CommandMentions, FluentTranslator, sync_if_changed
 from discord_bot.features import all_commands, all_controls
+from discord_bot.features.catchup.digest import Digests
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.missed import answer_missed
+from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
-from discord_bot.features.privacy.retention import keep_retention
+from discord_bot.features.privacy.retention import DiscordClock, keep_retention
+from discord_bot.features.reminders.feature import Reminders
 from discord_bot.features.settings.welcome import welcome
+from discord_bot.features.tools.shelf import Shelf
 from discord_bot.interactions import explain
 from discord_bot.ledger import TROUBLE, Ledger
 from discord_bot.metrics import BotMetrics
@@ -49,7 +54,7 @@ class AntiphonBot(discord.AutoShardedClient):
     def __init__(self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics) -> None:
         # The address of Discord belongs to the library's class; a process speaks to one Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
-        paces = Paces()
+        paces, self._clock = Paces(), DiscordClock()
         super().__init__(
             intents=intents(message_content=config.bot.message_content_intent),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -60,7 +65,7 @@ class AntiphonBot(discord.AutoShardedClient):
             max_messages=None,
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
             enable_debug_events=False,
-            http_trace=rate_limit_trace(paces, metrics.wrote),
+            http_trace=rate_limit_trace(paces, metrics.wrote, lambda date: self._clock.observe(date, time.time())),
         )
         self.services = Services(
             config, store, inference, metrics, self, paces,
@@ -71,19 +76,23 @@ class AntiphonBot(discord.AutoShardedClient):
         self.chat = ChatFeature(self.services)
         self.aftermath = Aftermath(self.chat)
         self.image = ImageFeature(self.services)
+        self.digests = Digests(self.services)
+        self.reminders = Reminders(self.services)
+        self.chat.takers.append(Editing(self.image).take)
+        self.chat.toolbox = Shelf(self.services, self.image, self.reminders).toolbox
         self._was_ready = False
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
     async def setup_hook(self) -> None:
         """Once a process, before the gateway: commands, buttons, and what a restart left behind."""
         await self.tree.set_translator(FluentTranslator())
-        for command in all_commands(self.chat, self.image):
+        for command in all_commands(self.chat, self.image, self.digests, self.reminders):
             self.tree.add_command(command)
         self.add_dynamic_items(*all_controls(self.chat, self.image))
         await sync_if_changed(self.tree, self.application_id, self.services.store)
         await self.services.commands.read(self.services.store)
         self.services.metrics.watch(self)
-        self.services.tasks.spawn(keep_retention(self.services), "retention")
+        self.services.tasks.spawn(keep_retention(self.services, self._clock), "retention")
 
     async def finish_answers(self) -> None:
         """The process is to end: every running answer gets an honest last state."""
@@ -102,6 +111,8 @@ class AntiphonBot(discord.AutoShardedClient):
         if not self._was_ready:
             self._was_ready = True
             print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
+            self.services.tasks.spawn(self.digests.alarm.run(), "digests")
+            self.services.tasks.spawn(self.reminders.alarm.run(), "reminders")
         self.services.tasks.spawn(self._recover(), "recovery")
 
     async def _recover(self) -> None:

@@ -141,7 +141,11 @@ class Gate:
         def refuse(used: Windows) -> Denied | None:
             return decide(self.defaults, limits, used, time.time(), count)
 
-        charged = await self._store.usage.charge(user_id, guild_id, refuse, requests=count, pictures=pictures)
+        try:
+            charged = await self._store.usage.charge(user_id, guild_id, refuse, requests=count, pictures=pictures)
+        except BaseException:
+            self.release(user_id, place)
+            raise
         if isinstance(charged, Denied):
             self._forget(user_id, place)
             return charged
@@ -156,6 +160,10 @@ class Gate:
         else:
             self._promised.pop(user_id, None)
         return len(kept) - (place in kept)
+
+    def release(self, user_id: int, place: int) -> None:
+        """Nothing begins there after all."""
+        self._forget(user_id, place)
 
     def _forget(self, user_id: int, place: int) -> None:
         kept = self._promised.get(user_id, {})

@@ -5,11 +5,17 @@ from discord_bot.store.conversations import Conversation
 from discord_bot.store.settings import Scope
 
 
-def model_choices(config: Config, scope: Scope, conversation: Conversation | None, *, sees: bool) -> list[str]:
-    """Wishes in their order, the default last. `sees`: the question holds pictures, so the default looks at them."""
+def model_choices(
+    config: Config, scope: Scope, conversation: Conversation | None, *, sees: bool, asked: str | None = None
+) -> list[str]:
+    """Wishes in their order, the default last. `sees`: the question holds pictures, so the default looks at them.
+
+    `asked`: for this one question, as in a comparison.
+    """
     default = config.bot.vision_model if sees else config.bot.chat_model
     own = conversation.model if conversation is not None and not scope.guild.lock_model else None
-    return [one for one in (own, scope.model, default) if one]
+    alone = asked if not scope.guild.lock_model else None
+    return [one for one in (alone, own, scope.model, default) if one]
 
 
 def persona_of(config: Config, scope: Scope, conversation: Conversation) -> str:

@@ -1,8 +1,8 @@
-"""`python -m inference_service`: the service; `check`: asks every provider a smallest question;
-`rehearse`: plays a load through the configured pools; `explain ROUTE`: says why the deployments of a route stand where
-they do; `keys`: keeps keys of providers.
+"""`python -m inference_service`: the service; `check`: sends every provider a short question;
+`rehearse`: plays a load through the configured pools; `explain ROUTE`: says why the deployments of a route are in their
+order; `keys`: stores keys of providers.
 
-Exit codes: 0 ended as asked, 1 a check failed, 2 the configuration or the port cannot be used.
+Exit codes: 0 ended normally, 1 a check failed, 2 the configuration or the port cannot be used.
 """
 
 import asyncio
@@ -56,29 +56,29 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def rehearsed(config: Config, environ: dict[str, str], given: str) -> int:
-    """`given`: the load as JSON, from the command."""
+def rehearsed(config: Config, environ: dict[str, str], load: str) -> int:
+    """`load`: the options of the command as JSON."""
     from inference_service.rehearsal.rehearse import Plan, rehearse  # noqa: PLC0415 - not needed to serve
 
-    asked = json.loads(given)
-    as_json, picture = asked.pop("json"), asked.pop("picture")
-    return rehearse(config, environ, Plan(**asked), as_json=as_json, picture=Path(picture) if picture else None)
+    options = json.loads(load)
+    as_json, picture = options.pop("json"), options.pop("picture")
+    return rehearse(config, environ, Plan(**options), as_json=as_json, picture=Path(picture) if picture else None)
 
 
 def only(config: Config, environ: Mapping[str, str], kinds: list[str]) -> Config:
-    """The configuration with this provider alone; unchanged where none is named. Raises KeyProblem."""
+    """The configuration with this provider alone; unchanged if none is named. Raises KeyProblem."""
     if not kinds:
         return config
     present = build_parts(config, environ).plan.providers
     if kinds[0] not in present:
         raise keystore.KeyProblem(f"{kinds[0]!r} is not in use; in use are {', '.join(present)}")
     others = {name: ProviderConfig(enabled=False) for name in present if name != kinds[0]}
-    given = {kinds[0]: config.providers.get(kinds[0], ProviderConfig())}
-    return config.model_copy(update={"providers": {**others, **given}, "routes": {}})
+    chosen = {kinds[0]: config.providers.get(kinds[0], ProviderConfig())}
+    return config.model_copy(update={"providers": {**others, **chosen}, "routes": {}})
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """On uvloop where it exists (not on Windows)."""
+    """Runs on uvloop if it is installed (it is not on Windows)."""
     try:
         import uvloop  # noqa: PLC0415
     except ImportError:

@@ -1,47 +1,43 @@
-"""`antiphon check`: asks every provider with every credential a real question, and says what to do about each problem."""
+"""`antiphon check`: asks every provider with every credential one real question per task, and says what to do about each problem."""
 
 import asyncio
-import base64
 import json
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
 
+import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
 from antiphon.config.model import Config
-from inference_service.domain import Capabilities, ChatRequest, ImagePart, Message, Role, TextPart
+from inference_service.domain import Capabilities, Task
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import seam
-from inference_service.providers.seam import ChatCall, LimitReport, Provider
+from inference_service.providers.seam import Provider
+from inference_service.questions import COSTLY, QUESTIONS
 from inference_service.quotas import DAY, HOUR, MINUTE, LimitFact
 from inference_service.routing.build import Parts, build_parts
-from inference_service.routing.compose import choices
+from inference_service.routing.compose import Ranks, choices
 from inference_service.server import caller_tokens, check_exposure, redis_url_of
-from inference_service.settings import Sampling
 
 LONGEST = 30.0
 WIDE = 200
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
-)
 ADVICE = {
-    FailureKind.UNAUTHENTICATED: "the token is not accepted: make a new one and replace it",
-    FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: look at the provider's console",
-    FailureKind.MODEL_FORBIDDEN: "this token may not use the model: look at the plan, or name another one in models",
+    FailureKind.UNAUTHENTICATED: "the token is not accepted: create a new one and replace it",
+    FailureKind.FORBIDDEN: "the token lacks a permission or its account is blocked: check the provider's console",
+    FailureKind.MODEL_FORBIDDEN: "this token may not use the model: check the plan, or set another model",
     FailureKind.RATE_LIMITED: "the limit is reached: wait, or add a token",
     FailureKind.QUOTA_EXHAUSTED: "the quota is used up: wait for the reset, top up, or add a token of another account",
-    FailureKind.MODEL_NOT_FOUND: "the address or model is gone: look at base_url and models",
+    FailureKind.MODEL_NOT_FOUND: "the address or model does not exist: check base_url and models",
     FailureKind.RETIRED: "the provider has retired this service: set base_url to a copy of it, or remove it",
-    FailureKind.UNREACHABLE: "no connection: look at base_url, proxy and your network",
-    FailureKind.BLOCKED: "the provider does not serve this place or network: use a proxy, or remove it",
-    FailureKind.TIMEOUT: "no answer in time: look at the network, or try later",
-    FailureKind.BAD_RESPONSE: "that is not the expected API: look at base_url and kind",
+    FailureKind.UNREACHABLE: "no connection: check base_url, proxy and your network",
+    FailureKind.BLOCKED: "the provider does not serve this region or network: use a proxy, or remove it",
+    FailureKind.TIMEOUT: "no answer in time: check the network, or try later",
+    FailureKind.BAD_RESPONSE: "this is not the expected API: check base_url and kind",
 }
-NOBODY_THERE = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
+NOT_REACHED = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.value})
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day", 30 * DAY: "a month"}
 
 
@@ -52,74 +48,97 @@ class Row(Struct, frozen=True):
     models: int
     seconds: float
     advice: str
-    task: str = ""  # chat or vision; empty: only the list was asked for
-    left: str = ""  # what the provider tells about its limits
+    task: str = ""  # what was asked for; empty: only the list
+    left: str = ""  # what the provider tells about its limits, else what its row says
 
 
 async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, only_list: bool = False) -> int:
-    """Prints one row for each credential and task. 0 when every route can be answered, else 1.
+    """Prints one row per credential and task. Returns 0 if every route can be answered, else 1.
 
-    Raises as the service's start does.
+    Raises the same errors as the start of the service.
     """
     check_exposure(config)
     caller_tokens(config, environ)
     redis_url_of(config, environ)
     parts = build_parts(config, environ)
-    try:
-        found = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
-    finally:
-        for provider in parts.plan.providers.values():
-            await provider.close()
-    rows = [row for rows in found for row in rows]
-    silent = unanswered(parts, rows)
+    checked = await rows(parts, only_list=only_list)
+    silent = unanswered(parts, checked)
     if as_json:
-        for row in rows:
+        for row in checked:
             fields = {name: getattr(row, name) for name in Row.__struct_fields__}
             sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     else:
-        _print(rows, parts.warnings, silent)
-    return 1 if silent or not rows else 0
+        _print(checked, parts.warnings, silent)
+    return 1 if silent or not checked else 0
+
+
+async def rows(parts: Parts, *, only_list: bool) -> list[Row]:
+    """One row per credential and task. Closes the providers of `parts`."""
+    try:
+        results = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
+    finally:
+        for provider in parts.plan.providers.values():
+            await provider.close()
+    return [row for result in results for row in result]
 
 
 def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
-    """Routes none of whose providers has a credential that works."""
-    working = {row.provider for row in rows if row.state == "ok"}
+    """Routes that no credential can answer: by its answer for the route's task, else by whatever it was asked."""
+    asked = {(row.provider, row.task) for row in rows}
+    good = {(row.provider, row.task) for row in rows if row.state == "ok"}
+    alive = {provider for provider, _ in good}
+
+    def answers(deployment: str, task: str) -> bool:
+        provider = deployment.partition("/")[0]
+        return (provider, task) in good if (provider, task) in asked else provider in alive
+
     return [
         route.model
         for route in parts.plan.routes
-        if not any(name.partition("/")[0] in working for name in route.deployments)
+        if not any(answers(name, _task(parts, route.model, name)) for name in route.deployments)
     ]
 
 
+def _task(parts: Parts, route: str, deployment: str) -> str:
+    """Which question tells whether this deployment answers on this route."""
+    if route in QUESTIONS:
+        return route
+    can = parts.plan.deployments[deployment].capabilities
+    return next((task.value for task in Task if can.can(task)), "chat")
+
+
 async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
-    """One credential after the other, so that the check itself hits no limit."""
+    """Checks one credential after the other, so that the check itself does not reach a limit."""
     provider = parts.plan.providers[name]
+    costs_nothing = Ranks(parts.rows, ()).is_free(provider.declaration.kind)
     rows = []
     for key, secret in parts.secrets[name].items():
         label = parts.labels[name, key]
         rows.append(await _list(provider, name, label, secret))
-        if only_list or rows[-1].state in NOBODY_THERE:
+        if only_list or rows[-1].state in NOT_REACHED:
             continue
         asked = [
-            await _question(provider, model, task, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
-            for task in ("chat", "vision")
-            if (model := _model(parts, provider, name, task))
+            await _question(provider, model, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
+            for task in QUESTIONS
+            if (costs_nothing or task not in COSTLY) and (model := _model(parts, provider, name, task))
         ]
         if asked:  # a real answer says more than a list, whether that is public or missing
             rows[-1:] = asked
-    return rows
+    row = parts.rows.get(provider.declaration.kind)
+    usual = f"usually {row.about.limits}" if row is not None and row.about.limits not in ("", "none") else ""
+    return [msgspec.structs.replace(one, left=usual) if one.state == "ok" and not one.left else one for one in rows]
 
 
 def _model(parts: Parts, provider: Provider, name: str, task: str) -> str:
     """The model of this provider that a route of the task would ask; empty where there is none."""
     named = [one for route in parts.plan.routes if route.model == task for one in route.deployments]
     mine = [one.partition("/")[2] for one in named if one.partition("/")[0] == name]
-    models = mine or (choices(provider, "chat")[0] if task == "chat" else ())
+    models = mine or choices(provider, task)[0]
     return next((model for model in models if _able(provider.capabilities(model), task)), "")
 
 
 def _able(can: Capabilities, task: str) -> bool:
-    return can.chat and (can.vision or task == "chat")
+    return can.chat and can.vision if task == "vision" else can.can(Task(task))
 
 
 async def _list(provider: Provider, name: str, label: str, secret: str | None) -> Row:
@@ -134,35 +153,18 @@ async def _list(provider: Provider, name: str, label: str, secret: str | None) -
     return Row(name, label, "ok", len(models), time.monotonic() - began, "")
 
 
-async def _question(provider: Provider, model: str, task: str, row: Row, secret: str | None) -> Row:
-    """One question of one token; an accepted call is enough, its answer is not waited for."""
-    parts = (TextPart("Hi"),) if task == "chat" else (TextPart("Hi"), ImagePart("image/png", PIXEL))
+async def _question(provider: Provider, model: str, row: Row, secret: str | None) -> Row:
     began = time.monotonic()
-    failure: UpstreamFailure | None = None
-    for sampling in (Sampling({"max_tokens": 1}), Sampling()):
-        request = ChatRequest("check", model, (Message(Role.USER, parts),), sampling)
-        try:
-            async with asyncio.timeout(LONGEST):
-                left = await _accepted(provider, ChatCall(request, model, secret))
-        except TimeoutError:
-            failure = UpstreamFailure(FailureKind.TIMEOUT)
-        except UpstreamFailure as error:
-            failure = error
-        else:
-            return Row(row.provider, row.credential, "ok", row.models, time.monotonic() - began, "", task, left)
-        if failure.kind is not FailureKind.FIELD_REFUSED:
-            break
-    row = Row(row.provider, row.credential, "", row.models, time.monotonic() - began, "", task)
-    return _failed(row, failure or UpstreamFailure(FailureKind.BAD_RESPONSE))
-
-
-async def _accepted(provider: Provider, call: ChatCall) -> str:
-    """What the provider tells of its limits once it accepts the call. Raises UpstreamFailure."""
-    async with aclosing(seam.checked(provider.chat(call))) as answer:
-        async for event in answer:
-            if isinstance(event, LimitReport):
-                return "; ".join(_said(fact) for fact in event.limits[:2] if fact.remaining is not None)
-    return ""
+    try:
+        async with asyncio.timeout(LONGEST):
+            told = await QUESTIONS[row.task](provider, model, secret)
+    except TimeoutError:
+        return _failed(msgspec.structs.replace(row, seconds=LONGEST), UpstreamFailure(FailureKind.TIMEOUT))
+    except UpstreamFailure as failure:
+        return _failed(msgspec.structs.replace(row, seconds=time.monotonic() - began), failure)
+    facts = told.limits if told is not None else ()
+    left = "; ".join(_limit_text(fact) for fact in facts[:2] if fact.remaining is not None)
+    return msgspec.structs.replace(row, seconds=time.monotonic() - began, left=left)
 
 
 def _failed(row: Row, failure: UpstreamFailure) -> Row:
@@ -171,7 +173,7 @@ def _failed(row: Row, failure: UpstreamFailure) -> Row:
     return Row(row.provider, row.credential, failure.kind.value, row.models, row.seconds, advice, row.task, left)
 
 
-def _said(fact: LimitFact) -> str:
+def _limit_text(fact: LimitFact) -> str:
     """`999 of 1,000 requests a day left, full again in 1 min`."""
     of = f" of {fact.limit:,}" if fact.limit is not None else ""
     period = f" {PERIODS[fact.window]}" if fact.window in PERIODS else ""
@@ -204,4 +206,4 @@ def _print(rows: list[Row], warnings: list[str], silent: list[str]) -> None:
     for warning in warnings:
         console.print(warning, style="yellow", markup=False)
     for route in silent:
-        console.print(f"The model {route} cannot be answered: none of its providers works.", style="red", markup=False)
+        console.print(f"Nothing can answer {route}: none of its providers works.", style="red", markup=False)

@@ -1,28 +1,34 @@
-"""What the service talks about inside: requests, events, capabilities.
+"""The values that the service uses inside: requests, events, capabilities.
 
 Everything here is a frozen value. Adapters yield events, the router passes them on,
 the API turns them into protobuf; nothing here knows HTTP, gRPC or a clock.
 Characters are Unicode code points, times are seconds as float, sizes are bytes.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
 from inference_service.settings import CHAT_SETTINGS, IMAGE_SETTINGS, Sampling
+from inference_service.tools import ResponseFormat, Tool, ToolCall, ToolChoice, ToolResult
 
-__all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the table of settings, used with Capabilities
+__all__ = ["CHAT_SETTINGS", "IMAGE_SETTINGS"]  # declared in the settings table, used with Capabilities
 
 
 class Task(StrEnum):
     CHAT = "chat"
     IMAGE = "image"
+    EMBED = "embed"
+    TRANSCRIBE = "transcribe"
 
 
 class Role(StrEnum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
 
 
 class OnInterruption(StrEnum):
@@ -36,6 +42,7 @@ class FinishReason(StrEnum):
     LENGTH = "length"
     CONTENT_FILTER = "content_filter"
     OTHER = "other"
+    TOOL_CALLS = "tool_calls"
 
 
 class NoticeKind(StrEnum):
@@ -66,7 +73,14 @@ class ImagePart(Struct, frozen=True):
     data: bytes
 
 
-Part = TextPart | ImagePart
+class AudioPart(Struct, frozen=True):
+    """A recording to listen to; `mime` is what the bytes are (checked by the API)."""
+
+    mime: str
+    data: bytes
+
+
+Part = TextPart | ImagePart | AudioPart | ToolCall | ToolResult
 
 
 class Message(Struct, frozen=True):
@@ -81,9 +95,21 @@ class Message(Struct, frozen=True):
     def images(self) -> tuple[ImagePart, ...]:
         return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
+    @property
+    def recordings(self) -> tuple[AudioPart, ...]:
+        return tuple(part for part in self.parts if isinstance(part, AudioPart))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolResult))
+
 
 class Caller(Struct, frozen=True):
-    """Who asks. `name` is the authenticated caller ("local" without tokens); the ids are opaque."""
+    """Who sends the request. `name` is the authenticated caller ("local" without tokens); the ids are opaque."""
 
     name: str = "local"
     tenant_id: str = ""
@@ -91,6 +117,11 @@ class Caller(Struct, frozen=True):
 
 
 class ChatRequest(Struct, frozen=True):
+    """partial: the answer has begun like this and is to be continued; it is not among `messages`.
+
+    tool_choice: None: the model decides. provider_options: fields for the body of the upstream call, by provider name.
+    """
+
     request_id: str
     model: str
     messages: tuple[Message, ...]
@@ -98,10 +129,25 @@ class ChatRequest(Struct, frozen=True):
     on_interruption: OnInterruption | None = None  # None: the route decides
     strict: bool = False  # refuse, instead of drop, what a deployment cannot honour
     caller: Caller = Caller()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    response_format: ResponseFormat | None = None
+    conversation_id: str = ""
+    partial: str = ""
+    provider_options: Mapping[str, Mapping[str, Any]] = {}
 
     @property
     def has_images(self) -> bool:
         return any(message.images for message in self.messages)
+
+    @property
+    def has_audio(self) -> bool:
+        return any(message.recordings for message in self.messages)
+
+    @property
+    def uses_tools(self) -> bool:
+        """Whether only a deployment that takes tools can answer: they are offered, or were called before."""
+        return bool(self.tools) or any(message.calls or message.results for message in self.messages)
 
 
 class ImageRequest(Struct, frozen=True):
@@ -140,10 +186,28 @@ class Reasoning(Struct, frozen=True):
 
 
 class Retract(Struct, frozen=True):
-    """All text of this call so far was reasoning, as its end has shown: the answer begins behind this event.
+    """The text of this call so far turned out to be reasoning. The answer begins after this event.
 
-    The answer has to be cut back to where this call began.
+    The answer must be cut back to where this call began.
     """
+
+
+class Composing(Struct, frozen=True):
+    """The model writes a tool call: a sign of life and so many characters, nothing that anybody sees."""
+
+    characters: int
+
+
+class TokenLogprob(Struct, frozen=True):
+    """A token with its log probability, and the likeliest ones in its place as (token, log probability)."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class Logprobs(Struct, frozen=True):
+    tokens: tuple[TokenLogprob, ...]
 
 
 class Progress(Struct, frozen=True):
@@ -160,16 +224,19 @@ class Notice(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """Totals of one attempt as the provider reported them; a later one replaces an earlier one."""
+    """Totals of one attempt as the provider reported them. A later event replaces an earlier one."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     images: int = 0
+    cached_tokens: int = 0  # among the prompt's
+    audio_tokens: int = 0  # among the prompt's
+    audio_seconds: float = 0.0  # listened to
 
 
 class Finish(Struct, frozen=True):
-    """The upstream said that it is done. A stream that ends without one was cut."""
+    """The provider reported the end. A stream that ends without this event was cut off."""
 
     reason: FinishReason
 
@@ -181,14 +248,14 @@ class Preview(Struct, frozen=True):
 
 
 class Picture(Struct, frozen=True):
-    """A finished picture as the upstream gave it; nobody has checked it yet."""
+    """A finished picture as the provider sent it. Not checked yet."""
 
     index: int
     data: bytes
     seed: int | None = None
 
 
-ChatEvent = Delta | Reasoning | Retract | Progress | Notice | Usage | Finish
+ChatEvent = Delta | Reasoning | Retract | Composing | ToolCall | Logprobs | Progress | Notice | Usage | Finish
 ImageEvent = Progress | Preview | Notice | Usage | Picture | Finish
 
 
@@ -208,13 +275,23 @@ class Handover(Struct, frozen=True):
     attempt: int
 
 
+class Cost(Struct, frozen=True):
+    """Millionths of a currency (ISO 4217), by the price of a day (ISO 8601). incomplete: parts without a price are missing."""
+
+    micros: int
+    currency: str
+    date: str
+    incomplete: bool = False
+
+
 class UsageRecord(Struct, frozen=True):
-    """What one attempt used, settled. `discarded`: its text is not in the answer."""
+    """What one attempt used, settled. `discarded`: its text is not in the answer. `cost` None: no price is known."""
 
     deployment: str
     usage: Usage
     estimated: bool = False
     discarded: bool = False
+    cost: Cost | None = None
 
 
 class AttemptRecord(Struct, frozen=True):
@@ -244,9 +321,13 @@ class Finished(Struct, frozen=True):
     first_token: float | None  # seconds from the arrival of the request
     attempts: int
     failed: tuple[AttemptRecord, ...] = ()
+    tool_calls: int = 0
+    used: tuple[UsageRecord, ...] = ()
 
 
-RoutedChatEvent = Started | Delta | Reasoning | Progress | Notice | Handover | UsageRecord | Finished
+RoutedChatEvent = (
+    Started | Delta | Reasoning | Progress | Notice | Handover | ToolCall | Logprobs | UsageRecord | Finished
+)
 RoutedImageEvent = Started | Progress | Preview | Notice | Handover | CheckedPicture | UsageRecord | Finished
 
 
@@ -254,14 +335,14 @@ RoutedImageEvent = Started | Progress | Preview | Notice | Handover | CheckedPic
 
 
 class Capabilities(Struct, frozen=True):
-    """Declared as data; the router filters by it and `docs/providers.md` is made from it.
+    """Declared as data. The router filters by it and `docs/providers.md` is generated from it.
 
     `settings` are the dotted request fields that the deployment honours ("sampling.seed",
     "negative_prompt", "steps", …); others are dropped with a notice, or refused if strict.
     `sizes` lists the allowed (width, height); empty means any size that is a multiple of
     `size_step` between `min_side` and `max_side`.
-    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because nobody has said so yet:
-    such a deployment may be tried where no other is left, and is never preferred.
+    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because they are not known yet.
+    Such a deployment is tried only when no other is left.
     """
 
     chat: bool = False
@@ -269,6 +350,9 @@ class Capabilities(Struct, frozen=True):
     image: bool = False
     transcribe: bool = False
     embed: bool = False
+    tools: bool = False
+    audio: bool = False  # listens to recordings in a conversation
+    formats: frozenset[str] = frozenset()  # of an answer, which it enforces: "json_object", "json_schema"
     streaming: bool = False
     prefill: bool = False
     settings: frozenset[str] = frozenset()
@@ -278,9 +362,9 @@ class Capabilities(Struct, frozen=True):
     size_step: int = 8
     min_side: int = 64
     max_side: int = 0  # 0: not known
-    max_count: int = 1  # pictures by one call; the router makes more calls for more
+    max_count: int = 1  # pictures per call; the router makes more calls for more pictures
     input_image: bool = False
     unknown: frozenset[str] = frozenset()
 
     def can(self, task: Task) -> bool:
-        return self.chat if task is Task.CHAT else self.image
+        return bool(getattr(self, task.value))

@@ -1,4 +1,4 @@
-"""`antiphon models --explain chat`: why each deployment of a route stands where it does, by today's lists."""
+"""`antiphon models --explain chat`: why the deployments of a route are in this order, by today's model lists."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ WIDE = 160
 
 
 async def explain(config: Config, environ: Mapping[str, str], route: str) -> int:
-    """Prints one line a deployment. 0, or 1 where nothing can answer. Raises ConfigProblem."""
+    """Prints one line per deployment. Returns 0, or 1 if nothing can answer. Raises ConfigProblem."""
     parts = build_parts(config, environ)
     try:
         silent = await _lists(parts)
@@ -29,7 +29,7 @@ async def explain(config: Config, environ: Mapping[str, str], route: str) -> int
 
 
 async def _lists(parts: Parts) -> list[str]:
-    """Asks every provider for its models; the names of those that tell none."""
+    """Asks every provider for its models. Returns the providers that did not answer."""
     silent = []
 
     async def ask(name: str) -> None:
@@ -41,36 +41,41 @@ async def _lists(parts: Parts) -> list[str]:
         except (UpstreamFailure, TimeoutError):
             silent.append(name)
 
-    await asyncio.gather(*(ask(name) for name, one in parts.plan.providers.items() if one.declaration.discovers))
+    await asyncio.gather(
+        *(ask(name) for name, provider in parts.plan.providers.items() if provider.declaration.discovers)
+    )
     return silent
 
 
 def _show(parts: Parts, config: Config, name: str, silent: list[str]) -> int:
     console = Console(highlight=False, width=None if Console().is_terminal else WIDE)
-    route = next((one for one in parts.plan.routes if name in (one.model, *one.aliases)), None)
+    route = next((candidate for candidate in parts.plan.routes if name in (candidate.model, *candidate.aliases)), None)
     if route is None:
-        known = ", ".join(one.model for one in parts.plan.routes)
-        console.print(f"Nothing answers for {name!r}. There are: {known}.", markup=False)
+        known = ", ".join(candidate.model for candidate in parts.plan.routes)
+        console.print(f"There is no model {name!r}. Available: {known}.", markup=False)
         return 1
     reasons = _reasons(parts, config, route.model)
     table = Table("", "deployment", "why here", "pictures", "continues", "reads")
     for place, full in enumerate(route.deployments, 1):
         can = parts.plan.deployments[full].capabilities
         about = {"vision": can.vision, "prefill": can.prefill}
-        cells = ["not known" if one in can.unknown else "yes" if value else "no" for one, value in about.items()]
+        cells = [
+            "not known" if capability in can.unknown else "yes" if value else "no"
+            for capability, value in about.items()
+        ]
         table.add_row(
             str(place), full, reasons.get(full, ""), *cells, f"{can.context_tokens:,}" if can.context_tokens else ""
         )
     console.print(table)
     for provider in silent:
-        console.print(f"{provider} does not tell its models now; its preferences stand unchecked.", markup=False)
+        console.print(f"{provider} did not list its models, so its preferences could not be checked.", markup=False)
     return 0
 
 
 def _reasons(parts: Parts, config: Config, name: str) -> dict[str, str]:
-    given = config.routes.get(name)
-    if given is not None and given.deployments:
-        return dict.fromkeys(given.deployments, f"named in routes.{name}")
+    route = config.routes.get(name)
+    if route is not None and route.deployments:
+        return dict.fromkeys(route.deployments, f"named in routes.{name}")
     if name not in ROUTES:
         return {}
     members = compose(name, parts.plan.providers, Ranks(parts.rows, config.routing.order))

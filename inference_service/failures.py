@@ -1,9 +1,9 @@
-"""The one typed error that travels inside the service, and its kinds.
+"""The typed error inside the service, and its kinds.
 
-Adapters raise `UpstreamFailure`, the router looks its kind up in `routing/classify.py`;
-a request that cannot be answered leaves the router as `RequestFailure`, which the API
-turns into a gRPC status. Messages are our own words: never a credential, never an
-upstream's body verbatim.
+Adapters raise `UpstreamFailure`; the router looks up its kind in `routing/classify.py`.
+A request that cannot be answered leaves the router as `RequestFailure`, which the API
+turns into a gRPC status. Messages are our own text. They never contain a credential or
+a provider's body.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ class FailureKind(StrEnum):
     """What happened to an upstream call. The values are part of the contract (Attempt.failure)."""
 
     # the credential's
-    RATE_LIMITED = "rate_limited"  # 429 for this credential; wake_after if told
+    RATE_LIMITED = "rate_limited"  # 429 for this credential; wake_after if the provider names a time
     QUOTA_EXHAUSTED = "quota_exhausted"  # day or month is used up, 402
     UNAUTHENTICATED = "unauthenticated"  # 401
     FORBIDDEN = "forbidden"  # a 403 that names neither the key nor a model
@@ -33,7 +33,7 @@ class FailureKind(StrEnum):
     TIMEOUT = "timeout"  # no headers or no first token in time
     BAD_RESPONSE = "bad_response"  # HTML, wrong content type, not what the API documents
     BLOCKED = "blocked"  # a region rule or a firewall page: the provider cannot be used from here
-    REFUSED = "refused"  # a refusal that names nothing we know: nobody's fault until it repeats
+    REFUSED = "refused"  # a refusal without a known reason: blames nothing until it repeats
     # of a stream that began
     STREAM_CUT = "stream_cut"
     STALLED = "stalled"  # idle too long
@@ -44,13 +44,14 @@ class FailureKind(StrEnum):
     BAD_REQUEST = "bad_request"  # the provider says that the request itself is invalid
     FIELD_REFUSED = "field_refused"  # names an optional field of the request; may be asked again without it
     CONTENT_REFUSED = "content_refused"
-    PREFILL_REFUSED = "prefill_refused"  # the deployment takes no half-finished answer after all
+    PREFILL_REFUSED = "prefill_refused"  # the deployment does not accept a partial answer after all
     UNSUPPORTED = "unsupported"  # the deployment cannot do what was asked
     BAD_IMAGE = "bad_image"  # what came back is not an acceptable picture
+    INVALID_OUTPUT = "invalid_output"  # not the document that was asked for, or a tool call that cannot be run
 
 
 class Scope(StrEnum):
-    """What a refusal or a limit speaks about, by the provider's own evidence. The smallest that fits."""
+    """What a refusal or a limit applies to: the smallest scope that the provider's evidence names."""
 
     CREDENTIAL_MODEL = "credential_model"
     CREDENTIAL = "credential"
@@ -61,11 +62,11 @@ class Scope(StrEnum):
 class UpstreamFailure(Exception):
     """One upstream call failed.
 
-    message: our own words, fit for a caller; at most 300 characters.
+    message: our own text, safe to show to a caller; at most 300 characters.
     status: the HTTP status, 0 when there was none.
-    wake_after: seconds until the upstream wants to be asked again, None when not told.
-    scope: what a rate limit or quota speaks about.
-    limit: the limit that was reached, where the upstream names it.
+    wake_after: seconds until the provider accepts another call; None if it does not say.
+    scope: what a rate limit or quota applies to.
+    limit: the limit that was reached, if the provider names it.
     fields: for FIELD_REFUSED, every field that the upstream names, as dotted paths ("sampling.seed"); `field` is the first.
     capability: for UNSUPPORTED, what the deployment lacks: "vision", "tools", "system", "input_image", …
     mended: the adapter writes the request differently from now on, so the deployment may be asked once more.
@@ -106,8 +107,9 @@ class Outcome(StrEnum):
     UNKNOWN_MODEL = "unknown_model"  # NOT_FOUND
     INVALID = "invalid"  # INVALID_ARGUMENT
     UNSUPPORTED = "unsupported"  # FAILED_PRECONDITION
+    FORBIDDEN = "forbidden"  # PERMISSION_DENIED: the operator does not allow it
     REFUSED = "refused"  # FAILED_PRECONDITION: the content
-    EXHAUSTED = "exhausted"  # RESOURCE_EXHAUSTED: every credential rests
+    EXHAUSTED = "exhausted"  # RESOURCE_EXHAUSTED: every credential is resting
     UNAVAILABLE = "unavailable"  # UNAVAILABLE
     DEADLINE = "deadline"  # DEADLINE_EXCEEDED
 
@@ -115,10 +117,10 @@ class Outcome(StrEnum):
 class RequestFailure(Exception):
     """The request cannot be answered.
 
-    retry_after: seconds until a retry makes sense, None when none does or nobody knows.
-    attempts: the upstream calls that failed, in their order.
+    retry_after: seconds until a retry makes sense; None if it never does or is not known.
+    attempts: the upstream calls that failed, in order.
     field: the request's field that is wrong, as a dotted path, for INVALID and UNSUPPORTED.
-    reason: a FailureKind value, where it is known why the deployments cannot answer.
+    reason: a FailureKind value, if it is known why the deployments cannot answer.
     """
 
     def __init__(

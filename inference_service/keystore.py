@@ -1,6 +1,6 @@
-"""`antiphon keys add|list|test|remove`: keys of providers in the user's configuration directory, readable by nobody else.
+"""`antiphon keys add|list|test|remove`: provider keys in the user's configuration directory, readable by nobody else.
 
-A key is stored under the variable's name that its provider is looked up by; it is never sent anywhere but there.
+A key is stored under the name of its provider's environment variable. It is never sent anywhere but to that provider.
 """
 
 import getpass
@@ -15,12 +15,12 @@ from antiphon.config.secrets import Secret
 from inference_service.providers.catalogue import load, shapes
 from inference_service.providers.catalogue.row import Row
 
-HEAD = "# Keys of providers, kept by `antiphon keys`. Nobody else should be able to read this file.\n"
+HEAD = "# Provider keys, stored by `antiphon keys`. Nobody else should be able to read this file.\n"
 _NUMBERED = re.compile(r"(.*?)(\d*)")
 
 
 class KeyProblem(Exception):
-    """Nothing was changed; the text says what to do."""
+    """Nothing was changed. The text says what to do."""
 
 
 def main(arguments: list[str], environ: Mapping[str, str], rows: Mapping[str, Row] | None = None) -> int:
@@ -41,7 +41,7 @@ def say(text: str) -> None:
 
 
 def read_key() -> str:
-    """From a terminal without showing it, else from standard input."""
+    """Reads from a terminal without echo, otherwise from standard input."""
     if sys.stdin.isatty():
         return getpass.getpass("Key (it is not shown): ").strip()
     return sys.stdin.read().strip()
@@ -50,7 +50,7 @@ def read_key() -> str:
 def add(key: str, kind: str, environ: Mapping[str, str], rows: Mapping[str, Row]) -> int:
     """Stores a key under its provider's name. Raises KeyProblem."""
     if not key:
-        raise KeyProblem("no key was given: paste it at the prompt, or send it by standard input")
+        raise KeyProblem("no key was entered: paste it at the prompt, or pipe it to standard input")
     secrets.check_shape("the key", key)
     row = rows[provider_for(key, kind, rows)]
     stored = read(environ)
@@ -58,57 +58,61 @@ def add(key: str, kind: str, environ: Mapping[str, str], rows: Mapping[str, Row]
     stored[name] = key
     write(environ, stored)
     say(f"Stored as {name}, for {row.title}.")
-    if row.account_env and ":" not in key and not any(environ.get(one) or stored.get(one) for one in row.account_env):
-        say(f"{row.title} also wants an account: set {row.account_env[0]}, or store account:token instead.")
-    say("Test it with `antiphon keys test`; a running service takes it after `antiphon reload`.")
+    if (
+        row.account_env
+        and ":" not in key
+        and not any(environ.get(variable) or stored.get(variable) for variable in row.account_env)
+    ):
+        say(f"{row.title} also needs an account: set {row.account_env[0]}, or store account:token instead.")
+    say("Test it with `antiphon keys test`; a running service uses it after `antiphon reload`.")
     return 0
 
 
 def provider_for(key: str, kind: str, rows: Mapping[str, Row]) -> str:
-    """The provider that a person named, or that the key's shape shows. An ambiguous shape is never guessed."""
+    """The provider that the person named, or that the format of the key identifies. An ambiguous format is never guessed."""
     own = shapes.provider_of_key(key, rows)
     if kind:
         if kind not in rows or not rows[kind].env:
             known = ", ".join(name for name, row in rows.items() if row.env)
-            raise KeyProblem(f"there is no provider {kind!r} with a key; known are {known}")
+            raise KeyProblem(f"there is no provider {kind!r} that uses a key; known providers: {known}")
         if own is not None and own != kind:
             raise KeyProblem(f"this looks like a key of {rows[own].title}, not of {rows[kind].title}: use --for {own}")
         return kind
     if own is not None:
         if rows[own].tier == "retired":
             raise KeyProblem(
-                f"this looks like a key of {rows[own].title}, which was shut down; --for {own} stores it anyway"
+                f"this looks like a {rows[own].title} key, and that service was shut down; --for {own} stores it anyway"
             )
         return own
     possible = shapes.candidates(key, rows)
     names = " or ".join(f"--for {name}" for name in possible) or "--for PROVIDER (docs/free-keys.md lists them)"
-    raise KeyProblem(f"the key's shape does not show whose it is: say it with {names}")
+    raise KeyProblem(f"the format of the key does not identify its provider: add {names}")
 
 
 def free_name(base: str, key: str, stored: Mapping[str, str]) -> str:
     """The first name of the pool that is free: NAME, NAME1, NAME2, … Raises KeyProblem for a key that is there."""
     for name, value in stored.items():
         if value == key:
-            raise KeyProblem(f"this key is stored already, as {name}")
+            raise KeyProblem(f"this key is already stored as {name}")
     return next(name for number in range(10_000) if (name := f"{base}{number or ''}") not in stored)
 
 
 def show(environ: Mapping[str, str], rows: Mapping[str, Row]) -> int:
-    """Every key that is found, masked, and where it comes from."""
+    """Prints every key, masked, and where it comes from."""
     files = {"antiphon keys": read(environ), ".env": read_dotenv(environ)}
     titles = {name: row.title for row in rows.values() for name in row.env}
-    found = 0
+    count = 0
     for name, value in sorted(secrets.surroundings(environ).items()):
         base = _NUMBERED.fullmatch(name.removesuffix("_FILE"))
         title = titles.get(base[1] if base else name)
         if title is None or not value.strip():
             continue
-        found += 1
+        count += 1
         source = next((where for where, keys in files.items() if keys.get(name) == value), "environment")
         label = name if name.endswith("_FILE") else Secret(name, value.strip()).label
         say(f"{label:<40} {title:<34} {source}")
-    if not found:
-        say("No key was found. docs/free-keys.md says where free ones are to be had; `antiphon keys add` stores one.")
+    if not count:
+        say("No keys found. docs/free-keys.md lists free ones; `antiphon keys add` stores a key.")
     return 0
 
 
@@ -117,7 +121,9 @@ def remove(name: str, environ: Mapping[str, str]) -> int:
     stored = read(environ)
     if name not in stored:
         known = ", ".join(stored) or "none"
-        raise KeyProblem(f"there is no stored key {name!r}; stored are {known}. Others are not kept by this command")
+        raise KeyProblem(
+            f"there is no stored key {name!r}; stored keys: {known}. This command does not manage other keys"
+        )
     del stored[name]
     write(environ, stored)
     say(f"Removed {name}.")
@@ -128,7 +134,7 @@ def remove(name: str, environ: Mapping[str, str]) -> int:
 
 
 def place(environ: Mapping[str, str]) -> Path:
-    """Raises KeyProblem where the environment names no home."""
+    """Raises KeyProblem if the environment names no home directory."""
     path = secrets.stored_keys(environ)
     if path is None:
         raise KeyProblem("there is no home directory to keep keys in: set HOME or XDG_CONFIG_HOME")
@@ -146,7 +152,7 @@ def read_dotenv(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def write(environ: Mapping[str, str], keys: Mapping[str, str]) -> None:
-    """Replaces the file at once; readable by its owner only. Raises KeyProblem."""
+    """Replaces the file atomically; only its owner can read it. Raises KeyProblem."""
     path = place(environ)
     fresh = path.with_suffix(".new")
     try:

@@ -42,16 +42,16 @@ class Quota(Struct, frozen=True):
     """A declared limit. `scope` is a `failures.Scope` value; `models` are patterns (fnmatch), empty: every model."""
 
     unit: Unit
-    limit: int  # at least 0; 0: this model is not offered to the credential at all
+    limit: int  # 0: the credential may not use the model at all
     window: float  # seconds; a month is MONTH
     clock: Clock
     scope: str = "credential_model"
     models: tuple[str, ...] = ()
-    firm: bool = False  # written by a person: an upstream's word may lower it, not raise it
+    firm: bool = False  # written by a person: a provider's report may lower it but not raise it
 
 
 class LimitFact(Struct, frozen=True):
-    """What an upstream told about one limit, in headers or in a refusal. None: not told.
+    """What a provider reported about one limit, in headers or in a refusal. None: not reported.
 
     resets_after: seconds until the window is full again; a claim, not a fact.
     """
@@ -78,7 +78,7 @@ USUAL_CLOCKS = {"day": Clock.WALL, "month": Clock.WALL, "5h": Clock.FIRST_USE, "
 
 
 def declared(config: QuotaConfig) -> Quota:
-    """A quota that a person has written."""
+    """A quota from the configuration."""
     unit = Unit(config.unit)
     clock = Clock(config.clock) if config.clock else USUAL_CLOCKS.get(config.per or "", Clock.ROLLING)
     limit = int(config.limit * MICRO) if unit is Unit.MONEY else int(config.limit)
@@ -87,10 +87,10 @@ def declared(config: QuotaConfig) -> Quota:
 
 
 def overridden(catalogue: Iterable[Quota], configured: Iterable[Quota]) -> tuple[Quota, ...]:
-    """The catalogue's quotas, but for those that a person has written for the same unit and window."""
+    """The configured quotas, plus the catalogue's for every other unit and window."""
     own = tuple(configured)
-    taken = {(one.unit, one.window) for one in own}
-    return (*own, *(one for one in catalogue if (one.unit, one.window) not in taken))
+    taken = {(quota.unit, quota.window) for quota in own}
+    return (*own, *(quota for quota in catalogue if (quota.unit, quota.window) not in taken))
 
 
 def window_end(clock: Clock, window: float, now: float, began: float | None = None) -> float:

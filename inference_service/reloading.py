@@ -1,7 +1,7 @@
-"""What a reload applies at once, and what needs a restart: one list, derived from the configuration model. Pure.
+"""What a reload applies at once, and what needs a restart. One list, derived from the configuration model. Pure.
 
-Everything that the service reads again at a reload takes effect at once; the keys in `AFTER_RESTART` are read once, at
-the start. A key that neither the service nor this list knows cannot exist: a test walks the whole model.
+The keys in `AFTER_RESTART` are read once, at the start; every other key takes effect at once. A test walks the whole
+model, so that no key is missing from both groups.
 """
 
 from collections.abc import Iterator
@@ -34,27 +34,27 @@ AFTER_RESTART = (
     "telemetry",
 )
 OTHER_PROCESSES = ("bot", "client")
-# Reported by routing itself, in more detail.
+# Routing reports these itself, in more detail.
 ROUTING = ("providers", "routes")
 
 
 def sentences(before: Config, after: Config) -> list[str]:
-    """What changed outside of providers and routes, and when it takes effect; one sentence for each key."""
-    said = []
+    """What changed outside providers and routes, and when it takes effect. One sentence per key."""
+    lines = []
     for key in changed(before, after):
         if within(key, ROUTING):
             continue
         if within(key, OTHER_PROCESSES):
-            said.append(f"{key} was changed; it takes effect when the process that reads it is restarted.")
+            lines.append(f"{key} was changed; it takes effect when the process that reads it is restarted.")
         elif within(key, AFTER_RESTART):
-            said.append(f"{key} was changed; it takes effect after a restart.")
+            lines.append(f"{key} was changed; it takes effect after a restart.")
         else:
-            said.append(f"{key} was changed.")
-    return said
+            lines.append(f"{key} was changed.")
+    return lines
 
 
 def within(key: str, sections: tuple[str, ...]) -> bool:
-    """Whether a dotted key is one of these keys, or lies inside of one of them."""
+    """Whether a dotted key is one of these sections or lies inside one."""
     return any(key == section or key.startswith(f"{section}.") for section in sections)
 
 

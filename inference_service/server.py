@@ -1,12 +1,14 @@
-"""The whole service put together: state, router, door, gRPC server, HTTP for operators."""
+"""Assembles the service: state, router, admission, gRPC server, HTTP for operators."""
 
 import asyncio
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
+from msgspec.structs import asdict
 
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
@@ -25,7 +27,6 @@ from inference_service.routing.welcome import notes
 from inference_service.state.ledger import Ledger as LimitLedger
 from inference_service.state.ledger import state_directory
 from inference_service.state.memory import MemoryStore
-from inference_service.state.shared import SharedStore
 from inference_service.statuspage.http import StatusServer
 from inference_service.tasks import Supervisor
 from inference_service.telemetry.metrics import Metrics
@@ -33,23 +34,22 @@ from inference_service.telemetry.observer import Observers
 from inference_service.telemetry.traces import Traces
 from inference_service.usage.budgets import Budgets
 from inference_service.usage.ledger import Ledger
-from inference_service.usage.shared import SharedUsage
 
 log = structlog.get_logger(__name__)
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_PERIOD = 1.0
-NOTICE = 0.5  # seconds in which clients learn that a replica will end, and go to others; at most a quarter of the grace
-GOODBYE = 1.0  # seconds of the grace in which what still runs is ended by ourselves
+NOTICE = 0.5  # seconds for clients to notice that a replica is stopping and to switch; at most a quarter of the grace
+GOODBYE = 1.0  # the last seconds of the grace, in which the service ends the remaining calls itself
 
 
 class StartProblem(Exception):
-    """The service cannot start; the text says what to do."""
+    """The service cannot start. The text says what to do."""
 
 
 @contextlib.contextmanager
 def named(path: Path | None) -> Iterator[None]:
-    """What cannot work is told with the file that says it. Raises ConfigError instead of ConfigProblem."""
+    """Turns a ConfigProblem into a ConfigError that names the configuration file."""
     try:
         yield
     except ConfigProblem as problem:
@@ -57,7 +57,7 @@ def named(path: Path | None) -> Iterator[None]:
 
 
 class Server:
-    """`start`, then `stop`. Raises StartProblem or ConfigError from `start`."""
+    """Call `start`, then `stop`. `start` raises StartProblem or ConfigError."""
 
     def __init__(self, config: Config, environ: Mapping[str, str], path: Path | None = None) -> None:
         self.config, self._environ, self._path = config, environ, path
@@ -82,17 +82,21 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        self._store = (
-            SharedStore(redis_url, config.state, spec, observer.state_backend, self._supervisor)
-            if redis_url
-            else MemoryStore(spec, ledger=self._ledger(config))
-        )
+        self._usage, shared = None, None
+        if redis_url:
+            # Redis is loaded only where replicas share.
+            from inference_service.state.shared import SharedStore  # noqa: PLC0415
+            from inference_service.usage.shared import SharedUsage  # noqa: PLC0415
+
+            self._store = shared = SharedStore(redis_url, config.state, spec, observer.state_backend, self._supervisor)
+            self._usage = SharedUsage(redis_url, config.state)
+        else:
+            self._store = MemoryStore(spec, ledger=self._ledger(config))
         router = Router(config, parts, self._store, observer, self._supervisor)
-        self._usage = SharedUsage(redis_url, config.state) if redis_url else None
-        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor))
+        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor), metrics.refused)
         self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
-        if isinstance(self._store, SharedStore):
-            await self._store.start()
+        if shared is not None:
+            await shared.start()
         await self._listen()
         router.start()
         await self._look()
@@ -107,7 +111,7 @@ class Server:
             log.info(note)
 
     def _ledger(self, config: Config) -> LimitLedger | None:
-        """What is remembered over a restart, where there is a place for it."""
+        """The memory of limits that survives a restart; None if there is no directory for it."""
         directory = state_directory(config.state.directory, self._path, self._environ)
         return LimitLedger(directory) if directory is not None else None
 
@@ -124,7 +128,7 @@ class Server:
         except tls.TlsProblem as error:
             raise StartProblem(f"cannot listen on {address}: {error}") from error
         except OSError as error:
-            reason = "the port is in use or the address is not this machine's"
+            reason = "the port is in use, or this machine does not have the address"
             raise StartProblem(f"cannot listen on {address}: {reason}") from error
         self.target = f"{'127.0.0.1' if service.host in ('0.0.0.0', '') else service.host}:{port}"  # noqa: S104 - shown, not bound
 
@@ -132,7 +136,7 @@ class Server:
         service = self.config.service
         if service.status_page is None and service.status_host not in LOOPBACK:
             return
-        self._status = StatusServer(self.shared)
+        self._status = StatusServer(self.shared, self.reload, self.probe)
         try:
             await self._status.start(service.status_host, service.status_port)
         except OSError:
@@ -182,7 +186,7 @@ class Server:
                 await self._look()
 
     async def reload(self) -> list[str]:
-        """Reads configuration and secrets again. Raises ConfigError, having changed nothing."""
+        """Reads configuration and secrets again. Raises ConfigError and then changes nothing."""
         async with self._reloading:
             config = load_config(self._path, self._environ)
             with named(self._path):
@@ -194,22 +198,29 @@ class Server:
             log.info("reloaded", changes=len(changes))
             return changes
 
+    async def probe(self) -> list[dict[str, Any]]:
+        """The rows of `antiphon check --list` for the configuration in force."""
+        from inference_service import check  # noqa: PLC0415 - it imports this module
+
+        parts = build_parts(self.config, self._environ)
+        return [asdict(row) for row in await check.rows(parts, only_list=True)]
+
     # --- the end -------------------------------------------------------------------------------
 
     async def leave(self) -> None:
-        """Not ready, but still accepting: gRPC cancels requests on their way when a server stops listening."""
+        """Reports not ready but still accepts calls: gRPC cancels requests in transit when a server stops listening."""
         self.shared.door.leaving = True
         self._health.end()
         await asyncio.sleep(min(NOTICE, self.config.service.grace / 4))
 
     async def stop(self, grace: float) -> None:
-        """Not ready; no new requests; streams may end within `grace` seconds; the rest ends with a clear status."""
+        """Refuses new requests, gives streams `grace` seconds to finish, then ends the rest with a clear status."""
         door = self.shared.door
         door.leaving = door.draining = True
         self._health.end()
         self._health.close()
         if self._http is not None:
-            await self._http.leave()
+            self._http.leave()
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await asyncio.wait([stopping], timeout=max(0.0, grace - GOODBYE))
         for task in list(door.live.values()):
@@ -228,7 +239,7 @@ class Server:
 
 
 def check_exposure(config: Config) -> None:
-    """Open ports without TLS are loopback's, unless the operator insists in writing. Raises StartProblem."""
+    """Allows plain text on loopback only, unless service.insecure is set. Raises StartProblem."""
     service = config.service
     hosts = {"service.host": service.host, **({"service.http_host": service.http_host} if service.http else {})}
     exposed = {key: host for key, host in hosts.items() if host not in LOOPBACK}
@@ -238,16 +249,16 @@ def check_exposure(config: Config) -> None:
     if not service.insecure:
         raise StartProblem(
             f"{key} is {host!r}, which is not loopback, and there is no TLS: set [service.tls], "
-            "or insist with service.insecure = true"
+            "or set service.insecure = true to accept the risk"
         )
     log.warning(
-        "listening without TLS beyond loopback, as service.insecure says", host=host, callers=len(service.callers)
+        "listening without TLS beyond loopback, as service.insecure allows", host=host, callers=len(service.callers)
     )
 
 
 def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
-    """Raises ConfigProblem for callers without a token."""
-    found: dict[str, str] = {}
+    """The tokens of the configured callers. Raises ConfigProblem for a caller without one."""
+    secrets: dict[str, str] = {}
     problems: list[tuple[str, str]] = []
     for name, caller in config.service.callers.items():
         if caller.token_env is None:  # its certificate is enough
@@ -260,26 +271,26 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
             continue
         if secret is None:
             problems.append((key, f"the variable {caller.token_env} (or {caller.token_env}_FILE) is not set"))
-        elif secret.value in found.values():
+        elif secret.value in secrets.values():
             problems.append((key, "another caller has the same token"))
         else:
-            found[name] = secret.value
+            secrets[name] = secret.value
     if problems:
         raise ConfigProblem(problems)
-    return Tokens(config.service.callers, found)
+    return Tokens(config.service.callers, secrets)
 
 
 def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
-    """Raises ConfigProblem when Redis is wanted and its variable is empty, or holds no URL of Redis."""
+    """The URL of Redis, None without one. Raises ConfigProblem if Redis is configured and the URL is missing or wrong."""
     if config.state.backend == "memory":
         return None
     secret = find_secret(config.state.redis_url_env, environ)
     if secret is None and config.state.backend == "redis":
         raise ConfigProblem(
-            [("state.backend", f"is 'redis', and the variable {config.state.redis_url_env} is not set")]
+            [("state.backend", f"is 'redis', but the variable {config.state.redis_url_env} is not set")]
         )
     if secret is not None and not secret.value.startswith(REDIS_SCHEMES):
-        text = f"the variable {secret.name} must hold a URL that begins with {', '.join(REDIS_SCHEMES)}"
+        text = f"the variable {secret.name} must be a URL that starts with {', '.join(REDIS_SCHEMES)}"
         raise ConfigProblem([("state.redis_url_env", text)])
     return secret.value if secret else None
 

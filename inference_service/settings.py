@@ -1,6 +1,6 @@
 """The settings of a request, in one table: name → contract field → configuration → the wire's usual name.
 
-Everything that handles a setting reads this table: the door checks its range and takes it from the contract, routing drops
+Everything that handles a setting reads this table: the API reads it from the contract and checks its range, routing drops
 or refuses what a deployment does not honour, configuration names it (`drop_settings`), adapters put it on the wire. A new
 setting is a row here and a field of the contract; a provider that takes it declares it.
 
@@ -20,9 +20,9 @@ Violation = tuple[str, str]
 class Setting(Struct, frozen=True):
     """One setting. `low` to `high` is allowed, `low` itself only where `above` is False.
 
-    most: how many texts a list of them may hold; their length is then `low` to `high` characters. 0: it is no list.
+    most: the maximum number of texts in a list; each is then `low` to `high` characters long. 0: not a list.
     choices: the words of an enum, in the order of its numbers from 1. flag: it is yes or no.
-    wire: the name that most APIs give it; empty: there is none. common: every OpenAI-compatible server takes it.
+    wire: the name that most APIs use; empty: none. common: every OpenAI-compatible server accepts it.
     """
 
     field: str
@@ -72,12 +72,12 @@ _UNSET: tuple[Any, ...] = (None, "", ())
 
 
 class Sampling(Struct, frozen=True):
-    """What the caller has set, by the names of the table. What is not here is left to the deployment."""
+    """The settings of the caller, by their names in the table. Everything else is left to the deployment."""
 
     values: Mapping[str, Value] = {}
 
     def get(self, name: str) -> Any:
-        """The value of a setting, None where it is not set."""
+        """The value of a setting; None if it is not set."""
         return self.values.get(name)
 
     def without(self, fields: Iterable[str]) -> "Sampling":
@@ -85,7 +85,7 @@ class Sampling(Struct, frozen=True):
         return Sampling({name: value for name, value in self.values.items() if name not in gone})
 
 
-# --- the door ----------------------------------------------------------------------------------
+# --- the contract ------------------------------------------------------------------------------
 
 
 def taken(request: Any) -> Sampling:
@@ -112,7 +112,7 @@ def violations(chosen: Sampling) -> Iterator[Violation]:
 
 
 def image_violations(message: Any) -> Iterator[Violation]:
-    """The same for the numbers of a request for pictures; its texts and shapes have checks of their own."""
+    """The same for the numbers of an image request. Its texts and shapes are checked elsewhere."""
     for setting in IMAGE:
         if setting.number and message.HasField(setting.name):
             yield from violation(setting, getattr(message, setting.name))
@@ -129,7 +129,7 @@ def violation(setting: Setting, value: Any) -> Iterator[Violation]:
             if not setting.low <= len(text) <= setting.high:
                 allowed = f"{setting.low:,} to {setting.high:,}"
                 yield f"{setting.field}[{number}]", f"has {len(text)} characters; {allowed} are allowed"
-    # Written so that a number which is none ("nan") is outside, too.
+    # Written so that nan counts as out of range.
     elif not setting.low <= value <= setting.high or (setting.above and value == setting.low):
         above = "above " if setting.above else ""
         yield setting.field, f"is {value:g}; {above}{setting.low:,} to {setting.high:,} is allowed"
@@ -144,12 +144,12 @@ def wanted(chosen: Sampling) -> frozenset[str]:
 
 
 def wanted_of_image(request: Any) -> frozenset[str]:
-    """The same of a request for pictures, whose settings are fields of its own."""
+    """The same for an image request, whose settings are fields of the request itself."""
     return frozenset(setting.field for setting in IMAGE if getattr(request, setting.name) not in _UNSET)
 
 
 def unset(field: str) -> Any:
-    """The value that means "not set" for a setting of a request for pictures."""
+    """The value that means "not set" for a setting of an image request."""
     return "" if field == "negative_prompt" else None
 
 
@@ -157,7 +157,7 @@ def unset(field: str) -> Any:
 
 
 class Wire(Struct, frozen=True):
-    """How one API takes a setting: its name there, and its range where that is narrower than the contract's."""
+    """How one API accepts a setting: its name, and its range if that is narrower than the contract's."""
 
     name: str
     low: float | None = None
@@ -166,7 +166,7 @@ class Wire(Struct, frozen=True):
 
 
 def on_wire(chosen: Sampling, names: Mapping[str, str | Wire]) -> dict[str, Any]:
-    """The part of a request's body that holds the settings. `names`: field → the wire's name of it."""
+    """The settings as part of a request body. `names`: field → name on the wire."""
     body: dict[str, Any] = {}
     for name, value in chosen.values.items():
         wire = names.get(_BY_NAME[name].field)
@@ -180,14 +180,14 @@ def on_wire(chosen: Sampling, names: Mapping[str, str | Wire]) -> dict[str, Any]
 
 
 def changed(chosen: Sampling, names: Mapping[str, str | Wire]) -> dict[str, Value]:
-    """Field → the value that `on_wire` uses instead of what was asked for."""
-    found = {}
+    """Field → the value that `on_wire` uses instead of the requested one."""
+    adjusted = {}
     for name, value in chosen.values.items():
         field = _BY_NAME[name].field
         wire = names.get(field)
         if isinstance(wire, Wire) and (fitted := _fitted(value, wire)) != _listed(value):
-            found[field] = fitted
-    return found
+            adjusted[field] = fitted
+    return adjusted
 
 
 def _fitted(value: Any, wire: Wire) -> Any:

@@ -1,6 +1,6 @@
-"""Background tasks that cannot fail in silence.
+"""Background tasks that cannot fail silently.
 
-A task that ends with an exception is logged and counted, then started again with growing pauses.
+A task that ends with an exception is logged and counted, then restarted with growing pauses.
 While it is down, `healthy` is false and the service reports itself as not ready.
 """
 
@@ -13,14 +13,14 @@ import structlog
 
 log = structlog.get_logger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# A task that has run this long without failing starts from the first pause again, in seconds.
+# seconds; a task that ran this long without a failure starts again with the first pause
 SETTLED = 60.0
 
 
 class Supervisor:
-    """Owns every background task of the service. `close` cancels them and waits for their end.
+    """Owns every background task of the service. `close` cancels them and waits until they have ended.
 
-    Tasks run in the context in which the supervisor was made: they belong to no request, whoever starts them.
+    Tasks run in the context in which the supervisor was created: they belong to no request.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Supervisor:
 
     @property
     def down(self) -> list[str]:
-        """Names of the tasks that have failed and not come back yet."""
+        """Names of the tasks that have failed and are not running again yet."""
         return sorted(self._down)
 
     def watch(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
@@ -72,7 +72,7 @@ class Supervisor:
             except Exception as error:
                 self.restarts += 1
                 self._down.add(name)
-                log.exception("background task failed and is restarted", task=name, pause=pause, exc_info=error)
+                log.exception("background task failed and will be restarted", task=name, pause=pause, exc_info=error)
             finally:
                 recovery.cancel()
             if loop.time() - began > SETTLED:

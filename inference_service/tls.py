@@ -1,4 +1,4 @@
-"""TLS and mutual TLS for the server; renewed certificates are taken without a restart."""
+"""TLS and mutual TLS for the server. Renewed certificates are loaded without a restart."""
 
 import ssl
 import time
@@ -11,11 +11,11 @@ import structlog
 from antiphon.config.model import Tls
 
 log = structlog.get_logger(__name__)
-Made = TypeVar("Made")
+Loaded = TypeVar("Loaded")
 
 
 class TlsProblem(Exception):
-    """A file of [service.tls] cannot be used."""
+    """A file named in [service.tls] cannot be used."""
 
 
 def credentials(tls: Tls) -> grpc.ServerCredentials:
@@ -35,19 +35,19 @@ def credentials(tls: Tls) -> grpc.ServerCredentials:
 
 
 def context(tls: Tls, protocol: str = "h2") -> ssl.SSLContext:
-    """For a server on the event loop: every handshake takes the certificate of the hour. Raises TlsProblem.
+    """For a server on the event loop. Every handshake uses the current certificate. Raises TlsProblem.
 
-    `protocol`: what is spoken, as ALPN names it.
+    `protocol`: the protocol's name in ALPN.
     """
 
     def build() -> ssl.SSLContext:
-        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca)
-        made.minimum_version = ssl.TLSVersion.TLSv1_2
-        made.set_alpn_protocols([protocol])
-        made.load_cert_chain(tls.certificate, tls.key)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols([protocol])
+        context.load_cert_chain(tls.certificate, tls.key)
         if tls.client_ca is not None:
-            made.verify_mode = ssl.CERT_REQUIRED
-        return made
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
     source = _Source(tls, build)
     first = current = source.read()
@@ -57,17 +57,21 @@ def context(tls: Tls, protocol: str = "h2") -> ssl.SSLContext:
         current = source.fetch() or current
         connection.context = current
 
-    first.sni_callback = choose  # called for callers that name no server, too
+    first.sni_callback = choose  # also called for clients that send no server name
     return first
 
 
 def check(tls: Tls) -> None:
-    """gRPC takes any bytes and then fails every handshake without a word. Raises TlsProblem."""
+    """Checks the files, because gRPC accepts any bytes and then silently fails every handshake. Raises TlsProblem."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(tls.certificate, tls.key, password="")  # an encrypted key is an error, not a question
+        context.load_cert_chain(
+            tls.certificate, tls.key, password=""
+        )  # an encrypted key raises an error instead of prompting
     except (ssl.SSLError, ValueError) as error:
-        raise TlsProblem(f"service.tls: {tls.certificate} and {tls.key} are no pair of PEM files") from error
+        raise TlsProblem(
+            f"service.tls: {tls.certificate} and {tls.key} are not a matching pair of PEM files"
+        ) from error
     if tls.client_ca is None:
         return
     try:
@@ -76,10 +80,10 @@ def check(tls: Tls) -> None:
         raise TlsProblem(f"service.tls: {tls.client_ca} is not a PEM file") from error
 
 
-class _Source(Generic[Made]):
-    """Looks at the files when a connection comes, at most every `reload_seconds`; gRPC calls it from its own threads."""
+class _Source(Generic[Loaded]):
+    """Checks the files when a connection arrives, at most every `reload_seconds`. gRPC calls it from its own threads."""
 
-    def __init__(self, tls: Tls, build: Callable[[], Made]) -> None:
+    def __init__(self, tls: Tls, build: Callable[[], Loaded]) -> None:
         self._tls, self._build = tls, build
         self._seen: tuple[float, ...] = ()
         self._looked = 0.0
@@ -88,21 +92,21 @@ class _Source(Generic[Made]):
         paths = (self._tls.key, self._tls.certificate, self._tls.client_ca)
         return tuple(path.stat().st_mtime for path in paths if path is not None)
 
-    def read(self) -> Made:
+    def read(self) -> Loaded:
         """Raises TlsProblem."""
         try:
             self._seen = self._times()
             check(self._tls)
-            made = self._build()
+            loaded = self._build()
         except ssl.SSLError as error:
             raise TlsProblem("service.tls: the files changed while they were read") from error
         except OSError as error:
             raise TlsProblem(f"service.tls: {error.filename} cannot be read: {error.strerror}") from error
         self._looked = time.monotonic()
-        return made
+        return loaded
 
-    def fetch(self) -> Made | None:
-        """A new configuration; None: nothing new."""
+    def fetch(self) -> Loaded | None:
+        """A new configuration; None if nothing changed."""
         if time.monotonic() - self._looked < self._tls.reload_seconds:
             return None
         self._looked = time.monotonic()
@@ -111,7 +115,7 @@ class _Source(Generic[Made]):
                 return None
             renewed = self.read()
         except (OSError, TlsProblem):
-            log.warning("the renewed certificate cannot be used; the former one stays")
+            log.warning("the renewed certificate cannot be used; keeping the previous one")
             return None
         log.info("the certificate was renewed")
         return renewed

@@ -1,4 +1,4 @@
-"""Several processes on one port, supervised: one that dies is replaced, a signal reaches all, none outlives its supervisor."""
+"""Several worker processes on one port. A worker that dies is replaced, signals reach all of them, and none outlives the supervisor."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from antiphon.config.model import Config
 
-MARK = "ANTIPHON_WORKER"  # the number of a pipe's end that closes when the supervisor is gone, however it went
+MARK = "ANTIPHON_WORKER"  # file descriptor of a pipe that closes when the supervisor ends, for whatever reason
 SHORTEST_LIFE = 2.0  # seconds between two starts of the same worker
 CANNOT_START = 2
 
@@ -21,24 +21,24 @@ def is_worker(environ: Mapping[str, str]) -> bool:
     return MARK in environ
 
 
-def when_alone(environ: Mapping[str, str], tell: Callable[[], None]) -> None:
-    """Calls `tell` when the supervisor has ended: without one, workers would hold the port for ever."""
+def when_alone(environ: Mapping[str, str], notify: Callable[[], None]) -> None:
+    """Calls `notify` when the supervisor has ended. Orphaned workers would hold the port forever."""
     if not is_worker(environ):
         return
     loop, pipe = asyncio.get_running_loop(), int(environ[MARK])
 
     def gone() -> None:
         loop.remove_reader(pipe)
-        tell()
+        notify()
 
     loop.add_reader(pipe, gone)
 
 
 def supervise(config: Config, environ: Mapping[str, str]) -> int:
-    """Starts `service.workers` processes; returns the exit code when all have ended."""
+    """Starts `service.workers` processes. Returns the exit code when all have ended."""
     changed, held = dict(environ), None
     if not config.service.port:
-        # All must share one port: it is taken here, by a socket that never listens.
+        # All workers share one port. This socket reserves it and never listens.
         held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind((config.service.host, 0))
@@ -47,12 +47,20 @@ def supervise(config: Config, environ: Mapping[str, str]) -> int:
         return _Supervisor(changed, config.service.status_port).run(config.service.workers)
 
 
+def _taken_port(host: str) -> socket.socket:
+    """All workers must share one port: it is taken here, by a socket that never listens."""
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind((host, 0))
+    return held
+
+
 class _Supervisor:
     def __init__(self, environ: Mapping[str, str], status_port: int) -> None:
         self._status_port = status_port
-        self._pipe, self._alive = os.pipe()  # the second end stays open as long as this process lives
+        self._pipe, self._alive = os.pipe()  # the write end stays open as long as this process lives
         self._environ = {**environ, MARK: str(self._pipe)}
-        self._running: dict[int, tuple[int, float]] = {}  # pid → the worker's number, when it started
+        self._running: dict[int, tuple[int, float]] = {}  # pid → (worker number, start time)
         self._ending = False
 
     def run(self, count: int) -> int:
@@ -75,24 +83,24 @@ class _Supervisor:
                 time.sleep(max(0.0, SHORTEST_LIFE - (time.monotonic() - started)))
             if not self._ending:
                 self._start(number)
-            elif code != -signal.SIGTERM:  # ended by the signal before it handled signals itself
+            elif code != -signal.SIGTERM:  # the signal arrived before the worker had installed its handlers
                 worst = max(worst, abs(code))
         return worst
 
     def _start(self, number: int) -> None:
-        # Each has its own metrics: on the port behind that of the one before. The ready line comes from the first.
-        mine = dict(self._environ)
+        # Each worker serves its own metrics, on consecutive ports. Only the first prints the ready line.
+        environ = dict(self._environ)
         if number and self._status_port:
-            mine["ANTIPHON__SERVICE__STATUS_PORT"] = str(self._status_port + number)
+            environ["ANTIPHON__SERVICE__STATUS_PORT"] = str(self._status_port + number)
         process = subprocess.Popen(
             [sys.executable, "-m", "inference_service"],
-            env=mine,
+            env=environ,
             stdout=None if number == 0 else subprocess.DEVNULL,
             pass_fds=[self._pipe],
         )
-        process.returncode = 0  # `run` waits for it, by its number
+        process.returncode = 0  # `run` waits for it by pid
         self._running[process.pid] = (number, time.monotonic())
-        if self._ending:  # a signal came while it was being started and has not reached it
+        if self._ending:  # a signal arrived during the start and did not reach the new process
             self._on_signal(signal.SIGTERM)
 
     def _on_signal(self, number: int) -> None:

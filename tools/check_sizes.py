@@ -30,21 +30,21 @@ def offences(path: Path) -> list[str]:
     is_test = name.parts[0] in ("tests", "benchmarks") or "migrations" in name.parts
     limit = TEST_FILE_LIMIT if is_test else FILE_LIMIT
     lines = source.count("\n")
-    found = [f"{name}: {lines} lines, at most {limit}"] if lines > limit else []
+    problems = [f"{name}: {lines} lines, at most {limit}"] if lines > limit else []
     if is_test:
-        return found
+        return problems
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > FUNCTION_LIMIT:
-                found.append(f"{name}:{node.lineno}: {node.name} has {length} lines, at most {FUNCTION_LIMIT}")
-    return found
+                problems.append(f"{name}:{node.lineno}: {node.name} has {length} lines, at most {FUNCTION_LIMIT}")
+    return problems
 
 
 def main() -> int:
-    found = [line for path in tracked() for line in offences(path)]
-    print("\n".join(found) or "sizes: all files and functions within their limits")
-    return 1 if found else 0
+    problems = [line for path in tracked() for line in offences(path)]
+    print("\n".join(problems) or "sizes: all files and functions within their limits")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ OLDEST, NEWEST = (3, 11), (3, 12)
 
 
 def cache_folder() -> Path:
-    if told := os.environ.get("ANTIPHON_TEST_CACHE"):
-        return Path(told)
+    if directory := os.environ.get("ANTIPHON_TEST_CACHE"):
+        return Path(directory)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "antiphon-tests"
 
 
@@ -41,8 +41,8 @@ def interpreter() -> str:
     if OLDEST <= sys.version_info[:2] <= NEWEST:
         return sys.executable
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
-        if found := shutil.which(f"python3.{minor}"):
-            return found
+        if interpreter := shutil.which(f"python3.{minor}"):
+            return interpreter
     raise SystemExit("gradio_envs: Python 3.11 or 3.12 is needed and was not found")
 
 

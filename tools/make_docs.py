@@ -1,7 +1,7 @@
-"""Writes the generated pages of docs/; with --check it only says which are stale (exit code 1).
+"""Writes the generated pages of docs/. With --check it only reports which are stale (exit code 1).
 
-docs/api.md comes from the comments of the contract. The pages of other makers
-(providers, failover) have their own commands, which this one calls.
+docs/api.md comes from the comments of the contract. The other generated pages
+have their own tools, which this one calls.
 """
 
 import subprocess
@@ -18,7 +18,13 @@ PROTO = ROOT / "proto"
 FIELD = pb.FieldDescriptorProto
 # Field numbers in descriptor.proto, which make the paths of source comments.
 MESSAGES, ENUMS, SERVICES, FIELDS, NESTED, METHODS, VALUES = 4, 5, 6, 2, 3, 2, 2
-OTHER_MAKERS = ("make_providers_doc.py", "make_example.py", "make_failover_doc.py")
+OTHER_MAKERS = (
+    "make_cli_doc.py",
+    "make_troubleshooting.py",
+    "make_providers_doc.py",
+    "make_example.py",
+    "make_failover_doc.py",
+)
 
 
 def descriptors() -> list[pb.FileDescriptorProto]:

@@ -74,17 +74,17 @@ def table(kind: type[BaseModel], path: str, *, comment: bool) -> list[str]:
         else:
             lines.append(f"{'# ' if comment else ''}{name} = {text}")
     lines.append("")
-    for full, one in inner:
-        lines += table(one, full, comment=comment)
-    for full, one in OPTIONAL.items():
+    for full, section in inner:
+        lines += table(section, full, comment=comment)
+    for full, section in OPTIONAL.items():
         if full.rpartition(".")[0] == path:
-            lines += table(one, full, comment=True)
-    for full, one in REPEATED.items():
+            lines += table(section, full, comment=True)
+    for full, section in REPEATED.items():
         if full.rpartition(".")[0] == path:
-            lines += table(one, full, comment=True)
-    for full, (example, one) in NAMED.items():
+            lines += table(section, full, comment=True)
+    for full, (example, section) in NAMED.items():
         if full.rpartition(".")[0] == path:
-            lines += table(one, f"{full}.{example}", comment=True)
+            lines += table(section, f"{full}.{example}", comment=True)
     return lines
 
 

@@ -81,11 +81,11 @@ class Page:
             "| `a` is at | class | the reader receives | calls to `b` | extra time |",
             "| --- | --- | --- | ---: | ---: |",
         ]
-        async with places() as found:
+        async with places() as servers:
             for place, words in NOBODY.items():
                 async with FakeUpstream() as upstream:
                     config = configured(upstream, "x", "vllm")
-                    config["providers"]["a"]["base_url"] = found.url(place)
+                    config["providers"]["a"]["base_url"] = servers.url(place)
                     row = await self._row(upstream, config)
                     lines.append(f"| {words} | {row.replace('| 0 | 1 |', '| 1 |')}")
         return lines
@@ -165,11 +165,11 @@ def without_times(text: str) -> str:
 
 def main() -> int:
     set_up_logs(Telemetry(log_level="error"), "docs")
-    made = asyncio.run(page())
+    text = asyncio.run(page())
     kept = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
-    stale = without_times(made) != without_times(kept)
+    stale = without_times(text) != without_times(kept)
     if "--check" not in sys.argv[1:]:
-        TARGET.write_text(made, encoding="utf-8")
+        TARGET.write_text(text, encoding="utf-8")
         return 0
     if stale:
         print("docs/failover.md is stale: run `python tools/make_failover_doc.py`")

@@ -6,6 +6,7 @@
 import asyncio
 import base64
 import html
+import itertools
 import re
 import shutil
 import sys
@@ -23,6 +24,7 @@ from tests.fakes.discord.server import FakeDiscord  # noqa: E402
 from tests.fakes.upstream.server import FakeUpstream  # noqa: E402
 from tests.support.processes import running  # noqa: E402
 
+MOST_FRAMES, LAST_FRAME = 14, 4.0  # of the animated picture; seconds that its last frame stays
 PICTURES = ROOT / "docs" / "pictures"
 ANSWER = """\
 Glaciers move in two ways at once:
@@ -52,17 +54,17 @@ body{margin:0;background:#1a1a1e;color:#dfe0e2;font:15px/1.4 'gg sans','Noto San
 def rich(text: str) -> str:
     """Discord's Markdown, as far as the pictures need it."""
     parts = re.split(r"```\w*\n(.*?)```", text, flags=re.DOTALL)
-    made = []
+    fragments = []
     for number, part in enumerate(parts):
         safe = html.escape(part.strip("\n"))
         if number % 2:
-            made.append(f"<pre>{safe}</pre>")
+            fragments.append(f"<pre>{safe}</pre>")
             continue
         safe = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", safe)
         safe = re.sub(r"\*(.+?)\*", r"<i>\1</i>", safe)
         safe = re.sub(r"^-# (.*)$", r"<span class=sub>\1</span>", safe, flags=re.MULTILINE)
-        made.append(safe.replace("\n", "<br>"))
-    return "".join(made)
+        fragments.append(safe.replace("\n", "<br>"))
+    return "".join(fragments)
 
 
 def message(
@@ -75,7 +77,11 @@ def message(
 
 
 def buttons(revision: Revision) -> list[tuple[str, bool]]:
-    return [(one["label"], one.get("style") == 4) for row in revision.components for one in row.get("components", [])]
+    return [
+        (component["label"], component.get("style") == 4)
+        for row in revision.components
+        for component in row.get("components", [])
+    ]
 
 
 def frame(caption: str, *messages: str) -> str:
@@ -107,6 +113,35 @@ async def screenshot(body: str, target: Path) -> None:
     empty = Image.new("RGB", whole.size, whole.getpixel((0, 0)))
     _, _, right, bottom = ImageChops.difference(whole, empty).getbbox() or (0, 0, *whole.size)
     whole.crop((0, 0, right + 18, bottom + 18)).save(target, optimize=True)
+
+
+async def moving(history: list[Revision], ask: str) -> None:
+    """The same run as an animated picture: each revision for as long as it was on the screen, at most two seconds."""
+    step = max(1, len(history) // MOST_FRAMES)
+    shown = [*history[:-1:step], history[-1]]
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = []
+        for number, revision in enumerate(shown):
+            path = Path(folder) / f"{number}.png"
+            words = message("Antiphon", revision.content, bot=True, buttons=buttons(revision))
+            await screenshot(frame(f"{revision.t - history[0].t:.1f} s", ask, words), path)
+            with Image.open(path) as picture:
+                pictures.append(picture.convert("RGB"))
+    width, height = max(picture.width for picture in pictures), max(picture.height for picture in pictures)
+    canvases = []
+    for picture in pictures:
+        canvas = Image.new("RGB", (width, height), picture.getpixel((0, 0)))
+        canvas.paste(picture, (0, 0))
+        canvases.append(canvas.quantize(64))
+    times = [min(2.0, later.t - earlier.t) for earlier, later in itertools.pairwise(shown)] + [LAST_FRAME]
+    canvases[0].save(
+        PICTURES / "conversation.gif",
+        save_all=True,
+        append_images=canvases[1:],
+        duration=[max(60, int(seconds * 1000)) for seconds in times],
+        loop=0,
+        optimize=True,
+    )
 
 
 async def main() -> None:
@@ -142,25 +177,30 @@ async def main() -> None:
     history = answer.history
     shown = [history[0], history[len(history) // 2], history[-1]]
     frames = [
-        frame(f"{one.t - history[0].t:.1f} s", ask, message("Antiphon", one.content, bot=True, buttons=buttons(one)))
-        for one in shown
+        frame(
+            f"{revision.t - history[0].t:.1f} s",
+            ask,
+            message("Antiphon", revision.content, bot=True, buttons=buttons(revision)),
+        )
+        for revision in shown
     ]
     await screenshot("".join(frames), PICTURES / "conversation.png")
+    await moving(history, ask)
     history = picture.history
-    previews = [one for one in history if one.attachments and one is not history[-1]]
+    previews = [revision for revision in history if revision.attachments and revision is not history[-1]]
     shown = [history[1], *(previews[-1:] or history[2:3]), history[-1]]
     frames = [
         frame(
-            f"{one.t - history[0].t:.1f} s",
+            f"{revision.t - history[0].t:.1f} s",
             message(
                 "Antiphon",
-                one.content,
+                revision.content,
                 bot=True,
-                buttons=buttons(one),
-                pictures=[file.content for file in one.attachments],
+                buttons=buttons(revision),
+                pictures=[file.content for file in revision.attachments],
             ),
         )
-        for one in shown
+        for revision in shown
     ]
     await screenshot("".join(frames), PICTURES / "image.png")
 

@@ -95,8 +95,8 @@ def assigned(part: ast.stmt) -> set[str]:
     match part:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return {name}
-        case ast.Assign(targets=[ast.Tuple(elts=parts)]) if all(isinstance(one, ast.Name) for one in parts):
-            return {one.id for one in parts if isinstance(one, ast.Name)}
+        case ast.Assign(targets=[ast.Tuple(elts=parts)]) if all(isinstance(target, ast.Name) for target in parts):
+            return {target.id for target in parts if isinstance(target, ast.Name)}
     return set()
 
 

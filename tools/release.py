@@ -66,9 +66,9 @@ def build(out: Path, epoch: str) -> list[Path]:
 
 
 def check_same(first: list[Path], second: list[Path]) -> None:
-    for one, other in zip(first, second, strict=True):
-        if one.name != other.name or sha256(one) != sha256(other):
-            raise ReleaseProblem(f"{one.name} differs between two builds of the same source")
+    for first_file, second_file in zip(first, second, strict=True):
+        if first_file.name != second_file.name or sha256(first_file) != sha256(second_file):
+            raise ReleaseProblem(f"{first_file.name} differs between two builds of the same source")
 
 
 def sbom(version: str, moment: dt.datetime, wheel: Path) -> str:
@@ -166,9 +166,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     parser.add_argument("--key", type=Path)
     parser.add_argument("--draft", action="store_true")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        files = release(given.out, given.key, draft=given.draft)
+        files = release(arguments.out, arguments.key, draft=arguments.draft)
     except (ReleaseProblem, subprocess.CalledProcessError) as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
-"""What each process of `antiphon up` gets of the environment: only the secrets that it needs.
+"""The environment of each process of `antiphon up`: only the secrets that it needs.
 
-The service knows no Discord token, the bot no provider's key. A process that is broken into can give away only its own.
+The service gets no Discord token and the bot no provider key, so a compromised process can leak only its own secrets.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from antiphon.config.model import Config
 
-# What programs need to run at all. Everything else may be a key under any name, so the bot does not get it.
+# What programs need to run. Any other variable may be a key under some name, so the bot does not get it.
 ORDINARY = re.compile(
     r"PATH|HOME|USER|LOGNAME|USERNAME|USERPROFILE|SHELL|PWD|TERM|COLORTERM|COLUMNS|LINES|NO_COLOR|FORCE_COLOR|LANG|LANGUAGE|LC_\w+"
     r"|TZ|TZDIR|TMPDIR|TMP|TEMP|CI|PYTHON\w+|VIRTUAL_ENV|LD_LIBRARY_PATH|DYLD_\w+|MALLOC_\w+|XDG_\w+"
@@ -20,14 +20,14 @@ ORDINARY = re.compile(
 
 
 def for_service(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
-    """Everything but what is the bot's alone."""
+    """Everything except the bot's own secrets."""
     callers = {caller.token_env for caller in config.service.callers.values() if caller.token_env}
     bots = {config.bot.token_env, config.bot.database_env, config.client.token_env} - callers
     return {name: value for name, value in environ.items() if name not in _with_files(bots)}
 
 
 def for_bot(config: Config, environ: Mapping[str, str], target: str) -> dict[str, str]:
-    """Its token, its database, its token as a caller, and what is no secret."""
+    """The bot's token, database URL and caller token, and everything that is not a secret."""
     own = _with_files({config.bot.token_env, config.bot.database_env, config.client.token_env})
     chosen = {name: value for name, value in environ.items() if name in own or ORDINARY.fullmatch(name)}
     return {**chosen, "ANTIPHON__CLIENT__TARGET": target}

@@ -1,4 +1,4 @@
-"""`antiphon image`: a picture into a file."""
+"""`antiphon image`: draws pictures into files. A file that exists is never overwritten without `--force`."""
 
 import os
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from antiphon import errors, events
-from antiphon.cli.chat import describe, picture
+from antiphon.cli.attachments import picture
+from antiphon.cli.chat import describe
 from antiphon.cli.output import UsageProblem, client, complaints, console, line, plain
+from antiphon.client import InferenceClient
 from antiphon.streams import ImageStream
 
 Format = Literal["png", "jpeg", "webp"]
@@ -19,9 +21,10 @@ NAMES: dict[str, Format] = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "webp":
 
 
 @dataclass(frozen=True)
-class Asked:
+class ImageOptions:
     prompt: str
     output: Path | None = None
+    force: bool = False
     model: str = "image"
     size: tuple[int, int] | None = None
     aspect: tuple[int, int] | None = None
@@ -42,68 +45,96 @@ def pair(text: str, sign: str, option: str) -> tuple[int, int] | None:
         return None
     first, _, second = text.lower().partition(sign)
     if not (first.isdecimal() and second.isdecimal()):
-        raise typer.BadParameter(f"{text!r} is not like {'1024x768' if sign == 'x' else '16:9'}", param_hint=option)
+        raise typer.BadParameter(f"{text!r} must look like {'1024x768' if sign == 'x' else '16:9'}", param_hint=option)
     return int(first), int(second)
 
 
-async def image(asked: Asked, target: str | None) -> None:
+async def image(options: ImageOptions, target: str | None) -> None:
     """Raises AntiphonError, ConfigError, UsageProblem or OSError."""
-    path, chosen = where(asked)
-    start_from = picture(asked.input_image) if asked.input_image else None
+    destination(options)  # a wrong name is reported before anything connects
     async with client(target) as service:
-        stream = service.image(
-            asked.prompt,
-            asked.model,
-            negative_prompt=asked.negative,
-            size=asked.size,
-            aspect_ratio=asked.aspect,
-            seed=asked.seed,
-            steps=asked.steps,
-            guidance_scale=asked.guidance,
-            count=asked.count,
-            format=chosen,
-            input_image=start_from,
-            timeout=asked.timeout,
-        )
-        await _draw(stream, path, asked)
+        await draw(service, options)
+
+
+async def draw(service: InferenceClient, options: ImageOptions) -> None:
+    """Draws over an open connection. Raises AntiphonError, UsageProblem or OSError."""
+    path, file_format = destination(options)
+    start_from = picture(options.input_image) if options.input_image else None
+    stream = service.image(
+        options.prompt,
+        options.model,
+        negative_prompt=options.negative,
+        size=options.size,
+        aspect_ratio=options.aspect,
+        seed=options.seed,
+        steps=options.steps,
+        guidance_scale=options.guidance,
+        count=options.count,
+        format=file_format,
+        input_image=start_from,
+        timeout=options.timeout,
+    )
+    await _receive(stream, path, options)
     if not stream.pictures:
         raise errors.Unavailable("the provider sent no picture", request_id=stream.request_id)
 
 
-def where(asked: Asked) -> tuple[Path, Format]:
-    """The file and its format, checked before anything is asked. Raises UsageProblem."""
-    if asked.size and asked.aspect:
-        raise UsageProblem("give --size or --aspect, not both")
-    if asked.format and asked.format not in NAMES:
-        raise UsageProblem(f"--format {asked.format}: png, jpeg or webp")
-    wanted = NAMES[asked.format] if asked.format else None
-    path = asked.output or Path(f"image.{wanted or 'png'}")
-    named = FORMATS.get(path.suffix.lower())
-    if named is None and wanted is None:
-        raise UsageProblem(f"{path}: the ending must be one of {', '.join(FORMATS)}, or say --format")
-    if named and wanted and named != wanted:
-        raise UsageProblem(f"{path}: the ending says {named}, --format says {wanted}")
+def destination(options: ImageOptions) -> tuple[Path, Format]:
+    """The file and its format, checked before the request. Raises UsageProblem."""
+    if options.size and options.aspect:
+        raise UsageProblem("use --size or --aspect, not both")
+    if options.format and options.format not in NAMES:
+        raise UsageProblem(f"--format {options.format}: must be png, jpeg or webp")
+    chosen = NAMES[options.format] if options.format else None
+    path = options.output.expanduser() if options.output else Path()
+    if path.is_dir():
+        path = free_name(path / f"image.{chosen or 'png'}", options.count)
+    by_suffix = FORMATS.get(path.suffix.lower())
+    if by_suffix is None and chosen is None:
+        raise UsageProblem(f"{path}: the suffix must be one of {', '.join(FORMATS)}, or set --format")
+    if by_suffix and chosen and by_suffix != chosen:
+        raise UsageProblem(f"{path}: the suffix says {by_suffix}, but --format says {chosen}")
     if not path.parent.is_dir():
         raise UsageProblem(f"{path.parent}: there is no such folder")
-    if path.is_dir():
-        raise UsageProblem(f"{path}: this is a folder, not a file")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageProblem(f"{path}: this may not be written")
-    return path, named or wanted or "png"
+    if not os.access(path.parent, os.W_OK):
+        raise UsageProblem(f"{path.parent}: no permission to write there")
+    existing = [file for file in numbered(path, options.count) if file.exists()]
+    if existing and not options.force:
+        raise UsageProblem(f"{existing[0]} exists already. Choose another name, or overwrite it with --force")
+    return path, by_suffix or chosen or "png"
 
 
-async def _draw(stream: ImageStream, path: Path, asked: Asked) -> None:
+def numbered(path: Path, count: int) -> list[Path]:
+    """The files of `count` pictures: fox.png, or fox-1.png, fox-2.png …"""
+    if count == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}-{number}") for number in range(1, count + 1)]
+
+
+def free_name(path: Path, count: int = 1) -> Path:
+    """The first name that overwrites nothing: image.png, image-2.png, image-3.png …"""
+    number, candidate = 1, path
+    while any(file.exists() for file in numbered(candidate, count)):
+        number += 1
+        candidate = path.with_stem(f"{path.stem}-{number}")
+    return candidate
+
+
+async def _receive(stream: ImageStream, path: Path, options: ImageOptions) -> None:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=complaints, transient=True, disable=asked.as_json) as bars:
+    with Progress(*columns, console=complaints, transient=True, disable=options.as_json) as bars:
         bar = bars.add_task("waiting", total=None)
         async for event in stream:
-            if asked.as_json:
+            if options.as_json and not isinstance(event, events.Picture):
                 line(event)
-            _move(bars, bar, event, quiet=asked.as_json)
+            _move(bars, bar, event, quiet=options.as_json)
             if isinstance(event, events.Picture):
-                file = path if asked.count == 1 else path.with_stem(f"{path.stem}-{event.index + 1}")
-                file.write_bytes(event.data)
-                if not asked.as_json:
+                file = path if options.count == 1 else path.with_stem(f"{path.stem}-{event.index + 1}")
+                with file.open("wb" if options.force else "xb") as target:
+                    target.write(event.data)
+                if options.as_json:
+                    line(event, path=str(file.absolute()))
+                else:
                     seed = f", seed {event.seed}" if event.seed is not None else ""
                     console.print(f"{file} ({event.width}x{event.height}{seed})")
 

@@ -1,9 +1,10 @@
-"""What all commands share: the client, colours, JSON lines, and how an error becomes a sentence and an exit code."""
+"""What all commands share: the client, consoles, JSON lines, and how an error becomes a message and an exit code."""
 
 import asyncio
 import dataclasses
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -16,7 +17,7 @@ from antiphon.client import InferenceClient
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.secrets import SecretProblem
 
-DONE, FAILED, USAGE, UNAVAILABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+DONE, FAILED, USAGE, UNAVAILABLE, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 CODES: list[tuple[tuple[type[errors.AntiphonError], ...], int]] = [
     ((errors.InvalidRequest, errors.UnknownModel, errors.Unsupported), USAGE),
     ((errors.ContentRefused, errors.Unauthenticated, errors.PermissionDenied), REFUSED),
@@ -26,17 +27,21 @@ CODES: list[tuple[tuple[type[errors.AntiphonError], ...], int]] = [
     ),
 ]
 CONNECT_TIMEOUT = 2.0
-WIDE = 200  # columns where nobody's terminal says how many: names stay whole for grep
+WIDE = 200  # columns of output that is not a terminal, so that names stay whole for grep
+# The client's name of a field → the contract's, and the client's name of an event → the contract's.
+CONTRACT_FIELDS = {"first_token": "time_to_first_token", "mime": "mime_type", "max_side": "max_side_pixels"}
+CONTRACT_EVENTS = {"image_finished": "finished", "picture": "image"}
+WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 console = Console(
     highlight=False, markup=False, emoji=False, width=None if sys.stdout and sys.stdout.isatty() else WIDE
 )
 complaints = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-# What a model writes must not steer the terminal: no control characters but the line's end and the tabulator.
+# Text of a model must not control the terminal: no control characters except line feed and tab.
 CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
 class UsageProblem(Exception):
-    """The command was called wrongly; the text says what to do."""
+    """The command was used incorrectly. The text says what to do."""
 
 
 def client(target: str | None) -> InferenceClient:
@@ -48,7 +53,7 @@ def client(target: str | None) -> InferenceClient:
 
 
 def plain(text: str) -> str:
-    """Fit for a terminal."""
+    """Safe to show on a terminal."""
     return text.translate(CONTROLS)
 
 
@@ -57,7 +62,7 @@ def run_to_exit_code(work: Coroutine[Any, Any, int | None], *, as_json: bool = F
 
 
 def exit_code(work: Callable[[], int | None], *, as_json: bool = False) -> int:
-    """Whatever goes wrong becomes one sentence on standard error and a code; with `as_json` a line of its own, too."""
+    """Turns every error into a message on standard error and an exit code; with `as_json` also into a JSON line."""
     try:
         return work() or DONE
     except errors.AntiphonError as error:
@@ -69,28 +74,46 @@ def exit_code(work: Callable[[], int | None], *, as_json: bool = False) -> int:
         complaints.print(str(error), style="red")
         return USAGE
     except BrokenPipeError:
-        # Whoever read us has seen enough.
+        # The reader has closed the pipe, such as `head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
         complaints.print(f"{error.filename or 'file'}: {error.strerror}", style="red")
         return FAILED
+    except Terminated:
+        return TERMINATED
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
 
 
+class Terminated(BaseException):
+    """SIGTERM has arrived."""
+
+
 async def _until_ended(work: Coroutine[Any, Any, int | None]) -> int | None:
-    """SIGTERM ends the work as Ctrl-C does."""
-    task = asyncio.current_task()
-    if task is not None and sys.platform != "win32":
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await work
+    """SIGTERM stops the work as Ctrl-C does, with an exit code of its own."""
+    task, terminated = asyncio.current_task(), False
+
+    def terminate() -> None:
+        nonlocal terminated
+        terminated = True
+        if task is not None:
+            task.cancel()
+
+    if sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if terminated:
+            raise Terminated from None
+        raise
 
 
 def complain(error: errors.AntiphonError) -> None:
-    """What is wrong, where, and what to do."""
+    """Prints what is wrong, where, and what to do."""
     violations = error.violations if isinstance(error, errors.InvalidRequest) else ()
-    for field, text in violations:  # the message repeats the first of them
+    for field, text in violations:  # the message repeats the first one
         complaints.print(f"{plain(field)}: {plain(text)}", style="red")
     if not violations:
         complaints.print(plain(error.message), style="red")
@@ -98,24 +121,35 @@ def complain(error: errors.AntiphonError) -> None:
         status = f" (HTTP {attempt.http_status})" if attempt.http_status else ""
         complaints.print(f"  {plain(attempt.deployment)}: {attempt.failure.replace('_', ' ')}{status}", style="dim")
     if isinstance(error, errors.ConnectionLost):
-        complaints.print("  Start it with `antiphon up`, or say where it is with --target.", style="dim")
+        complaints.print("  Start it with `antiphon up`, or set its address with --target.", style="dim")
     elif error.retry_after is not None:
         complaints.print(f"  Try again in {max(1, round(error.retry_after))} s.", style="dim")
     if isinstance(error, errors.Unauthenticated):
-        complaints.print("  Set ANTIPHON_TOKEN to the token that the operator gave you.", style="dim")
+        complaints.print("  Set ANTIPHON_TOKEN to the token from your operator.", style="dim")
     if error.request_id and not isinstance(error, errors.InvalidRequest | errors.ConnectionLost):
         complaints.print(f"  Request {plain(error.request_id)}", style="dim")
 
 
-def line(event: Any) -> None:
-    """An event as one line of JSON; files of pictures are left out."""
-    fields = {
-        field.name: value
-        for field in dataclasses.fields(event)
-        if not isinstance(value := getattr(event, field.name), bytes)
+def line(event: Any, **more: Any) -> None:
+    """Prints an event or a row as one line of JSON, without the bytes of pictures. `more`: further fields."""
+    name = WORD_START.sub("_", type(event).__name__).lower()
+    write_json({"event": CONTRACT_EVENTS.get(name, name), **fields_of(event), **more})
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """The fields of an event by the names of the contract. Times are seconds."""
+    values = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {
+        CONTRACT_FIELDS.get(name, name): _plain(content)
+        for name, content in values.items()
+        if not isinstance(content, bytes)
     }
-    kind = type(event).__name__
-    _write_json({"event": kind[0].lower() + kind[1:], **fields})
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return fields_of(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def error_line(error: errors.AntiphonError) -> None:
@@ -129,9 +163,11 @@ def error_line(error: errors.AntiphonError) -> None:
     }
     if isinstance(error, errors.InvalidRequest):
         fields["violations"] = [{"field": field, "description": text} for field, text in error.violations]
-    _write_json(fields)
+    write_json(fields)
 
 
-def _write_json(fields: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(fields, default=dataclasses.asdict, ensure_ascii=False) + "\n")
+def write_json(fields: dict[str, Any]) -> None:
+    """A pipe that is not UTF-8 gets escapes, so that no character is lost."""
+    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(fields, default=dataclasses.asdict, ensure_ascii=ascii_only) + "\n")
     sys.stdout.flush()

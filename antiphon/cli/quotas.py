@@ -21,9 +21,9 @@ def sentence(quota: pb.QuotaStatus, now: datetime) -> str:
     """`now` in the reader's time zone."""
     if quota.unit == pb.QUOTA_UNIT_CONCURRENT:
         return f"{quota.left:,} of {quota.limit:,} calls at once free"
-    one, many = UNITS.get(quota.unit, ("unit", "units"))
+    singular, plural = UNITS.get(quota.unit, ("unit", "units"))
     left, limit = amount(quota.left, quota.unit), amount(quota.limit, quota.unit)
-    parts = [f"{left} of {limit} {one if quota.limit == 1 else many} left {span(quota)}"]
+    parts = [f"{left} of {limit} {singular if quota.limit == 1 else plural} left {span(quota)}"]
     if quota.HasField("refills_at"):
         parts.append(f"refills {clock(quota.refills_at, now)}")
     if not quota.left:
@@ -38,21 +38,21 @@ def amount(number: int, unit: int) -> str:
 
 
 def span(quota: pb.QuotaStatus) -> str:
-    """ "today" where the day ends for all at once; "in 24 hours" where each call counts for so long."""
+    """ "today" if the quota resets at one moment for everything; "in 24 hours" if each call counts for that long."""
     seconds = quota.window.ToNanoseconds() / 1e9
     if quota.clock in (pb.QUOTA_CLOCK_WALL, pb.QUOTA_CLOCK_PACIFIC) and int(seconds) in SPANS:
         return SPANS[int(seconds)]
-    for size, many, one in LENGTHS:
+    for size, plural, singular in LENGTHS:
         if seconds >= size and (seconds % size == 0 or size == 1):
             count = int(seconds / size)
             if (size, count) == (86_400, 1):
                 return "in 24 hours"
-            return f"in {count} {many}" if count != 1 else f"in a {one}".replace("a hour", "an hour")
+            return f"in {count} {plural}" if count != 1 else f"in a {singular}".replace("a hour", "an hour")
     return f"in {seconds:g} seconds"
 
 
 def clock(moment: Timestamp, now: datetime) -> str:
-    """The time of day, with the day where it is another one."""
+    """The time of day, with the day if it is not today."""
     zone: tzinfo | None = now.tzinfo
     at = datetime.fromtimestamp(moment.ToNanoseconds() / 1e9, zone)
     if at.date() == now.date():

@@ -1,6 +1,5 @@
-"""`antiphon status`: how things stand, once or live."""
+"""`antiphon status`: the state of the service, once or live."""
 
-import sys
 import time
 from datetime import datetime
 
@@ -8,11 +7,11 @@ from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from antiphon import errors, names
-from antiphon.cli.output import client, console, plain
+from antiphon.cli.output import client, console, plain, write_json
 from antiphon.cli.quotas import sentence
 from antiphon.client import InferenceClient
 from antiphon.v1 import operations_pb2 as pb
@@ -43,7 +42,7 @@ async def status(target: str | None, *, watch: bool, as_json: bool) -> None:
 
 
 async def _watch(service: InferenceClient) -> None:
-    """Until Ctrl-C, also over restarts of the service; only one that was never there is an error."""
+    """Runs until Ctrl-C and survives restarts of the service. A service that never answered is an error."""
     seen = False
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         while True:
@@ -54,13 +53,12 @@ async def _watch(service: InferenceClient) -> None:
             except errors.ConnectionLost as lost:
                 if not seen:
                     raise
-                live.update(Text(f"● {lost.message}\n  waiting for it …", style="red"), refresh=True)
+                live.update(Text(f"● {lost.message}\n  waiting for the service …", style="red"), refresh=True)
 
 
 def _print(now: pb.Status, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json_format.MessageToJson(now, preserving_proto_field_name=True, indent=None) + "\n")
-        sys.stdout.flush()
+        write_json({"event": "status", **json_format.MessageToDict(now, preserving_proto_field_name=True)})
     else:
         console.print(render(now))
 
@@ -91,10 +89,10 @@ def render(now: pb.Status) -> Group:
 
 def credentials(now: pb.Status) -> Table:
     table = Table(
-        "provider",
-        "credential",
-        "state",
-        "wakes in",
+        Column("provider", overflow="fold"),
+        Column("credential", overflow="fold", ratio=2),
+        Column("state", overflow="fold"),
+        "ready in",
         "running",
         "calls",
         "left",
@@ -102,35 +100,44 @@ def credentials(now: pb.Status) -> Table:
         title_justify="left",
     )
     for provider in now.providers:
-        for one in provider.credentials:
-            state = pb.CredentialState.Name(one.state).removeprefix("CREDENTIAL_STATE_").lower()
-            wakes = countdown(one.wakes_at) if one.HasField("wakes_at") else ""
-            limits = "".join(f"\n{limit.upstream_model}: {countdown(limit.wakes_at)}" for limit in one.model_limits)
-            left = str(one.remaining_requests) if one.HasField("remaining_requests") else ""
-            reason = f" ({names.failure(one.reason).replace('_', ' ')})" if one.reason else ""
+        for credential in provider.credentials:
+            state = pb.CredentialState.Name(credential.state).removeprefix("CREDENTIAL_STATE_").lower()
+            wakes = countdown(credential.wakes_at) if credential.HasField("wakes_at") else ""
+            limits = "".join(
+                f"\n{limit.upstream_model}: {countdown(limit.wakes_at)}" for limit in credential.model_limits
+            )
+            left = str(credential.remaining_requests) if credential.HasField("remaining_requests") else ""
+            reason = f" ({names.failure(credential.reason).replace('_', ' ')})" if credential.reason else ""
             table.add_row(
                 provider.name,
-                one.name,
+                credential.name,
                 Text(state + reason, style=COLOURS.get(state, "")),
                 wakes + limits,
-                str(one.in_flight),
-                str(one.calls),
+                str(credential.in_flight),
+                str(credential.calls),
                 left,
             )
     return table
 
 
 def quotas(now: pb.Status) -> Table:
-    table = Table("provider", "model", "", "what is left", title="Quotas", title_justify="left")
+    table = Table(
+        "provider",
+        Column("model", overflow="fold"),
+        "",
+        Column("left", overflow="fold"),
+        title="Quotas",
+        title_justify="left",
+    )
     here = datetime.now().astimezone()
     for provider in now.providers:
-        for one in provider.quotas:
-            style = "red" if not one.left else "yellow" if one.HasField("runs_out_at") else ""
+        for quota in provider.quotas:
+            style = "red" if not quota.left else "yellow" if quota.HasField("runs_out_at") else ""
             table.add_row(
                 provider.name,
-                one.upstream_model or "all",
-                bar(one.left, one.limit),
-                Text(sentence(one, here), style=style),
+                quota.upstream_model or "all",
+                bar(quota.left, quota.limit),
+                Text(sentence(quota, here), style=style),
             )
     return table
 
@@ -142,8 +149,8 @@ def bar(left: int, limit: int) -> Text:
 
 def deployments(now: pb.Status) -> Table:
     table = Table(
-        "deployment",
-        "breaker",
+        Column("deployment", overflow="fold"),
+        Column("breaker", overflow="fold"),
         "probe in",
         "attempts",
         "failed",
@@ -152,36 +159,55 @@ def deployments(now: pb.Status) -> Table:
         title_justify="left",
     )
     for provider in now.providers:
-        for one in provider.deployments:
-            state = pb.BreakerState.Name(one.breaker).removeprefix("BREAKER_STATE_").lower()
-            reason = f" ({names.failure(one.reason).replace('_', ' ')})" if one.reason else ""
+        for deployment in provider.deployments:
+            state = pb.BreakerState.Name(deployment.breaker).removeprefix("BREAKER_STATE_").lower()
+            reason = f" ({names.failure(deployment.reason).replace('_', ' ')})" if deployment.reason else ""
             median = (
-                f"{one.median_first_token.ToNanoseconds() / 1e9:.2f} s" if one.HasField("median_first_token") else ""
+                f"{deployment.median_first_token.ToNanoseconds() / 1e9:.2f} s"
+                if deployment.HasField("median_first_token")
+                else ""
             )
-            probe = countdown(one.probe_at) if one.HasField("probe_at") else ""
+            probe = countdown(deployment.probe_at) if deployment.HasField("probe_at") else ""
             shown = Text(state.replace("_", " ") + reason, style=COLOURS.get(state, ""))
-            table.add_row(names.deployment(one.deployment), shown, probe, str(one.attempts), str(one.failures), median)
+            table.add_row(
+                names.deployment(deployment.deployment),
+                shown,
+                probe,
+                str(deployment.attempts),
+                str(deployment.failures),
+                median,
+            )
     return table
 
 
 def routes(now: pb.Status) -> Table:
-    table = Table("model", "answered by, in this order", "", title="Routes", title_justify="left")
-    for one in now.routes:
-        state = Text("available", style="green") if one.available else Text("not now", style="red")
-        table.add_row(one.model, " → ".join(map(names.deployment, one.deployments)), state)
+    table = Table(
+        "model", Column("answered by, in this order", overflow="fold"), "", title="Routes", title_justify="left"
+    )
+    for route in now.routes:
+        state = Text("available", style="green") if route.available else Text("not now", style="red")
+        table.add_row(route.model, " → ".join(map(names.deployment, route.deployments)), state)
     return table
 
 
 def handovers(now: pb.Status) -> Table:
-    table = Table("when", "from", "to", "because", "kept", title="Recent handovers", title_justify="left")
-    for one in list(now.recent_handovers)[:10]:
-        when = ago(time.time() - one.time.ToNanoseconds() / 1e9) + " ago"
+    table = Table(
+        "when",
+        Column("from", overflow="fold"),
+        Column("to", overflow="fold"),
+        "reason",
+        "kept",
+        title="Recent handovers",
+        title_justify="left",
+    )
+    for handover in list(now.recent_handovers)[:10]:
+        when = ago(time.time() - handover.time.ToNanoseconds() / 1e9) + " ago"
         table.add_row(
             when,
-            names.deployment(one.from_deployment),
-            names.deployment(one.to_deployment),
-            names.failure(one.reason).replace("_", " "),
-            f"{one.keep_chars:,} characters",
+            names.deployment(handover.from_deployment),
+            names.deployment(handover.to_deployment),
+            names.failure(handover.reason).replace("_", " "),
+            f"{handover.keep_chars:,} characters",
         )
     return table
 

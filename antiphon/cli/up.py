@@ -1,4 +1,4 @@
-"""`antiphon up`: the service, then the bot or a chat in the terminal. Both are processes of their own."""
+"""`antiphon up`: the service, then the bot or a chat in the terminal. Each runs in its own process."""
 
 import signal
 import subprocess
@@ -8,8 +8,9 @@ import time
 from collections.abc import Mapping
 
 from antiphon.cli import environments
+from antiphon.cli.extras import missing
 from antiphon.cli.output import USAGE, complaints
-from antiphon.cli.parts import missing
+from antiphon.cli.welcome import welcome
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.secrets import SecretProblem, find_secret
 
@@ -20,12 +21,12 @@ No Discord token yet. To have the bot in your server:
   3. export {variable}=… and start again.
 """
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 300.0
-KILL_AFTER = 10.0  # seconds past the grace period: whoever still runs then does not listen
+KILL_AFTER = 10.0  # seconds after the grace period, when a process that still runs is killed
 READY = "ready: "
 
 
 class Children:
-    """The processes that were started, ended together."""
+    """The child processes, which are stopped together."""
 
     def __init__(self, longest: float) -> None:
         self.ending = threading.Event()
@@ -34,11 +35,11 @@ class Children:
         self._running: list[subprocess.Popen[str]] = []
 
     def start(self, environ: Mapping[str, str], module: str, *, piped: bool = False) -> "subprocess.Popen[str] | None":
-        """None when the end has begun meanwhile."""
+        """Starts a process; None if the shutdown has already begun."""
         with self._lock:
             if self.ending.is_set():
                 return None
-            # An own session: Ctrl-C in the terminal is ours to pass on, once.
+            # In a session of its own, so that Ctrl-C in the terminal reaches only this process, which passes it on once.
             process = subprocess.Popen(
                 [sys.executable, "-m", module],
                 env=environ,
@@ -47,11 +48,11 @@ class Children:
                 text=True,
                 start_new_session=True,
             )
-            self._running = [*(one for one in self._running if one.poll() is None), process]
+            self._running = [*(child for child in self._running if child.poll() is None), process]
             return process
 
     def end(self) -> None:
-        """The bot first: its answers still need the service."""
+        """Stops the bot first, because its answers still need the service."""
         with self._lock:
             self.ending.set()
             running = list(reversed(self._running))
@@ -67,7 +68,7 @@ class Children:
 
 
 def up(environ: dict[str, str]) -> int:
-    """The exit code: 0 when it was asked to end, else the service's."""
+    """Returns the exit code: 0 after Ctrl-C or SIGTERM, otherwise that of the service."""
     try:
         config = load_config(environ=environ)
         token = find_secret(config.bot.token_env, environ)
@@ -87,6 +88,7 @@ def up(environ: dict[str, str]) -> int:
         if target is None:
             return service.wait()
         target = config.client.target or target
+        welcome(target)
         if token is not None:
             own = environments.for_bot(config, environ, target)
             threading.Thread(target=_keep_bot, args=(children, own), daemon=True).start()
@@ -94,9 +96,9 @@ def up(environ: dict[str, str]) -> int:
         sys.stdout.write(STEPS.format(variable=config.bot.token_env))
         sys.stdout.flush()
         if sys.stdin is not None and sys.stdin.isatty():
-            from antiphon.cli.chat import Asked, chat
+            from antiphon.cli.chat import ChatOptions, chat
 
-            return chat(Asked(""), target)
+            return chat(ChatOptions(), target)
         return _ended(service)
     except KeyboardInterrupt:
         return 0
@@ -111,14 +113,14 @@ def _interrupt(_: int, __: object) -> None:
 
 
 def _ended(service: "subprocess.Popen[str]") -> int:
-    """Waits; a service that ends by itself is told, with its code (negative: the signal that killed it)."""
+    """Waits for the service and reports its exit code (negative: the signal that killed it)."""
     code = service.wait()
-    complaints.print(f"The service has ended with {code}.", style="red")
+    complaints.print(f"The service stopped with exit code {code}.", style="red")
     return code if code >= 0 else 1
 
 
 def _wait_ready(service: "subprocess.Popen[str]") -> str | None:
-    """The address of its ready line, which is passed on; None when it ended instead."""
+    """Passes the output of the service on and returns the address of its ready line; None if it stopped instead."""
     assert service.stdout is not None  # noqa: S101 - it was piped
     for text in service.stdout:
         sys.stdout.write(text)
@@ -137,7 +139,7 @@ def _pass_on(service: "subprocess.Popen[str]") -> None:
 
 
 def _keep_bot(children: Children, environ: Mapping[str, str]) -> None:
-    """A bot that crashes comes back, with growing pauses; one that says why it cannot start stays away."""
+    """Restarts a bot that crashes, with growing pauses. A bot that reports why it cannot start is not restarted."""
     pause = FIRST_PAUSE
     while (bot := children.start(environ, "discord_bot")) is not None:
         began = time.monotonic()
@@ -145,10 +147,10 @@ def _keep_bot(children: Children, environ: Mapping[str, str]) -> None:
         if children.ending.is_set():
             return
         if code in (0, USAGE):
-            complaints.print("The bot has ended; the service goes on.", style="yellow")
+            complaints.print("The bot has stopped; the service keeps running.", style="yellow")
             return
         if time.monotonic() - began > STABLE:
             pause = FIRST_PAUSE
-        complaints.print(f"The bot has ended with {code}; it starts again in {pause:.0f} s.", style="yellow")
+        complaints.print(f"The bot stopped with exit code {code}; restarting in {pause:.0f} s.", style="yellow")
         children.ending.wait(pause)
         pause = min(LONGEST_PAUSE, pause * 2)

@@ -49,6 +49,21 @@ class BotAccess(Section):
     """Answer in direct messages, too."""
 
 
+class BotTools(Section):
+    """What a model may do while it answers, with models that call tools. Each call is shown; costly ones are asked for."""
+
+    enabled: bool = True
+    """Offer tools at all."""
+    search_url: str = ""
+    """Search endpoint with the JSON API of SearXNG, such as "https://searx.example/search". Empty: no web search."""
+    messages: bool = True
+    """Search the messages of the server that the asker may read."""
+    drawing: bool = True
+    """Draw pictures, after the asker has allowed it."""
+    reminders: bool = True
+    """Set reminders, after the asker has allowed it."""
+
+
 class Persona(Section):
     name: str = Field(max_length=80)
     """As people see it, at most 80 characters."""
@@ -71,6 +86,8 @@ class Bot(Section):
     """Model for conversations with pictures."""
     image_model: str = "image"
     """Model that draws."""
+    transcribe_model: str = "transcribe"
+    """Model that writes voice messages down."""
     models: list[str] = []
     """What people may choose: names of routes, or "provider/model". Empty: the routes."""
     personas: dict[str, Persona] = {}
@@ -95,6 +112,8 @@ class Bot(Section):
     """How much people may ask."""
     access: BotAccess = BotAccess()
     """Who may ask."""
+    tools: BotTools = BotTools()
+    """What models may do while they answer."""
     message_content_intent: bool = True
     """Read messages in threads without a mention; must be switched on in the developer portal, too."""
     footer: bool = True

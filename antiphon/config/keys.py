@@ -1,9 +1,9 @@
-"""Recognises keys that were written where they do not belong, so that no message repeats them."""
+"""Recognises keys in places where they do not belong, so that no message repeats them."""
 
 import re
 
 HIDDEN = "…"
-# Beginnings that providers give to their keys, followed by enough characters to be one.
+# Prefixes that providers use for their keys, followed by enough characters to be a key.
 PREFIXED = re.compile(
     r"""(?x) ^ (?: [Bb]earer \s+ )? (?:
         sk-[\w-]{6,} | gsk_\w{6,} | hf_\w{6,} | gh[oprsu]_\w{6,} | github_pat_\w{6,} | glpat-[\w-]{6,} | xai-[\w-]{6,}
@@ -19,7 +19,7 @@ LONG_RUN = 16
 WORD = re.compile(r"[\w.+/=:~-]{8,}")
 USER_INFORMATION = re.compile(r"(?<=://)[^/?#\s@]*@")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Names under which people put a key into the file.
+# Names that people use for a key in the file.
 KEY_NAMES = re.compile(
     r"(?i)(?:.*[_-])?(?:api[_-]?key|key|token|secret|password|passwd|credential|authorization|bearer)"
     r"|(?:api[_-]?)?keys|tokens|secrets|passwords|credentials"
@@ -27,12 +27,12 @@ KEY_NAMES = re.compile(
 
 
 def looks_like_key(text: str) -> bool:
-    """By a known beginning, or by a long run of mixed letters and digits, such as no name has."""
+    """Whether the text has a known key prefix, or a long mix of letters and digits that no name has."""
     return PREFIXED.match(text.strip()) is not None or any(_mixed(run) for run in RUN.findall(text))
 
 
 def is_certainly_key(text: str) -> bool:
-    """As `looks_like_key`, for values that may be long identifiers, such as those of an account (32 hexadecimal digits)."""
+    """Like `looks_like_key`, but accepts long identifiers such as an account id (32 hexadecimal digits)."""
     runs = (run for run in RUN.findall(text) if not HEXADECIMAL.fullmatch(run))
     return PREFIXED.match(text.strip()) is not None or any(_mixed(run) for run in runs)
 
@@ -46,7 +46,7 @@ def _mixed(run: str) -> bool:
 
 
 def is_environment_name(text: str) -> bool:
-    """Whether a variable of the environment may be called so, and nobody's key is."""
+    """Whether the text can be the name of an environment variable and is not a key."""
     return ENVIRONMENT_NAME.fullmatch(text) is not None and len(text) <= 128 and not looks_like_key(text)
 
 
@@ -57,7 +57,7 @@ def redacted(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A wrong value as an error may repeat it: short ones only, as keys are long. Empty: it is not shown."""
+    """A wrong value as an error message may repeat it. Only short values, because keys are long. Empty: not shown."""
     text = str(value)
     if isinstance(value, dict | list) or len(text) > LONG_RUN or "@" in text or looks_like_key(text):
         return ""

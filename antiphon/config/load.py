@@ -1,4 +1,4 @@
-"""Reads `antiphon.toml` and the environment into one checked `Config`, or says everything that is wrong at once."""
+"""Reads `antiphon.toml` and the environment into one checked `Config`, or reports all problems at once."""
 
 import difflib
 import os
@@ -12,11 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from antiphon.config.keys import HIDDEN, KEY_NAMES, is_certainly_key, looks_like_key, redacted, shown
 from antiphon.config.model import Config
+from antiphon.config.secrets import config_home
 
 PREFIX = "ANTIPHON__"
 DEFAULT_FILE = "antiphon.toml"
 SECRETS_ELSEWHERE = (
-    "This looks like a secret, and secrets do not belong into the configuration: put it into an environment variable, such "
+    "This looks like a secret, and secrets do not belong in the configuration: put it in an environment variable, such "
     "as GROQ_API_KEY, or name a file that holds it in GROQ_API_KEY_FILE"
 )
 
@@ -25,7 +26,7 @@ class ConfigError(Exception):
     """The configuration cannot be used. `problems` are (key, text); the message names file, key, value and what is allowed."""
 
     def __init__(self, source: str, problems: list[tuple[str, str]]) -> None:
-        # A key that was written in a wrong place must not end up in a log or in a question to others.
+        # A key in the wrong place must not end up in a log, or in a question that a person posts elsewhere.
         self.source, self.problems = source, [(redacted(key), redacted(text)) for key, text in problems]
         super().__init__(
             "\n".join(f"{source}: {key}: {text}" if key else f"{source}: {text}" for key, text in self.problems)
@@ -33,11 +34,12 @@ class ConfigError(Exception):
 
 
 def config_path(environ: Mapping[str, str]) -> Path | None:
-    """$ANTIPHON_CONFIG, else ./antiphon.toml if there is one."""
+    """$ANTIPHON_CONFIG, else ./antiphon.toml, else ~/.config/antiphon/antiphon.toml; None if there is none."""
     if named := environ.get("ANTIPHON_CONFIG"):
         return Path(named)
-    here = Path(DEFAULT_FILE)
-    return here if here.exists() else None
+    home = config_home(environ)
+    candidates = [Path(DEFAULT_FILE), *([home / DEFAULT_FILE] if home is not None else [])]
+    return next((path for path in candidates if path.exists()), None)
 
 
 def load_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -60,7 +62,7 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] | None = No
 
 
 def _misplaced_keys(values: Any, place: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Every table, key and value of the file that looks like a secret. All of them can be listed or logged later."""
+    """Every table name, key and value of the file that looks like a secret: each could be listed or logged later."""
     if isinstance(values, dict):
         for key, value in values.items():
             if looks_like_key(key):
@@ -80,32 +82,32 @@ def _holds_key(text: str) -> bool:
     try:
         address = urlsplit(text)
         parts = [address.username, address.password, *(value for _, value in parse_qsl(address.query))]
-    except ValueError:  # no URL after all; its field says so
+    except ValueError:  # not a URL after all; the check of its field reports that
         parts = [text]
     return any(is_certainly_key(part) for part in parts if part)
 
 
 def _checked(values: dict[str, Any], overrides: list[tuple[list[str], str]]) -> Config:
-    """A variable such as `…__CHAT_MODEL=7` means text where text is wanted. Raises ValidationError."""
+    """Takes a variable such as `…__CHAT_MODEL=7` as text where the field is text. Raises ValidationError."""
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        places = {one["loc"] for one in error.errors(include_url=False) if one["type"] == "string_type"}
-        meant = [(keys, text) for keys, text in overrides if tuple(keys) in places]
-        for keys, text in meant:
+        places = {detail["loc"] for detail in error.errors(include_url=False) if detail["type"] == "string_type"}
+        textual = [(keys, text) for keys, text in overrides if tuple(keys) in places]
+        for keys, text in textual:
             _put(values, keys, text, "", parsed=False)
-        if not meant:
+        if not textual:
             raise
         return Config.model_validate(values)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors write a mark in front
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors write a byte-order mark
     except OSError as error:
         raise ConfigError(str(path), [("", f"cannot be read: {error.strerror}")]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [("", f"is not valid TOML: {error}")]) from None  # its words may repeat a key
+        raise ConfigError(str(path), [("", f"is not valid TOML: {error}")]) from None  # the error text may repeat a key
 
 
 def _overrides(environ: Mapping[str, str]) -> list[tuple[list[str], str]]:
@@ -123,13 +125,13 @@ def _put(values: dict[str, Any], keys: list[str], text: str, source: str, *, par
         place = place.setdefault(key, {})
         if not isinstance(place, dict):
             raise ConfigError(
-                source, [(".".join(keys), "the environment overrides a part of something that is no table")]
+                source, [(".".join(keys), "the environment overrides a part of something that is not a table")]
             )
     place[keys[-1]] = _parsed(text) if parsed else text
 
 
 def _parsed(text: str) -> Any:
-    """Numbers, lists and tables as TOML writes them; anything else is text."""
+    """Parses numbers, lists and tables as TOML; anything else is text."""
     try:
         return tomllib.loads(f"x = {text}")["x"]
     except tomllib.TOMLDecodeError:
@@ -147,7 +149,7 @@ def _problem(error: Any, values: dict[str, Any], from_environment: Mapping[str, 
         else:
             text = "there is no such key" + (f"; did you mean {near[0]!r}?" if near else "")
     else:
-        # A number is no key, whatever its name: "first_token" is a time.
+        # A number is never a key, whatever it is called: "first_token" is a time.
         secret = isinstance(error.get("input"), str) and any(
             str(step).endswith("_env") or KEY_NAMES.fullmatch(str(step)) for step in place
         )
@@ -195,4 +197,4 @@ def _siblings(place: tuple[Any, ...]) -> list[str]:
 
 
 def _flat(annotation: Any) -> list[Any]:
-    return [kind for one in get_args(annotation) for kind in (one, *_flat(one))]
+    return [kind for argument in get_args(annotation) for kind in (argument, *_flat(argument))]

@@ -79,6 +79,8 @@ class Service(Section):
     """After so long a connection is left for a new one, so that new replicas get their share; streams on it finish."""
     keepalive: Annotated[float, Field(ge=1, le=3_600)] = 60
     """Silence after which a caller is asked whether it is still there."""
+    allow_provider_options: bool = False
+    """Let callers put fields of their own into the bodies of upstream calls (`provider_options`)."""
     insecure: bool = False
     """Listen without TLS on an address that is not loopback; said at every start."""
     tls: Tls | None = None

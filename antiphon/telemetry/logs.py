@@ -1,6 +1,6 @@
-"""Structured logs on standard error: for people on a terminal, else one JSON object a line.
+"""Structured logs on standard error: readable on a terminal, otherwise one JSON object per line.
 
-Context variables (`request_id`) are in every line. Nothing that a person wrote and no secret is ever logged.
+Every line carries the context variables (`request_id`). Secrets and text that people wrote are never logged.
 """
 
 import logging
@@ -36,9 +36,9 @@ def set_up_logs(telemetry: Telemetry, service: str) -> None:
 
 
 def frames_only(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """An exception is logged as its type and places: its text may hold what a person wrote."""
-    given = event.pop("exc_info", None)
-    error = given[1] if isinstance(given, tuple) else sys.exc_info()[1] if given is True else given
+    """Logs an exception as its type and stack frames only: its text may contain what a person wrote."""
+    exc_info = event.pop("exc_info", None)
+    error = exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1] if exc_info is True else exc_info
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         frames, trace = [], error.__traceback__

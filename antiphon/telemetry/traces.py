@@ -1,7 +1,7 @@
-"""Traces over OTLP, where an endpoint is configured; else nothing at all and nothing is imported.
+"""Traces over OTLP if an endpoint is configured; otherwise OpenTelemetry is not even imported.
 
 Spans follow OpenTelemetry's GenAI conventions (https://opentelemetry.io/docs/specs/semconv/gen-ai/) and hold names
-and numbers, never text. The trace goes on in the service by the W3C header `traceparent`. Needs the extra `telemetry`.
+and numbers, never text. The W3C header `traceparent` continues the trace in the service. Needs the extra `telemetry`.
 """
 
 from importlib.util import find_spec
@@ -9,13 +9,14 @@ from typing import Any
 
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Telemetry
+from antiphon.telemetry import conventions
 
 LONGEST_NAME = 80
-EXPORT_TIMEOUT = 3  # seconds; also what a collector that is gone costs at the end
+EXPORT_TIMEOUT = 3  # seconds; also how long shutdown takes if the collector is gone
 
 
 def open_provider(telemetry: Telemetry, service: str) -> Any:
-    """The SDK's TracerProvider, exporting in a thread of its own. Raises ConfigError without the extra."""
+    """The SDK's TracerProvider, which exports from its own thread. Raises ConfigError without the extra."""
     if find_spec("opentelemetry.exporter") is None or find_spec("opentelemetry.sdk") is None:
         problem = ("telemetry.otlp_endpoint", "traces need the extra: pip install 'antiphon[telemetry]'")
         raise ConfigError("configuration", [problem])
@@ -34,8 +35,16 @@ def open_provider(telemetry: Telemetry, service: str) -> Any:
     return provider
 
 
+def fail(span: Any, failure: str) -> None:
+    """Marks a span as failed. The description stays empty: an error text may contain what a person wrote."""
+    from opentelemetry.trace import StatusCode  # noqa: PLC0415 - an extra
+
+    span.set_attribute("error.type", failure)
+    span.set_status(StatusCode.ERROR)
+
+
 class Step:
-    """A piece of the caller's own work. `trace_parent` is for what it asks; empty: not traced here."""
+    """A piece of the caller's own work. Pass `trace_parent` to the calls it makes; empty: not traced."""
 
     def __init__(self, span: Any = None, trace_parent: str = "", running: "set[Step] | None" = None) -> None:
         self._span, self.trace_parent = span, trace_parent
@@ -43,33 +52,39 @@ class Step:
         self._running.add(self)
 
     def end(self, failure: str = "") -> None:
-        """`failure`: the class of the error, empty when there was none."""
+        """`failure`: the class of the error; empty on success."""
         self._running.discard(self)
         if self._span is not None:
             if failure:
-                self._span.set_attribute("error.type", failure)
+                fail(self._span, failure)
             self._span.end()
 
 
 class CallSpan:
-    """One question of a client. `trace_parent` goes with it; empty: not traced here."""
+    """One request of a client. `trace_parent` travels with it; empty: not traced."""
 
     def __init__(self, span: Any, trace_parent: str) -> None:
         self._span, self.trace_parent = span, trace_parent
 
-    def end(self, failure: str, prompt_tokens: int, completion_tokens: int) -> None:
-        """`failure`: the class of the error, empty when there was none."""
+    def end(
+        self, failure: str, prompt_tokens: int, completion_tokens: int, finish_reason: str = "", deployment: str = ""
+    ) -> None:
+        """`failure`: the class of the error; empty on success and for a call that its caller cancelled."""
         if self._span is None:
             return
+        if finish_reason:
+            self._span.set_attribute("gen_ai.response.finish_reasons", (finish_reason,))
+        if deployment:
+            self._span.set_attribute("gen_ai.response.model", deployment)
         self._span.set_attribute("gen_ai.usage.input_tokens", prompt_tokens)
         self._span.set_attribute("gen_ai.usage.output_tokens", completion_tokens)
         if failure:
-            self._span.set_attribute("error.type", failure)
+            fail(self._span, failure)
         self._span.end()
 
 
 class ClientTraces:
-    """A span for every question of a client."""
+    """Creates a span for every request of a client."""
 
     def __init__(self, telemetry: Telemetry | None, service: str = "antiphon-client") -> None:
         self._provider: Any = None
@@ -78,18 +93,19 @@ class ClientTraces:
             self._provider = open_provider(telemetry, service)
 
     def start(self, operation: str, model: str, request_id: str, trace_parent: str) -> CallSpan:
-        """A child of `trace_parent` where the caller has one."""
+        """Starts a span, as a child of `trace_parent` if the caller has one."""
         if self._provider is None:
             return CallSpan(None, trace_parent)
         from opentelemetry import trace  # noqa: PLC0415 - an extra
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
         span = self._provider.get_tracer("antiphon").start_span(
-            f"{operation} {model[:LONGEST_NAME]}",
+            f"{conventions.operation(operation)} {model[:LONGEST_NAME]}",
             context=TraceContextTextMapPropagator().extract({"traceparent": trace_parent}),
             kind=trace.SpanKind.CLIENT,
             attributes={
-                "gen_ai.operation.name": operation,
+                "gen_ai.operation.name": conventions.operation(operation),
+                "gen_ai.provider.name": conventions.SERVER,
                 "gen_ai.request.model": model[:LONGEST_NAME],
                 "antiphon.request_id": request_id,
             },
@@ -97,7 +113,7 @@ class ClientTraces:
         return CallSpan(span, self._carried(span))
 
     def step(self, name: str) -> Step:
-        """The root of a trace: what a person did, by a name of ours."""
+        """Starts a trace: what a person did, under one of our own names."""
         if self._provider is None:
             return Step()
         from opentelemetry import trace  # noqa: PLC0415 - an extra

@@ -16,8 +16,10 @@ SEND = re.compile(r"/channels/\d+/messages$")
 COUNTED = re.compile(r"/api/v\d+/(?!interactions/|webhooks/)")  # answers to interactions do not count for the bot
 
 
-def rate_limit_trace(paces: Paces, wrote: Callable[[str], None] = lambda _: None) -> aiohttp.TraceConfig:
-    """For the client's `http_trace`. `wrote` hears of every message that was "sent" or "edited"."""
+def rate_limit_trace(
+    paces: Paces, wrote: Callable[[str], None] = lambda _: None, dated: Callable[[str], None] = lambda _: None
+) -> aiohttp.TraceConfig:
+    """For the client's `http_trace`. `wrote` hears of every message that was "sent" or "edited", `dated` of each `Date`."""
 
     async def started(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestStartParams) -> None:
         if COUNTED.search(params.url.path):
@@ -26,6 +28,7 @@ def rate_limit_trace(paces: Paces, wrote: Callable[[str], None] = lambda _: None
                 await asyncio.sleep(wait)
 
     async def ended(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestEndParams) -> None:
+        dated(params.response.headers.get("Date", ""))
         if params.response.status == 200:
             if params.method == "PATCH" and EDIT.search(params.url.path):
                 wrote("edited")

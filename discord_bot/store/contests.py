@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from discord_bot.store.conversations import row_id
 from discord_bot.store.engine import Database
-from discord_bot.store.schema import contests, votes
+from discord_bot.store.schema import contests, turns, votes
 from discord_bot.store.upsert import upsert
 
 
@@ -88,6 +88,15 @@ class Contests:
         query = select(votes.c.choice).where(votes.c.contest_id == contest_id)
         async with self._database.read() as connection:
             return Counter(Vote(one) for one in (await connection.execute(query)).scalars())
+
+    async def leader(self, conversation_id: int) -> int | None:
+        """The better answer where a conversation ends with a comparison: it goes on from that one."""
+        newest = select(func.max(turns.c.id)).where(turns.c.conversation_id == conversation_id).scalar_subquery()
+        contest = await self._one(contests.c.second_turn == newest)
+        if contest is None:
+            return None
+        counts = await self.count(contest.id)
+        return contest.second_turn if counts[Vote.SECOND] > counts[Vote.FIRST] else contest.first_turn
 
     async def ballots(self, guild_id: int) -> list[Ballot]:
         """Every vote of a server."""

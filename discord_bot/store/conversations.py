@@ -162,8 +162,11 @@ class Conversations:
         *,
         parent_id: int | None = None,
         model: str | None = None,
+        beside: Turn | None = None,
     ) -> Turn:
         """The next one of the conversation; `parent_id`: continues that turn instead of the newest.
+
+        `beside`: another answer to the same question, which continues what that turn continues.
 
         The turn holds all words; of them only those that may be kept are written.
         """
@@ -174,7 +177,9 @@ class Conversations:
         )  # fmt: skip
         newest = select(func.max(turns.c.id)).where(turns.c.conversation_id == conversation.id)
         async with self._database.write() as connection:
-            if parent_id is None:
+            if beside is not None:
+                turn.parent_id = beside.parent_id
+            elif parent_id is None:
                 turn.parent_id = (await connection.execute(newest)).scalar_one_or_none() or conversation.origin_turn
             made = await connection.execute(
                 turns.insert().values(

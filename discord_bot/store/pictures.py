@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from discord_bot.store.conversations import row_id
 from discord_bot.store.engine import Database
@@ -105,6 +105,12 @@ class Pictures:
         """The order that a message of the bot shows."""
         here = (pictures.c.channel_id == channel_id) & (pictures.c.message_id == message_id)
         return next(iter(await self._select(here)), None)
+
+    async def newest_in(self, channel_id: int) -> PictureOrder | None:
+        """The last one that was drawn in a channel."""
+        done = (pictures.c.channel_id == channel_id) & (pictures.c.state == OrderState.DONE)
+        newest = select(func.max(pictures.c.id)).where(done).scalar_subquery()
+        return next(iter(await self._select(pictures.c.id == newest)), None)
 
     async def beginning(self, order_id: int) -> tuple[str, bytes] | None:
         """The picture that it started from."""

@@ -61,6 +61,14 @@ class UserSettings:
     no_store: bool = False
     model: str | None = None
     persona: str | None = None
+    memory: bool = False
+    zone: str | None = None
+    """IANA name of the time zone, once the person has told it."""
+
+    @property
+    def remembers(self) -> bool:
+        """The person's notes are used."""
+        return self.memory and not self.no_store
 
 
 @dataclass(frozen=True)

@@ -137,13 +137,14 @@ class UsageCounts:
             for condition in conditions
             for column in (usage.c.requests, usage.c.tokens, usage.c.pictures)
         ]
-        query = select(*sums).where(usage.c.hour >= today, or_(mine, here))
+        # Rows of hours to come are from a clock that was wrong for a while; they do not lock anybody out.
+        query = select(*sums).where(usage.c.hour.between(today, hour), or_(mine, here))
         row = [int(value or 0) for value in (await connection.execute(query)).one()]
         counted = [Used(*row[number : number + 3]) for number in range(0, len(row), 3)]
         for at, where, who, more in self._erased:
             of = (who == user_id, who == user_id and where == guild_id, where == guild_id)
             for number, (belongs, recent) in enumerate((one, two) for one in of for two in (at >= hour, at >= today)):
-                if belongs and recent:
+                if belongs and recent and at <= hour:
                     counted[number] = counted[number].plus(more)
         if not guild_id:
             counted[4:] = [Used(), Used()]

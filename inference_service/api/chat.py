@@ -1,37 +1,57 @@
-"""The Chat RPC: domain events out as protobuf."""
+"""The Chat and Complete RPCs: one way in, one way through, and the events as a stream or assembled."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from google.protobuf.message import Message
 
 from antiphon.config.model import Scope
 from antiphon.v1 import chat_pb2
-from inference_service.api import convert, status, validate
+from inference_service.api import convert
+from inference_service.api.completion import Completion
 from inference_service.api.deliver import deliver
 from inference_service.api.door import Admission, Context
-from inference_service.api.large import apart
 from inference_service.api.parts import Shared
+from inference_service.api.questions import question
 from inference_service.domain import RoutedChatEvent
+
+Respond = Callable[[RoutedChatEvent], Iterable[Message]]
 
 
 async def chat(shared: Shared, context: Context) -> None:
+    def respond(request_id: str) -> Respond:
+        return lambda event: (convert.chat_response(event, request_id),)
+
+    await answer(shared, context, respond, "chat")
+
+
+async def complete(shared: Shared, context: Context) -> None:
+    await answer(shared, context, lambda request_id: Completion(request_id).add, "complete")
+
+
+async def answer(shared: Shared, context: Context, respond: Callable[[str], Respond], operation: str) -> None:
+    """`respond`: from the request's id to what makes responses of events."""
+
     async def handle(request: chat_pb2.ChatRequest, admission: Admission) -> None:
-        violations = await validate.chat(request, shared.router.max_pixels, admission.size)
-        if violations:
-            await status.refuse_violations(context, violations)
-        question = await apart(admission.size, convert.chat_request, request, admission.request_id, admission.caller)
-
-        def respond(event: RoutedChatEvent) -> Iterable[chat_pb2.ChatResponse]:
-            return (convert.chat_response(event, admission.request_id),)
-
+        original = copy_of(request) if request.replay else None
+        asked = await question(shared, request, admission)
         await deliver(
             shared,
             context,
             admission,
-            "chat",
-            question.model,
-            question.caller,
-            lambda: shared.router.chat(question, admission.deadline),
-            respond,
+            operation,
+            asked.model,
+            asked.caller,
+            lambda: shared.router.chat(asked, admission.deadline),
+            respond(admission.request_id),
+            original,
         )
 
     longest = shared.door.settings.chat_deadline
     await shared.door.run(context, chat_pb2.ChatRequest, Scope.CHAT, longest, handle)
+
+
+def copy_of(request: chat_pb2.ChatRequest) -> chat_pb2.ChatRequest:
+    """Before links and documents in it are replaced by what they hold."""
+    copy = chat_pb2.ChatRequest()
+    copy.CopyFrom(request)
+    return copy

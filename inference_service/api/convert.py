@@ -1,23 +1,28 @@
 """Between protobuf and the values of the domain. Requests are checked before they come here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+from google.protobuf import json_format, struct_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon.names import deployment_of, failure_of, stage_of
-from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2
+from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2, tools_pb2
 from inference_service import domain, settings
 from inference_service.domain import (
+    AudioPart,
     Caller,
     CheckedPicture,
+    Cost,
     Delta,
     Finished,
     FinishReason,
     Handover,
     ImageFormat,
     ImagePart,
+    Logprobs,
     Message,
     Notice,
     NoticeKind,
@@ -31,8 +36,21 @@ from inference_service.domain import (
     TextPart,
     UsageRecord,
 )
+from inference_service.tools import ResponseFormat, Tool, ToolCall, ToolChoice, ToolMode, ToolResult
+from inference_service.usage.sums import total
 
-ROLES = {chat_pb2.ROLE_SYSTEM: Role.SYSTEM, chat_pb2.ROLE_USER: Role.USER, chat_pb2.ROLE_ASSISTANT: Role.ASSISTANT}
+ROLES = {
+    chat_pb2.ROLE_SYSTEM: Role.SYSTEM,
+    chat_pb2.ROLE_USER: Role.USER,
+    chat_pb2.ROLE_ASSISTANT: Role.ASSISTANT,
+    chat_pb2.ROLE_TOOL: Role.TOOL,
+}
+MODES = {
+    tools_pb2.TOOL_MODE_UNSPECIFIED: ToolMode.AUTO,
+    tools_pb2.TOOL_MODE_AUTO: ToolMode.AUTO,
+    tools_pb2.TOOL_MODE_NONE: ToolMode.NONE,
+    tools_pb2.TOOL_MODE_REQUIRED: ToolMode.REQUIRED,
+}
 INTERRUPTIONS = {
     chat_pb2.ON_INTERRUPTION_CONTINUE: OnInterruption.CONTINUE,
     chat_pb2.ON_INTERRUPTION_RESTART: OnInterruption.RESTART,
@@ -43,6 +61,7 @@ FINISHES = {
     FinishReason.LENGTH: chat_pb2.FINISH_REASON_LENGTH,
     FinishReason.CONTENT_FILTER: chat_pb2.FINISH_REASON_CONTENT_FILTER,
     FinishReason.OTHER: chat_pb2.FINISH_REASON_OTHER,
+    FinishReason.TOOL_CALLS: chat_pb2.FINISH_REASON_TOOL_CALLS,
 }
 NOTICES = {
     NoticeKind.DROPPED: common_pb2.NOTICE_KIND_DROPPED,
@@ -54,10 +73,14 @@ FORMATS = {
     image_pb2.IMAGE_FORMAT_JPEG: ImageFormat.JPEG,
     image_pb2.IMAGE_FORMAT_WEBP: ImageFormat.WEBP,
 }
-TASKS = {Task.CHAT: models_pb2.TASK_CHAT, Task.IMAGE: models_pb2.TASK_IMAGE}
+TASKS = {
+    Task.CHAT: models_pb2.TASK_CHAT,
+    Task.IMAGE: models_pb2.TASK_IMAGE,
+    Task.EMBED: models_pb2.TASK_EMBED,
+    Task.TRANSCRIBE: models_pb2.TASK_TRANSCRIBE,
+}
 REFUSE = common_pb2.UNSUPPORTED_SETTING_REFUSE
 LONGEST_STAGE = 80
-NOTHING_CHOSEN = settings.Sampling()
 
 
 def caller_of(name: str, given: common_pb2.Caller) -> Caller:
@@ -65,19 +88,82 @@ def caller_of(name: str, given: common_pb2.Caller) -> Caller:
 
 
 def chat_request(given: chat_pb2.ChatRequest, request_id: str, caller: str) -> domain.ChatRequest:
+    """Links and documents are fetched and read already (`material`)."""
+    begun = given.messages[-1].partial
+    turns = given.messages[:-1] if begun else given.messages
+    names = {
+        part.tool_call.id: part.tool_call.name for one in turns for part in one.parts if part.HasField("tool_call")
+    }
     return domain.ChatRequest(
         request_id=request_id,
         model=given.model,
-        messages=tuple(Message(ROLES[one.role], tuple(_part(part) for part in one.parts)) for one in given.messages),
+        messages=tuple(Message(ROLES[one.role], tuple(part_of(part, names) for part in one.parts)) for one in turns),
         sampling=settings.taken(given),
         on_interruption=INTERRUPTIONS.get(given.on_interruption),
         strict=given.unsupported_setting == REFUSE,
         caller=caller_of(caller, given.caller),
+        tools=tuple(map(tool_of, given.tools)),
+        tool_choice=choice_of(given.tool_choice) if given.HasField("tool_choice") else None,
+        response_format=format_of(given.response_format),
+        conversation_id=given.conversation_id,
+        partial="".join(part.text for part in given.messages[-1].parts) if begun else "",
+        provider_options=options_of(given.provider_options),
     )
 
 
-def _part(part: chat_pb2.Part) -> domain.Part:
-    return TextPart(part.text) if part.WhichOneof("content") == "text" else _picture(part.image)
+def part_of(part: chat_pb2.Part, names: Mapping[str, str] = {}) -> domain.Part:
+    """`names`: of tools, by the ids of their calls."""
+    match part.WhichOneof("content"):
+        case "text":
+            return TextPart(part.text)
+        case "image":
+            return _picture(part.image)
+        case "audio":
+            return AudioPart(mime_of(part.audio.mime_type), part.audio.data)
+        case "tool_call":
+            call = part.tool_call
+            return ToolCall(call.id, call.name, call.arguments, call.signature)
+        case "tool_result":
+            result = part.tool_result
+            return ToolResult(result.call_id, result.content, result.is_error, names.get(result.call_id, ""))
+    raise ValueError("links and documents are read before a request is converted")
+
+
+def mime_of(given: str) -> str:
+    """Without parameters such as the codec."""
+    return given.partition(";")[0].strip().lower()
+
+
+def tool_of(given: tools_pb2.Tool) -> Tool:
+    parameters = msgspec.json.decode(given.parameters) if given.parameters else {}
+    return Tool(given.name, given.description, parameters, given.strict)
+
+
+def choice_of(given: tools_pb2.ToolChoice) -> ToolChoice:
+    return ToolChoice(ToolMode.REQUIRED, given.name) if given.name else ToolChoice(MODES[given.mode])
+
+
+def format_of(given: chat_pb2.ResponseFormat) -> ResponseFormat | None:
+    match given.WhichOneof("format"):
+        case "json_object":
+            return ResponseFormat()
+        case "json_schema":
+            wanted = given.json_schema
+            return ResponseFormat(msgspec.json.decode(wanted.schema), wanted.name or "answer", wanted.description)
+    return None
+
+
+def options_of(given: struct_pb2.Struct) -> dict[str, dict[str, Any]]:
+    return {name: whole_numbers(value) for name, value in json_format.MessageToDict(given).items()}
+
+
+def whole_numbers(value: Any) -> Any:
+    """A Struct has one kind of number; APIs tell 1 from 1.0."""
+    if isinstance(value, dict):
+        return {name: whole_numbers(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _picture(given: chat_pb2.InlineImage) -> ImagePart:
@@ -152,6 +238,33 @@ def usage(record: UsageRecord) -> common_pb2.Usage:
         images=record.usage.images,
         estimated=record.estimated,
         discarded=record.discarded,
+        cached_tokens=record.usage.cached_tokens,
+        audio_tokens=record.usage.audio_tokens,
+        audio=duration(record.usage.audio_seconds) if record.usage.audio_seconds else None,
+        cost=None if record.cost is None else cost(record.cost),
+    )
+
+
+def cost(given: Cost) -> common_pb2.Cost:
+    return common_pb2.Cost(
+        micros=given.micros, currency=given.currency, price_date=given.date, incomplete=given.incomplete
+    )
+
+
+def tool_call(call: ToolCall) -> tools_pb2.ToolCall:
+    return tools_pb2.ToolCall(id=call.id, name=call.name, arguments=call.arguments, signature=call.signature)
+
+
+def logprobs(event: Logprobs) -> chat_pb2.Logprobs:
+    return chat_pb2.Logprobs(
+        tokens=[
+            chat_pb2.TokenLogprob(
+                token=one.token,
+                logprob=one.logprob,
+                top=[chat_pb2.TopLogprob(token=token, logprob=likely) for token, likely in one.top],
+            )
+            for one in event.tokens
+        ]
     )
 
 
@@ -175,6 +288,8 @@ def chat_finished(event: Finished) -> chat_pb2.ChatFinished:
         failed_attempts=attempts(event.failed),
         deployment=deployment_of(event.deployment),
         time_to_first_token=None if event.first_token is None else duration(event.first_token),
+        tool_calls=event.tool_calls,
+        usage=usage(total(event.used)),
     )
 
 
@@ -185,6 +300,8 @@ CHAT_RESPONSES: dict[type[Any], Callable[[Any], chat_pb2.ChatResponse]] = {
     Progress: lambda event: chat_pb2.ChatResponse(progress=progress(event)),
     Notice: lambda event: chat_pb2.ChatResponse(notice=notice(event)),
     Handover: lambda event: chat_pb2.ChatResponse(handover=handover(event)),
+    ToolCall: lambda event: chat_pb2.ChatResponse(tool_call=tool_call(event)),
+    Logprobs: lambda event: chat_pb2.ChatResponse(logprobs=logprobs(event)),
     UsageRecord: lambda event: chat_pb2.ChatResponse(usage=usage(event)),
     Finished: lambda event: chat_pb2.ChatResponse(finished=chat_finished(event)),
 }
@@ -197,6 +314,7 @@ def image_finished(event: Finished, images: int) -> image_pb2.ImageFinished:
         attempts=event.attempts,
         failed_attempts=attempts(event.failed),
         deployment=deployment_of(event.deployment),
+        usage=usage(total(event.used)),
     )
 
 
@@ -227,6 +345,11 @@ def capabilities(can: domain.Capabilities) -> models_pb2.Capabilities:
         input_image=can.input_image,
         context_tokens=can.context_tokens,
         max_side_pixels=can.max_side or max((max(size) for size in can.sizes), default=0),
+        tools=can.tools,
+        json_schema="json_schema" in can.formats,
+        audio=can.audio,
+        settings=sorted(can.settings),
+        unknown=sorted(can.unknown),
     )
 
 

@@ -25,7 +25,7 @@ CHUNK = 256 * 1024  # measured: the fastest size over gRPC
 
 async def image(shared: Shared, context: Context) -> None:
     async def handle(request: image_pb2.ImageRequest, admission: Admission) -> None:
-        violations = await validate.image(request, shared.router.max_pixels)
+        violations = await validate.image(request, shared.router.images.max_pixels)
         if violations:
             await status.refuse_violations(context, violations)
         order = convert.image_request(request, admission.request_id, admission.caller)
@@ -45,6 +45,7 @@ async def image(shared: Shared, context: Context) -> None:
             order.caller,
             lambda: shared.router.image(order, admission.deadline),
             respond,
+            request if request.replay else None,
         )
 
     longest = shared.door.settings.image_deadline

@@ -11,7 +11,7 @@ from grpc_health.v1 import health
 
 from antiphon.v1 import inference_service_pb2, operations_service_pb2
 from inference_service import transport
-from inference_service.api import chat, image, listing, operations, reflection
+from inference_service.api import chat, image, listing, operations, reflection, unary
 from inference_service.api.anonymous import AnonymousAccess
 from inference_service.api.health import Health
 from inference_service.api.parts import Shared
@@ -25,13 +25,21 @@ Method = Callable[[Context], Awaitable[None]]
 
 
 def add_inference(server: transport.Server, shared: Shared) -> None:
-    methods = {
+    _add(server, INFERENCE, inference_methods(shared))
+
+
+def inference_methods(shared: Shared) -> dict[str, Method]:
+    """The RPCs of InferenceService by their names, for whoever has a call to answer."""
+    return {
         "Chat": partial(chat.chat, shared),
+        "Complete": partial(chat.complete, shared),
         "Image": partial(image.image, shared),
+        "Embed": partial(unary.embed, shared),
+        "Transcribe": partial(unary.transcribe, shared),
+        "CountTokens": partial(unary.count_tokens, shared),
         "ListModels": partial(listing.list_models, shared),
         "GetUsage": partial(listing.get_usage, shared),
     }
-    _add(server, INFERENCE, methods)
 
 
 def add_operations(server: transport.Server, shared: Shared, do_reload: operations.Reload) -> None:

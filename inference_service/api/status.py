@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from antiphon.v1 import errors_pb2
 from inference_service import transport
 from inference_service.api import convert
-from inference_service.api.validate import Violation
+from inference_service.api.turns import Violation
 from inference_service.failures import Outcome, RequestFailure
 
 DOMAIN = "antiphon"
@@ -21,6 +21,7 @@ CODES: dict[Outcome, tuple[grpc.StatusCode, str]] = {
     Outcome.UNKNOWN_MODEL: (grpc.StatusCode.NOT_FOUND, "UNKNOWN_MODEL"),
     Outcome.INVALID: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID"),
     Outcome.UNSUPPORTED: (grpc.StatusCode.FAILED_PRECONDITION, "UNSUPPORTED"),
+    Outcome.FORBIDDEN: (grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"),
     Outcome.REFUSED: (grpc.StatusCode.FAILED_PRECONDITION, "CONTENT_REFUSED"),
     Outcome.EXHAUSTED: (grpc.StatusCode.RESOURCE_EXHAUSTED, "CREDENTIALS_EXHAUSTED"),
     Outcome.UNAVAILABLE: (grpc.StatusCode.UNAVAILABLE, "NO_DEPLOYMENT_ANSWERED"),
@@ -65,7 +66,7 @@ async def refuse_violations(context: transport.Call, violations: list[Violation]
 
 async def refuse_failure(context: transport.Call, failure: RequestFailure) -> NoReturn:
     code, reason = CODES[failure.outcome]
-    details: list[Message] = [info(reason)]
+    details: list[Message] = [info(reason, **({"cause": failure.reason} if failure.reason else {}))]
     if failure.field:
         details.append(bad_request([(failure.field, failure.message)]))
     if failure.outcome in (Outcome.REFUSED, Outcome.UNSUPPORTED):

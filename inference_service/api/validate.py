@@ -2,28 +2,32 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from antiphon.config.model import Images
-from antiphon.v1 import chat_pb2, common_pb2, image_pb2, usage_pb2
+from antiphon.v1 import chat_pb2, common_pb2, embeddings_pb2, image_pb2, speech_pb2, usage_pb2
 from inference_service import settings
+from inference_service.api import offers
 from inference_service.api.large import apart
+from inference_service.api.turns import LONGEST_TEXT, Turns, Violation, audio, length, picture
 from inference_service.domain import ImagePart
-from inference_service.pictures.normalise import problem, sniff
+from inference_service.pictures.normalise import problem
+from inference_service.providers.embeddings import MOST_INPUTS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-MIMES = ("image/png", "image/jpeg", "image/webp", "image/gif")
-LARGEST_IMAGE = 10 * 1024 * 1024
 MOST_PIXELS: int = Images().max_pixels
-LONGEST_MODEL, LONGEST_TEXT, LONGEST_PROMPT, LONGEST_ID = 200, 1_000_000, 4_000, 128
+LONGEST_MODEL, LONGEST_PROMPT, LONGEST_ID, LONGEST_HINT = 200, 4_000, 128, 1_000
+MOST_DIMENSIONS = 65_536
+MOST_ROWS = 1_000
+DIMENSIONS = frozenset(usage_pb2.UsageDimension.values()) - {usage_pb2.USAGE_DIMENSION_UNSPECIFIED}
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 MOST_VIOLATIONS = 20
+OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})  # keys of a body that no caller replaces
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
 
 # Asked of every request; the wrappers make a new list each time.
 INTERRUPTIONS = frozenset(chat_pb2.OnInterruption.values())
 SETTINGS = frozenset(common_pb2.UnsupportedSetting.values())
-ROLES = frozenset(chat_pb2.Role.values()) - {chat_pb2.ROLE_UNSPECIFIED}
-
-Violation = tuple[str, str]
 
 
 async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, size: int = 0) -> list[Violation]:
@@ -31,14 +35,16 @@ async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, siz
 
     `size`: of the request in bytes; large ones are checked beside the event loop.
     """
-    pictures: list[tuple[str, chat_pb2.InlineImage]] = []
-    found = [*_common(request), *await apart(size, lambda: list(_messages(request, pictures)))]
+    turns = Turns()
+    found = [*_common(request), *await apart(size, lambda: list(turns.check(list(request.messages))))]
+    found += [*offers.tools(request.tools), *offers.choice(request), *offers.answer_format(request)]
+    found += _together(request)
     found += settings.violations(settings.taken(request))
     if request.on_interruption not in INTERRUPTIONS:
         found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
     if not found:
-        for path, picture in pictures:
-            found += await _pixels(path, picture, max_pixels)
+        for path, image in turns.pictures:
+            found += await _pixels(path, image, max_pixels)
     return found[:MOST_VIOLATIONS]
 
 
@@ -46,21 +52,57 @@ async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) 
     """As `chat`."""
     found = [*_common(request), *_drawing(request)]
     if request.HasField("input_image"):
-        problems = list(_picture("input_image", request.input_image))
+        problems = list(picture("input_image", request.input_image))
         found += problems or await _pixels("input_image", request.input_image, max_pixels)
     return found[:MOST_VIOLATIONS]
+
+
+def embed(request: embeddings_pb2.EmbedRequest) -> list[Violation]:
+    """As `chat`."""
+    found = list(_common(request))
+    if not 1 <= len(request.inputs) <= MOST_INPUTS:
+        found.append(("inputs", f"has {len(request.inputs)} texts; 1 to {MOST_INPUTS:,} are allowed"))
+    for number, text in enumerate(request.inputs):
+        found += length(f"inputs[{number}]", text, LONGEST_TEXT, least=1)
+        if len(found) >= MOST_VIOLATIONS:
+            break
+    if request.HasField("dimensions") and not 1 <= request.dimensions <= MOST_DIMENSIONS:
+        found.append(("dimensions", f"is {request.dimensions}; 1 to {MOST_DIMENSIONS:,} is allowed"))
+    return found[:MOST_VIOLATIONS]
+
+
+def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
+    """As `chat`."""
+    found = [*_common(request), *audio("audio", request.audio)]
+    if request.language and not LANGUAGE.fullmatch(request.language):
+        found.append(("language", "must be a language by ISO 639-1, such as 'de'"))
+    found += length("prompt", request.prompt, LONGEST_HINT)
+    if request.HasField("temperature") and not 0 <= request.temperature <= 1:
+        found.append(("temperature", f"is {request.temperature:g}; 0 to 1 is allowed"))
+    return found
 
 
 def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
     """As `chat`."""
     found = list(_caller(request.caller))
-    # Beyond these google.protobuf.Timestamp is not valid.
-    if not EARLIEST <= request.since.seconds <= LATEST or not 0 <= request.since.nanos < 1_000_000_000:
-        found.append(("since", "is not a time between the years 1 and 9999"))
+    for name in ("since", "until"):
+        moment = getattr(request, name)
+        # Beyond these google.protobuf.Timestamp is not valid.
+        if not EARLIEST <= moment.seconds <= LATEST or not 0 <= moment.nanos < 1_000_000_000:
+            found.append((name, "is not a time between the years 1 and 9999"))
+    if request.HasField("since") and request.HasField("until") and request.until.seconds < request.since.seconds:
+        found.append(("until", "is before since"))
+    for place, dimension in enumerate(request.group_by):
+        if dimension not in DIMENSIONS:
+            found.append((f"group_by[{place}]", "is not one of DEPLOYMENT, CALLER, TENANT, USER, MODEL, DAY"))
+        elif dimension in request.group_by[:place]:
+            found.append((f"group_by[{place}]", "is there already"))
+    if request.page_size > MOST_ROWS:
+        found.append(("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed"))
     return found
 
 
-def _common(request: chat_pb2.ChatRequest | image_pb2.ImageRequest) -> Iterator[Violation]:
+def _common(request: Any) -> Iterator[Violation]:
     if not request.model:
         yield "model", "is required, such as 'chat'"
     elif len(request.model) > LONGEST_MODEL:
@@ -69,59 +111,33 @@ def _common(request: chat_pb2.ChatRequest | image_pb2.ImageRequest) -> Iterator[
         yield "request_id", "must be 1 to 64 letters, digits, '-', '_', '.' or ':'"
     if request.unsupported_setting not in SETTINGS:
         yield "unsupported_setting", "is not one of DROP, REFUSE"
+    if request.replay and not request.request_id:
+        yield "replay", "needs a request_id"
     yield from _caller(request.caller)
+
+
+def _together(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
+    """Fields that need, or exclude, each other."""
+    if request.HasField("parallel_tool_calls") and not request.tools:
+        yield "parallel_tool_calls", "needs tools"
+    if len(request.conversation_id) > LONGEST_ID:
+        yield (
+            "conversation_id",
+            f"has {len(request.conversation_id)} characters; at most {LONGEST_ID} are allowed",
+        )
+    for name, options in request.provider_options.fields.items():
+        path = f"provider_options.{name[:64]}"
+        if options.WhichOneof("kind") != "struct_value":
+            yield path, "must be an object: the fields for this provider"
+            continue
+        for key in sorted(OURS & set(options.struct_value.fields)):
+            yield f"{path}.{key}", "is what the service itself decides"
 
 
 def _caller(caller: common_pb2.Caller) -> Iterator[Violation]:
     for name in ("tenant_id", "user_id"):
         if len(getattr(caller, name)) > LONGEST_ID:
             yield f"caller.{name}", f"has {len(getattr(caller, name))} characters; at most {LONGEST_ID} are allowed"
-
-
-def _messages(request: chat_pb2.ChatRequest, pictures: list[tuple[str, chat_pb2.InlineImage]]) -> Iterator[Violation]:
-    """Puts every picture with its path into `pictures`."""
-    count = len(request.messages)
-    if not 1 <= count <= 1_000:
-        yield "messages", f"has {count} messages; 1 to 1,000 are allowed"
-        return
-    for number, message in enumerate(request.messages):
-        path = f"messages[{number}]"
-        if message.role not in ROLES:
-            yield f"{path}.role", "is required: SYSTEM, USER or ASSISTANT"
-        if not 1 <= len(message.parts) <= 64:
-            yield f"{path}.parts", f"has {len(message.parts)} parts; 1 to 64 are allowed"
-            continue
-        for place, part in enumerate(message.parts):
-            if part.WhichOneof("content") == "image":
-                pictures.append((f"{path}.parts[{place}].image", part.image))
-            yield from _part(f"{path}.parts[{place}]", part, message.role)
-    if request.messages[-1].role != chat_pb2.ROLE_USER:
-        yield f"messages[{count - 1}].role", "the last message must be of the role USER"
-
-
-def _part(path: str, part: chat_pb2.Part, role: int) -> Iterator[Violation]:
-    match part.WhichOneof("content"):
-        case "text":
-            if not 1 <= len(part.text) <= LONGEST_TEXT:
-                yield f"{path}.text", f"has {len(part.text)} characters; 1 to {LONGEST_TEXT} are allowed"
-        case "image":
-            if role != chat_pb2.ROLE_USER:
-                yield f"{path}.image", "only messages of the role USER may hold pictures"
-            yield from _picture(f"{path}.image", part.image)
-        case _:
-            yield path, "must hold a text or an image"
-
-
-def _picture(path: str, image: chat_pb2.InlineImage) -> Iterator[Violation]:
-    if not 1 <= len(image.data) <= LARGEST_IMAGE:
-        yield f"{path}.data", f"has {len(image.data)} bytes; 1 to {LARGEST_IMAGE} are allowed"
-        return
-    if image.mime_type not in MIMES:
-        yield f"{path}.mime_type", f"must be one of {', '.join(MIMES)}"
-        return
-    found = sniff(image.data)
-    if found != image.mime_type:
-        yield f"{path}.mime_type", f"does not fit the bytes, which are {found or 'none of the allowed formats'}"
 
 
 async def _pixels(path: str, image: chat_pb2.InlineImage, max_pixels: int) -> list[Violation]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from inference_service.domain import Capabilities, ChatEvent, ImageEvent
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
+from inference_service.providers.catalogue.row import SPEECH, VECTORS
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.pictures import workers_ai
 from inference_service.providers.pictures.drawing import Target, draw
@@ -119,9 +120,9 @@ class Cloudflare(OpenAI):
                 case "Text-to-Image" if workers_ai.style_of(name) is not None:
                     found.append(ModelInfo(name, self.capabilities(name)))
                 case "Automatic Speech Recognition":
-                    found.append(ModelInfo(name, speech.SPEECH))
+                    found.append(ModelInfo(name, SPEECH))
                 case "Text Embeddings":
-                    found.append(ModelInfo(name, embeddings.VECTORS))
+                    found.append(ModelInfo(name, VECTORS))
                 case "Text Generation":
                     can = msgspec.structs.replace(self.row.can(name), context_tokens=_context(item))
                     self._discovered[name] = can

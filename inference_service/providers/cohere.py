@@ -9,18 +9,23 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ChatRequest
 from inference_service.failures import FailureKind, Scope
 from inference_service.providers.kit import errors, stream, values
 from inference_service.providers.kit.answer import Piece, WireFormat
+from inference_service.providers.kit.calls import fragments_of
 from inference_service.providers.kit.provider import ChatProvider
 from inference_service.providers.openai import wire
 from inference_service.providers.seam import ChatCall, Declaration, LimitReport, ModelInfo
 from inference_service.settings import Wire, on_wire
+from inference_service.tools import ResponseFormat, ToolMode
 
 HONOURED = CHAT_SETTINGS - {"sampling.reasoning_effort", "parallel_tool_calls"} | {"sampling.top_k"}
-TEXT = Capabilities(chat=True, streaming=True, settings=HONOURED, context_tokens=256_000)
-EYES = msgspec.structs.replace(TEXT, vision=True, context_tokens=128_000)
+BOTH_FORMATS = frozenset({"json_object", "json_schema"})
+TEXT = Capabilities(
+    chat=True, streaming=True, tools=True, formats=BOTH_FORMATS, settings=HONOURED, context_tokens=256_000
+)
+EYES = msgspec.structs.replace(TEXT, vision=True, tools=False, context_tokens=128_000)
 NAMES: Mapping[str, str | Wire] = {
     "sampling.temperature": Wire("temperature", high=1.0),
     "sampling.top_p": Wire("p", low=0.01, high=0.99),
@@ -55,8 +60,10 @@ class Cohere(ChatProvider):
         return NAMES
 
     def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        chosen = on_wire(call.request.sampling, NAMES)
-        body = {"model": call.model, "messages": wire.messages(call.request, ""), **chosen, "stream": True}
+        request = call.request
+        chosen = {**on_wire(request.sampling, NAMES), **tools(request), **answer_format(request.response_format)}
+        body = {"model": call.model, "messages": wire.messages(request, ""), **chosen, "stream": True}
+        body.update(request.provider_options.get(self.settings.name, {}))
         url = f"{self.settings.base_url}/v2/chat"
         return stream.chat(self, url, self.headers(call.secret), body, call, EventFormat())
 
@@ -71,8 +78,29 @@ class Cohere(ChatProvider):
         return [ModelInfo(name, can) for name, can in self._discovered.items()]
 
 
+def tools(request: ChatRequest) -> dict[str, Any]:
+    """A choice of one tool is a choice among it alone; "strict" holds for all or none."""
+    body = wire.tools(request)
+    choice = request.tool_choice
+    if not body or choice is None:
+        return body
+    if choice.name:
+        body["tools"] = [one for one in body["tools"] if one["function"]["name"] == choice.name]
+    body.pop("tool_choice")
+    return body if choice.mode is ToolMode.AUTO else {**body, "tool_choice": choice.mode.value.upper()}
+
+
+def answer_format(wanted: ResponseFormat | None) -> dict[str, Any]:
+    if wanted is None:
+        return {}
+    form: dict[str, Any] = {"type": "json_object"}
+    return {"response_format": form if wanted.schema is None else {**form, "json_schema": wanted.schema}}
+
+
 class EventFormat(WireFormat):
-    """`content-delta` holds words or thoughts; `message-end` the reason, the usage and, where it failed, an error."""
+    """`content-delta` holds words or thoughts, `tool-call-…` fragments of calls, `tool-plan-delta` thoughts about them;
+    `message-end` the reason, the usage and, where it failed, an error.
+    """
 
     def piece(self, value: Any, name: str) -> Piece | None:  # noqa: ARG002 - the type is in the value
         event = values.mapping(value)
@@ -80,11 +108,21 @@ class EventFormat(WireFormat):
         message = values.mapping(delta.get("message") or event.get("message"))
         parts = values.items(message.get("content"))
         used = values.mapping(values.mapping(delta.get("usage") or event.get("usage")).get("tokens"))
+        index = values.count(event.get("index"))
+        calls = [
+            fragment
+            if fragment.index is not None or len(listed) > 1
+            else msgspec.structs.replace(fragment, index=index)
+            for listed in [list(fragments_of(message.get("tool_calls")))]
+            for fragment in listed
+        ]
         return Piece(
             text="".join(values.text_of(part.get("text")) for part in map(values.mapping, parts)),
-            reasoning="".join(values.text_of(part.get("thinking")) for part in map(values.mapping, parts)),
+            reasoning="".join(values.text_of(part.get("thinking")) for part in map(values.mapping, parts))
+            + values.text_of(message.get("tool_plan")),
             finish=delta.get("finish_reason") or event.get("finish_reason"),
             usage=values.usage(used.get("input_tokens"), used.get("output_tokens")),
             error=delta.get("error") or event.get("error"),
             done=event.get("type") == "message-end",
+            calls=tuple(calls),
         )

@@ -9,20 +9,20 @@ import base64
 import binascii
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Capabilities, Notice, NoticeKind, Usage
+from inference_service.domain import Finish, FinishReason, Notice, NoticeKind, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.kit import errors, values
 from inference_service.providers.seam import LimitReport
 from inference_service.providers.speech import Host, posted
+from inference_service.unary import Embedded, EmbedRequest
 
 MOST_INPUTS = 2_048
-VECTORS = Capabilities(embed=True, settings=frozenset({"dimensions"}))
 WORDS = ("embed", "/bge-", "bge-m3", "/e5-", "/gte-", "minilm", "nomic")
 
 
@@ -138,3 +138,18 @@ def _unpacked(text: str) -> list[float]:
         return list(struct.unpack(f"<{len(data) // 4}f", data))
     except (binascii.Error, ValueError, struct.error) as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
+
+
+async def asked(provider: Any, request: EmbedRequest, model: str, secret: str | None) -> AsyncGenerator[Any, None]:
+    """The events of one call for vectors. Raises UpstreamFailure, also where the provider does not embed."""
+    embed = getattr(provider, "embed", None)
+    if embed is None:
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the provider does not embed", capability="embed")
+    made: Embeddings = await embed(EmbedCall(model, request.inputs, secret, request.dimensions, request.strict))
+    yield made.limits or LimitReport()
+    for notice in made.notices:
+        yield notice
+    if made.usage is not None:
+        yield made.usage
+    yield Embedded(made.vectors)
+    yield Finish(FinishReason.STOP)

@@ -7,13 +7,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import structlog
 
 from inference_service.domain import (
-    ChatEvent,
+    Composing,
     Finish,
     FinishReason,
-    ImageEvent,
+    Logprobs,
     Notice,
     NoticeKind,
     Picture,
@@ -23,6 +24,8 @@ from inference_service.domain import (
     Usage,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.tools import ToolCall
+from inference_service.unary import Embedded, Transcribed
 
 log = structlog.get_logger(__name__)
 MOST_TOKENS = 100_000_000  # more than any model takes or writes; beyond, the number is a mistake
@@ -30,6 +33,8 @@ LARGEST_SEED = 2**64 - 1
 LARGEST_INDEX = 1_000
 LONGEST_STAGE, LONGEST_NOTICE = 80, 500
 LONGEST_ETA = 31 * 86_400.0
+LONGEST_AUDIO = 31 * 86_400.0
+COUNTS = tuple(name for name in Usage.__struct_fields__ if name != "audio_seconds")
 
 
 def odd(event: object) -> UpstreamFailure:
@@ -55,9 +60,56 @@ def count(value: Any, most: int) -> int | None:
 
 def _usage(event: Any) -> Usage | None:
     """Not reported where a number makes no sense: an estimate is better."""
-    told = [getattr(event, name) for name in Usage.__struct_fields__]
+    told = [getattr(event, name) for name in COUNTS]
     numbers = [known for value in told if (known := count(value, MOST_TOKENS)) is not None]
-    return Usage(*numbers) if len(numbers) == len(told) else None
+    seconds = number(event.audio_seconds)
+    if len(numbers) != len(told) or seconds is None or not 0 <= seconds <= LONGEST_AUDIO:
+        return None
+    return Usage(**dict(zip(COUNTS, numbers, strict=True)), audio_seconds=seconds)
+
+
+def _composing(event: Any) -> Composing | None:
+    characters = count(event.characters, MOST_TOKENS)
+    return Composing(characters) if characters else None
+
+
+def _tool_call(event: Any) -> ToolCall:
+    """A caller runs what it says: whatever is odd about it is no call."""
+    texts = (event.id, event.name, event.arguments)
+    if not all(isinstance(text, str) and text for text in texts) or not isinstance(event.signature, bytes):
+        raise odd(event)
+    try:
+        arguments = msgspec.json.decode(event.arguments)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise odd(event) from None
+    if not isinstance(arguments, dict):
+        raise odd(event)
+    return ToolCall(*texts, event.signature)
+
+
+def _logprobs(event: Any) -> Logprobs | None:
+    good = tuple(
+        one
+        for one in event.tokens
+        if isinstance(one.token, str)
+        and number(one.logprob) is not None
+        and all(isinstance(word, str) and number(likely) is not None for word, likely in one.top)
+    )
+    return Logprobs(good) if good else None
+
+
+def _transcribed(event: Any) -> Transcribed:
+    if not isinstance(event.text, str) or not isinstance(event.language, str):
+        raise odd(event)
+    seconds = number(event.seconds)
+    segments = tuple(one for one in event.segments if isinstance(one.text, str) and 0 <= one.start <= one.end)
+    return Transcribed(event.text, event.language, seconds if seconds is not None and seconds >= 0 else None, segments)
+
+
+def _embedded(event: Any) -> Embedded:
+    if not event.vectors or len({len(vector) for vector in event.vectors}) != 1:
+        raise odd(event)
+    return Embedded(event.vectors)
 
 
 def _progress(event: Any) -> Progress:
@@ -98,9 +150,14 @@ def _picture(event: Any) -> Picture:
     return Picture(index, event.data, known)
 
 
-CHECKS: dict[type[Any], Callable[[Any], ChatEvent | ImageEvent | None]] = {
+CHECKS: dict[type[Any], Callable[[Any], Any]] = {
     Retract: lambda event: event,
     Usage: _usage,
+    Composing: _composing,
+    ToolCall: _tool_call,
+    Logprobs: _logprobs,
+    Transcribed: _transcribed,
+    Embedded: _embedded,
     Progress: _progress,
     Notice: _notice,
     Finish: _finish,

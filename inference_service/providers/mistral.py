@@ -16,6 +16,7 @@ from msgspec import Struct
 from inference_service.domain import ChatEvent, Notice, NoticeKind
 from inference_service.failures import UpstreamFailure
 from inference_service.providers import embeddings, speech
+from inference_service.providers.openai import wire
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.seam import ChatCall, Declaration, LimitReport
 
@@ -50,6 +51,9 @@ class Mistral(OpenAI):
         async with aclosing(super().chat(msgspec.structs.replace(call, model=model))) as answer:
             async for event in answer:
                 yield event
+
+    def manner(self) -> wire.Manner:
+        return wire.Manner(short_ids=True)
 
     async def transcribe(self, call: speech.TranscribeCall) -> speech.Transcript:
         url = f"{self.settings.base_url}/audio/transcriptions"

@@ -296,7 +296,8 @@ def _check(event: Any) -> Event | None:
     check = CHECKS.get(kind)
     if check is None:
         raise odd(event)
-    return check(event)
+    good_event: Event | None = check(event)
+    return good_event
 
 
 def _sensible(fact: Any) -> bool:

@@ -7,23 +7,25 @@ Sources: API references of OpenAI, Groq, Mistral, Cloudflare and Hugging Face; h
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
 import aiohttp
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Capabilities, Notice, NoticeKind
+from inference_service.domain import Finish, FinishReason, Notice, NoticeKind, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.catalogue.row import SPEECH
 from inference_service.providers.kit import errors, values
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.seam import LimitReport
+from inference_service.recordings import seconds_of
+from inference_service.unary import Segment, Transcribed, TranscribeRequest
 
 LARGEST_AUDIO = 25 * 1000 * 1000  # bytes; the smallest bound among the providers that have one
 LARGEST_ANSWER = 16 * 1024 * 1024
 NOTHING_SAID = 0.6  # probability from which a segment holds no speech
-SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
 WORDS = ("whisper", "voxtral", "transcribe", "nova-3", "sensevoice", "parakeet", "canary")
 # Servers tell the format by the name's end.
 ENDINGS = {
@@ -51,15 +53,6 @@ class TranscribeCall(Struct, frozen=True):
     temperature: float | None = None
     timestamps: bool = False
     strict: bool = False
-
-
-class Segment(Struct, frozen=True):
-    """Seconds from the beginning. no_speech: the probability that nobody speaks in it, where it is told."""
-
-    start: float
-    end: float
-    text: str
-    no_speech: float | None = None
 
 
 class Transcript(Struct, frozen=True):
@@ -276,3 +269,23 @@ def _of_deepgram(found: Mapping[str, Any]) -> str:
     if not isinstance(text, str):
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
     return text
+
+
+async def asked(provider: Any, request: TranscribeRequest, model: str, secret: str | None) -> AsyncGenerator[Any, None]:
+    """The events of one transcription. Raises UpstreamFailure, also where the provider does not listen."""
+    listen = getattr(provider, "transcribe", None)
+    if listen is None:
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the provider does not transcribe", capability="transcribe")
+    audio = request.audio
+    call = TranscribeCall(
+        model, audio.data, secret, audio.mime, request.language, request.prompt, request.temperature,
+        request.timestamps, request.strict,
+    )  # fmt: skip
+    made: Transcript = await listen(call)
+    yield made.limits or LimitReport()
+    for notice in made.notices:
+        yield notice
+    seconds = made.seconds if made.seconds is not None else seconds_of(audio.data)
+    yield Usage(audio_seconds=seconds or 0.0)
+    yield Transcribed("" if made.silent else made.text, made.language, seconds, made.segments)
+    yield Finish(FinishReason.STOP)

@@ -12,15 +12,18 @@ from typing import Any
 import structlog
 
 from inference_service.credentials.types import StateStore, Verdict
-from inference_service.domain import Delta, Picture, Preview, Progress, Reasoning, Usage
+from inference_service.domain import Composing, Delta, Picture, Preview, Progress, Reasoning, Usage
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.seam import LimitReport
 from inference_service.routing.ahead import Ahead
 from inference_service.routing.journal import SAMPLE, Entry
 from inference_service.routing.lease import Lease
 from inference_service.routing.watch import Bounds, Silence, Watch
+from inference_service.tools import ToolCall
+from inference_service.unary import Embedded, Transcribed
 
 log = structlog.get_logger(__name__)
+WHOLE = frozenset({Picture, Preview, ToolCall, Transcribed, Embedded})
 SHORTEST_LOOK = 0.01  # seconds between two looks of the watch
 
 
@@ -121,7 +124,10 @@ class Attempt:
             entry.characters += size
             if len(entry.sample) < SAMPLE:
                 entry.sample += event.text[:SAMPLE]
-        elif kind is Picture or kind is Preview:
+        elif kind is Composing:
+            self._watch.hears(now, content=True, life=True, characters=event.characters)
+            entry.characters += event.characters
+        elif kind in WHOLE:
             self._watch.hears(now, content=True, life=True)
         else:
             self._watch.hears(now, content=False, life=kind is Progress)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from inference_service.credentials.types import Ask, Grant, StateStore, Verdict, Vote
 from inference_service.failures import FailureKind, UpstreamFailure
+from inference_service.providers.catalogue.prices import price_of
 from inference_service.routing import classify, decide
 from inference_service.routing.answer.protocol import Answer
 from inference_service.routing.attempt import Attempt
@@ -39,6 +40,7 @@ class Terms(Struct, frozen=True):
     deployments: dict[str, Deployment]
     bounds: Bounds
     wanted: frozenset[str] = frozenset()
+    operation: str = "chat"  # or image
 
 
 def ask_for(base: Ask, deployment: Deployment, *, last: bool = False) -> Ask:
@@ -109,6 +111,7 @@ class Calls:
         now, name = self._loop.time(), lease.ask.deployment
         deployment = self.terms.deployments[name]
         entry = self.journal.begin(name, lease.label, now, hedge=hedge)
+        entry.price = price_of(deployment.provider, deployment.model)
         opening = self._answer.opening(deployment, self.facts.of(name), entry.number, self.reason, now)
         bounds = deployment.bounds(self.terms.bounds, max(decide.LEAST_TIME, self.facts.deadline - now))
         events = self._answer.call(opening, deployment, lease)
@@ -159,6 +162,7 @@ class Calls:
             AttemptEnd(
                 self.terms.request_id, entry.deployment, entry.credential, entry.ending(), status,
                 self._loop.time() - entry.started, entry.first_content_after(), entry.usage, entry.hedge,
+                self.terms.operation,
             )
         )  # fmt: skip
 

@@ -62,6 +62,7 @@ TABLE: dict[FailureKind, Consequence] = {
     K.STALLED: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
     K.TOO_SLOW: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
     K.BAD_IMAGE: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.INVALID_OUTPUT: Consequence(Rest.NONE, Vote.SILENT, Next.LATER),
     K.REFUSED: Consequence(Rest.NONE, Vote.DOUBT, Next.DEPLOYMENT, request=True),
     K.BAD_REQUEST: Consequence(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT, request=True),
     K.FIELD_REFUSED: Consequence(Rest.NONE, Vote.SILENT, Next.WITHOUT_FIELD, request=True),

@@ -15,7 +15,15 @@ from inference_service.providers.seam import Provider
 LAST = ("flux-schnell", "flux-dev", "janus", "space", "embedded")
 FREE = frozenset({"recurring", "keyless", "community", "local"})
 MOST_OF_ONE = 2  # deployments of one provider in a default route: limits are often per model
-ROUTES: Mapping[str, Task] = {"chat": Task.CHAT, "fast": Task.CHAT, "vision": Task.CHAT, "image": Task.IMAGE}
+ROUTES: Mapping[str, Task] = {
+    "chat": Task.CHAT,
+    "fast": Task.CHAT,
+    "vision": Task.CHAT,
+    "image": Task.IMAGE,
+    "transcribe": Task.TRANSCRIBE,
+    "embed": Task.EMBED,
+}
+CONVERSE = frozenset({"chat", "vision", "image"})  # what the adapter's default models are for
 # Public names of the mission: the task, and what the name of an upstream model must hold.
 FAMILIES: Mapping[str, tuple[Task, tuple[str, ...]]] = {
     "flux": (Task.IMAGE, ("flux",)),
@@ -106,13 +114,12 @@ def choices(provider: Provider, route: str) -> tuple[tuple[str, ...], str]:
         return provider.settings.models, "named in the configuration"
     prefers = getattr(provider, "choices", None)
     if prefers is None:
-        return (() if route == "fast" else provider.declaration.default_models), "its default model"
+        return (provider.declaration.default_models if route in CONVERSE else ()), "its default model"
     preferred = tuple(prefers(route))
     if getattr(provider, "listed_models", None):
         return preferred, "preferred, and in today's list"
-    return preferred or (
-        () if route == "fast" else provider.declaration.default_models
-    ), "preferred; no list is known yet"
+    fallback = provider.declaration.default_models if route in CONVERSE else ()
+    return preferred or fallback, "preferred; no list is known yet"
 
 
 def families(deployments: Mapping[str, tuple[str, Capabilities]]) -> dict[str, tuple[str, ...]]:

@@ -5,8 +5,11 @@ The journal is written while the request runs and read once, at its end, whateve
 
 from dataclasses import dataclass, field
 
-from inference_service.domain import AttemptRecord, Usage, UsageRecord
+import msgspec
+
+from inference_service.domain import AttemptRecord, Cost, Usage, UsageRecord
 from inference_service.failures import UpstreamFailure
+from inference_service.providers.catalogue.prices import Price
 
 MOST_FAILED = 64  # failed calls that are kept one by one
 SAMPLE = 400  # characters that show in which script an answer is written
@@ -30,6 +33,7 @@ class Entry:
     failure: UpstreamFailure | None = None
     finished: bool = False
     discarded: bool = False  # nothing of it is in the answer
+    price: Price | None = None  # of the deployment's model
 
     def first_content_after(self) -> float | None:
         """Seconds from the start of the call to its first content."""
@@ -87,12 +91,26 @@ class Journal:
             if entry.usage is not None:
                 usage = entry.usage
                 if usage.images < entry.pictures:
-                    usage = Usage(usage.prompt_tokens, usage.completion_tokens, usage.reasoning_tokens, entry.pictures)
-                records.append(UsageRecord(entry.deployment, usage, discarded=entry.discarded))
+                    usage = msgspec.structs.replace(usage, images=entry.pictures)
+                records.append(UsageRecord(entry.deployment, usage, False, entry.discarded, cost(entry.price, usage)))
             elif entry.characters or entry.pictures or (entry.answered and entry.failure is None):
                 usage = Usage(self.prompt_tokens, estimate(entry.characters, entry.sample), 0, entry.pictures)
-                records.append(UsageRecord(entry.deployment, usage, estimated=True, discarded=entry.discarded))
+                records.append(UsageRecord(entry.deployment, usage, True, entry.discarded, cost(entry.price, usage)))
         return records
+
+
+def cost(price: Price | None, usage: Usage) -> Cost | None:
+    """What it cost by the catalogue's price, if there is one."""
+    if price is None:
+        return None
+    micros = price.micros(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        cached=usage.cached_tokens,
+        pictures=usage.images,
+        seconds=usage.audio_seconds,
+    )
+    return Cost(micros, price.currency, price.date.isoformat())
 
 
 LATIN, OTHER = 4.0, 2.0  # characters a token, about

@@ -1,9 +1,15 @@
 """What requests have taught about deployments: fields and capabilities that they refuse, and how they continue.
 
-Facts grow old, because models and gateways change, and a reload forgets them all. Pure: `now` is an argument.
+Lessons grow old, because models and gateways change, and a reload forgets them all; proofs stay until the next probe.
+Pure: `now` is an argument.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import msgspec
+
+from inference_service.domain import Capabilities
 
 AGE = 6 * 3_600.0  # seconds for which a refusal is remembered
 MOST = 2_000  # deployments
@@ -20,8 +26,12 @@ class Lesson:
 
 
 class Learned:
+    """on_unknown: told of a deployment that has to go on with an answer while nobody knows whether it continues."""
+
     def __init__(self) -> None:
         self._lessons: dict[str, Lesson] = {}
+        self._proofs: dict[str, tuple[bool, bool]] = {}  # by a probe: whether it continues, whether it echoes
+        self.on_unknown: Callable[[str], None] = lambda _: None
 
     def _lesson(self, deployment: str) -> Lesson:
         if deployment not in self._lessons and len(self._lessons) >= MOST:
@@ -56,7 +66,28 @@ class Learned:
 
     def echoes(self, deployment: str) -> bool | None:
         lesson = self._lessons.get(deployment)
-        return lesson.echoes if lesson else None
+        if lesson is not None and lesson.echoes is not None:
+            return lesson.echoes
+        proof = self._proofs.get(deployment)
+        return proof[1] if proof is not None and proof[0] else None
+
+    def proves(self, deployment: str, *, continues: bool, echoes: bool) -> None:
+        if deployment not in self._proofs and len(self._proofs) >= MOST:
+            self._proofs.pop(next(iter(self._proofs)))
+        self._proofs[deployment] = (continues, echoes)
+
+    def continues(self, deployment: str, can: Capabilities) -> bool:
+        """Whether it is declared or proven that the deployment goes on with a text; what nobody knows is asked for."""
+        if "prefill" not in can.unknown:
+            return can.prefill
+        self.on_unknown(deployment)
+        return self._proofs.get(deployment, (False, False))[0]
+
+    def known(self, deployment: str, can: Capabilities) -> Capabilities:
+        """The capabilities with what a probe has shown."""
+        if "prefill" not in can.unknown or deployment not in self._proofs:
+            return can
+        return msgspec.structs.replace(can, prefill=self._proofs[deployment][0], unknown=can.unknown - {"prefill"})
 
     def forget(self) -> None:
         self._lessons.clear()

@@ -10,6 +10,7 @@ from inference_service.credentials.types import BreakerView, CredentialView, Quo
 from inference_service.domain import Capabilities, Task
 from inference_service.routing.build import Parts
 from inference_service.routing.generation import Generation
+from inference_service.routing.learned import Learned
 from inference_service.routing.plan import Route
 from inference_service.routing.snapshot import (
     CredentialSnapshot,
@@ -28,8 +29,8 @@ FLAGS = ("chat", "vision", "image", "streaming", "prefill", "input_image")
 class Overview:
     """`refresh` looks at every breaker, credential and quota; everything else answers from that look."""
 
-    def __init__(self, store: StateStore) -> None:
-        self._store = store
+    def __init__(self, store: StateStore, learned: Learned) -> None:
+        self._store, self._learned = store, learned
         self._breakers: dict[str, BreakerView] = {}
         self._credentials: dict[str, list[CredentialView]] = {}
         self._quotas: dict[str, list[QuotaView]] = {}
@@ -73,7 +74,8 @@ class Overview:
         return models
 
     def _public(self, generation: Generation, route: Route, *, is_deployment: bool) -> PublicModel:
-        able = [generation.parts.plan.deployments[name].capabilities for name in route.deployments]
+        found = [generation.parts.plan.deployments[name] for name in route.deployments]
+        able = [self._learned.known(one.name, one.capabilities) for one in found]
         tasks = tuple(task for task in Task if any(can.can(task) for can in able))
         available = any(self._available(name) for name in route.deployments)
         deployments = [generation.parts.plan.deployments[name] for name in route.deployments]

@@ -123,7 +123,7 @@ class Plan:
         """A deployment that nothing has named before: any model of a provider may be asked for."""
         provider = self.providers[provider_name]
         can = provider.capabilities(upstream) if upstream else Capabilities()
-        if not (can.chat or can.image) or self._on_the_fly >= MOST_ON_THE_FLY:
+        if not any(map(can.can, Task)) or self._on_the_fly >= MOST_ON_THE_FLY:
             return False
         self._on_the_fly += 1
         name = f"{provider_name}/{upstream}"
@@ -135,10 +135,7 @@ class Plan:
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
-            seeing = [one for one in able if not learned.denied(one.name, "vision", now)]
-            # Whether some look at pictures is not known: they come behind those that do.
-            hopeful = [one for one in seeing if "vision" in one.capabilities.unknown]
-            able = [one for one in seeing if one.capabilities.vision] + hopeful
+            able = self._capable(able, "vision", learned, now)
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,
@@ -146,9 +143,27 @@ class Plan:
                     field="messages",
                 )
             able = few_enough(able, sum(len(message.images) for message in request.messages))
+        if request.uses_tools:
+            able = self._capable(able, "tools", learned, now)
+            if not able:
+                raise RequestFailure(
+                    Outcome.UNSUPPORTED, f"no deployment of {route.model!r} calls tools", field="tools"
+                )
+        if request.has_audio:
+            able = self._capable(able, "audio", learned, now)
+            if not able:
+                text = f"no deployment of {route.model!r} listens to recordings; Transcribe turns them into text"
+                raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
         return route, able
+
+    @staticmethod
+    def _capable(able: list[Deployment], capability: str, learned: Learned, now: float) -> list[Deployment]:
+        """Those that have the capability, and behind them those of which nobody knows."""
+        willing = [one for one in able if not learned.denied(one.name, capability, now)]
+        known = [one for one in willing if getattr(one.capabilities, capability)]
+        return known + [one for one in willing if capability in one.capabilities.unknown]
 
     def image(self, request: ImageRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
         """Who may draw, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
@@ -168,22 +183,26 @@ class Plan:
             able = strictly(able, wanted_settings(request), learned, now)
         return route, able
 
+    def unary(self, model: str, task: Task, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
+        """Who may embed or transcribe, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        route = self.route(model)
+        able = self._able(route, task, "model")
+        return route, [one for one in able if not learned.denied(one.name, task.value, now)] or able
+
     def _able(self, route: Route, task: Task, field: str) -> list[Deployment]:
         able = [one for name in route.deployments if (one := self.deployments[name]).capabilities.can(task)]
         if not able:
-            does = "chat" if task is Task.CHAT else "draw"
-            hint = "'chat'" if task is Task.CHAT else "'image'"
-            raise RequestFailure(
-                Outcome.UNSUPPORTED, f"the model {route.model!r} does not {does}; try {hint}", field=field
-            )
+            does = "draw" if task is Task.IMAGE else task.value
+            text = f"the model {route.model!r} does not {does}; try {task.value!r}"
+            raise RequestFailure(Outcome.UNSUPPORTED, text, field=field)
         return able
 
 
-def wanted_settings(request: ChatRequest | ImageRequest) -> frozenset[str]:
-    """The dotted fields of the settings that the caller has set."""
+def wanted_settings(request: Any) -> frozenset[str]:
+    """The dotted fields of the settings that the caller has set and that may be dropped."""
     if isinstance(request, ChatRequest):
         return settings.wanted(request.sampling)
-    return settings.wanted_of_image(request)
+    return settings.wanted_of_image(request) if isinstance(request, ImageRequest) else frozenset()
 
 
 def few_enough(able: list[Deployment], images: int) -> list[Deployment]:

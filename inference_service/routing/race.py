@@ -6,13 +6,14 @@ breaker learns nothing.
 
 import asyncio
 
-from inference_service.domain import Delta, Finish, Picture, Preview, Reasoning
+from inference_service.domain import Composing, Delta, Finish, Picture, Preview, Reasoning
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.routing.calls import Call, Calls
 from inference_service.routing.hedge import Hedger
 from inference_service.routing.watch import Silence
+from inference_service.tools import ToolCall
 
-CONTENT = frozenset({Delta, Reasoning, Picture, Preview, Finish})
+CONTENT = frozenset({Delta, Reasoning, Composing, ToolCall, Picture, Preview, Finish})
 Peeks = dict[asyncio.Task[UpstreamFailure | None], Call]
 
 

@@ -5,12 +5,14 @@ import time
 from collections.abc import Mapping
 from typing import Self
 
-from antiphon.config.model import Config
+from antiphon.config.model import Config, Images
 from inference_service.credentials.types import Ask, StateStore
-from inference_service.domain import ChatRequest, ImageRequest
+from inference_service.domain import ChatRequest, ImageRequest, Task
+from inference_service.providers import embeddings, speech
 from inference_service.routing.answer.chat import ChatAnswer
 from inference_service.routing.answer.image import ImageAnswer
 from inference_service.routing.answer.protocol import Answer
+from inference_service.routing.answer.unary import Asked, UnaryAnswer
 from inference_service.routing.budget import StormBudget
 from inference_service.routing.build import Parts, build_parts
 from inference_service.routing.calls import Desk, Terms, ask_for
@@ -24,11 +26,13 @@ from inference_service.routing.lease import Keyring
 from inference_service.routing.observer import AttemptEnd, Observer
 from inference_service.routing.overview import Overview
 from inference_service.routing.plan import Deployment, Route, wanted_settings
+from inference_service.routing.probing import Prober
 from inference_service.routing.run import Run
 from inference_service.routing.snapshot import HandoverSnapshot, PublicModel, Snapshot
-from inference_service.routing.tokens import estimate_prompt
+from inference_service.routing.tokens import estimate_prompt, estimate_texts
 from inference_service.routing.watch import Bounds
 from inference_service.tasks import Supervisor
+from inference_service.unary import EmbedRequest, TranscribeRequest
 
 RETRY_FLOOR = 10
 
@@ -40,11 +44,14 @@ class Router:
         self, config: Config, parts: Parts, store: StateStore, observer: Observer, supervisor: Supervisor
     ) -> None:
         self._store, self._supervisor = store, supervisor
-        self._overview = Overview(store)
+        learned = Learned()
+        self._overview = Overview(store, learned)
         retries = StormBudget(config.routing.retry_budget, RETRY_FLOOR)
-        self._desk = Desk(store, Keyring(), Learned(), retries, _Recorder(observer, self._overview))
+        self._desk = Desk(store, Keyring(), learned, retries, _Recorder(observer, self._overview))
         self._numbers = 0
         self._now = self._put_in_force(config, parts)
+        self._prober = Prober(store, self._desk.keyring, learned, lambda: self._now.parts.plan.deployments)
+        learned.on_unknown = self._prober.wish
 
     def _put_in_force(self, config: Config, parts: Parts) -> Generation:
         self._numbers += 1
@@ -60,16 +67,17 @@ class Router:
         return generation
 
     def start(self) -> None:
-        """Begins to ask providers for their models, now and then."""
+        """Begins to ask providers for their models, now and then, and deployments whether they continue a text."""
         self._discover(self._now)
+        self._supervisor.watch("probing", self._prober.run)
 
     def _discover(self, generation: Generation) -> None:
         self._supervisor.watch("discovery", lambda: discover(generation))
 
     @property
-    def max_pixels(self) -> int:
-        """Of one picture, a caller's or a provider's."""
-        return self._now.config.images.max_pixels
+    def images(self) -> Images:
+        """The rules for pictures, a caller's or a provider's."""
+        return self._now.config.images
 
     # --- requests ----------------------------------------------------------------------------
 
@@ -92,10 +100,35 @@ class Router:
         bounds = image_bounds(route.image_timeouts)
         return self._request(generation, request, deadline, route, able, answer, Journal(now), bounds, 0)
 
+    def embed(self, request: EmbedRequest, deadline: float) -> "Request":
+        """As `chat`."""
+        tokens = estimate_texts(request.inputs)
+        return self._unary(request, Task.EMBED, embeddings.asked, tokens, deadline)
+
+    def transcribe(self, request: TranscribeRequest, deadline: float) -> "Request":
+        """As `chat`."""
+        return self._unary(request, Task.TRANSCRIBE, speech.asked, 0, deadline)
+
+    def _unary(
+        self, request: EmbedRequest | TranscribeRequest, task: Task, asked: Asked, tokens: int, deadline: float
+    ) -> "Request":
+        generation, now = self._now, asyncio.get_running_loop().time()
+        route, able = generation.parts.plan.unary(request.model, task, self._desk.learned, now)
+        # A result in one piece is waited for as a picture is.
+        bounds = image_bounds(route.image_timeouts)
+        answer = UnaryAnswer(request, asked)
+        return self._request(generation, request, deadline, route, able, answer, Journal(now, tokens), bounds, tokens)
+
+    def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int]:
+        """The first deployment of the route and an estimate of what it would read. Raises RequestFailure."""
+        now = asyncio.get_running_loop().time()
+        _, able = self._now.parts.plan.chat(request, self._desk.learned, now)
+        return able[0], estimate_prompt(request)
+
     def _request(
         self,
         generation: Generation,
-        request: ChatRequest | ImageRequest,
+        request: ChatRequest | ImageRequest | EmbedRequest | TranscribeRequest,
         deadline: float,
         route: Route,
         able: list[Deployment],
@@ -111,14 +144,19 @@ class Router:
         chat = isinstance(request, ChatRequest)
         timeouts = route.timeouts if chat else route.image_timeouts
         caller = request.caller
-        ask = Ask("", "", "", caller.name, caller.tenant_id, tokens, 0 if chat else 1)
+        # One caller's ids say nothing about another's.
+        named = request.conversation_id if isinstance(request, ChatRequest) else ""
+        conversation = f"{caller.name}/{caller.tenant_id}/{named}" if named else ""
+        ask = Ask(
+            "", "", "", caller.name, caller.tenant_id, tokens, int(isinstance(request, ImageRequest)), conversation
+        )
         if route.equal:
             able = self._preferred(able, ask)
         candidates = [Candidate(deployment.name, deployment.capabilities.context_tokens) for deployment in able]
         facts = Facts(candidates, deadline, generation.config.routing.attempts, timeouts.short_wait)
         wanted = frozenset() if request.strict else wanted_settings(request)
         deployments = {deployment.name: deployment for deployment in able}
-        terms = Terms(request.request_id, ask, deployments, bounds, wanted)
+        terms = Terms(request.request_id, ask, deployments, bounds, wanted, "chat" if chat else "image")
         return Request(generation, Run(terms, facts, answer, journal, self._desk, hedger))
 
     def _preferred(self, able: list[Deployment], ask: Ask) -> list[Deployment]:
@@ -208,6 +246,7 @@ class _Recorder:
         self._observer, self._overview = observer, overview
         self.hedged = observer.hedged
         self.waited = observer.waited
+        self.queued = observer.queued
         self.state_backend = observer.state_backend
         self.attempt_started = observer.attempt_started
 

@@ -20,6 +20,7 @@ from inference_service.routing.journal import Journal
 from inference_service.routing.lease import Lease
 from inference_service.routing.race import race
 from inference_service.routing.watch import Silence
+from inference_service.tools import ToolCall
 
 LONGEST_PAUSE = 5.0  # seconds of waiting without a sign for the caller
 
@@ -115,6 +116,7 @@ class Run:
             store.wait(asks, self._facts.deadline, lambda position, eta: places.put_nowait((position, eta)))
         )
         waiting.add_done_callback(lambda _: places.put_nowait(None))
+        calls.desk.observer.queued(1)
         try:
             while (place := await places.get()) is not None:
                 for event in self._answer.waiting(step.deployments[0], self.journal.calls + 1):
@@ -126,6 +128,8 @@ class Run:
             if not waiting.cancelled() and isinstance(answer := waiting.result(), tuple):
                 self._lease = calls.lease(*answer)  # granted in this very moment
             raise
+        finally:
+            calls.desk.observer.queued(-1)
         answer = waiting.result()
         calls.desk.observer.waited(calls.terms.request_id, step.deployments[0], self._loop.time() - began)
         if isinstance(answer, Denied):
@@ -223,7 +227,7 @@ class Run:
     def _note(self, call: Call, event: Any) -> None:
         """Writes down what leaves for the caller."""
         kind = event.__class__
-        if kind is Delta:
+        if kind is Delta or kind is ToolCall:
             if self.journal.first_token is None:
                 self.journal.delivers(self._loop.time())
         elif kind is CheckedPicture:

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from inference_service.providers.catalogue.row import Row
 from inference_service.routing.build import ANONYMOUS, Parts
 
-NEEDS = {"chat": "answers questions", "vision": "looks at pictures", "image": "draws"}
+NEEDS = {
+    "chat": "answers questions",
+    "vision": "looks at pictures",
+    "image": "draws",
+    "transcribe": "hears voice messages",
+}
 
 
 def notes(parts: Parts) -> list[str]:

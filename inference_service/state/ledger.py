@@ -4,10 +4,10 @@ Whatever is wrong with the file, the service starts: a broken one is set aside, 
 without memory, and `problem` says so in words for people.
 """
 
-import fcntl
 import os
 import queue
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from antiphon.config.secrets import config_home
 from inference_service.credentials.saved import Rows
 
 log = structlog.get_logger(__name__)
@@ -25,15 +26,30 @@ KEPT = 62 * 86_400.0  # rows of credentials that have not been used for so long 
 
 
 def state_directory(directory: Path | None, path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """As configured, else beside the configuration file, else the user's own; None where there is no place."""
+    """As configured, else next to the configuration file of a project, else the user's own; None if there is no place."""
     if directory is not None:
         return directory
-    if path is not None:
+    if path is not None and path.absolute().parent != config_home(environ):
         return path.absolute().parent / FOLDER
     if base := environ.get("XDG_STATE_HOME"):
         return Path(base) / "antiphon"
     home = environ.get("HOME")
     return Path(home) / ".local" / "state" / "antiphon" if home else None
+
+
+def _lock(descriptor: int) -> None:
+    """Raises BlockingIOError if another process holds the lock."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - exists on Windows only
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError from error
+    else:
+        import fcntl  # noqa: PLC0415 - does not exist on Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class LedgerProblem(Exception):
@@ -85,7 +101,7 @@ class Ledger:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._lock)
         except BlockingIOError as error:
             raise LedgerProblem(
                 f"{self.path} is in use by another process; give it a state.directory of its own"

@@ -150,6 +150,13 @@ class RedisLog:
         arguments = [self._epochs.get(pool, ""), seen, "call", EVERYBODY if alone else "-", body, names, int(first)]
         return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
 
+    async def facts(self, topic: str) -> dict[str, str]:
+        found = await self._redis.hgetall(f"{self._prefix}:facts:{topic}")
+        return {str(key): str(value) for key, value in found.items()}
+
+    async def keep(self, topic: str, key: str, value: str) -> None:
+        await self._redis.hset(f"{self._prefix}:facts:{topic}", key, value)
+
     async def reconnect(self) -> None:
         """Drops every connection: what comes next opens a new one."""
         await self._redis.connection_pool.disconnect()

@@ -52,6 +52,7 @@ class MemoryStore:
         self.broker = Broker(breaker)
         if isinstance(self._clock, SteadyClock):
             self._clock.moved = self.broker.shift
+        self._facts: dict[str, dict[str, str]] = {}
         self._waiting: dict[Ticket, asyncio.Future[Answer]] = {}
         self._watching: dict[Ticket, tuple[Progress, tuple[int, float | None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -247,6 +248,17 @@ class MemoryStore:
     async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]:
         now = self._clock()
         return {name: self.broker.breaker(name).view(now) for name in deployments}
+
+    async def recall(self, topic: str) -> dict[str, str]:
+        if topic not in self._facts:
+            rows = self._ledger.load(f"={topic}") if self._ledger is not None else {}
+            self._facts[topic] = {key: value.decode(errors="replace") for key, value in rows.items()}
+        return self._facts[topic]
+
+    async def remember(self, topic: str, key: str, value: str) -> None:
+        (await self.recall(topic))[key] = value
+        if self._ledger is not None:
+            self._ledger.write(f"={topic}", {key: value.encode()})  # no pool has such a name
 
     async def close(self) -> None:
         for timer in (self._timer, self._progress_timer, self._flush_timer):

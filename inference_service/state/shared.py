@@ -335,6 +335,14 @@ class SharedStore:
             await self._look(pool)
         return await self._memory.breakers(deployments)
 
+    async def recall(self, topic: str) -> dict[str, str]:
+        shared = await self._try(self._log.facts, topic)
+        return {**await self._memory.recall(topic), **(shared or {})}
+
+    async def remember(self, topic: str, key: str, value: str) -> None:
+        await self._memory.remember(topic, key, value)
+        await self._try(self._log.keep, topic, key, value)
+
     async def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()

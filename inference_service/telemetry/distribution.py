@@ -1,6 +1,6 @@
-"""Histograms that the event loop alone counts into, given out by Prometheus' own library.
+"""Histograms that only the event loop updates, exported through Prometheus' own library.
 
-The library's histogram takes two locks for every observation; nothing here is shared between threads.
+The library's histogram takes two locks per observation. Here nothing is shared between threads.
 """
 
 from bisect import bisect_left
@@ -12,13 +12,13 @@ from prometheus_client.utils import floatToGoString
 
 
 class Distribution:
-    """How many values fell below each of the ascending bounds, and their sum; each combination of labels for itself."""
+    """Counts values below each of the ascending bounds, and their sum, per combination of labels."""
 
     def __init__(
         self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float], registry: CollectorRegistry
     ) -> None:
         self._name, self._text, self._labels, self._bounds = name, text, labels, bounds
-        # By labels: counts by bucket, of which the last has no bound, and then the sum.
+        # By labels: the count of each bucket (the last has no bound), then the sum.
         self._seen: dict[tuple[str, ...], list[float]] = {}
         registry.register(self)
 
@@ -31,7 +31,7 @@ class Distribution:
         seen[-1] += value
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """As a registry asks for it."""
+        """The interface of a Prometheus registry."""
         family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
         spelt = [floatToGoString(bound) for bound in self._bounds]  # type: ignore[no-untyped-call] # not annotated
         bounds = [*spelt, "+Inf"]

@@ -1,6 +1,6 @@
-"""Sums of the last hour by the minute, at any rate of requests. Pure: `now` is an argument, in seconds.
+"""Sums of the last hour by minute, at any request rate. Pure: `now` is an argument, in seconds.
 
-A look costs sixty slots, not the number of requests: percentiles come from logarithmic buckets, 5 % wide.
+Reading costs sixty slots regardless of the number of requests. Percentiles come from logarithmic buckets, 5 % wide.
 """
 
 import math
@@ -14,7 +14,7 @@ SHORTEST = 1e-4  # seconds; everything faster falls into the first bucket
 
 @dataclass
 class Slot:
-    """What ended within one minute."""
+    """Requests that ended within one minute."""
 
     minute: int
     count: int = 0
@@ -25,7 +25,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Sums:
-    """Of the last hour. Percentiles are those of the time to the first token, in seconds; None: not observed."""
+    """Sums of the last hour. Percentiles are of the time to the first token, in seconds; None: no observations."""
 
     count: int
     failed: int

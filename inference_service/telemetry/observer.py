@@ -1,4 +1,4 @@
-"""The router's observer: metrics and traces, one after the other."""
+"""The router's observer: passes events to metrics and traces."""
 
 from inference_service.routing.observer import AttemptEnd
 from inference_service.telemetry.metrics import Metrics
@@ -12,6 +12,7 @@ class Observers:
         self.handed_over = metrics.handed_over
         self.hedged = metrics.hedged
         self.waited = metrics.waited
+        self.queued = metrics.queued
         self.state_backend = metrics.state_backend
 
     def attempt_ended(self, end: AttemptEnd) -> None:

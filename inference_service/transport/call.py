@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 EOF: Any = grpc.aio.EOF
 StatusCode = grpc.StatusCode
-SLACK = 0.1  # seconds; a handler ends its late call itself, with details; this is for one that does not
+SLACK = 0.1  # seconds; a handler normally ends a late call itself, with details; this catches one that does not
 
 
 class H2Call:
-    """`over`: nothing can be sent any more. `outgoing`: bytes of a message that wait for room."""
+    """One call. `over`: nothing can be sent any more. `outgoing`: the part of a message that waits for flow control."""
 
     def __init__(self, session: "Session", stream: int) -> None:
         self.stream = stream
@@ -36,7 +36,7 @@ class H2Call:
         self._room: asyncio.Future[None] | None = None
         self._cancelled = False
 
-    # --- what a handler asks and says -----------------------------------------------------------
+    # --- the interface for handlers -----------------------------------------------------------
 
     def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         return self._metadata
@@ -79,7 +79,7 @@ class H2Call:
 
     async def _inflated(self, data: bytes) -> bytes:
         if self.encoding == b"identity":
-            raise Malformed("a message is compressed, and grpc-encoding does not say how")
+            raise Malformed("a message is compressed, but grpc-encoding does not say how")
         arguments = (data, self.encoding, self._session.settings.max_request_bytes)
         if len(data) <= wire.INLINE:
             return wire.inflated(*arguments)
@@ -100,10 +100,10 @@ class H2Call:
         self.finish(code, details)
         raise grpc.aio.AbortError("the call was aborted")
 
-    # --- its life --------------------------------------------------------------------------------
+    # --- life cycle --------------------------------------------------------------------------------
 
     def begin(self, headers: list[wire.Header], fields: dict[bytes, bytes]) -> None:
-        """Takes in what the request's headers say. Raises Malformed."""
+        """Reads the request headers. Raises Malformed."""
         self._metadata = wire.metadata(headers)
         self.encoding = fields.get(b"grpc-encoding", self.encoding)
         if self.encoding not in wire.ENCODINGS:
@@ -119,14 +119,14 @@ class H2Call:
         except grpc.aio.AbortError:
             pass
         except asyncio.CancelledError:
-            self.finish(StatusCode.CANCELLED, "the service has cancelled the call")
+            self.finish(StatusCode.CANCELLED, "the service cancelled the call")
             raise
         except BaseException:
-            self.finish(StatusCode.UNKNOWN, "an error inside the service")
+            self.finish(StatusCode.UNKNOWN, "internal error")
             raise
 
     async def turn_away(self, text: bytes) -> None:
-        """For a caller of plain HTTP, whose status is on its way."""
+        """Ends a call of a plain HTTP client; its status has already been sent."""
         await self._send(text)
         self._session.end(self, None)
 
@@ -135,25 +135,25 @@ class H2Call:
         if not handler.request_streaming:
             request = await self.read()
             if request is EOF:
-                await self.abort(StatusCode.INVALID_ARGUMENT, "no request came")
+                await self.abort(StatusCode.INVALID_ARGUMENT, "the request is missing")
         if handler.response_streaming:
             await (handler.stream_stream or handler.unary_stream)(request, self)
         else:
             await self.write(await handler.unary_unary(request, self))
 
     def finish(self, code: grpc.StatusCode, details: str = "") -> None:
-        """Sends the status, unless the call is over already."""
+        """Sends the status, unless the call is already over."""
         if not self.over:
             self._session.end(self, wire.trailers(code, details, self._trailing))
 
     def sent(self) -> None:
-        """All of the message has gone."""
+        """The whole message has been sent."""
         self.outgoing = None
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
     def cancel(self) -> None:
-        """The caller does not want it any more, or its time is up."""
+        """The caller has cancelled, or the deadline has passed."""
         self.over = self._cancelled = True
         self.outgoing = None
         if self.task is not None:

@@ -16,16 +16,19 @@ from inference_service.transport.inbox import WINDOW
 CONFIGURATION = H2Configuration(
     client_side=False,
     header_encoding=None,
-    validate_outbound_headers=False,  # ours are made in one place, and right
+    validate_outbound_headers=False,  # all outgoing headers are built in one place
     normalize_outbound_headers=False,
-    validate_inbound_headers=False,  # the library ends the connection for what spoils one stream
+    validate_inbound_headers=False,  # the library closes the whole connection for an error in one stream
     normalize_inbound_headers=False,
 )
-METADATA, MOST_METADATA = 16 * 1024, 1280 * 1024  # bytes; beyond: the call is refused; the connection ends
+METADATA, MOST_METADATA = (
+    16 * 1024,
+    1280 * 1024,
+)  # bytes; above the first the call is refused, above the second the connection ends
 jh2.frame_buffer.CONTINUATION_BACKLOG = MOST_METADATA // LARGEST
-TABLE = 4_096  # bytes of header compression state, whatever the caller offers
-LARGEST_SENT = 64 * 1024  # so that a large message shares the connection with others
-# :status 200 and content-type application/grpc, by the static table and as a literal that nobody indexes.
+TABLE = 4_096  # bytes of header compression state, whatever the caller asks for
+LARGEST_SENT = 64 * 1024  # lets other calls share the connection with a large message
+# :status 200 and content-type application/grpc, from the static table and as a literal without indexing.
 RESPONSE = b"\x88\x0f\x10\x10application/grpc"
 RESPONSE_HEAD = len(RESPONSE).to_bytes(3, "big") + b"\x01\x04"  # HEADERS, END_HEADERS
 SETTINGS = frozenset(SettingCodes)
@@ -43,7 +46,7 @@ class Connection(H2Connection):  # type: ignore[misc] # the library has no types
             SettingCodes.HEADER_TABLE_SIZE: TABLE,
         }
         self.local_settings = Settings(client=False, initial_values=limits)
-        # What RFC 9113 says holds until the caller says otherwise; the library assumes what browsers send.
+        # The defaults of RFC 9113 apply until the caller changes them; the library assumes those of browsers.
         silent = {SettingCodes.INITIAL_WINDOW_SIZE: WINDOW, SettingCodes.HEADER_TABLE_SIZE: TABLE}
         self.remote_settings = Settings(client=True, initial_values=silent)
         self.decoder = CheckedDecoder(TABLE, MOST_METADATA)
@@ -51,7 +54,7 @@ class Connection(H2Connection):  # type: ignore[misc] # the library has no types
 
     @property
     def open_inbound_streams(self) -> int:
-        """The library would end the connection of a caller with too many; the session refuses the stream instead."""
+        """Always 0: the library would close the connection of a caller with too many streams; the session refuses the stream."""
         if len(self.streams) >= self._sweep_at:
             self.forget_closed()
         return 0
@@ -66,18 +69,18 @@ class Connection(H2Connection):  # type: ignore[misc] # the library has no types
         return int(min(window, self.max_outbound_frame_size, LARGEST_SENT))
 
     def send_response(self, stream: int) -> None:
-        """The same bytes for every answer; for the library the trailers alone are the response."""
+        """Sends response headers, which are the same for every answer. To the library the trailers alone are the response."""
         self._data_to_send += RESPONSE_HEAD + stream.to_bytes(4, "big") + RESPONSE
 
     def send_message(self, stream: int, data: bytes | memoryview) -> None:
-        """A frame within `room`. The library's own way costs as much as everything else of an answer together."""
+        """Sends a frame that fits into `room`. The library's own method costs as much as the rest of an answer together."""
         self._data_to_send += len(data).to_bytes(3, "big") + b"\x00\x00" + stream.to_bytes(4, "big")
         self._data_to_send += data
         self.streams[stream].outbound_flow_control_window -= len(data)
         self.outbound_flow_control_window -= len(data)
 
     def bound(self, changed: dict[Any, Any]) -> None:
-        """What a caller sets may not make us remember much."""
+        """Limits the state that a caller's settings can create."""
         if SettingCodes.HEADER_TABLE_SIZE in changed:
             self.encoder.header_table_size = min(TABLE, changed[SettingCodes.HEADER_TABLE_SIZE].new_value)
         for unknown in changed.keys() - SETTINGS:
@@ -85,6 +88,6 @@ class Connection(H2Connection):  # type: ignore[misc] # the library has no types
 
 
 def goaway(last_stream: int, code: int = 0, text: str = "") -> bytes:
-    """The library's own closes the connection at once; this one lets its streams finish."""
+    """A GOAWAY frame that lets running streams finish. The library's own closes the connection at once."""
     frame = GoAwayFrame(0, last_stream_id=last_stream, error_code=code, additional_data=text.encode())
     return bytes(frame.serialize())

@@ -1,8 +1,8 @@
-"""What arrives, cut into frames before the library sees it: lengths are checked early, and frames that only cost work
-are counted.
+"""Splits incoming bytes into frames before the library sees them. Lengths are checked early, and frames that only cause
+work are counted.
 
-The library answers every frame at once and remembers what it is told. So the bounds are here: how much it gets between
-two turns of the event loop, and how many frames a connection may send that bring nothing.
+The library answers every frame at once and stores what the frame sets. So the limits are here: how much it receives per
+turn of the event loop, and how many frames without content a connection may send.
 """
 
 from jh2.errors import ErrorCodes
@@ -12,8 +12,8 @@ HEAD = 9
 LARGEST = 16_384
 DATA, HEADERS, SETTINGS, PING, GOAWAY = 0, 1, 4, 6, 7
 END_STREAM, ACK = 0x1, 0x1
-MOST_SETTINGS = 16 * 6  # bytes of a SETTINGS frame: more values than there are settings
-FRAMES_A_TURN = 64  # about ten milliseconds of work, then others have their turn
+MOST_SETTINGS = 16 * 6  # bytes of a SETTINGS frame; one value per known setting
+FRAMES_A_TURN = 64  # about ten milliseconds of work; then other connections get their turn
 COSTS = {DATA: 0, HEADERS: 0, SETTINGS: 20}  # any other frame costs 1
 SMALL = 32  # a DATA frame with less than this, and more to come, costs 1 too
 
@@ -25,7 +25,7 @@ class Violation(Exception):
 
 
 class Allowance:
-    """Time and useful work fill it, idle frames and quick resets empty it."""
+    """A budget that time and useful work refill, and that empty frames and quick resets use up."""
 
     def __init__(self, now: float, most: float = 2_000, per_second: float = 500) -> None:
         self._left, self._most, self._per_second, self._at = most, most, per_second, now
@@ -39,22 +39,22 @@ class Allowance:
         self._at = now
         self._left -= amount
         if self._left < 0:
-            raise Violation(ErrorCodes.ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
+            raise Violation(ErrorCodes.ENHANCE_YOUR_CALM, "too many frames without content")
 
 
 class Frames:
-    """Whole frames of one connection."""
+    """Collects the bytes of one connection into whole frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._greeted = False
-        self.more = False  # the last turn has left whole frames
+        self.more = False  # whole frames were left over after the last turn
 
     def add(self, data: bytes) -> None:
         self._buffer += data
 
     def turn(self, allowance: Allowance, now: float) -> list[bytes]:
-        """As many whole frames as one turn may hold. Raises Violation."""
+        """The whole frames for one turn. Raises Violation."""
         buffer, taken, cost, end = self._buffer, [], 0, 0
         if not self._greeted:
             if not PREFACE.startswith(buffer[: len(PREFACE)]):
@@ -70,7 +70,7 @@ class Frames:
                 raise Violation(ErrorCodes.FRAME_SIZE_ERROR, "a frame is too long")
             if len(buffer) - end < HEAD + length:
                 break
-            # The library would end the connection at a GOAWAY; a caller that opens no more streams still reads answers.
+            # The library closes the connection on GOAWAY, but a caller that opens no more streams still reads its answers.
             if kind != GOAWAY or any(buffer[end + 5 : end + HEAD]):
                 taken.append(bytes(buffer[end : end + HEAD + length]))
             cost += 1 if kind == DATA and length < SMALL and not flags & END_STREAM else COSTS.get(kind, 1)

@@ -1,5 +1,5 @@
-"""Header blocks, looked over before the compiled decoder has them: it panics at one that is cut off, and says so on
-standard error."""
+"""Checks header blocks before the compiled decoder sees them: a truncated block makes it panic and write to standard
+error."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class CheckedDecoder:
 
 
 def check(block: bytes) -> None:
-    """RFC 7541, 6: whole fields, and sizes of the table before the first of them. Raises HPACKError."""
+    """RFC 7541, section 6: fields must be complete, and table size updates come before the first field. Raises HPACKError."""
     place, end, begun = 0, len(block), False
     while place < end:
         first = block[place]
@@ -37,11 +37,11 @@ def check(block: bytes) -> None:
             length, place = number(block, place, 0x7F)
             place += length
     if place > end:
-        raise HPACKError("a header block is cut off")
+        raise HPACKError("a header block is truncated")
 
 
 def number(block: bytes, place: int, mask: int) -> tuple[int, int]:
-    """An integer and the place behind it. `mask`: the bits of its first byte. Raises HPACKError."""
+    """An integer and the position after it. `mask`: the bits of its first byte. Raises HPACKError."""
     try:
         value = block[place] & mask
         place += 1
@@ -54,5 +54,5 @@ def number(block: bytes, place: int, mask: int) -> tuple[int, int]:
             if byte < 0x80:
                 return value, place
     except IndexError:
-        raise HPACKError("a header block is cut off") from None
+        raise HPACKError("a header block is truncated") from None
     raise HPACKError("an integer is too large")

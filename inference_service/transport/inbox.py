@@ -1,4 +1,4 @@
-"""The messages of one request stream: bytes come in, whole messages go out."""
+"""The messages of one request stream: takes bytes, returns whole messages."""
 
 import asyncio
 import struct
@@ -7,12 +7,12 @@ import grpc
 
 from inference_service.transport.wire import Malformed
 
-WINDOW = 65_535  # what a caller may send before the handler reads
+WINDOW = 65_535  # bytes that a caller may send before the handler reads
 PREFIX = 5
 
 
 class Inbox:
-    """`window`: bytes the caller may still send. `unread`: bytes that came while nobody read."""
+    """`window`: bytes that the caller may still send. `unread`: bytes that arrived while no handler was reading."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -23,7 +23,7 @@ class Inbox:
         self.reader: asyncio.Future[None] | None = None
 
     def feed(self, data: bytes, flow: int) -> None:
-        """`flow`: length by flow control, padding included."""
+        """`flow`: length as flow control counts it, including padding."""
         self._buffer += data
         self.window -= flow
         if self.reader is None:
@@ -40,14 +40,14 @@ class Inbox:
             self.reader.set_result(None)
 
     def missing(self) -> int:
-        """Bytes until something can be read: a message, or that it is too large."""
+        """Bytes missing until the next message can be read, or be refused as too large."""
         if len(self._buffer) < PREFIX:
             return PREFIX - len(self._buffer)
         length = int.from_bytes(self._buffer[1:PREFIX], "big")
         return 0 if length > self._limit else PREFIX + length - len(self._buffer)
 
     def grant(self) -> int:
-        """By how much to open the caller's window now that somebody reads: for the rest of the message at once."""
+        """How much to open the caller's window now that a handler reads: enough for the rest of the message."""
         wanted = max(WINDOW, self.missing())
         increment = wanted - self.window
         if increment <= wanted // 2:
@@ -56,7 +56,7 @@ class Inbox:
         return increment
 
     def take(self) -> tuple[bool, bytes] | None:
-        """Whether it is compressed, and the message; None: not whole yet. Raises Malformed."""
+        """The compression flag and the message; None if it is not complete yet. Raises Malformed."""
         if self.missing() > 0:
             if self.ended and self._buffer:
                 raise Malformed("the request ended inside a message")

@@ -1,4 +1,4 @@
-"""A gRPC server in the event loop's own thread: listens, and runs the handlers of calls."""
+"""A gRPC server in the thread of the event loop: listens, and runs the handlers of calls."""
 
 import asyncio
 import socket
@@ -69,8 +69,8 @@ class H2Server:
         """The handler of a method. Raises Malformed."""
         details: Any = SimpleNamespace(method=path, invocation_metadata=())
         for handler in self._handlers:
-            if (found := handler.service(details)) is not None:
-                return found
+            if (method := handler.service(details)) is not None:
+                return method
         raise Malformed("Method not found!", grpc.StatusCode.UNIMPLEMENTED)
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -1,4 +1,4 @@
-"""One connection: the sans-IO library between a socket and the calls on it."""
+"""One connection: connects a socket, the sans-IO library and the calls."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,18 +35,21 @@ if TYPE_CHECKING:
 
 CONNECTION_WINDOW = 4 * 1024 * 1024
 FLUSH = 128 * 1024  # bytes to collect before they go to the socket within one turn of the loop
-MOST_REPLIES = 1024 * 1024  # bytes of replies that a caller may leave unread
-QUICK, RESET_COST = 1.0, 10  # a call taken back within a second and before any answer costs ten idle frames
-EARNED = 4  # idle frames allowed for each frame of an answer
-LINGER, PATIENCE = 5.0, 30.0  # seconds for a caller to close its side; to read the last bytes
+MOST_REPLIES = 1024 * 1024  # bytes of protocol replies that a caller may leave unread
+QUICK, RESET_COST = (
+    1.0,
+    10,
+)  # seconds; a call cancelled this early, before any answer, costs as much as ten empty frames
+EARNED = 4  # empty frames allowed per frame of an answer
+LINGER, PATIENCE = 5.0, 30.0  # seconds for the caller to close its side, and to read the last bytes
 NOT_GRPC = b"This port speaks gRPC: POST with the content type application/grpc.\n"
 PROBE, FAREWELL = b"antiphon", b"farewell"
 LAST_STREAM = 2**31 - 1
 
 
 class Session(asyncio.Protocol):
-    """`calls` by stream. `_queue`: calls with bytes for a connection that has no room; a call whose own window is
-    closed is not in it until the caller opens that."""
+    """`calls` by stream id. `_queue`: calls with bytes to send while the connection's window is full. A call whose own
+    window is closed joins the queue when the caller opens it."""
 
     def __init__(self, server: "H2Server") -> None:
         self.server, self.loop, self.settings = server, server.loop, server.settings
@@ -64,7 +67,7 @@ class Session(asyncio.Protocol):
     # --- the socket ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment] # a stream's
+        self._transport = transport  # type: ignore[assignment] # asyncio passes a stream transport
         self.peer = peer_of(transport)
         self.server.sessions.add(self)
         secured = transport.get_extra_info("ssl_object")
@@ -79,7 +82,7 @@ class Session(asyncio.Protocol):
         self.watch.close()
         self._drop_calls()
         self.server.closed(self)
-        # Both refer to what refers to them: without this only a full collection would free a connection's memory.
+        # Breaks reference cycles; otherwise only a full garbage collection would free the memory of a connection.
         self._h2.__dict__.clear()
         self.watch.__dict__.clear()
 
@@ -91,12 +94,12 @@ class Session(asyncio.Protocol):
                 self._turn()
 
     def _turn(self) -> None:
-        """Some frames; the rest when the others of this loop have had their turn."""
+        """Handles some frames and leaves the rest for the next turn of the loop."""
         if self._closed or self._transport.is_closing():
             return
         waited = self._frames.more
         try:
-            # One by one, so that the library is never ahead of the calls.
+            # One at a time, so that the library never gets ahead of the calls.
             for frame in self._frames.turn(self._allowance, self.loop.time()):
                 for event in self._h2.receive_data(frame):
                     if (react := REACTIONS.get(event.__class__)) is not None:
@@ -136,7 +139,7 @@ class Session(asyncio.Protocol):
             self._scheduled = True
             self.loop.call_soon(self.flush)
 
-    # --- what the caller does ----------------------------------------------------------------------
+    # --- events from the caller ----------------------------------------------------------------------
 
     def requested(self, event: RequestReceived) -> None:
         stream, headers = event.stream_id, event.headers
@@ -166,7 +169,7 @@ class Session(asyncio.Protocol):
             if sum(len(name) + len(value) + 32 for name, value in headers) > METADATA:
                 raise Malformed(f"the metadata is larger than {METADATA} bytes", grpc.StatusCode.RESOURCE_EXHAUSTED)
             if fields.get(b"te") != b"trailers":
-                raise Malformed("the header 'te: trailers' is missing: something on the way does not pass trailers")
+                raise Malformed("the header 'te: trailers' is missing: a proxy on the way does not pass trailers")
             call.begin(headers, fields)
             handler = self.server.find(fields[b":path"].decode("utf-8", "replace"))
         except Malformed as error:
@@ -186,7 +189,7 @@ class Session(asyncio.Protocol):
         self._open_connection_window()
 
     def trailed(self, event: TrailersReceived) -> None:
-        """A request of gRPC has no trailers; those of others must at least be some."""
+        """A gRPC request has no trailers; trailers with pseudo-headers are a protocol error."""
         call = self.calls.get(event.stream_id)
         if call is not None and any(name.startswith(b":") for name, _ in event.headers):
             self._h2.reset_stream(call.stream, ErrorCodes.PROTOCOL_ERROR)
@@ -228,17 +231,17 @@ class Session(asyncio.Protocol):
         if event.ping_data == FAREWELL and self._leaving:
             self._last_goaway()
 
-    # --- what calls do -------------------------------------------------------------------------------
+    # --- actions of calls -------------------------------------------------------------------------------
 
     def open_window(self, call: H2Call) -> None:
-        """Its handler reads."""
+        """Opens the window of a call whose handler reads."""
         self.settle(call)
         if (increment := call.inbox.grant()) and not call.inbox.ended:
             self._h2.increment_flow_control_window(increment, call.stream)
             self._flush_soon()
 
     def settle(self, call: H2Call) -> None:
-        """What it held unread is no longer counted."""
+        """Stops counting the unread bytes of a call."""
         if call.inbox.unread:
             self._unread -= call.inbox.unread
             call.inbox.unread = 0
@@ -252,7 +255,7 @@ class Session(asyncio.Protocol):
             self._flush_soon()
 
     def send(self, call: H2Call, data: bytes) -> bool:
-        """False: there is no room for all of it now; `call.sent` is called when the last of it has gone."""
+        """Returns False if there is no room for all of it; `call.sent` is called once the rest has been sent."""
         if not call.answered:
             call.answered = True
             self._h2.send_response(call.stream)
@@ -267,7 +270,7 @@ class Session(asyncio.Protocol):
         return call.outgoing is None
 
     def _pump(self) -> None:
-        """A frame of each waiting call in turn, as long as there is room."""
+        """Sends one frame of each waiting call in turn, as long as there is room."""
         h2, queue, collected = self._h2, self._queue, 0
         while queue and not self._paused and h2.outbound_flow_control_window > 0:
             stream, call = next(iter(queue.items()))
@@ -289,7 +292,7 @@ class Session(asyncio.Protocol):
         self._flush_soon()
 
     def _worked(self) -> None:
-        """A frame of an answer allows frames about it."""
+        """Each frame of an answer earns the caller some empty frames."""
         self._allowance.earn(EARNED)
         self.watch.answered()
 
@@ -321,14 +324,14 @@ class Session(asyncio.Protocol):
             call.stop_timer()
             call.cancel()
 
-    # --- its end ---------------------------------------------------------------------------------------
+    # --- shutdown ---------------------------------------------------------------------------------------
 
     def probe(self) -> None:
         self._h2.ping(PROBE)
         self.flush()
 
     def leave(self) -> None:
-        """Asks the caller to go elsewhere. What is on its way is still taken; the last stream ends the connection."""
+        """Asks the caller to use another connection. Calls in transit are still accepted; the last stream closes the connection."""
         if self._leaving or self._closed or self._transport.is_closing():
             return
         self._leaving = True
@@ -348,7 +351,7 @@ class Session(asyncio.Protocol):
             self.close(None)
 
     def close(self, code: ErrorCodes | None, text: str = "") -> None:
-        """`code`: why, where the library has not said it already."""
+        """`code`: the reason, unless the library has already sent it."""
         self._drop_calls()
         self.flush()
         if self._transport.is_closing() or self._closed:
@@ -357,7 +360,7 @@ class Session(asyncio.Protocol):
         self.watch.close()
         if code is not None:
             self._transport.write(goaway(self._h2.highest_inbound_stream_id, code, text))
-        # What still comes is read and thrown away: a socket closed on unread bytes takes the last words with it.
+        # Reads and discards further bytes: closing a socket with unread data would drop what was just sent.
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self.loop.call_later(LINGER, self._transport.close)

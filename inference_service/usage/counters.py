@@ -1,4 +1,4 @@
-"""How much of its rate and budget a caller has used, in this process. Pure: `now` is an argument, in seconds."""
+"""How much of its rate and budget a caller has used in this process. Pure: `now` is an argument, in seconds."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ MINUTE, DAY = 60.0, 86_400.0
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a caller may use; 0: no bound."""
+    """What a caller may use. 0: no limit."""
 
     requests_per_minute: int
     tokens_per_day: int
@@ -34,13 +34,13 @@ class _Used:
 
 
 class Counters:
-    """Requests within any sixty seconds; tokens within a day that begins with the first of them."""
+    """Counts requests within any sixty seconds, and tokens within a day that starts with the first of them."""
 
     def __init__(self) -> None:
         self._used: dict[str, _Used] = {}
 
     def take(self, name: str, allowed: Allowance, now: float) -> Spent | None:
-        """Counts a request if there is room for it."""
+        """Counts a request if the limits allow it."""
         used = self._used.setdefault(name, _Used())
         while used.at and now - used.at[0] >= MINUTE:
             used.at.popleft()

@@ -1,4 +1,4 @@
-"""Rates, budgets and usage in Redis, so that replicas count as one. One round trip for each; without Redis: None.
+"""Rates, budgets and usage in Redis, so that replicas share them. One round trip each; None if Redis does not answer.
 
 Keys, all under the prefix: `limits:{caller}:requests` a list of the last minute's arrivals, `limits:{caller}:tokens` the
 day's tokens, `usage:{hour}` a hash of sums by row, `usage:began`. Times are those of the Redis server, so that clocks of
@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from antiphon.config.model import State
 from inference_service.usage.counters import Allowance, Spent
 
-PAUSE = 1.0  # seconds for which a Redis that did not answer is not asked again
+PAUSE = 1.0  # seconds to leave Redis alone after it did not answer
 LOST = (RedisError, TimeoutError, OSError)
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 
 
 class SharedUsage:
-    """Every method gives None when Redis did not answer in time; the caller then counts for itself."""
+    """Every method returns None if Redis does not answer in time. The caller then uses its own counts."""
 
     def __init__(self, url: str, settings: State) -> None:
         self._prefix, self._timeout = settings.prefix, settings.timeout
@@ -100,8 +100,8 @@ class SharedUsage:
         return await self._try(lambda: self._counted(self._add(keys=[key], args=arguments))) is not None
 
     @staticmethod
-    async def _counted(asked: Awaitable[object]) -> bool:
-        await asked
+    async def _counted(request: Awaitable[object]) -> bool:
+        await request
         return True
 
     async def rows(self, hours: range) -> list[tuple[int, dict[str, str]]] | None:
@@ -111,7 +111,7 @@ class SharedUsage:
             pipeline = self._redis.pipeline(transaction=False)
             for hour in hours:
                 pipeline.hgetall(f"{self._prefix}:usage:{hour}")
-            return [(hour, found) for hour, found in zip(hours, await pipeline.execute(), strict=True) if found]
+            return [(hour, row) for hour, row in zip(hours, await pipeline.execute(), strict=True) if row]
 
         return await self._try(ask)
 

@@ -319,3 +319,36 @@ def test_code_blocks_are_found_and_one_without_an_end_goes_on(text: str, blocks:
 def test_a_window_that_begins_in_code_ends_it_with_the_right_mark() -> None:
     assert splitter._code("x\n```\ny", "```")[0] == [(0, 5)]
     assert splitter._code("x\n~~~\ny", "```")[0] == [(0, 8)]
+
+
+# Windows of 90 characters: a cut is looked for from 30 on, and a fence from 60 on begins the next message.
+CUTS = {
+    "nothing to cut at": ("a" * 91, "", 90),
+    "a blank line before a later line": ("a" * 35 + "\n\n" + "b" * 20 + "\n" + "c" * 40, "", 37),
+    "a blank line at the first place": ("a" * 30 + "\n\n" + "b" * 20 + "\n" + "c" * 50, "", 32),
+    "a blank line too early": ("a" * 28 + "\n\n" + "b" * 30 + "\n" + "c" * 40, "", 61),
+    "a line before a later sentence": ("a" * 40 + "\n" + "b" * 10 + ". " + "c" * 50, "", 41),
+    "a sentence before a later word": ("a" * 40 + ". " + "b" * 10 + " " + "c" * 50, "", 42),
+    "the last of several words": ("aaaa " * 20, "", 90),
+    "a word at the very end": ("a" * 89 + " b", "", 90),
+    "a fence in the last third": ("a" * 59 + "\n```\n" + "x\n" * 20, "", 60),
+    "a fence just before it": ("a" * 58 + "\n```\n" + "x\n" * 20, "", 89),
+    "a block that ends with the window": ("a" * 59 + "\n```\n" + "x" * 22 + "\n```\n", "", 87),
+    "a block that ends behind the window": ("a" * 59 + "\n```\n" + "x" * 23 + "\n```", "", 60),
+    "a whole block in the last third": ("a" * 59 + "\n```\nxx\n```\n" + "b" * 40, "", 71),
+    "an inline code that goes on": ("x" * 50 + " `" + "a b " * 10, "", 51),
+    "a code mark inside a code block": ("x" * 50 + " `" + "a b " * 10, "```", 90),
+    "a link behind a space": ("x" * 49 + " [text](https://example.org/a-page-whose-address-goes-on-and-on)", "", 50),
+    "something solid from the beginning": ("[" + "word " * 20, "", 86),
+    "a heading at the end": ("a" * 40 + "\n# Heading\n" + "b" * 60, "", 41),
+    "a heading with its first line": ("a" * 40 + "\n# Heading\nbbbb\n" + "c" * 60, "", 56),
+    "the end of a fence's own line": ("```python\n" + "x" * 100, "", 90),
+    "a language of a fence is not cut off": ("a" * 40 + "\n```" + "python " * 8, "", 41),
+    "inside a block that was open": ("x" * 40 + "\n```\n" + "b" * 60, "```", 45),
+    "a block that was open and another": ("x" * 40 + "\n```\ntext\n```\n" + "y" * 60, "```", 54),
+}
+
+
+@pytest.mark.parametrize(("reach", "mark", "place"), CUTS.values(), ids=CUTS)
+def test_where_a_window_is_cut(reach: str, mark: str, place: int) -> None:
+    assert splitter._boundary(reach[:91], mark) == place

@@ -8,7 +8,8 @@ import pytest
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import speech
 from inference_service.providers.seam import Provider
-from inference_service.providers.speech import Segment, TranscribeCall, Transcriber, Transcript
+from inference_service.providers.speech import TranscribeCall, Transcriber, Transcript
+from inference_service.unary import Segment
 from tests.contract.providers import SECRET, provider_at
 from tests.contract.upstream import Upstream
 

@@ -78,11 +78,11 @@ async def test_standard_input_and_pictures_become_part_of_the_question(fake: Scr
         (["chat", "?", "--temperature", "9"], b"", "less than or equal to 2"),
         (["chat", "?", "--seed", "99999999999999999999999"], b"", "range"),
         (["image", "fox", "-o", "nowhere/fox.png"], b"", "there is no such folder"),
-        (["image", "fox", "-o", "fox.bmp"], b"", "ending must be one of"),
-        (["image", "fox", "-o", "fox.png", "--format", "webp"], b"", "says png, --format says webp"),
-        (["image", "fox", "--size", "big"], b"", "is not like 1024x768"),
+        (["image", "fox", "-o", "fox.bmp"], b"", "suffix must be one of"),
+        (["image", "fox", "-o", "fox.png", "--format", "webp"], b"", "says png, but --format says webp"),
+        (["image", "fox", "--size", "big"], b"", "must look like 1024x768"),
         (["image", "fox", "--size", "64x64", "--aspect", "1:1"], b"", "not both"),
-        (["models", "poems"], b"", "chat or image"),
+        (["models", "poems"], b"", "use chat or image"),
         (["nonsense"], b"", "No such command"),
     ],
 )
@@ -112,7 +112,7 @@ async def test_wrong_usage_is_one_sentence_and_code_2_and_asks_nobody(
             3,
             "a/b: server error (HTTP 500)",
         ),
-        (chat_of([started(), delta("Once")]), 3, "without its end"),
+        (chat_of([started(), delta("Once")]), 3, "the service sent no final event"),
         (chat_of([started(), delta("Once"), finished(9)]), 1, "should have 9"),
     ],
     ids=["unknown", "refused", "token", "exhausted", "unavailable", "interrupted", "incomplete"],
@@ -148,7 +148,7 @@ async def test_a_restarted_answer_is_said_again_whole(fake: ScriptedInference, t
     fake.on_chat(chat_of([started(), delta("The old"), handover(4), delta("new answer"), finished(14)]))
     ran = await antiphon("chat", "?", "-t", fake.target, directory=tmp_path)
     assert ran.out.endswith("\nThe new answer\n")
-    assert "fake/two begins again" in ran.err
+    assert "fake/two starts again" in ran.err
 
 
 async def test_one_picture_goes_to_its_file_and_several_are_numbered(fake: ScriptedInference, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_listings_status_reload_and_health(fake: ScriptedInference, tmp_pa
         assert text in status.out
     shown = json.loads((await antiphon("status", "--json", "-t", fake.target, directory=tmp_path)).out)
     assert shown["providers"][0]["credentials"][0]["name"] == "GIT_TOKEN2 …x7Qa"
-    assert "Nothing was used yet" in (await antiphon("usage", "-t", fake.target, directory=tmp_path)).out
+    assert "No usage yet" in (await antiphon("usage", "-t", fake.target, directory=tmp_path)).out
     fake.changes.append("routes: chat has changed")
     assert "chat has changed" in (await antiphon("reload", "-t", fake.target, directory=tmp_path)).out
     assert (await antiphon("health", "-t", fake.target, directory=tmp_path)).code == 0
@@ -298,7 +298,7 @@ async def test_a_certificate_that_is_not_trusted_is_said_in_our_words_only(tmp_p
         ran = await antiphon("models", "-t", fake.target, directory=tmp_path, environ={"ANTIPHON__CLIENT__TLS": "true"})
     assert ran.code == 3
     first, second = ran.err.splitlines()
-    assert "its certificate is not accepted" in first
+    assert "its certificate is not trusted" in first
     assert "--target" in second
 
 
@@ -306,7 +306,7 @@ async def test_a_watched_status_waits_for_a_service_that_comes_back(fake: Script
     async with Terminal.running("status", "--watch", "-t", fake.target, directory=tmp_path) as terminal:
         await terminal.shows("2 running")
         await fake.stop()
-        seen = await terminal.shows("waiting for it")
+        seen = await terminal.shows("waiting for the service")
         await fake.start()
         await terminal.shows("2 running", seen)
         terminal.type("\x03")

@@ -132,7 +132,7 @@ async def test_a_wrong_discord_token_ends_the_bot_and_not_the_service(tmp_path: 
     environ = {**QUIET, "DISCORD_TOKEN": "not.a.token", "ANTIPHON__BOT__API_BASE_URL": refusing_discord}
     async with running("antiphon", "up", directory=tmp_path, environ=environ) as process:
         target = (await process.line("ready: ")).removeprefix("ready: ")
-        await line_of_errors(process, "the service goes on")
+        await line_of_errors(process, "the service keeps running")
         assert any("DISCORD_TOKEN" in line for line in process.errors)
         assert not any("Traceback" in line or "not.a.token" in line for line in process.errors)
         async with InferenceClient(target) as client:
@@ -147,7 +147,7 @@ async def test_a_bot_that_crashes_comes_back(tmp_path: Path, silent_discord: Sil
         first = await silent_discord.asked()
         bot = next(pid for pid in children(process.pid) if "discord_bot" in Path(f"/proc/{pid}/cmdline").read_text())
         os.kill(bot, signal.SIGKILL)
-        await line_of_errors(process, "The bot has ended with -9; it starts again in 1 s.")
+        await line_of_errors(process, "The bot stopped with exit code -9; restarting in 1 s.")
         second = await silent_discord.asked()
         assert first == second
         assert await process.end() == 0
@@ -188,7 +188,7 @@ async def test_a_service_that_dies_ends_it_all(tmp_path: Path) -> None:
         (service,) = children(process.pid)
         os.kill(service, signal.SIGKILL)
         assert await process.wait() == 1
-        assert any("The service has ended" in line for line in process.errors)
+        assert any("The service stopped" in line for line in process.errors)
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "bot", "check"])

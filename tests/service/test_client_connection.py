@@ -22,7 +22,7 @@ async def test_a_service_that_is_not_there_is_said_and_found_again_when_it_retur
         assert await client.ready()
         await fake.stop()
         assert not await client.ready()
-        with pytest.raises(errors.ConnectionLost, match=r"cannot be reached: nothing listens there") as caught:
+        with pytest.raises(errors.ConnectionLost, match=r"cannot be reached: nothing listens on that port") as caught:
             await collect(client.chat("?"))
         assert caught.value.retry_after
         await fake.start()

@@ -28,7 +28,7 @@ async def target(tmp_path: Path) -> AsyncIterator[str]:
 
 
 async def call(folder: Path, *arguments: str, stdin: str = "", **environ: str) -> tuple[int, str, str]:
-    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    bare = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "antiphon", *arguments, cwd=folder, env={**bare, **environ},
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -69,7 +69,7 @@ async def test_pictures_land_in_files(tmp_path: Path, target: str) -> None:
         (("chat", "-m", "nope", "hi"), 2, "there is no model 'nope'"),
         (("chat",), 2, "What is the question?"),
         (("chat", "-i", "missing.png", "hi"), 1, "missing.png"),
-        (("image", "x", "-o", "fox.txt"), 2, "the ending must be one of"),
+        (("image", "x", "-o", "fox.txt"), 2, "the suffix must be one of"),
         (("image", "x", "-o", "nowhere/fox.png"), 2, "there is no such folder"),
         (("image", "x", "--size", "big"), 2, "1024x768"),
         (("image", "x", "--size", "64x64", "--aspect", "1:1"), 2, "not both"),
@@ -94,7 +94,7 @@ async def test_lists_status_usage_health_and_reload_answer(tmp_path: Path, targe
     for command, text in (
         ("models", "embedded/demo"),
         ("status", "ready"),
-        ("usage", "Nothing"),
+        ("usage", "No usage"),
         ("health", "ready"),
         ("reload", "Nothing has changed"),
     ):
@@ -116,7 +116,7 @@ async def test_check_says_what_to_do_about_each_problem(tmp_path: Path) -> None:
     [
         ({"ANTIPHON__SERVICE__PORT": "nonsense"}, "service.port"),
         ({"ANTIPHON__SERVICE__PRT": "1"}, "did you mean"),
-        ({"ANTIPHON__SERVICE__HOST": "0.0.0.0"}, "insist"),
+        ({"ANTIPHON__SERVICE__HOST": "0.0.0.0"}, "set service.insecure = true"),
         ({"ANTIPHON_CONFIG": "/nowhere/antiphon.toml"}, "cannot be read"),
     ],
 )
@@ -150,7 +150,7 @@ async def test_a_wrong_discord_token_is_said_and_the_service_goes_on(tmp_path: P
         environ = {**QUICK, "DISCORD_TOKEN": "wrong", "ANTIPHON__BOT__API_BASE_URL": discord.api_url}
         async with running("antiphon", "up", directory=tmp_path, environ=environ) as up:
             target = (await up.line("ready: ")).split()[1]
-            await up.complaint("The bot has ended")
+            await up.complaint("The bot has stopped")
             assert any("Discord refused the token of DISCORD_TOKEN" in line for line in up.errors)
             assert (await call(tmp_path, "health", "-t", target))[0] == 0
             assert not any("Traceback" in line for line in up.errors)

@@ -193,7 +193,7 @@ async def test_a_callers_rate_and_budget_end_with_the_time_to_wait() -> None:
 @pytest.mark.parametrize(
     ("service", "text"),
     [
-        ({"host": "0.0.0.0"}, "insist with service.insecure = true"),
+        ({"host": "0.0.0.0"}, "or set service.insecure = true to accept the risk"),
         ({"tls": {"certificate": "/nowhere/x.pem", "key": "/nowhere/y.pem"}}, "cannot be read"),
     ],
 )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,9 @@ print(sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def uv(*arguments: str) -> None:
+def uv(*arguments: str, environ: Mapping[str, str] | None = None) -> None:
     """From what `make` has fetched already, else from the registry."""
-    environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"} | dict(environ or {})
     for offline in (["--offline"], []):
         done = subprocess.run(
             [UV, *arguments, "--quiet", *offline], check=False, cwd=ROOT, env=environ, capture_output=True, text=True
@@ -92,12 +93,27 @@ async def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> No
     for command in ("serve", "bot", "check", "up"):
         code, _, err = await run("env", "-C", str(tmp_path), str(clean / "antiphon"), command)
         assert code == 2
-        assert "antiphon[" in err
+        assert "'antiphon[" in err
+        assert "@ file://" in err  # from where this one was installed: nobody has registered the bare name
         assert "Traceback" not in err
+
+
+async def test_one_line_installs_the_command_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
+    """`uv tool install`; `pipx install` does the same with pip."""
+    environ = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
+    uv("tool", "install", "--python", sys.executable, f"antiphon[all] @ {wheel.as_uri()}", environ=environ)
+    command = str(tmp_path / "bin" / "antiphon")
+    code, out, err = await run(command, "--version")
+    assert (code, err) == (0, "")
+    assert "installed: client, service, bot" in out
+    (tmp_path / "antiphon.toml").write_text("[service]\nprot = 1\n")
+    code, _, err = await run("env", "-C", str(tmp_path), command, "serve")
+    assert (code, "did you mean 'port'?" in err) == (2, True)
 
 
 def test_the_wheel_holds_the_stubs_and_the_page_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     page = {f"inference_service/statuspage/page.{kind}" for kind in ("html", "css", "js")}
     assert {"antiphon/v1/chat_pb2.py", "antiphon/v1/chat_pb2.pyi", *page} <= set(names)
+    assert "antiphon/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "tools/", "examples/"))]

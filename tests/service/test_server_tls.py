@@ -111,7 +111,7 @@ async def test_a_caller_in_plain_text_is_told_that_the_port_may_want_tls(
         serving({"service": {"tls": tls}, **DEMO}) as (server, _),
         InferenceClient(server.target, connect_timeout=2.0) as plain,
     ):
-        with pytest.raises(errors.ConnectionLost, match=r"if it speaks TLS, set client\.ca"):
+        with pytest.raises(errors.ConnectionLost, match=r"if it expects TLS, set client\.ca"):
             await plain.models()
 
 
@@ -161,7 +161,11 @@ async def shown_by(target: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("broken", "text"),
-    [("key", "are no pair of PEM files"), ("certificate", "are no pair"), ("client_ca", "is not a PEM file")],
+    [
+        ("key", "are not a matching pair of PEM files"),
+        ("certificate", "are not a matching pair"),
+        ("client_ca", "is not a PEM file"),
+    ],
 )
 async def test_files_that_do_not_belong_together_are_said_at_the_start(
     broken: str, text: str, tmp_path: Path, authority: trustme.CA, files: Callable[..., Files]

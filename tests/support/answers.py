@@ -66,11 +66,15 @@ class Caller:
         mode: OnInterruption | None = None,
         learned: Learned | None = None,
         by_words: Sequence[str] = (),
+        request: dict[str, Any] | None = None,
         **more: Any,
     ) -> None:
+        """request: other fields of the request. more: of the route."""
         self.learned = learned or Learned()
         route = Route("chat", (), continue_by_instruction=frozenset(by_words), **more)
-        self.answer = ChatAnswer(msgspec.structs.replace(REQUEST, on_interruption=mode), route, self.learned)
+        self.answer = ChatAnswer(
+            msgspec.structs.replace(REQUEST, on_interruption=mode, **(request or {})), route, self.learned
+        )
         self.journal = Journal(arrived=0.0)
         self.text = ""
         self.seen: list[Any] = []

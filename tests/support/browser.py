@@ -44,8 +44,8 @@ class Page:
         await self.do("Page.navigate", url=url)
 
     async def value(self, script: str) -> Any:
-        found = await self.do("Runtime.evaluate", expression=script, returnByValue=True)
-        return found["result"].get("value")
+        result = await self.do("Runtime.evaluate", expression=script, returnByValue=True)
+        return result["result"].get("value")
 
     async def until(self, script: str) -> None:
         """The expression is true."""
@@ -93,7 +93,7 @@ async def browser(folder: Path) -> AsyncIterator[Page]:
         address = line.decode().split("ws://")[1].split("/")[0]
         async with aiohttp.ClientSession() as session:
             async with session.get(f"http://{address}/json/list") as listed:
-                tab = next(one for one in await listed.json() if one["type"] == "page")
+                tab = next(page for page in await listed.json() if page["type"] == "page")
             async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
                 yield Page(socket)
         draining.cancel()

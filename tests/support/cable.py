@@ -62,11 +62,11 @@ class Cable:
 
 @contextlib.asynccontextmanager
 async def cable(redis: RedisServer) -> AsyncIterator[Cable]:
-    made = Cable(redis.port)
-    server = await asyncio.start_server(made._serve, "127.0.0.1", 0)
-    made.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    connection = Cable(redis.port)
+    server = await asyncio.start_server(connection._serve, "127.0.0.1", 0)
+    connection.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
     try:
-        yield made
+        yield connection
     finally:
-        made.unplug()
+        connection.unplug()
         server.close()

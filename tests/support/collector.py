@@ -22,7 +22,11 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     async def Export(self, request: Any, _: Any) -> Any:  # noqa: N802
         self.raw += request.SerializeToString()
         for resource in request.resource_spans:
-            (name,) = [one.value.string_value for one in resource.resource.attributes if one.key == "service.name"]
+            (name,) = [
+                attribute.value.string_value
+                for attribute in resource.resource.attributes
+                if attribute.key == "service.name"
+            ]
             self.spans += [(name, span) for scope in resource.scope_spans for span in scope.spans]
         self._came.set()
         return trace_service_pb2.ExportTraceServiceResponse()
@@ -36,19 +40,19 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 
 
 def value(span: trace_pb2.Span, key: str) -> Any:
-    found = [one.value for one in span.attributes if one.key == key]
-    return (found[0].string_value or found[0].int_value) if found else None
+    values = [attribute.value for attribute in span.attributes if attribute.key == key]
+    return (values[0].string_value or values[0].int_value) if values else None
 
 
 @contextlib.asynccontextmanager
 async def collecting() -> AsyncIterator[Collector]:
-    made = Collector()
+    collector = Collector()
     server = grpc.aio.server()
     register: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server  # their stubs have no types
-    register(made, server)
-    made.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    register(collector, server)
+    collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     try:
-        yield made
+        yield collector
     finally:
         await server.stop(None)

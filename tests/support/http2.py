@@ -138,8 +138,8 @@ class RawCaller:
                 if INITIAL_WINDOW_SIZE in chosen:
                     grown = chosen[INITIAL_WINDOW_SIZE] - self._initial_credit
                     self._initial_credit = chosen[INITIAL_WINDOW_SIZE]
-                    for one in self._stream_credit:
-                        self._stream_credit[one] += grown
+                    for stream_id in self._stream_credit:
+                        self._stream_credit[stream_id] += grown
                 self._writer.write(frame(SETTINGS, ACK, 0))
             case _ if kind == PING and not flags & ACK and not self._deaf:
                 self._writer.write(frame(PING, ACK, 0, payload))

@@ -52,11 +52,11 @@ async def load(
     target: str, callers: int, *, model: str = "chat", text: str | None = None, **client: Any
 ) -> AsyncIterator[Load]:
     """The block runs while they ask; at its end each finishes what it has begun."""
-    async with InferenceClient(target, **client) as one, asyncio.TaskGroup() as group:
-        made = Load(one, model, text)
+    async with InferenceClient(target, **client) as client_, asyncio.TaskGroup() as group:
+        load = Load(client_, model, text)
         for _ in range(callers):
-            group.create_task(made.caller())
+            group.create_task(load.caller())
         try:
-            yield made
+            yield load
         finally:
-            made.end()
+            load.end()

@@ -103,8 +103,8 @@ class Peer:
 
     def goaways(self) -> list[tuple[int, int, str]]:
         """Last stream, code and text of each."""
-        found = [payload for kind, _, _, payload in self.frames if kind == GOAWAY]
-        return [(*struct.unpack(">II", payload[:8]), payload[8:].decode()) for payload in found]
+        payloads = [payload for kind, _, _, payload in self.frames if kind == GOAWAY]
+        return [(*struct.unpack(">II", payload[:8]), payload[8:].decode()) for payload in payloads]
 
     async def status(self, stream: int) -> tuple[str, str]:
         """How the call ended: code and message."""

@@ -26,10 +26,10 @@ def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (48, 32), **op
 
 
 def exif(orientation: int = 1) -> bytes:
-    made = Image.Exif()
-    made[0x0112] = orientation
-    made[0x010E] = CANARY.decode()
-    return made.tobytes()
+    metadata = Image.Exif()
+    metadata[0x0112] = orientation
+    metadata[0x010E] = CANARY.decode()
+    return metadata.tobytes()
 
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:
@@ -56,10 +56,10 @@ def bomb(side: int) -> bytes:
 
 
 def _text() -> PngImagePlugin.PngInfo:
-    made = PngImagePlugin.PngInfo()
-    made.add_text("parameters", CANARY.decode())
-    made.add_itxt("more", CANARY.decode(), zip=True)
-    return made
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_text("parameters", CANARY.decode())
+    metadata.add_itxt("more", CANARY.decode(), zip=True)
+    return metadata
 
 
 def with_metadata() -> dict[str, bytes]:

@@ -40,10 +40,10 @@ class Process:
         """The first line of standard output that begins so; an early end of the process fails at once."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: self._find(beginning) is not None or not self._open)
-        found = self._find(beginning)
-        if found is None:
+        line = self._find(beginning)
+        if line is None:
             raise AssertionError(f"process ended before it said {beginning!r}:\n" + "\n".join(self.errors[-30:]))
-        return found
+        return line
 
     async def complaint(self, text: str, timeout: float = START, after: int = 0) -> None:
         """Standard error has these words, behind its first `after` lines."""
@@ -93,7 +93,7 @@ async def running(module: str, *arguments: str, directory: Path, environ: Mappin
     """`python -m module` in a directory of its own, with exactly these variables besides the bare necessities."""
     bare = {
         name: os.environ[name]
-        for name in ("PATH", "HOME", "LANG", "TMPDIR", "ANTIPHON__SERVICE__TRANSPORT")
+        for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "ANTIPHON__SERVICE__TRANSPORT")
         if name in os.environ
     }
     started = await asyncio.create_subprocess_exec(

@@ -104,11 +104,11 @@ class Bench:
 @contextlib.asynccontextmanager
 async def bench(case: Case) -> AsyncIterator[Bench]:
     async with raw_server() as server:
-        made = Bench(case, server)
+        bench_ = Bench(case, server)
         try:
-            yield made
+            yield bench_
         finally:
-            await made.provider.close()
+            await bench_.provider.close()
 
 
 def good(case: Case) -> list[Step]:
@@ -150,15 +150,15 @@ async def check_provider(case: Case) -> None:
 
 
 async def answers_well(case: Case) -> None:
-    async with bench(case) as made:
-        made.answer_with(*good(case))
-        seen = await made.outcome()
+    async with bench(case) as bench_:
+        bench_.answer_with(*good(case))
+        seen = await bench_.outcome()
         assert isinstance(seen, list), seen
-        assert sum(isinstance(one, Finish) for one in seen) == 1
+        assert sum(isinstance(item, Finish) for item in seen) == 1
         if case.words is not None:
-            assert "".join(one.text for one in seen if isinstance(one, Delta)) == case.said
+            assert "".join(item.text for item in seen if isinstance(item, Delta)) == case.said
         else:
-            assert any(isinstance(one, Picture) and one.data for one in seen)
+            assert any(isinstance(item, Picture) and item.data for item in seen)
 
 
 async def bears_odd_values(case: Case) -> None:
@@ -166,42 +166,42 @@ async def bears_odd_values(case: Case) -> None:
     chance = random.Random(case.kind)
     odd: list[list[Step]] = []
     if case.words is not None:
-        for at, one in enumerate(case.words):
-            for changed in variants(one):
+        for at, item in enumerate(case.words):
+            for changed in variants(item):
                 events = [*case.words[:at], changed, *case.words[at + 1 :]]
                 odd.append(good(msgspec.structs.replace(case, words=events)))
     else:
         odd = [[answer(json.dumps(changed).encode())] for changed in variants(case.picture)]
-    async with bench(case) as made:
+    async with bench(case) as bench_:
         for steps in chance.sample(odd, min(len(odd), 400)):
-            made.answer_with(*steps)
-            seen = await made.outcome()
+            bench_.answer_with(*steps)
+            seen = await bench_.outcome()
             if isinstance(seen, list):
-                assert any(isinstance(one, Delta | Picture) for one in seen)
+                assert any(isinstance(item, Delta | Picture) for item in seen)
 
 
 async def bears_any_bytes(case: Case) -> None:
     chance = random.Random(case.kind)
     kinds = ["text/event-stream", "application/json", "text/html", "image/png"]
     whole = b"".join(event(value) for value in case.words or [case.picture])
-    async with bench(case) as made:
+    async with bench(case) as bench_:
         for _ in range(60):
             noise = chance.randbytes(chance.randrange(60))
             at = chance.randrange(len(whole))
             body = chance.choice([noise, whole[:at] + noise + whole[at:], whole[:at], whole[at:], noise + whole])
-            made.answer_with(answer(body, kind=chance.choice(kinds)))
-            await made.outcome()
+            bench_.answer_with(answer(body, kind=chance.choice(kinds)))
+            await bench_.outcome()
 
 
 async def bears_cuts(case: Case) -> None:
     """The connection ends after every few bytes of a good answer: a part is never taken for the whole."""
     head_and_body = b"".join(step for step in good(case) if isinstance(step, bytes))
-    async with bench(case) as made:
+    async with bench(case) as bench_:
         for at in range(0, len(head_and_body) - 1, max(1, len(head_and_body) // 60)):
-            made.answer_with(head_and_body[:at], CUT)
-            seen = await made.outcome()
+            bench_.answer_with(head_and_body[:at], CUT)
+            seen = await bench_.outcome()
             if isinstance(seen, list) and case.words is not None:
-                assert "".join(one.text for one in seen if isinstance(one, Delta)) == case.said
+                assert "".join(item.text for item in seen if isinstance(item, Delta)) == case.said
 
 
 async def closes_when_cancelled(case: Case) -> None:
@@ -218,71 +218,73 @@ async def closes_when_cancelled(case: Case) -> None:
         *([head, *body[:count], HOLD] for count in range(len(body) + 1)),
     ]
     for steps in stops:
-        async with bench(case) as made:
-            made.answer_with(*steps)
-            made.server.arrived.clear()
-            task = asyncio.create_task(made.outcome())
-            await _asked(made)
+        async with bench(case) as bench_:
+            bench_.answer_with(*steps)
+            bench_.server.arrived.clear()
+            task = asyncio.create_task(bench_.outcome())
+            await _asked(bench_)
             await asyncio.wait({task}, timeout=0.02)  # some way into the answer
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            assert not _held(made), steps
+            assert not _held(bench_), steps
 
 
-async def _asked(made: Bench) -> None:
+async def _asked(bench_: Bench) -> None:
     """The call itself has arrived, not only a question before it."""
-    while not any(not any(part in head.split(b"\r\n")[0] for part in made.case.also) for head in made.server.requests):
-        await made.server.arrived.wait()
-        made.server.arrived.clear()
+    while not any(
+        not any(part in head.split(b"\r\n")[0] for part in bench_.case.also) for head in bench_.server.requests
+    ):
+        await bench_.server.arrived.wait()
+        bench_.server.arrived.clear()
 
 
-def _held(made: Bench) -> list[Any]:
+def _held(bench_: Bench) -> list[Any]:
     """Connections that the client has taken from the pool and not given back."""
-    session = made.provider.http._session
-    return [one for one in session.connector._acquired if one.transport is not None] if session else []
+    session = bench_.provider.http._session
+    return [item for item in session.connector._acquired if item.transport is not None] if session else []
 
 
 async def closes_in_the_middle(case: Case) -> None:
     """The socket is closed before the generator's close returns."""
     if case.words is None:
         return
-    async with bench(case) as made:
-        made.answer_with(STREAM, *(chunked(event(value)) for value in case.words[:-1]), HOLD)
-        events = made.call()
+    async with bench(case) as bench_:
+        bench_.answer_with(STREAM, *(chunked(event(value)) for value in case.words[:-1]), HOLD)
+        events = bench_.call()
         while not isinstance(await anext(events), Delta):
             pass
-        sockets = [one.transport.get_extra_info("socket") for one in _held(made)]
+        sockets = [item.transport.get_extra_info("socket") for item in _held(bench_)]
         await events.aclose()  # type: ignore[attr-defined]
         assert sockets
-        assert all(one.fileno() == -1 for one in sockets)
+        assert all(item.fileno() == -1 for item in sockets)
 
 
 async def lists_models(case: Case) -> None:
     """A list with an odd item still has the others; a list that is none is a failure of the provider."""
 
-    async def ask(made: Bench, listed: Any) -> list[ModelInfo] | UpstreamFailure:
-        made.server.answers = lambda _head: [answer(json.dumps(listed).encode())]
+    async def ask(bench_: Bench, listed: Any) -> list[ModelInfo] | UpstreamFailure:
+        bench_.server.answers = lambda _head: [answer(json.dumps(listed).encode())]
         try:
-            return await models(made.provider, "secret")
+            return await models(bench_.provider, "secret")
         except UpstreamFailure as failure:
             return failure
 
-    async with bench(case) as made:
-        whole = await ask(made, case.listed)
+    async with bench(case) as bench_:
+        whole = await ask(bench_, case.listed)
         assert isinstance(whole, list)
         assert whole
         names = {info.name for info in whole}
         for odd in ODD:
-            await ask(made, odd)
+            await ask(bench_, odd)
         for changed in variants(case.listed):
-            await ask(made, changed)
+            await ask(bench_, changed)
         for changed in variants(_item(case.listed)):
-            seen = await ask(made, _with(case.listed, changed))
+            seen = await ask(bench_, _with(case.listed, changed))
             assert isinstance(seen, list), changed
             assert names <= {info.name for info in seen}, changed
         for extra in ODD:
-            seen = await ask(made, _with(case.listed, extra))
+            seen = await ask(bench_, _with(case.listed, extra))
             assert isinstance(seen, list), extra
             assert names <= {info.name for info in seen}, extra
 

@@ -96,11 +96,11 @@ class RawServer:
 
 @asynccontextmanager
 async def raw_server() -> AsyncIterator[RawServer]:
-    made = RawServer()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    answering = RawServer()
+    server = await asyncio.start_server(answering.serve, "127.0.0.1", 0)
+    answering.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        yield made
+        yield answering
     finally:
         server.close()
 

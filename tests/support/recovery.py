@@ -28,7 +28,7 @@ async def whole_picture(client: InferenceClient) -> None:
     pictures = client.image("A fox")
     async for _event in pictures:
         pass
-    assert [(one.width, one.height) for one in pictures.pictures] == [(64, 48)]
+    assert [(entry.width, entry.height) for entry in pictures.pictures] == [(64, 48)]
 
 
 @contextlib.asynccontextmanager

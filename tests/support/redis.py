@@ -39,7 +39,7 @@ class RedisServer:
         """How often each command was called."""
         async with Redis.from_url(self.url) as client:
             stats = await client.info("commandstats")
-        return {name.removeprefix("cmdstat_"): int(one["calls"]) for name, one in stats.items()}
+        return {name.removeprefix("cmdstat_"): int(entry["calls"]) for name, entry in stats.items()}
 
 
 def free_port() -> int:

@@ -17,9 +17,9 @@ async def serving(
     config: Mapping[str, Any], environ: Mapping[str, str] | None = None, token: str | None = None
 ) -> AsyncIterator[tuple[Server, InferenceClient]]:
     """The server and a client of it; both end with the block."""
-    given = dict(config)
-    given["service"] = {"port": 0, "status_page": False, "http": False, "grace": 1, **given.get("service", {})}
-    server = Server(Config.model_validate(given), dict(environ or {}))
+    settings = dict(config)
+    settings["service"] = {"port": 0, "status_page": False, "http": False, "grace": 1, **settings.get("service", {})}
+    server = Server(Config.model_validate(settings), dict(environ or {}))
     await server.start()
     try:
         async with InferenceClient(server.target, token) as client:

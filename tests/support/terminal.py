@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,21 @@ TAKE_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
+STATE = tempfile.mkdtemp(prefix="antiphon-state-")
+"""So that no test reads or writes what the person at this machine has stored."""
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]")
 
 
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
-    bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**bare, "PYTHONUNBUFFERED": "1", "TERM": "xterm", "COLUMNS": "160", **environ}
+    bare = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
+    own = {
+        "PYTHONUNBUFFERED": "1",
+        "TERM": "xterm",
+        "COLUMNS": "160",
+        "XDG_STATE_HOME": STATE,
+        "XDG_CONFIG_HOME": STATE,
+    }
+    return {**bare, **own, **environ}
 
 
 @dataclass(frozen=True)
@@ -91,13 +101,13 @@ class Terminal:
         """Waits until the screen has the text behind position `after`; the position behind it."""
         try:
             async with asyncio.timeout(LONGEST):
-                while (found := self.screen.find(text, after)) < 0:
+                while (position := self.screen.find(text, after)) < 0:
                     assert not self._closed, f"it ended without {text!r}:\n{self.screen}"
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             raise AssertionError(f"no {text!r} on the screen:\n{self.screen}") from None
-        return found + len(text)
+        return position + len(text)
 
     async def ended(self) -> int:
         try:

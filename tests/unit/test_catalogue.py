@@ -1,5 +1,6 @@
 """The catalogue: rows are complete and short, a mistake in one is a sentence, and a person's own row is a provider."""
 
+import datetime as dt
 import re
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 
 from antiphon.config.model import Config
+from inference_service.domain import Task
 from inference_service.failures import FailureKind
 from inference_service.providers.catalogue import load, shapes
+from inference_service.providers.catalogue.prices import Price, mistakes, price_in
 from inference_service.providers.catalogue.row import Row
 from inference_service.providers.kit import errors
 from inference_service.providers.openai import listing
@@ -127,6 +130,70 @@ def test_the_names_of_the_mission_are_models() -> None:
     assert expected | {"mistral-large-2407", "pixtral-12b-2409"} <= names
 
 
+def test_speech_and_embeddings_are_models_too_free_doors_first() -> None:
+    parts = parts_of(KEYS)
+    assert [one.partition("/")[0] for one in route(parts, "transcribe")][:2] == ["groq", "mistral"]
+    assert route(parts, "transcribe")[-1] == "openai/whisper-1"
+    assert {one.partition("/")[0] for one in route(parts, "embed")} == {
+        "mistral",
+        "cloudflare",
+        "huggingface",
+        "cohere",
+        "openai",
+    }
+    for name, task in (("transcribe", Task.TRANSCRIBE), ("embed", Task.EMBED)):
+        assert all(parts.plan.deployments[one].capabilities.can(task) for one in route(parts, name))
+        assert not any(parts.plan.deployments[one].capabilities.chat for one in route(parts, name))
+    assert not route(parts_of({"CEREBRAS_API_KEY": KEYS["CEREBRAS_API_KEY"]}), "transcribe")
+
+
+def test_a_list_that_leaves_speech_out_does_not_take_it_away() -> None:
+    parts = parts_of({"GROQ_API_KEY": KEYS["GROQ_API_KEY"]})
+    groq: Any = parts.plan.providers["groq"]
+    groq.listed_models = ("openai/gpt-oss-20b",)
+    recompose(parts, Config())
+    assert route(parts, "transcribe") == ("groq/whisper-large-v3-turbo", "groq/whisper-large-v3")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "used", "micros"),
+    [
+        ("openai", "gpt-4o-mini", {"prompt": 1_000_000}, 150_000),
+        ("openai", "gpt-4o-mini", {"prompt": 1_000, "completion": 500}, 450),
+        ("openai", "gpt-4o-mini", {"prompt": 1_000, "cached": 400, "completion": 500}, 420),
+        ("openai", "gpt-4o-mini", {"prompt": 10, "cached": 400}, 1),  # a cache cannot give more than there is
+        ("openai", "whisper-1", {"seconds": 90.0}, 9_000),
+        ("xai", "grok-4", {"prompt": 1, "completion": 1}, 18),
+        ("openrouter", "x/y:free", {"prompt": 1_000_000}, 0),
+    ],
+)
+def test_a_price_is_counted_in_millionths(provider: str, model: str, used: dict[str, Any], micros: int) -> None:
+    price = price_in(ROWS[provider].prices, model)
+    assert price is not None
+    assert price.micros(**used) == micros
+    assert (price.currency, price.date.year) == ("USD", 2026)
+
+
+def test_a_model_without_a_price_has_none() -> None:
+    assert price_in(ROWS["openai"].prices, "gpt-9") is None
+    assert price_in(ROWS["groq"].prices, "openai/gpt-oss-120b") is None
+    for row in ROWS.values():
+        assert not mistakes(row.prices)
+    day = dt.date(2026, 7, 24)
+    wrong = (
+        Price((), day),
+        Price(("x",), day, input=-1.0),
+        Price(("x",), day, minute=float("nan")),
+        Price(("x",), day, currency="dollars"),
+    )
+    assert [key for key, _ in mistakes(wrong)] == [
+        "prices[0].models",
+        "prices[1].input",
+        "prices[2].minute",
+        "prices[3].currency",
+    ]
+
+
 def test_a_listed_model_takes_the_place_of_a_retired_one() -> None:
     parts = parts_of({"GROQ_API_KEY": KEYS["GROQ_API_KEY"]})
     groq: Any = parts.plan.providers["groq"]
@@ -173,6 +240,32 @@ def test_a_key_under_a_wrong_name_is_said_and_not_used() -> None:
     assert "groq" not in parts.plan.providers
 
 
+WRONG_NAMES = {
+    "AIza" + "x" * 35: ("Google Gemini", "GEMINI_API_KEY"),
+    "gsk_" + "a" * 52: ("Groq", "GROQ_API_KEY"),
+    "sk-or-v1-" + "a" * 64: ("OpenRouter", "OPENROUTER_API_KEY"),
+    "csk-" + "a" * 48: ("Cerebras", "CEREBRAS_API_KEY"),
+    "nvapi-" + "a" * 64: ("NVIDIA NIM", "NVIDIA_API_KEY"),
+    "hf_" + "a" * 34: ("Hugging Face Inference Providers", "HF_TOKEN"),
+    "xai-" + "a" * 80: ("xAI", "XAI_API_KEY"),
+    "sk-ant-api03-" + "a" * 80: ("Anthropic (OpenAI-compatible API)", "ANTHROPIC_API_KEY"),
+    "vck_" + "a" * 60: ("Vercel AI Gateway", "AI_GATEWAY_API_KEY"),
+    "fw_" + "a" * 24: ("Fireworks", "FIREWORKS_API_KEY"),
+    "cpk_" + "a" * 60: ("Chutes", "CHUTES_API_KEY"),
+    "tgp_v1_" + "a" * 43: ("Together", "TOGETHER_API_KEY"),
+    "sk-proj-" + "a" * 60: ("OpenAI", "OPENAI_API_KEY"),
+}
+
+
+@pytest.mark.parametrize("value", WRONG_NAMES)
+def test_every_key_with_a_shape_of_its_own_is_recognised_under_any_name(value: str) -> None:
+    title, name = WRONG_NAMES[value]
+    said = [line for line in parts_of({"MY_SECRET_TOKEN": value}).warnings if "MY_SECRET_TOKEN" in line]
+    assert len(said) == 1
+    assert f"{title} key: name it {name}." in said[0]
+    assert value not in said[0]
+
+
 def test_a_key_of_another_provider_is_not_sent_to_the_one_it_is_named_for() -> None:
     parts = parts_of({"GROQ_API_KEY": KEYS["OPENROUTER_API_KEY"], "MISTRAL_API_KEY": "m" * 32})
     assert "groq" not in parts.plan.providers
@@ -196,7 +289,7 @@ def test_a_broken_key_is_one_clear_line_without_the_key() -> None:
         with pytest.raises(ConfigProblem) as told:
             parts_of({"GROQ_API_KEY": value})
         (problem,) = told.value.problems
-        assert "GROQ_API_KEY: there is a space or a line break inside the key" in problem[1]
+        assert "GROQ_API_KEY: the key contains a space or a line break" in problem[1]
         assert "abc" not in str(told.value)
 
 

@@ -17,7 +17,7 @@ from inference_service.providers.kit.think import MOST_BLANK
 from inference_service.providers.openai.stream import ChunkFormat
 
 DONE = SseEvent(b"[DONE]")
-STOP, LENGTH, OTHER = FinishReason.STOP, FinishReason.LENGTH, FinishReason.OTHER
+STOP, LENGTH = FinishReason.STOP, FinishReason.LENGTH
 
 
 def event(value: Any) -> SseEvent:
@@ -69,9 +69,10 @@ def broken(events: Iterable[SseEvent], **options: Any) -> FailureKind:
 # --- ends ------------------------------------------------------------------------------------
 
 GOOD = {
-    STOP: ["stop", "STOP", "Stop", "stop_sequence", "stopSequence", "eos", "eos_token", "end_turn", "endTurn", "END_TURN", "COMPLETE", "complete", "FINISH_REASON_STOP", " stop "],
+    STOP: ["stop", "STOP", "Stop", "stop_sequence", "stopSequence", "eos", "eos_token", "end_turn", "endTurn", "END_TURN", "COMPLETE", "complete", "FINISH_REASON_STOP", " stop ",
+           # Without a call in it, an answer that ends by a call for tools is an answer in words.
+           "tool_calls", "function_call", "tool_use", "TOOL_CALL", "toolCalls"],
     LENGTH: ["length", "LENGTH", "max_tokens", "MAX_TOKENS", "maxTokens", "model_length", "model_context_window_exceeded", "max_output_tokens"],
-    OTHER: ["tool_calls", "function_call", "tool_use", "TOOL_CALL", "toolCalls"],
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def of(kind: FailureKind, **more: object) -> Verdict:
 
 
 def test_every_kind_is_told_apart_here() -> None:
-    listed = [*RESTS, K.UNAUTHENTICATED, *BAD, *GONE, *OF_THE_REQUEST, K.PREFILL_REFUSED]
+    listed = [*RESTS, K.UNAUTHENTICATED, *BAD, *GONE, *OF_THE_REQUEST, K.PREFILL_REFUSED, K.INVALID_OUTPUT]
     assert sorted(listed) == sorted(K) == sorted(TABLE)
 
 
@@ -57,7 +57,7 @@ def test_a_refused_credential_is_quarantined_whatever_time_was_told() -> None:
     assert (given.quarantine, given.cooldown, given.told, given.backoff) == (True, None, False, False)
 
 
-@pytest.mark.parametrize("kind", [*BAD, *GONE, *OF_THE_REQUEST, K.PREFILL_REFUSED])
+@pytest.mark.parametrize("kind", [*BAD, *GONE, *OF_THE_REQUEST, K.PREFILL_REFUSED, K.INVALID_OUTPUT])
 def test_every_other_failure_leaves_the_credential_alone(kind: FailureKind) -> None:
     given = of(kind, wake_after=5.0)
     assert (given.quarantine, given.cooldown, given.told, given.backoff) == (False, None, False, False)
@@ -98,7 +98,7 @@ def test_scope_limit_and_reason_travel_with_the_verdict() -> None:
         (BAD, Vote.BAD),
         (GONE, Vote.GONE),
         ([K.REFUSED], Vote.DOUBT),
-        ([*RESTS, K.UNAUTHENTICATED, K.PREFILL_REFUSED], Vote.SILENT),
+        ([*RESTS, K.UNAUTHENTICATED, K.PREFILL_REFUSED, K.INVALID_OUTPUT], Vote.SILENT),
         ([kind for kind in OF_THE_REQUEST if kind is not K.REFUSED], Vote.SILENT),
     ],
 )
@@ -120,6 +120,7 @@ NEXT = {
     Next.CREDENTIAL: [*RESTS, K.UNAUTHENTICATED],
     Next.LATER: [
         K.OVERLOADED, K.SERVER_ERROR, K.CONNECTION_RESET, K.UNAVAILABLE, K.LOADING, K.STREAM_CUT, K.STREAM_ERROR,
+        K.INVALID_OUTPUT,
     ],
     Next.DEPLOYMENT: [
         *GONE, K.BLOCKED, K.UNREACHABLE, K.TIMEOUT, K.BAD_RESPONSE, K.STALLED, K.TOO_SLOW, K.BAD_IMAGE, K.REFUSED,

@@ -39,6 +39,7 @@ def test_the_first_deployment_of_the_route_is_asked_first() -> None:
 CREDENTIAL = [K.RATE_LIMITED, K.QUOTA_EXHAUSTED, K.UNAUTHENTICATED, K.FORBIDDEN, K.MODEL_FORBIDDEN]
 LATER = [
     K.OVERLOADED, K.SERVER_ERROR, K.CONNECTION_RESET, K.UNAVAILABLE, K.LOADING, K.STREAM_CUT, K.STREAM_ERROR,
+    K.INVALID_OUTPUT,
 ]  # fmt: skip
 LEFT = [
     K.MODEL_NOT_FOUND, K.RETIRED, K.BLOCKED, K.UNREACHABLE, K.TIMEOUT, K.BAD_RESPONSE, K.STALLED, K.TOO_SLOW, K.BAD_IMAGE,
@@ -538,7 +539,7 @@ def test_without_any_reason_the_request_says_only_that() -> None:
     about = facts("a")
     denied(about, "a", Why.NONE)
     step = fail_of(about)
-    assert (step.outcome, step.reason, step.retry_after) == (Outcome.UNAVAILABLE, "", None)
+    assert (step.outcome, step.reason, step.retry_after) == (Outcome.UNAVAILABLE, "", decide.USUAL)
     assert step.message == "no deployment can answer now"
 
 

@@ -39,7 +39,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_variable(tmp_path: Path) -
     with pytest.raises(SecretProblem, match=r"A1_FILE: the file .*gone cannot be read: No such file"):
         find_secrets(["A"], {"A1_FILE": str(tmp_path / "gone")})
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(SecretProblem, match="it is not text"):
+    with pytest.raises(SecretProblem, match="it is not UTF-8 text"):
         find_secret("A", {"A_FILE": str(tmp_path / "binary")})
 
 

@@ -11,10 +11,12 @@ import discord
 import structlog
 
 from antiphon import errors, events
-from antiphon.streams import ChatStream
 from discord_bot.conversation.history import History, build
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.context import recollect
+from discord_bot.features.memory.notes import with_memory
+from discord_bot.features.tools.talk import Talk
+from discord_bot.features.tools.toolbox import Fill, Toolbox
 from discord_bot.i18n import t
 from discord_bot.notices import notice_text
 from discord_bot.problems import Problem, delivery, describe, short_reference, utcnow
@@ -24,6 +26,7 @@ from discord_bot.rendering.writer import Undeliverable, Withdrawn, Writer
 from discord_bot.scope import model_choices, persona_of
 from discord_bot.services import Services
 from discord_bot.store.conversations import PASSING, Conversation, Kind
+from discord_bot.store.settings import Scope
 from discord_bot.store.turns import State, Turn
 from discord_bot.tracing import origin
 
@@ -42,6 +45,9 @@ class Keeper(Protocol):
     async def keep(self, answer: "Answer") -> None: ...
 
     def removed(self, message_id: int) -> None: ...
+
+    @property
+    def toolbox(self) -> Fill: ...
 
 
 class Answer:
@@ -92,7 +98,9 @@ class Answer:
         self._began = time.monotonic()
         self._thinking_since: float | None = None
         self._restarted: str | None = None
-        self._stream: ChatStream | None = None
+        self._stream: Talk | None = None
+        self._toolbox: Toolbox | None = None
+        self._question = ""  # what a tool needs to be allowed
         self._last_new_message = self._began
         self.done = asyncio.Event()
         """It has ended, and the store knows how."""
@@ -146,19 +154,23 @@ class Answer:
         scope = await services.store.settings.scope(
             self.conversation.guild_id, self.conversation.channel_id, turn.asker_id
         )
-        history, sees = await self._history(persona_of(config, scope, self.conversation))
+        persona = persona_of(config, scope, self.conversation)
+        if scope.user.remembers:
+            persona = with_memory(persona, await services.store.memory.notes(turn.asker_id))
+        history, sees = await self._history(persona)
         self.people |= history.people
         if history.left_out:
             self._notes.append(t(turn.locale, "state-history-cut", count=history.left_out))
-        model = await services.catalogue.choose(model_choices(config, scope, self.conversation, sees=sees), "chat")
-        stream = self._stream = services.inference.chat(
-            history.messages,
-            model,
-            tenant_id=str(self.conversation.guild_id or ""),
-            user_id=str(self.ticket.payer),
-            timeout=config.bot.answer_timeout,
-            trace_parent=origin(),
-        )
+        choices = model_choices(config, scope, self.conversation, sees=sees, asked=turn.model)
+        model = await services.catalogue.choose(choices, "chat")
+        stream = self._stream = Talk(
+            lambda messages, tools: services.inference.chat(
+                messages, model, tools=tools,
+                tenant_id=str(self.conversation.guild_id or ""), user_id=str(self.ticket.payer),
+                timeout=config.bot.answer_timeout, trace_parent=origin(),
+            ),
+            history.messages, await self._tools(model, scope),
+        )  # fmt: skip
         problem: Problem | None = None
         try:
             if self._stopped:
@@ -168,12 +180,41 @@ class Answer:
         except errors.AntiphonError as error:
             problem = describe(error, utcnow(), stream.request_id)
             log.info("answer failed", error=type(error).__name__, request_id=stream.request_id)
+        self.people |= self._toolbox.people if self._toolbox is not None else set()
         turn.answer = self._before + stream.text
         turn.reasoning = stream.reasoning[:KEPT_REASONING]
         turn.deployment = stream.deployment
         await self._account(free=problem is not None and problem.retry and not stream.text and not self._stopped)
         services.metrics.answered(problem is None)
         await self._finish(problem, footer=scope.footer(config.bot.footer))
+
+    async def _tools(self, model: str, scope: Scope) -> Toolbox | None:
+        """None for a half answer that is continued, and for one of a comparison: they are words alone."""
+        turn = self.turn
+        if self._before or turn.model is not None:
+            return None
+        self._toolbox = await self._keeper.toolbox(
+            self.conversation, self._channel, self.ticket.payer, turn.locale, model, scope
+        )
+        if self._toolbox is not None:
+            self._toolbox.note, self._toolbox.ask = self._note, self._ask
+        return self._toolbox
+
+    def _note(self, line: str) -> None:
+        self._notes.append(line)
+        self._show_words(t(self.turn.locale, "state-thinking"))
+
+    def _ask(self, question: str) -> None:
+        self._question = question
+        self._show_words()
+
+    def _show_words(self, line: str = "") -> None:
+        text = self._stream.text if self._stream is not None else ""
+        self._show(Look(text=self._before + text, line=line, notes=self._notes))
+
+    def decide(self, *, allowed: bool) -> bool:
+        """The person has pressed. False: nothing waits for it."""
+        return self._toolbox is not None and self._toolbox.decide(allowed=allowed)
 
     async def _account(self, *, free: bool) -> None:
         """Tokens are known at the end; an answer that failed without a word is not charged."""
@@ -195,7 +236,7 @@ class Answer:
             one.images = one.images or images.get(one.id, [])
         config = services.config.bot
         context = await services.catalogue.context_tokens(
-            self.conversation.model or config.chat_model, config.history_tokens
+            turn.model or self.conversation.model or config.chat_model, config.history_tokens
         )
         history = build(persona, [*answered, turn], context)
         if self._before:
@@ -233,7 +274,10 @@ class Answer:
     def _show(self, look: Look) -> None:
         self._shown_text = look.text[len(self._before) :] if look.text else self._shown_text
         look.most = self._most
-        self._writer.show(look, lambda: buttons.live(self.turn))
+        asks = bool(self._question)
+        if asks:
+            look.tail, look.line = self._question, ""
+        self._writer.show(look, lambda: buttons.live(self.turn, asks=asks))
 
     def _remember(self, ids: list[int]) -> None:
         if len(ids) > len(self.turn.message_ids):
@@ -260,6 +304,8 @@ class Answer:
             turn.state, look.tail = State.FAILED, problem.text(locale, utcnow())
         else:
             turn.state = State.DONE
+            if self._toolbox is not None:
+                look.tail = self._toolbox.sources_line(t(locale, "tool-sources"))
             if reason == "length":
                 look.line = t(locale, "state-cut-off")
             elif reason == "content_filter":
@@ -274,6 +320,7 @@ class Answer:
             reasoning=bool(turn.reasoning) and self._services.config.bot.reasoning,
             file=file and not needs_file(look),
             share=self.conversation.kind is Kind.PRIVATE and bool(turn.answer),
+            fork=bool(turn.answer) and self.conversation.guild_id is not None,
             reply=self.conversation.kind is Kind.THREAD and not self._services.config.bot.message_content_intent,
         )
         # Before its buttons can be pressed.

@@ -20,6 +20,7 @@ class Offer:
     file: bool = False
     share: bool = False
     reply: bool = False
+    fork: bool = False
 
 
 LABELS = {
@@ -32,13 +33,17 @@ LABELS = {
     "share": "button-share",
     "reply": "button-reply",
     "answer": "button-answer-now",
+    "fork": "button-fork",
+    "allow": "button-allow",
+    "deny": "button-deny",
 }
-IN_PLACE = ("retry", "resume", "regenerate", "reply", "reasoning", "file")
+IN_PLACE = ("retry", "resume", "regenerate", "reply", "reasoning", "file", "fork")
 STYLES = {
     "stop": discord.ButtonStyle.danger,
     "retry": discord.ButtonStyle.primary,
     "resume": discord.ButtonStyle.primary,
     "answer": discord.ButtonStyle.primary,
+    "allow": discord.ButtonStyle.success,
 }
 
 
@@ -61,8 +66,10 @@ def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View | None:
     return view
 
 
-def live(turn: Turn) -> discord.ui.View | None:
-    return view_of(turn_button("stop", turn.id, turn.locale))
+def live(turn: Turn, *, asks: bool = False) -> discord.ui.View | None:
+    """`asks`: a tool waits for the person's word."""
+    names = ("allow", "deny", "stop") if asks else ("stop",)
+    return view_of(*(turn_button(name, turn.id, turn.locale) for name in names))
 
 
 def ended(turn: Turn, offer: Offer, *, passing: bool = False) -> discord.ui.View | None:

@@ -75,6 +75,8 @@ class Card:
 
     async def _replied(self, message: discord.Message) -> discord.Message | None:
         reference = message.reference
+        if reference is None and not message.message_snapshots:
+            return await self._picture_above(message)
         if reference is None or message.message_snapshots:
             return None
         if isinstance(reference.resolved, discord.Message):
@@ -83,6 +85,21 @@ class Card:
             return None
         try:
             return await message.channel.fetch_message(reference.message_id)
+        except discord.HTTPException:
+            return None
+
+    async def _picture_above(self, message: discord.Message) -> discord.Message | None:
+        """The first question in the thread under a picture of the bot is about that picture."""
+        thread, store = message.channel, self._services.store
+        if not isinstance(thread, discord.Thread) or not isinstance(thread.parent, discord.TextChannel):
+            return None
+        if await store.pictures.by_message(thread.parent_id, thread.id) is None:
+            return None
+        talk = await store.conversations.find(thread.id)
+        if talk is not None and await store.conversations.newest(talk.id) is not None:
+            return None
+        try:
+            return await thread.parent.fetch_message(thread.id)
         except discord.HTTPException:
             return None
 

@@ -8,13 +8,16 @@ from discord_bot.features.chat.addressing import says_something, without_mention
 from discord_bot.features.chat.card import Card
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.words import names_in, said_by
+from discord_bot.features.voice.listening import ears
 from discord_bot.services import Services
 from discord_bot.store.turns import Part
 
 
 async def compose(services: Services, messages: Sequence[discord.Message], locale: str, *, before: int = 0) -> Question:
     """In the order of writing, each part with its author. `before`: so many messages of the channel belong to it, too."""
-    question = Question(ids=[message.id for message in messages])
+    last = messages[-1]
+    listen = ears(services, last.author.id, last.guild.id if last.guild else None)
+    question = Question(ids=[message.id for message in messages], listen=listen)
     card = Card(services, question, locale)
     for message in messages:
         await card.add(message)

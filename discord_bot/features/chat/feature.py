@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +19,13 @@ from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.answer import Answer, Tell
 from discord_bot.features.chat.card import IN_THREADS
 from discord_bot.features.chat.composing import compose, own_text
-from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
-from discord_bot.features.chat.hearing import locale_for, see
+from discord_bot.features.chat.hearing import locale_for, see, show_heard, show_typing
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import announced, thread_on
+from discord_bot.features.chat.places import thread_on
 from discord_bot.features.chat.question import Question
+from discord_bot.features.tools.toolbox import Fill, no_tools
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.problems import describe, short_reference, utcnow
@@ -32,7 +33,7 @@ from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
 from discord_bot.store.conversations import PASSING, Conversation, Kind
-from discord_bot.store.turns import Part, State, Turn
+from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
@@ -66,6 +67,9 @@ class ChatFeature:
         self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
+        self.takers: list[Callable[[discord.Message], Awaitable[bool]]] = []
+        """Features that a message may be for instead; True: it was answered."""
+        self.toolbox: Fill = no_tools
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -88,6 +92,7 @@ class ChatFeature:
     async def _apologise(self, message: discord.Message, error: Exception) -> None:
         reference = short_reference(uuid.uuid4().hex)
         self.services.metrics.errors.labels("message").inc()
+        self.services.admission.gate.release(message.author.id, message.channel.id)
         log.error("a message could not be taken", reference=reference, exc_info=error)
         # Not the person's own language: that is in the database, too.
         locale = message.guild.preferred_locale.value if message.guild else "en"
@@ -101,7 +106,10 @@ class ChatFeature:
         if denied is not None:
             await self._refuse(message, denied)
             return
-        self.services.tasks.spawn(_show_typing(message), "typing")
+        self.services.tasks.spawn(show_typing(message), "typing")
+        for take in self.takers:
+            if await take(message):
+                return
         conversation = await self._conversation(whom, message)
         self._desk(conversation).add(message)
 
@@ -184,6 +192,7 @@ class ChatFeature:
         if not question:
             await self._refuse(last, "\n".join(question.notices) or t(locale, "empty-prompt"))
             return
+        await show_heard(channel, question.heard)
         if known.closed:
             await services.store.conversations.set_closed(known.id, closed=False)
         asking = Asking(
@@ -240,7 +249,7 @@ class ChatFeature:
         keeping = await self.services.store.wishes.keeping({who, *question.people})
         return await self.services.store.conversations.add_turn(
             conversation, who, question.parts, question.ids, asking.locale, asking.channel_id, keeping,
-            question.images, parent_id=asking.parent,
+            question.images, parent_id=asking.parent or await self.services.store.contests.leader(conversation.id),
         )  # fmt: skip
 
     async def ask_again(
@@ -271,16 +280,19 @@ class ChatFeature:
             )
         )  # fmt: skip
 
-    async def run(self, answer: Answer) -> None:
-        """One at a time in a conversation."""
+    async def run(self, *answers: Answer) -> None:
+        """One question at a time in a conversation; more than one answer to it stand side by side."""
+        async with self._line(answers[0].conversation.place_id):
+            await asyncio.gather(*map(self._run, answers))
+
+    async def _run(self, answer: Answer) -> None:
         self.answers[answer.turn.id] = answer
         try:
-            async with self._line(answer.conversation.place_id):
-                self.services.metrics.running.inc()
-                try:
-                    await answer.run()
-                finally:
-                    self.services.metrics.running.dec()
+            self.services.metrics.running.inc()
+            try:
+                await answer.run()
+            finally:
+                self.services.metrics.running.dec()
         finally:
             self._claimed.pop(answer.turn.id, None)
             answer.done.set()
@@ -349,22 +361,6 @@ class ChatFeature:
             if user_id in answer.people | answer.turn.people:
                 answer.forgotten = True
 
-    async def recall(self, turn: Turn) -> bool:
-        """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
-        try:
-            messages = await fetch(self.services, turn.channel_id, turn.question_ids)
-        except discord.HTTPException:
-            return False
-        me = self.services.me
-        turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
-        if turn.parts:
-            return True  # the question of a command stands in the bot's own words above the answer
-        if not any(one.author.id == turn.asker_id for one in messages):
-            return False
-        question = await compose(self.services, messages, turn.locale)
-        turn.parts, turn.images = question.parts, question.images
-        return bool(question)
-
     # --- what people do meanwhile --------------------------------------------------------------------
 
     def forget(self, message_id: int) -> None:
@@ -386,11 +382,3 @@ def _holds_anything(message: discord.Message, text: str) -> bool:
     """A bare mention asks nothing, unless it points at something."""
     pointed = message.reference or message.message_snapshots or message.stickers or message.poll
     return says_something(text) or bool(message.attachments or pointed)
-
-
-async def _show_typing(message: discord.Message) -> None:
-    """The first sign: it comes before anything is read or asked."""
-    try:
-        await message.channel.typing()
-    except (discord.HTTPException, discord.RateLimited):
-        log.debug("nobody was shown to type")

@@ -3,10 +3,14 @@
 from typing import Any
 
 import discord
+import structlog
 
 from discord_bot.features.chat.addressing import Seen, opening_mention, says_something
+from discord_bot.features.voice.listening import quote
+from discord_bot.rendering.splitter import split
 from discord_bot.services import Services
 
+log = structlog.get_logger(__name__)
 MESSAGES = (discord.MessageType.default, discord.MessageType.reply)
 
 
@@ -39,9 +43,28 @@ async def _is_own(services: Services, channel: Any) -> bool:
     if not isinstance(channel, discord.Thread):
         return False
     # A thread that the bot made is its own even when nothing of it is stored any more.
-    return channel.owner_id == services.me or await services.store.conversations.find(channel.id) is not None
+    if channel.owner_id == services.me or await services.store.conversations.find(channel.id) is not None:
+        return True
+    return await services.store.pictures.by_message(channel.parent_id, channel.id) is not None  # under its picture
 
 
 async def locale_for(services: Services, message: discord.Message) -> str:
     known = (await services.store.settings.user(message.author.id)).locale
     return known or (message.guild.preferred_locale.value if message.guild else "en")
+
+
+async def show_typing(message: discord.Message) -> None:
+    """The first sign: it comes before anything is read or asked."""
+    try:
+        await message.channel.typing()
+    except (discord.HTTPException, discord.RateLimited):
+        log.debug("nobody was shown to type")
+
+
+async def show_heard(channel: Any, texts: list[str]) -> None:
+    """What was spoken, as it was understood: who reads the thread, and whoever spoke, can see what was asked."""
+    try:
+        for part in (part for text in texts for part in split(quote(text))[:2]):
+            await channel.send(part.text, suppress_embeds=True, silent=True)
+    except discord.HTTPException:
+        log.info("what was heard could not be shown")

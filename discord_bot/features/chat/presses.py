@@ -13,7 +13,9 @@ from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.buttons import LABELS, PATTERN
 from discord_bot.features.chat.context import recall_answer, said
 from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.chat.forking import fork
 from discord_bot.features.chat.places import FollowupChannel
+from discord_bot.features.chat.recalling import recall
 from discord_bot.features.chat.starting import Asked, go_on, teller
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, asker_of, pressable, private
@@ -24,7 +26,7 @@ from discord_bot.store.turns import Turn
 log = structlog.get_logger(__name__)
 MOST_PARTS = 5  # follow-ups that an interaction allows
 LONGEST_REPLY = 4_000
-FOR_ALL = ("reasoning", "file", "reply")
+FOR_ALL = ("reasoning", "file", "reply", "fork")
 """In a place that everybody sees, what these show is no secret either."""
 
 
@@ -50,6 +52,9 @@ class Press:
         if turn is None or conversation is None or action not in LABELS:
             await private(self._interaction, t(self._locale, "stale"))
             return
+        if action in ("allow", "deny"):
+            await self._decide(turn, allowed=action == "allow")
+            return
         moderator = self._interaction.permissions.manage_messages if self._interaction.guild_id else False
         for_all = action in FOR_ALL and conversation.kind not in PASSING
         if not for_all and not may_control(asker_of(self._interaction), turn.asker_id, moderator=moderator):
@@ -66,6 +71,8 @@ class Press:
                 await self._share(turn)
             case "reply":
                 await self._interaction.response.send_modal(ReplyForm(self._chat, conversation, self._locale))
+            case "fork":
+                await fork(self._chat, self._interaction, conversation, turn)
             case _ if not standing:
                 await private(self._interaction, t(self._locale, "answer-runs"))
             case _:
@@ -73,7 +80,7 @@ class Press:
 
     async def _acknowledge(self, action: str) -> None:
         """Before anything is looked up: Discord waits three seconds, whatever the store or the service do."""
-        if action in ("reasoning", "file"):
+        if action in ("reasoning", "file", "fork"):
             await self._interaction.response.defer(ephemeral=True, thinking=True)
         elif action != "reply":  # a form must be the first answer itself
             await self._interaction.response.defer()
@@ -84,6 +91,14 @@ class Press:
         who = discord.utils.escape_markdown(self._interaction.user.display_name)
         if running is None or not running.stop(t(turn.locale, "state-stopped", who=who)):
             await private(self._interaction, t(self._locale, "nothing-to-stop"))
+
+    async def _decide(self, turn: Turn, *, allowed: bool) -> None:
+        """A tool waits for the word of the person for whom it would work, and of nobody else."""
+        running = self._chat.answers.get(turn.id)
+        if running is not None and running.ticket.payer != self._interaction.user.id:
+            await private(self._interaction, t(self._locale, "access-asker"))
+        elif running is None or not running.decide(allowed=allowed):
+            await private(self._interaction, t(self._locale, "allow-late"))
 
     async def _show(self, text: str) -> None:
         for part in split(text or t(self._locale, "stale"))[:MOST_PARTS]:
@@ -126,7 +141,7 @@ class Press:
         try:
             who = asker_of(interaction)
             denied = await chat.services.admission.refusal(who, locale, place=turn.channel_id)
-            if not denied and not turn.asks_something and not await chat.recall(turn):
+            if not denied and not turn.asks_something and not await recall(chat.services, turn):
                 denied = t(locale, "stale")
             if denied:
                 await private(interaction, denied)

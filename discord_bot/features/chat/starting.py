@@ -14,6 +14,7 @@ from discord_bot.features.chat.answer import Tell
 from discord_bot.features.chat.feature import Asking, ChatFeature
 from discord_bot.features.chat.places import FollowupChannel, announcement, may_have_thread, thread_on
 from discord_bot.features.chat.question import Question, typed
+from discord_bot.features.voice.listening import ears
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
 from discord_bot.ledger import TROUBLE
@@ -51,7 +52,13 @@ async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) ->
         await go_on(chat, interaction, here, asked)
     elif asked.hidden or not at_home or interaction.channel is None:
         await interaction.response.defer(ephemeral=asked.hidden, thinking=True)
-        question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
+        question = await typed(
+            interaction.user,
+            asked.prompt,
+            asked.attachments,
+            locale,
+            ears(chat.services, interaction.user.id, interaction.guild_id),
+        )
         await answer_interaction(
             chat, interaction, question, hidden=asked.hidden, model=asked.model, persona=asked.persona
         )
@@ -139,7 +146,13 @@ async def _ask(
     message_id: int,
 ) -> None:
     locale = interaction.locale.value
-    question = await typed(interaction.user, asked.prompt, asked.attachments, locale)
+    question = await typed(
+        interaction.user,
+        asked.prompt,
+        asked.attachments,
+        locale,
+        ears(chat.services, interaction.user.id, interaction.guild_id),
+    )
     question.ids = [message_id]  # where the question stands
     if not question:
         await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from inference_service.domain import CHAT_SETTINGS, Capabilities
 from inference_service.failures import FailureKind, Scope
+from inference_service.providers.catalogue import prices
+from inference_service.providers.catalogue.prices import Price
 from inference_service.providers.kit.dialect import Dialect, Sign
 from inference_service.providers.kit.limits import WINDOWS
 from inference_service.providers.seam import Patience
@@ -21,8 +23,11 @@ from inference_service.settings import CHAT_FIELDS
 
 Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "retired"]
 Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
+Format = Literal["json_object", "json_schema"]
 LENGTHS = {**WINDOWS, "session": 5 * 3_600.0}
 PICTURES = Capabilities(image=True, settings=frozenset({"size", "aspect_ratio"}))
+SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
+VECTORS = Capabilities(embed=True, settings=frozenset({"dimensions"}))
 TASKS = ("chat", "vision", "image", "transcribe", "embed", "fast")
 
 
@@ -67,6 +72,7 @@ class Models(Struct, frozen=True, forbid_unknown_fields=True):
 
     sees: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
@@ -78,7 +84,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     """How requests differ. refuses, takes: dotted settings, fewer or more than most servers take; renames: dotted setting
     → key of the body; most: highest value.
 
-    default_tokens: sent as the bound of an answer where the caller sets none. usage: whether `stream_options` is taken.
+    formats: of an answer, that the provider enforces. default_tokens: sent as the bound of an answer where the caller sets none. usage: whether `stream_options` is taken.
     body: sent with every chat. list: path of the model list; strip: beginning of the ids in it that is left out.
     """
 
@@ -91,6 +97,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     renames: Mapping[str, str] = {}
     most: Mapping[str, float] = {}
     usage: bool = True
+    formats: tuple[Format, ...] = ()
     body: Mapping[str, object] = {}
     list: str = "models"
     strip: str = ""
@@ -149,6 +156,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     quotas: tuple[QuotaRow, ...] = ()
     signs: tuple[SignRow, ...] = ()
+    prices: tuple[Price, ...] = ()
     bounds: Patience = Patience()
     about: About = About()
 
@@ -180,21 +188,28 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         facts = self.models
         if matches(model, self.image):
             return PICTURES
-        if matches(model, (*facts.other, *self.transcribe, *self.embed)):
+        if matches(model, self.transcribe):
+            return SPEECH
+        if matches(model, self.embed):
+            return VECTORS
+        if matches(model, facts.other):
             return Capabilities()
         sees = matches(model, (*facts.sees, *self.vision))
+        calls = matches(model, facts.tools)
         continues = self.prefill is not None and matches(model, self.prefill.models)
         refuses = self.prefill is not None and matches(model, self.prefill.refused)
         unknown = {
             "vision": not sees and not matches(model, facts.blind),
             "prefill": not continues and not refuses,
-            "tools": not matches(model, facts.no_tools),
+            "tools": not calls and not matches(model, facts.no_tools),
         }
         return Capabilities(
             chat=True,
             vision=sees,
             streaming=True,
             prefill=continues,
+            tools=calls,
+            formats=frozenset(self.wire.formats),
             settings=CHAT_SETTINGS.union(self.wire.takes).difference(self.wire.refuses),
             context_tokens=next((size for one, size in facts.context.items() if fnmatchcase(model, one)), 0),
             max_images=facts.pictures,
@@ -235,6 +250,7 @@ def mistakes(row: Row) -> list[tuple[str, str]]:
         for field in fields
         if field not in CHAT_FIELDS
     ]
+    found += prices.mistakes(row.prices)
     if not (row.base_url or row.base_url_env) and row.tier != "local":
         found.append(("base_url", "is missing: write the address of the API"))
     return found

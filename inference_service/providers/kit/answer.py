@@ -6,7 +6,8 @@ the answer is whole. The rules of the end:
 - A known good finish reason, an end marker behind words, or usage that comes once and last, is an end.
 - A finish reason proves little where the dialect says it with every chunk, or where words have followed one: then only
   the end of the body or of the marker is an end, and a connection that is cut is a cut.
-- Without a word there is no answer, unless the call continued one.
+- Without a word or a tool call there is no answer, unless the call continued one.
+- Tool calls leave whole, once the answer has ended well: half a call is nothing that a caller could run.
 """
 
 import re
@@ -15,11 +16,25 @@ from typing import Any
 
 from msgspec import Struct
 
-from inference_service.domain import ChatEvent, Delta, Finish, FinishReason, Reasoning, Retract, Usage
+from inference_service.domain import (
+    ChatEvent,
+    Composing,
+    Delta,
+    Finish,
+    FinishReason,
+    Logprobs,
+    Notice,
+    NoticeKind,
+    Reasoning,
+    Retract,
+    Usage,
+)
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.kit import endings, errors, values
+from inference_service.providers.kit.calls import BrokenCallError, Calls, Fragment
 from inference_service.providers.kit.sse import SseEvent
 from inference_service.providers.kit.think import MOST_BLANK, ThinkSplitter
+from inference_service.tools import ToolCall
 
 MOST_BROKEN_CHUNKS = 10
 HELD_TEXT = re.compile(rb'"(?:content|text)"\s*:\s*"[^"]')
@@ -33,7 +48,7 @@ class Piece(Struct, gc=False):
     """What one event says. Each part is read on its own, so that an odd one costs no other.
 
     finish: the provider's own word. error: an error object; `within`: it came inside the answer's own choice.
-    done: the end marker.
+    done: the end marker. calls: fragments of tool calls.
     """
 
     text: str = ""
@@ -43,6 +58,8 @@ class Piece(Struct, gc=False):
     error: Any = None
     within: bool = False
     done: bool = False
+    calls: tuple[Fragment, ...] = ()
+    logprobs: Logprobs | None = None
 
 
 class WireFormat:
@@ -81,13 +98,16 @@ class Answer:
         self._odd = False  # an event had to be read tolerantly: it may hold half a character
         self._broken = 0
         self._ending = Ending()
+        self._calls = Calls()
+        self._composed = 0  # characters of tool calls of this read
+        self._logprobs: list[Logprobs] = []
         self.began = False
         self.done = False
 
     @property
     def certain(self) -> bool:
         """Nothing but usage and the end marker can follow."""
-        return self.began and self._ending.certain
+        return (self.began or bool(self._calls)) and self._ending.certain
 
     def read(self, events: Sequence[SseEvent]) -> Iterator[ChatEvent]:
         """Raises UpstreamFailure for an error inside the stream, behind the words that came before it."""
@@ -106,6 +126,12 @@ class Answer:
             if failure or self.done:
                 break
         yield from self._events("".join(text), "".join(thoughts))
+        if self._composed:
+            yield Composing(self._composed)
+            self._composed = 0
+        if self._logprobs:
+            yield from self._logprobs
+            self._logprobs.clear()
         if failure is not None:
             raise failure
 
@@ -115,18 +141,42 @@ class Answer:
         if rest.reasoning:
             yield Reasoning(rest.reasoning)
         reason = self._ending.verdict(done=self.done, cut=cut)
-        if reason is None and not (self.done and (self.began or rest.answer.strip(INVISIBLE))):
+        spoke = self.began or bool(self._calls) or bool(rest.answer.strip(INVISIBLE))
+        if reason is None and not (self.done and spoke):
             raise self._nothing() if self.done else _cut()
         if rest.answer.strip(INVISIBLE):
             self.began = True
         text = self._blank + rest.answer + ("\ufffd" if self._half else "")
         if self.began and text:
             yield Delta(text)
-        if not (self.began or (self._continues and not self._ending.refused and not self._thought)):
+        calls = self._whole_calls(reason)
+        if not (self.began or calls or (self._continues and not self._ending.refused and not self._thought)):
             raise self._nothing()
         if (used := self._ending.usage) is not None and (used.completion_tokens or not self.began):
             yield used
-        yield Finish(reason or FinishReason.STOP)
+        yield from calls
+        yield Finish(self._reason(reason, calls))
+
+    def _whole_calls(self, reason: FinishReason | None) -> list[ToolCall | Notice]:
+        """The tool calls, with a notice where a limit of tokens has cut the last one off. Raises UpstreamFailure."""
+        cut = reason is FinishReason.LENGTH
+        try:
+            calls: list[ToolCall | Notice] = list(self._calls.whole(cut=cut))
+        except BrokenCallError as broken:
+            raise UpstreamFailure(FailureKind.INVALID_OUTPUT, str(broken), status=200) from None
+        if len(calls) < self._calls.begun:
+            calls.append(Notice(NoticeKind.INFO, "sampling.max_tokens", "The limit of tokens cut off a tool call."))
+            if not self.began and len(calls) == 1:
+                text = "the limit of tokens cut off the tool call"
+                raise UpstreamFailure(FailureKind.INVALID_OUTPUT, text, status=200)
+        return calls
+
+    @staticmethod
+    def _reason(reason: FinishReason | None, calls: list[ToolCall | Notice]) -> FinishReason:
+        """Some providers end an answer with tool calls by "stop"; others end words by "tool_calls"."""
+        if reason in (None, FinishReason.STOP, FinishReason.TOOL_CALLS, FinishReason.OTHER):
+            return FinishReason.TOOL_CALLS if calls else FinishReason.STOP
+        return reason
 
     def _nothing(self) -> UpstreamFailure:
         if self._ending.reason is FinishReason.CONTENT_FILTER:
@@ -159,12 +209,25 @@ class Answer:
             text.append(piece.text)
         if piece.reasoning:
             thoughts.append(piece.reasoning)
+        if piece.logprobs is not None:
+            self._logprobs.append(piece.logprobs)
+        if piece.calls and (broken := self._compose(piece.calls)) is not None:
+            return broken
         try:
             self._ending.hear(piece)
         except endings.UnknownEndError:
             return errors.failure(FailureKind.STREAM_ERROR, status=200)
         self.done = self.done or piece.done
         return self._nothing() if self._ending.refused and not (began or text) else None
+
+    def _compose(self, fragments: Sequence[Fragment]) -> UpstreamFailure | None:
+        try:
+            for fragment in fragments:
+                self._calls.add(fragment)
+                self._composed += len(fragment.arguments) + len(fragment.name)
+        except BrokenCallError as broken:
+            return UpstreamFailure(FailureKind.BAD_RESPONSE, str(broken), status=200)
+        return None
 
     def _malformed(self, event: SseEvent) -> UpstreamFailure | None:
         if event.event == "error":
@@ -248,11 +311,12 @@ class Ending:
     def hear(self, piece: Piece) -> None:
         """Raises UnknownEndError."""
         reason = endings.reason(piece.finish) if piece.finish is not None else None
-        if piece.text and self.reason is not None:
+        said = bool(piece.text or piece.calls)
+        if said and self.reason is not None:
             self._early, self.reason = self.reason, None
-        if (piece.text or piece.reasoning) and reason is None:
+        if (said or piece.reasoning) and reason is None:
             self._tells = True
-        if piece.text:
+        if said:
             self._counts = self._counts or piece.usage is None
             self._counted = False
         if piece.usage is not None:

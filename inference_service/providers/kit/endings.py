@@ -18,7 +18,7 @@ _GOOD = {
         "length", "limit", "max_tokens", "max_length", "max_output_tokens", "max_completion_tokens", "max_new_tokens",
         "token_limit", "model_length", "context_length", "model_context_window_exceeded",
     ),
-    FinishReason.OTHER: ("tool_calls", "tool_call", "tool_use", "function_call", "function_calls"),
+    FinishReason.TOOL_CALLS: ("tool_calls", "tool_call", "tool_use", "function_call", "function_calls"),
     FinishReason.CONTENT_FILTER: (
         "content_filter", "content_filtered", "content_policy", "content_policy_violation", "safety", "image_safety",
         "recitation", "blocklist", "prohibited_content", "spii", "sensitive", "refusal", "moderation", "guardrail",

@@ -83,7 +83,9 @@ def context_tokens(value: object) -> int:
     return count(value) or 0
 
 
-def usage(prompt: object, completion: object, reasoning: object = None) -> Usage | None:
+def usage(
+    prompt: object, completion: object, reasoning: object = None, *, cached: object = None, audio: object = None
+) -> Usage | None:
     """What a provider reports about one call. None, not reported, where a number is there and makes no sense."""
     numbers = [None if value is None else count(value) for value in (prompt, completion)]
     if numbers == [None, None] or any(
@@ -92,7 +94,9 @@ def usage(prompt: object, completion: object, reasoning: object = None) -> Usage
         return None
     asked, written, thought = numbers[0] or 0, numbers[1] or 0, count(reasoning) or 0
     # Some models behind DeepInfra leave the reasoning out of the completion.
-    return Usage(asked, written if written >= thought else written + thought, thought)
+    written = written if written >= thought else written + thought
+    read, heard = count(cached) or 0, count(audio) or 0
+    return Usage(asked, written, thought, cached_tokens=min(read, asked), audio_tokens=min(heard, asked))
 
 
 def says_something(value: object) -> bool:

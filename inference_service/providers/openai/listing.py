@@ -27,7 +27,13 @@ CONTEXTS = (
 PARAMETERS = {
     "temperature": "sampling.temperature", "top_p": "sampling.top_p", "max_tokens": "sampling.max_tokens",
     "max_completion_tokens": "sampling.max_tokens", "stop": "sampling.stop", "seed": "sampling.seed",
+    "top_k": "sampling.top_k", "frequency_penalty": "sampling.frequency_penalty",
+    "presence_penalty": "sampling.presence_penalty", "reasoning_effort": "sampling.reasoning_effort",
+    "reasoning": "sampling.reasoning_effort", "top_logprobs": "sampling.top_logprobs",
+    "parallel_tool_calls": "parallel_tool_calls", "tools": "parallel_tool_calls",
 }  # fmt: skip
+FORMATS = {"structured_outputs": "json_schema", "response_format": "json_object"}
+TOOLS = ("function_calling", "tools", "tool_use", "tool-use", "tool-calling", "tool_calling", "tool-call")
 CHATS = frozenset({"language", "chat", "text", "text generation", "llm", "text-generation", "image-text-to-text"})
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 
@@ -70,8 +76,19 @@ def capabilities(item: dict[str, Any], name: str, row: Row) -> Capabilities:
     parameters = item.get("supported_parameters")
     if isinstance(parameters, list) and parameters:
         takes = {PARAMETERS[one] for one in parameters if isinstance(one, str) and one in PARAMETERS}
-        can = msgspec.structs.replace(can, settings=can.settings & (takes or CHAT_SETTINGS))
+        formats = {FORMATS[one] for one in parameters if isinstance(one, str) and one in FORMATS}
+        can = msgspec.structs.replace(
+            can,
+            settings=can.settings & (takes or CHAT_SETTINGS),
+            tools="tools" in parameters,
+            formats=can.formats | formats,
+        )
         unknown.discard("tools")
+    elif (calls := _calls_tools(item)) is not None and not matches(name, row.models.no_tools):
+        can = msgspec.structs.replace(can, tools=calls)
+        unknown.discard("tools")
+    if "audio" in (_modalities(item, "input_modalities") or ()):
+        can = msgspec.structs.replace(can, audio=True)
     context = next((size for key in CONTEXTS if (size := number(item.get(key)))), 0) or can.context_tokens
     return msgspec.structs.replace(can, context_tokens=context, unknown=frozenset(unknown))
 
@@ -105,6 +122,18 @@ def _sees(item: dict[str, Any]) -> bool | None:
         if isinstance(item.get(key), bool):
             return bool(item[key])
     return None
+
+
+def _calls_tools(item: dict[str, Any]) -> bool | None:
+    """Whether the list says that the model calls tools; None where it is silent."""
+    about = item.get("capabilities")
+    if isinstance(about, dict):
+        return next((about[key] for key in TOOLS if isinstance(about.get(key), bool)), None)
+    for key in ("capabilities", "features", "tags"):
+        words = item.get(key)
+        if isinstance(words, list) and any(word in TOOLS for word in words if isinstance(word, str)):
+            return True
+    return next((bool(item[key]) for key in ("supports_tools", "tools") if isinstance(item.get(key), bool)), None)
 
 
 def _modalities(item: dict[str, Any], key: str) -> list[Any] | None:

@@ -16,7 +16,7 @@ from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, Ima
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
 from inference_service.providers.catalogue import load
-from inference_service.providers.catalogue.row import Row, is_pattern, matches
+from inference_service.providers.catalogue.row import SPEECH, VECTORS, Row, is_pattern, matches
 from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.openai import images, listing, wire
@@ -51,7 +51,10 @@ DRAWS = {
     "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
 }
 OWN_FIELDS = frozenset({"stream_options", "parallel_tool_calls"})  # keys of ours that a model may refuse
+MENDABLE = OWN_FIELDS | {"sampling.max_tokens"}  # with the bound that a row sends where the caller sets none
+BESIDE = frozenset({"image", "transcribe", "embed"})  # tasks whose models a list may leave out
 CHARACTERS_PER_TOKEN = 4
+SIGNER = "gemini"  # the kind whose models want to see the signatures of their tool calls again
 _ACCOUNT_AND_TOKEN = re.compile(r"([0-9a-f]{32}):(.+)")
 
 
@@ -92,7 +95,7 @@ class OpenAI:
         self.dialect = self.row.dialect(self.signs)
         self._discovered: dict[str, Capabilities] = {}
         self.listed_models: tuple[str, ...] = ()  # everything in the list, once it is known
-        self._without: dict[str, set[str]] = {}  # model → keys of ours that it has refused
+        self._without: dict[str, frozenset[str]] = {}  # model → fields of ours that it has refused
         self._folds: set[str] = set()  # models that have refused a system message
 
     def capabilities(self, model: str) -> Capabilities:
@@ -117,8 +120,8 @@ class OpenAI:
         if not listed:
             return named[:most]
         found = tuple(dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,))))
-        # Hosts that draw beside their API for chats often leave picture models out of the list.
-        return (found or (named if task == "image" else ()))[:most]
+        # Hosts that draw or listen beside their API for chats often leave those models out of the list.
+        return (found or (named if task in BESIDE else ()))[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
 
@@ -154,14 +157,21 @@ class OpenAI:
         row = self.row.wire
         body: dict[str, Any] = {
             "model": call.model,
-            "messages": wire.messages(call.request, call.prefix),
+            "messages": wire.messages(call.request, call.prefix, self.manner()),
             **on_wire(call.request.sampling, self.wire_names()),
+            **wire.tools(call.request),
+            **wire.answer_format(call.request.response_format, self.capabilities(call.model).formats),
             "stream": True,
         }
-        if row.default_tokens:
+        if "top_logprobs" in body:
+            body["logprobs"] = True
+        without = self._without.get(call.model, frozenset())
+        if row.default_tokens and "sampling.max_tokens" not in without:
             body.setdefault(row.max_tokens, row.default_tokens)
-        if row.usage:
+        if row.usage and "stream_options" not in without:
             body["stream_options"] = {"include_usage": True}
+        if "parallel_tool_calls" in without and "tools" in body:
+            body.setdefault("parallel_tool_calls", False)  # one call at a time, where the caller leaves it open
         body.update(row.body)
         if call.prefix and self.row.prefill is not None:
             body.update(self.row.prefill.body)
@@ -170,9 +180,13 @@ class OpenAI:
             body["messages"] = fold_system(body["messages"])
         for name in ("*", call.model):
             body.update(self.settings.provider_options.get(name, {}))
-        for key in self._without.get(call.model, ()):
-            body.pop(key, None)
+        body.update(call.request.provider_options.get(self.settings.name, {}))
         return body
+
+    def manner(self) -> wire.Manner:
+        """How tool calls of former turns are written."""
+        kind = self.declaration.kind
+        return wire.Manner(signs=kind if kind == SIGNER else "")
 
     def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None:
         return limits.report(headers, time.time(), self.dialect)
@@ -190,29 +204,34 @@ class OpenAI:
 
     def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
         url = self.chat_url().replace(self.settings.base_url, self.root(call.secret), 1)
-        return stream.chat(self, url, self.headers(call.secret), self.body(call), call, ChunkFormat())
+        return stream.chat(
+            self, url, self.headers(call.secret), self.body(call), call, ChunkFormat(self.declaration.kind)
+        )
 
     def sent(self, call: ChatCall) -> errors.Sent:
         """What the request held, for the evidence of a refusal."""
-        wire, chosen = self.row.wire, call.request.sampling
-        own = OWN_FIELDS if wire.usage else frozenset()
-        if wire.default_tokens:
+        declared, chosen = self.row.wire, call.request.sampling
+        own = OWN_FIELDS if declared.usage else frozenset()
+        if declared.default_tokens:
             own |= {"sampling.max_tokens"}
         uses = {"system"} if any(one.role is Role.SYSTEM for one in call.request.messages) else set()
         if call.request.has_images:
             uses.add("vision")
+        if call.request.has_audio:
+            uses.add("audio")
+        if wire.needs_tools(call.request):
+            uses.add("tools")
         size = sum(len(message.text) for message in call.request.messages) + len(call.prefix)
         return errors.Sent(
             wanted(chosen) | own, frozenset(uses), bool(call.prefix), size // CHARACTERS_PER_TOKEN,
-            chosen.get("max_tokens") or wire.default_tokens,
+            chosen.get("max_tokens") or declared.default_tokens,
         )  # fmt: skip
 
     def _learn(self, model: str, fields: frozenset[str], refused: UpstreamFailure) -> None:
         """What only we have put into the request is written differently from now on: asking again makes sense."""
-        ours = [field for field in refused.fields if field not in fields]
+        ours = MENDABLE.intersection(refused.fields) - fields
         if refused.kind is FailureKind.FIELD_REFUSED and ours:
-            keys = (self.row.wire.max_tokens if field == "sampling.max_tokens" else field for field in ours)
-            self._without.setdefault(model, set()).update(keys)
+            self._without[model] = self._without.get(model, frozenset()) | ours
             refused.mended = True
         if refused.capability == "system":
             self._folds.add(model)
@@ -284,5 +303,5 @@ def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _by_name(model: str) -> Capabilities | None:
     """Of a model that is none for chat, as far as its name says."""
     if speech.listens(model):
-        return speech.SPEECH
-    return embeddings.VECTORS if embeddings.embeds(model) else None
+        return SPEECH
+    return VECTORS if embeddings.embeds(model) else None

@@ -11,9 +11,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import Usage
+from inference_service.domain import Logprobs, TokenLogprob, Usage
 from inference_service.providers.kit import values
 from inference_service.providers.kit.answer import Piece, WireFormat
+from inference_service.providers.kit.calls import Fragment, argument_text, fragments_of
 from inference_service.providers.kit.frames import DONE
 from inference_service.providers.kit.sse import SseEvent
 
@@ -32,6 +33,8 @@ class QuickDelta(Struct, gc=False):
     reasoning: str | None = None
     refusal: None = None
     extra_content: None = None
+    tool_calls: None = None
+    function_call: None = None
 
 
 class QuickChoice(Struct, gc=False):
@@ -41,12 +44,14 @@ class QuickChoice(Struct, gc=False):
     finish_reason: str | None = None
     finishReason: None = None  # noqa: N815 - the wire's name
     error: None = None
+    logprobs: None = None
 
 
 class QuickUsage(Struct, gc=False):
     prompt_tokens: int
     completion_tokens: int
     completion_tokens_details: None = None
+    prompt_tokens_details: None = None
 
 
 class QuickChunk(Struct, gc=False):
@@ -64,6 +69,8 @@ class PlainDelta(Struct, gc=False):
     reasoning: None = None
     refusal: None = None
     extra_content: None = None
+    tool_calls: None = None
+    function_call: None = None
 
 
 class PlainChoice(Struct, gc=False):
@@ -73,6 +80,7 @@ class PlainChoice(Struct, gc=False):
     finish_reason: None = None
     finishReason: None = None  # noqa: N815 - the wire's name
     error: None = None
+    logprobs: None = None
 
 
 class PlainChunk(Struct, gc=False):
@@ -87,10 +95,12 @@ _plain_one = msgspec.json.Decoder(PlainChunk)
 
 
 class ChunkFormat(WireFormat):
-    """One instance an answer: it knows whether words have come as deltas."""
+    """One instance an answer: it knows whether words, and tool calls, have come as deltas."""
 
-    def __init__(self) -> None:
-        self._deltas = False
+    def __init__(self, kind: str = "") -> None:
+        """kind: of the provider; signatures of its tool calls begin with it."""
+        self._deltas = self._called = False
+        self._kind = kind
 
     def words(self, events: Sequence[SseEvent]) -> list[str]:
         """Decoded in one go, which is much cheaper; none where one of them holds anything else."""
@@ -140,10 +150,13 @@ class ChunkFormat(WireFormat):
 
     def _choice(self, choice: dict[str, Any], found: Piece) -> None:
         words, thoughts = _words(choice.get("delta"))
-        self._deltas = self._deltas or bool(words)
+        calls = _calls(choice.get("delta"), self._kind)
+        self._deltas, self._called = self._deltas or bool(words), self._called or bool(calls)
         if not self._deltas:  # servers that ignore "stream" send `message`; some repeat the answer in it at the end
             message, more = _words(choice.get("message"))
             words, thoughts = message or values.text_of(choice.get("text")), thoughts or more
+        found.calls += calls if self._called else _calls(choice.get("message"), self._kind)
+        found.logprobs = _logprobs(choice.get("logprobs")) or found.logprobs
         found.text += words
         found.reasoning += thoughts
         # `stop_reason` beside `finish_reason` is the stop text that was met (vLLM); alone it is the reason.
@@ -205,4 +218,41 @@ def _usage(chunk: dict[str, Any]) -> Usage | None:
     """In the chunk, or where Groq has it."""
     used = values.mapping(chunk.get("usage")) or values.mapping(values.mapping(chunk.get("x_groq")).get("usage"))
     details = values.mapping(used.get("completion_tokens_details"))
-    return values.usage(used.get("prompt_tokens"), used.get("completion_tokens"), details.get("reasoning_tokens"))
+    read = values.mapping(used.get("prompt_tokens_details"))
+    return values.usage(
+        used.get("prompt_tokens"),
+        used.get("completion_tokens"),
+        details.get("reasoning_tokens"),
+        # DeepSeek tells hits of its cache beside the prompt's tokens.
+        cached=read.get("cached_tokens", used.get("prompt_cache_hit_tokens")),
+        audio=read.get("audio_tokens"),
+    )
+
+
+def _calls(delta: object, kind: str) -> tuple[Fragment, ...]:
+    """Fragments of tool calls, also in the form that OpenAI had before tools."""
+    about = values.mapping(delta)
+    old = values.mapping(about.get("function_call"))
+    if old:
+        name = old.get("name")
+        return (Fragment(0, "", name if isinstance(name, str) else "", argument_text(old.get("arguments"))),)
+    return tuple(fragments_of(about.get("tool_calls"), kind))
+
+
+def _logprobs(value: object) -> Logprobs | None:
+    """Log probabilities as OpenAI writes them; an odd token costs itself."""
+    tokens = []
+    for item in map(values.mapping, values.items(values.mapping(value).get("content"))):
+        likely = [
+            (one.get("token"), one.get("logprob"))
+            for one in map(values.mapping, values.items(item.get("top_logprobs")))
+        ]
+        top = tuple(
+            (token, found)
+            for token, told in likely
+            if isinstance(token, str) and (found := values.number(told)) is not None
+        )
+        token, logprob = item.get("token"), values.number(item.get("logprob"))
+        if isinstance(token, str) and logprob is not None:
+            tokens.append(TokenLogprob(token, logprob, top))
+    return Logprobs(tuple(tokens)) if tokens else None

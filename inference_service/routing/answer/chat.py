@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from inference_service.domain import (
     ChatRequest,
+    Composing,
     Delta,
     Finish,
     Finished,
@@ -27,9 +28,11 @@ from inference_service.domain import (
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.seam import ChatCall, checked
 from inference_service.routing.answer.announce import Announcer
+from inference_service.routing.answer.document import Document, unfenced
 from inference_service.routing.answer.protocol import MOST_FAILED, Out
 from inference_service.routing.answer.splice import (
     SHORTEST_PREFIX,
+    AfterGiven,
     AfterInstruction,
     AfterPrefill,
     Boundary,
@@ -37,12 +40,14 @@ from inference_service.routing.answer.splice import (
     Restart,
     looks_whole,
 )
+from inference_service.routing.answer.toolcalls import ToolRules
 from inference_service.routing.answer.written import Written
 from inference_service.routing.decide import Standing
 from inference_service.routing.journal import Journal
 from inference_service.routing.learned import Learned
 from inference_service.routing.lease import Lease
 from inference_service.routing.plan import Deployment, Route, without_unsupported
+from inference_service.tools import ToolCall
 
 RETRACTED = "retracted"  # the reason of a cut that no failure has caused: thoughts had been taken for the answer
 CONTINUE_WORDS = (
@@ -59,22 +64,30 @@ class Opening(Struct):
     reason: str  # a FailureKind value: why the one before fell silent; empty for the first
     request: ChatRequest
     notices: list[Notice]
-    joint: Fresh | AfterPrefill | AfterInstruction | Restart
+    joint: Fresh | AfterPrefill | AfterInstruction | AfterGiven | Restart
     prefix: str = ""
     kept: int = 0
     restarts: bool = False
     begun: bool = False
     handed_over: bool = False  # the caller has cut its text to what this call keeps
     said: bool = False  # it has added words
+    held: list[str] | None = None  # its words, where a document was asked for that nobody enforces
+    calls: list[ToolCall] = []
 
 
 class ChatAnswer:
-    """What the caller has so far, and how the next call goes on."""
+    """What the caller has so far, and how the next call goes on.
+
+    What the caller itself has begun (`partial`) is written already and never sent: characters are counted behind it.
+    """
 
     def __init__(self, request: ChatRequest, route: Route, learned: Learned) -> None:
         self._request, self._route, self._learned = request, route, learned
-        self._mode = request.on_interruption or route.on_interruption
-        self._written = Written()
+        self._written = Written(request.partial)
+        self._rules = ToolRules(request) if request.tools else None
+        self._document = Document(request.response_format) if request.response_format is not None else None
+        self._composed = False  # some deployment has begun a tool call: what it said belongs to that
+        self._calls = 0  # tool calls sent
         self._announcer = Announcer()
         self._nothing_to_add = False  # a continuation has ended well without a word
         self.whole = False
@@ -82,7 +95,11 @@ class ChatAnswer:
     @property
     def began(self) -> bool:
         """Words of the answer have left."""
-        return self._written.length > 0
+        return self._written.length > len(self._request.partial)
+
+    @property
+    def _mode(self) -> OnInterruption:
+        return self._request.on_interruption or self._route.on_interruption
 
     @property
     def ends_when_interrupted(self) -> bool:
@@ -96,25 +113,43 @@ class ChatAnswer:
         refused = self._learned.refused_fields(name, now) | standing.without
         request, notices = without_unsupported(self._request, can, refused)
         opening = Opening(name, number, reason, request, notices, Fresh())
-        text = self._written.text()
-        if text:
-            self._join(
-                opening, deployment, text, prefills=not standing.no_prefill and self._learned.prefills(name, now)
-            )
+        if self._document is not None and not self._document.enforced(can.formats):
+            opening.request, opening.held = self._document.asked_for(request), []
+        if self._written.length:
+            # A model that is offered tools, or held to a document, takes the open turn for one that is over.
+            open_turn = self._rules is None and self._document is None and not standing.no_prefill
+            profits = bool(self._request.partial) or self._may_continue(self._written.text())
+            prefills = profits and open_turn and self._learned.prefills(name, now)
+            self._join(opening, prefills=prefills and self._learned.continues(name, can))
         return opening
 
-    def _join(self, opening: Opening, deployment: Deployment, text: str, *, prefills: bool) -> None:
-        if self._mode is OnInterruption.CONTINUE and len(text) >= SHORTEST_PREFIX:
-            if deployment.capabilities.prefill and prefills:
-                opening.joint = AfterPrefill(text, echoes=self._learned.echoes(deployment.name))
-                opening.prefix, opening.kept = text, len(text)
+    def _join(self, opening: Opening, *, prefills: bool) -> None:
+        text, given = self._written.text(), self._request.partial
+        if self.began and self._may_continue(text):
+            if prefills:
+                self._prefill(opening, text)
                 return
             boundary = Boundary(text)
-            if deployment.name in self._route.continue_by_instruction and boundary.kept:
+            if opening.deployment in self._route.continue_by_instruction and len(boundary.kept) > len(given):
                 opening.request = continued(opening.request, boundary.kept)
                 opening.joint, opening.kept = AfterInstruction(boundary), len(boundary.kept)
                 return
-        opening.joint, opening.restarts = Restart(text), True
+        opening.restarts = self.began
+        if not given:
+            opening.joint = Restart(text)
+        elif prefills:
+            self._prefill(opening, given)
+        else:
+            opening.request = continued(opening.request, given)
+            opening.joint, opening.kept = AfterGiven(given), len(given)
+
+    def _may_continue(self, text: str) -> bool:
+        long_enough = len(text) >= SHORTEST_PREFIX
+        return self._mode is OnInterruption.CONTINUE and long_enough and not self._composed and self._document is None
+
+    def _prefill(self, opening: Opening, text: str) -> None:
+        opening.joint = AfterPrefill(text, echoes=self._learned.echoes(opening.deployment))
+        opening.prefix, opening.kept = text, len(text)
 
     @staticmethod
     def call(opening: Opening, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
@@ -142,19 +177,35 @@ class ChatAnswer:
 
     def accept(self, opening: Opening, event: Any) -> Out:
         """What the caller sees of an event."""
-        if event.__class__ is Retract:
-            return self._retract(opening)
-        if event.__class__ is not Delta:
-            return [event]
+        kind = event.__class__
+        if kind is not Delta:
+            return self._beside(opening, event, kind)
+        if opening.held is not None:
+            opening.held.append(event.text)
+            return []
         if opening.joint.__class__ is Fresh:
             opening.said = True
             self._written.add(event.text)
             return [event]
         return self._deliver(opening, opening.joint.feed(event.text))
 
+    def _beside(self, opening: Opening, event: Any, kind: type[Any]) -> Out:
+        """What is no text of the answer."""
+        if kind is Retract:
+            return self._retract(opening)
+        if kind is ToolCall:
+            opening.calls.append(event)
+        if kind is ToolCall or kind is Composing:
+            self._composed = True
+            return []
+        return [event]
+
     def _retract(self, opening: Opening) -> Out:
         """What this call has said so far was reasoning: the caller cuts it off again."""
         text, opening.said = self._written.text(), False
+        if opening.held is not None:
+            thoughts, opening.held = "".join(opening.held), []
+            return [Reasoning(thoughts)] if thoughts else []
         if isinstance(opening.joint, Restart):
             opening.joint = Restart(text)
             return []
@@ -164,17 +215,21 @@ class ChatAnswer:
             opening.joint = opening.joint.again()
             if not opening.handed_over:
                 return []
+        elif isinstance(opening.joint, AfterGiven):
+            opening.joint = AfterGiven(self._request.partial)
         thoughts = text[opening.kept :]
         if not thoughts:
             return []
         self._written.replace(text[: opening.kept])
-        cut = Handover(opening.deployment, opening.deployment, RETRACTED, opening.kept, opening.number)
+        kept = opening.kept - len(self._request.partial)
+        cut = Handover(opening.deployment, opening.deployment, RETRACTED, kept, opening.number)
         return [cut, Reasoning(thoughts)]
 
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
         opening.handed_over = True
         self._written.replace(self._written.text()[:keep])
-        return self._announcer.hand_over(opening.deployment, opening.number, opening.reason, keep)
+        kept = max(0, keep - len(self._request.partial))
+        return self._announcer.hand_over(opening.deployment, opening.number, opening.reason, kept)
 
     def _deliver(self, opening: Opening, text: str) -> Out:
         out: Out = []
@@ -197,19 +252,32 @@ class ChatAnswer:
 
     def end(self, opening: Opening, finish: Finish) -> Out:
         """A call has ended well. Raises UpstreamFailure when what came is no answer."""
-        joint, text = opening.joint, opening.joint.finish()
+        held = opening.joint.feed(unfenced("".join(opening.held))) if opening.held else ""
+        joint, text = opening.joint, held + opening.joint.finish()
         said = opening.said or bool(text.strip()) or (isinstance(joint, Restart) and bool(joint.keep))
-        if not said:
-            continues = isinstance(joint, AfterPrefill | AfterInstruction)
+        if self._rules is None:
+            opening.calls.clear()  # of tools that nobody has offered
+        else:
+            self._rules.check(opening.calls, alone=opening.request.sampling.get("parallel_tool_calls") is False)
+        if not (said or opening.calls):
+            continues = isinstance(joint, AfterPrefill | AfterInstruction | AfterGiven)
             restored = joint.restore() if isinstance(joint, AfterInstruction) and opening.handed_over else ""
             if not (continues and self._is_complete(finish, restored)):
                 raise nothing_said(finish)
             text = restored
+        if self._document is not None and not opening.calls:
+            self._document.check(self._with(joint, text), finish.reason)
         out = [] if opening.begun else self.begin(opening)
         self.whole = True
         if isinstance(joint, AfterInstruction) and not text and not opening.handed_over:
             out.append(self._hand_over(opening, self._written.length))  # it has confirmed all that is there
-        return out + self._deliver(opening, text)
+        self._calls = len(opening.calls)
+        return [*out, *self._deliver(opening, text), *opening.calls]
+
+    def _with(self, joint: Any, text: str) -> str:
+        """The whole answer once `text` is delivered."""
+        written = self._written.text()
+        return (written[: joint.keep] if isinstance(joint, Restart) else written) + text
 
     def _is_complete(self, finish: Finish, restored: str) -> bool:
         """A continuation added nothing: believed at once of a text that looks whole, else when a second one agrees."""
@@ -228,7 +296,10 @@ class ChatAnswer:
     def finished(self, finish: Finish | None, deployment: str, journal: Journal) -> Finished:
         reason = finish.reason if finish is not None else FinishReason.STOP
         failed = tuple(journal.failed[:MOST_FAILED])
-        return Finished(reason, deployment, self._written.length, journal.first_token, journal.calls, failed)
+        length = self._written.length - len(self._request.partial)
+        return Finished(
+            reason, deployment, length, journal.first_token, journal.calls, failed, self._calls, tuple(journal.usage())
+        )
 
 
 def continued(request: ChatRequest, kept: str) -> ChatRequest:

@@ -134,4 +134,12 @@ class ImageAnswer:
 
     def finished(self, _: Finish | None, deployment: str, journal: Journal) -> Finished:
         failed = tuple(journal.failed[:MOST_FAILED])
-        return Finished(FinishReason.STOP, deployment, 0, journal.first_token, journal.calls, failed)
+        return Finished(
+            FinishReason.STOP,
+            deployment,
+            0,
+            journal.first_token,
+            journal.calls,
+            failed,
+            used=tuple(journal.usage()),
+        )

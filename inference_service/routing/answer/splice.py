@@ -1,6 +1,6 @@
 """Joins what the next deployment says to what the caller has: no word lost, none said twice. Pure.
 
-There are four ways to go on, one class each. `feed` what the deployment says and deliver what comes out; `finish` at
+There are five ways to go on, one class each. `feed` what the deployment says and deliver what comes out; `finish` at
 a good end gives what was held back. A call that fails is simply dropped: what it held back never left.
 
 Text is sacred: only two things are ever taken away. After prefill, an echo of the *whole* prefix. After an
@@ -182,6 +182,40 @@ class AfterInstruction:
         places = [match.start() for match in WORD.finditer(self._boundary.kept)]
         line = self._boundary.kept[: places[-count]].rpartition("\n")[2]
         return None if line.strip() else line
+
+
+class AfterGiven:
+    """The deployment was asked in words to continue what the caller itself has begun, of which nothing can be taken back.
+
+    What is said again of it, the whole or the word at its end, is left out.
+    """
+
+    def __init__(self, given: str) -> None:
+        self._given = given
+        boundary = Boundary(given)
+        self._repeats = [one for one in (given, boundary.word) if one]
+        self._held = ""
+        self._decided = False
+
+    def feed(self, text: str) -> str:
+        if self._decided:
+            return text
+        self._held += text
+        said = self._held.lstrip()
+        if any(one.startswith(said) and len(said) < len(one) for one in self._repeats):
+            return ""
+        return self.finish()
+
+    def finish(self) -> str:
+        if self._decided:
+            return ""
+        self._decided = True
+        held, self._held = self._held, ""
+        said = held.lstrip()
+        for one in self._repeats:
+            if said.startswith(one):
+                return said[len(one) :]
+        return held
 
 
 class Restart:

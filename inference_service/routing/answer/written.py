@@ -8,8 +8,8 @@ class Written:
 
     __slots__ = ("_blocks", "_pieces", "length")
 
-    def __init__(self) -> None:
-        self.replace("")
+    def __init__(self, text: str = "") -> None:
+        self.replace(text)
 
     def replace(self, text: str) -> None:
         """The caller has cut its text to this."""

@@ -20,7 +20,7 @@ ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD = 10, 11, 12
 THREADS = (ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD)
 
 SUPPRESS_EMBEDS, HAS_THREAD, EPHEMERAL, LOADING = 1 << 2, 1 << 5, 1 << 6, 1 << 7
-SUPPRESS_NOTIFICATIONS, COMPONENTS_V2 = 1 << 12, 1 << 15
+SUPPRESS_NOTIFICATIONS, VOICE_MESSAGE, COMPONENTS_V2 = 1 << 12, 1 << 13, 1 << 15
 # Message types that people write or that answer a command; all others are lines of the system.
 WRITTEN = (0, 19, 20, 23)
 
@@ -72,6 +72,8 @@ class Guild:
     system_channel: "Channel | None" = None
     file_limit: int = 10 * 1024 * 1024
     has_bot: bool = True
+    indexed: bool = True
+    """Its messages can be searched."""
 
     @property
     def threads(self) -> list["Channel"]:
@@ -170,6 +172,8 @@ class Attachment:
     width: int | None = None
     height: int | None = None
     ephemeral: bool = False
+    seconds: float | None = None
+    """Of a voice message."""
 
     @property
     def filename(self) -> str:

@@ -164,6 +164,8 @@ def attachment(entry: Attachment) -> Json:
         body |= {"width": entry.width, "height": entry.height}
     if entry.ephemeral:
         body["ephemeral"] = True
+    if entry.seconds is not None:
+        body |= {"duration_secs": entry.seconds, "waveform": "AAAA"}
     return body
 
 

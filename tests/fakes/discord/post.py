@@ -1,6 +1,7 @@
 """Putting a message into a channel, changing it, taking it away: the same for the bot, its webhooks and people."""
 
 import json
+import mimetypes
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,9 @@ async def read(request: web.Request) -> tuple[Json, list[File]]:
             if part.name == "payload_json":
                 body = json.loads(data)
             else:
-                files.append(
-                    File(part.filename or "file", data, part.headers.get("Content-Type", "application/octet-stream"))
-                )
+                # Whatever the sender says, Discord goes by the name.
+                kind = mimetypes.guess_type(part.filename or "")[0] or "application/octet-stream"
+                files.append(File(part.filename or "file", data, kind))
     else:
         text = await request.text()
         body = json.loads(text) if text else {}
@@ -88,6 +89,7 @@ def create(world: "FakeDiscord", channel: Channel, author: User, body: Json, fil
         body.get("poll") or more.get("forwarded"),
     )
     flags = int(body.get("flags") or 0) | more.pop("flags", 0)
+    seconds = more.pop("seconds", None)
     if flags & COMPONENTS_V2:
         validate.v2_is_alone(body, content, len(body.get("embeds") or []))
     message = Message(
@@ -104,6 +106,8 @@ def create(world: "FakeDiscord", channel: Channel, author: User, body: Json, fil
         mention_roles=mentioned_roles(channel, content),
         **more,
     )
+    for attachment in message.attachments:
+        attachment.seconds = seconds
     if author.bot:
         police_pings(world, channel, body)
     place(world, message)

@@ -17,7 +17,7 @@ from tests.fakes.discord.errors import (
     unknown_user,
 )
 from tests.fakes.discord.gateway import GUILDS
-from tests.fakes.discord.model import ANNOUNCEMENT, PRIVATE_THREAD, PUBLIC_THREAD, TEXT, Channel, Message
+from tests.fakes.discord.model import ANNOUNCEMENT, PRIVATE_THREAD, PUBLIC_THREAD, TEXT, Channel, Message, User
 from tests.fakes.discord.permissions import Permission as P
 from tests.fakes.discord.permissions import may
 from tests.fakes.discord.rest_messages import Handle, find_channel, find_message
@@ -31,16 +31,22 @@ SYSTEM_THREAD_STARTED = 18
 
 
 def make_thread(
-    world: "FakeDiscord", parent: Channel, body: dict[str, Any], kind: int, thread_id: int | None = None
+    world: "FakeDiscord",
+    parent: Channel,
+    body: dict[str, Any],
+    kind: int,
+    thread_id: int | None = None,
+    owner: User | None = None,
 ) -> Channel:
+    """By the bot, or by `owner`."""
     name = validate.text(body.get("name"), "name", 1, 100)
     duration = body.get("auto_archive_duration") or 1440
     if duration not in DURATIONS:
         raise invalid("auto_archive_duration", "BASE_TYPE_CHOICES", f"Value must be one of {DURATIONS}.")
     now = world.clock.now()
     thread = Channel(
-        thread_id or world.ids.next(), kind, name, world, parent.guild, parent=parent, owner=world.bot, auto_archive=duration,
-        names=[(now, name)], archive_changed=now, thread_members={world.bot.id: now},
+        thread_id or world.ids.next(), kind, name, world, parent.guild, parent=parent, owner=owner or world.bot, auto_archive=duration,
+        names=[(now, name)], archive_changed=now, thread_members={(owner or world.bot).id: now},
     )  # fmt: skip
     assert parent.guild is not None
     parent.guild.channels[thread.id] = world.channels[thread.id] = thread

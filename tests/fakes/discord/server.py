@@ -128,6 +128,12 @@ class FakeDiscord:
         channel.guild.channels.pop(channel.id)
         self.changed()
 
+    def change_channel(self, channel: Channel, overwrites: dict[int, tuple[int, int]]) -> None:
+        """A moderator changes who may do what there."""
+        channel.overwrites.update(overwrites)
+        self.emit("CHANNEL_UPDATE", GUILDS, channel, payloads.channel(channel))
+        self.changed()
+
     def change_thread(self, thread: Channel, *, archived: bool | None = None, locked: bool | None = None) -> None:
         """By a moderator, by time, or by somebody who writes there again."""
         if archived is not None:

@@ -39,7 +39,7 @@ async def begin(call: transport.Call) -> None:
 
 async def check(call: transport.Call, request: Any) -> None:
     if request.response_status.code:
-        code = next(one for one in grpc.StatusCode if one.value[0] == request.response_status.code)
+        code = next(member for member in grpc.StatusCode if member.value[0] == request.response_status.code)
         await call.abort(code, request.response_status.message, call.trailing_metadata())
 
 

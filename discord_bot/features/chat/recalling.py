@@ -1,0 +1,26 @@
+"""A question whose words are not stored, read again from where it stands in Discord."""
+
+import discord
+
+from discord_bot.features.chat.composing import compose
+from discord_bot.features.chat.context import fetch
+from discord_bot.features.chat.places import announced
+from discord_bot.services import Services
+from discord_bot.store.turns import Part, Turn
+
+
+async def recall(services: Services, turn: Turn) -> bool:
+    """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
+    try:
+        messages = await fetch(services, turn.channel_id, turn.question_ids)
+    except discord.HTTPException:
+        return False
+    me = services.me
+    turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
+    if turn.parts:
+        return True  # the question of a command stands in the bot's own words above the answer
+    if not any(one.author.id == turn.asker_id for one in messages):
+        return False
+    question = await compose(services, messages, turn.locale)
+    turn.parts, turn.images = question.parts, question.images
+    return bool(question)

@@ -1,0 +1,57 @@
+"""Times of the day as people write them, and when they come next. Pure."""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+CLOCK = re.compile(r"^\s*(\d{1,2})(?:[:.hч](\d{2}))?\s*(am|pm)?\s*$", re.IGNORECASE)
+MOST_ZONES = 25
+
+
+def minute_of_day(text: str) -> int | None:
+    """ "9", "09:30", "9.30" or "9:30 pm" as minutes since midnight; None for what is no time."""
+    match = CLOCK.match(text)
+    if match is None:
+        return None
+    hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    return hour * 60 + minute if hour < 24 and minute < 60 else None
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """An IANA zone such as Europe/Berlin, in any case of letters; None for what is none."""
+    wanted = name.strip().replace(" ", "_").casefold()
+    known = next((one for one in zones() if one.casefold() == wanted), None)
+    try:
+        return ZoneInfo(known) if known else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+@cache
+def zones() -> tuple[str, ...]:
+    return tuple(sorted({"UTC", *(one for one in available_timezones() if "/" in one and not one.startswith("Etc/"))}))
+
+
+def zones_like(text: str) -> list[str]:
+    """At most 25 for autocomplete; where the city begins so comes first."""
+    wanted = text.strip().replace(" ", "_").casefold()
+    found = [one for one in zones() if wanted in one.casefold()]
+    found.sort(key=lambda one: (not one.casefold().rpartition("/")[2].startswith(wanted), one))
+    return found[:MOST_ZONES]
+
+
+def next_time(minute: int, zone: ZoneInfo, now: float) -> float:
+    """The next moment, in epoch seconds, after `now` at which clocks of the zone show that time of the day."""
+    today = datetime.fromtimestamp(now, zone).date()
+    for days in range(3):
+        moment = datetime.combine(today + timedelta(days=days), time(minute // 60, minute % 60), zone)
+        # A time that the change to summer does not have comes out as the one an hour later.
+        at = moment.astimezone(UTC).timestamp()
+        if at > now:
+            return at
+    raise AssertionError("every day has this minute")

@@ -1,0 +1,81 @@
+"""One answer in several rounds: the model asks for tools, they run, and it goes on. Looks like a single stream."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from antiphon import errors, events
+from antiphon.streams import ChatStream
+from discord_bot.features.tools.toolbox import Toolbox
+
+MOST_ROUNDS = 5
+Begin = Callable[[Sequence[events.Message], Sequence[events.Tool]], ChatStream]
+
+
+class Talk:
+    """Iterate once. `begin` asks the service once; without a toolbox there is one round."""
+
+    def __init__(self, begin: Begin, messages: Sequence[events.Message], toolbox: Toolbox | None) -> None:
+        self._begin, self._messages, self._toolbox = begin, list(messages), toolbox
+        self._rounds: list[ChatStream] = []
+        self._cancelled = False
+
+    @property
+    def _now(self) -> ChatStream | None:
+        return self._rounds[-1] if self._rounds else None
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(one.text for one in self._rounds if one.text)
+
+    @property
+    def reasoning(self) -> str:
+        return "\n\n".join(one.reasoning for one in self._rounds if one.reasoning)
+
+    @property
+    def deployment(self) -> str:
+        return self._now.deployment if self._now else ""
+
+    @property
+    def request_id(self) -> str:
+        return self._now.request_id if self._now else ""
+
+    @property
+    def finished(self) -> events.Finished | None:
+        return self._now.finished if self._now else None
+
+    @property
+    def usage(self) -> events.Usage:
+        used = [one.usage for one in self._rounds]
+        return events.Usage(
+            self.deployment,
+            sum(one.prompt_tokens for one in used),
+            sum(one.completion_tokens for one in used),
+            sum(one.reasoning_tokens for one in used),
+            estimated=any(one.estimated for one in used),
+        )
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._toolbox is not None:
+            self._toolbox.decide(allowed=False)
+        if self._now is not None:
+            self._now.cancel()
+
+    async def __aiter__(self) -> AsyncIterator[events.ChatEvent]:
+        offered = self._toolbox.declarations if self._toolbox is not None else []
+        while not self._cancelled:
+            last = len(self._rounds) + 1 >= MOST_ROUNDS
+            stream = self._begin(self._messages, [] if last else offered)
+            self._rounds.append(stream)
+            try:
+                async for event in stream:
+                    yield event
+            except errors.Unsupported:
+                if not offered or len(self._rounds) > 1:
+                    raise
+                offered = []  # no model here calls tools, so it answers without
+                self._rounds.clear()
+                continue
+            if not stream.tool_calls or self._toolbox is None or self._cancelled:
+                return
+            results = [await self._toolbox.run(call) for call in stream.tool_calls]
+            self._messages += [stream.message, events.Message.tool(*results)]

@@ -1,0 +1,69 @@
+"""Web search at an endpoint that the operator configures: the JSON API of SearXNG.
+
+Wire format: `GET /search?q=…&format=json` answers `{"results": [{"title", "url", "content"}, …]}` (SearXNG
+documentation: dev/search_api). The format must be switched on there under `search.formats`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import structlog
+
+from antiphon.events import Tool as Declaration
+from discord_bot.features.tools.tool import LONGEST_RESULT, Occasion, Result, Source, text_of
+from discord_bot.i18n import language_of, t
+
+log = structlog.get_logger(__name__)
+MOST_SHOWN, LONGEST_SHOWN = 6, 600
+TIME = aiohttp.ClientTimeout(total=12)
+LARGEST = 2 * 1024 * 1024
+
+
+class SearchWeb:
+    declaration = Declaration(
+        "search_web",
+        "Search the web. Use it for what happens now, for facts that may have changed, and when you are not sure.",
+        {
+            "type": "object",
+            "properties": {"query": {"type": "string", "description": "What one would type into a search engine."}},
+            "required": ["query"],
+        },
+    )
+
+    def __init__(self, occasion: Occasion, url: str) -> None:
+        self._occasion, self._url = occasion, url
+
+    def line(self, arguments: Mapping[str, Any], locale: str) -> str:
+        return t(locale, "tool-web", query=text_of(arguments, "query", 60))
+
+    def question(self, arguments: Mapping[str, Any], locale: str) -> str:  # noqa: ARG002 - it only reads
+        return ""
+
+    async def run(self, arguments: Mapping[str, Any]) -> Result:
+        query = text_of(arguments, "query")
+        asked = {"q": query, "format": "json", "language": language_of(self._occasion.locale)}
+        try:
+            async with aiohttp.ClientSession(timeout=TIME) as session, session.get(self._url, params=asked) as response:
+                response.raise_for_status()
+                if (response.content_length or 0) > LARGEST:
+                    raise ValueError("too large")
+                found = await response.json(content_type=None)
+            shown = [one for one in map(_entry, found["results"]) if one is not None][:MOST_SHOWN]
+        except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as error:
+            log.warning("the web search failed", error=type(error).__name__)
+            return Result("The web search does not answer now.", failed=True)
+        if not shown:
+            return Result("Nothing was found.")
+        text = "\n\n".join(f"[{number}] {title}\n{url}\n{words}" for number, (title, url, words) in enumerate(shown, 1))
+        return Result(text[:LONGEST_RESULT], [Source(title, url) for title, url, _ in shown])
+
+
+def _entry(found: Any) -> tuple[str, str, str] | None:
+    """Title, address and words of one result; None for what is none."""
+    if not isinstance(found, dict):
+        return None
+    url, title = found.get("url"), found.get("title")
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")) or not isinstance(title, str):
+        return None
+    return " ".join(title.split())[:120], url, " ".join(str(found.get("content") or "").split())[:LONGEST_SHOWN]

@@ -1,0 +1,101 @@
+"""The text of a document. PDFs are read in a child process: a few kilobytes can cost a parser minutes and gigabytes."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+
+LONGEST = 20.0  # seconds for one document
+MOST_PAGES, MOST_TEXT = 500, 1_000_000
+AT_ONCE = 2
+INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT")  # of the environment: no secret among it
+
+
+class End(StrEnum):
+    WHOLE = "whole"
+    SHORTENED = "shortened"  # it is longer than what is read
+    ENCRYPTED = "encrypted"
+    LARGE = "large"  # it took more memory than it may
+    LATE = "late"  # it took more time than it may
+    UNREADABLE = "unreadable"
+
+
+PROBLEMS = {
+    End.ENCRYPTED: "only a password opens it",
+    End.LARGE: "reading it takes more memory than allowed",
+    End.LATE: "reading it takes more time than allowed",
+    End.UNREADABLE: "it cannot be read",
+}
+
+
+class Line(Struct):
+    """What the child says."""
+
+    text: str | None = None
+    end: End | None = None
+
+
+class Document(Struct, frozen=True):
+    text: str
+    end: End
+
+    @property
+    def problem(self) -> str:
+        """Why there is nothing to read; empty where there is."""
+        if self.text.strip():
+            return ""
+        return PROBLEMS.get(self.end, "it holds no text; pages that are pictures are read as pictures")
+
+
+class Reader:
+    """A few children at once, so that documents cannot take the whole machine."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def pdf(self, data: bytes, *, longest: float = LONGEST) -> Document:
+        """Never raises for what is in the file."""
+        async with self._room:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "inference_service.documents.child", str(MOST_PAGES), str(MOST_TEXT),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+                env={name: os.environ[name] for name in INHERITED if name in os.environ},
+                limit=8 * MOST_TEXT,
+            )  # fmt: skip
+            try:
+                async with asyncio.timeout(longest):
+                    said, _ = await child.communicate(data)
+            except TimeoutError:
+                return Document("", End.LATE)
+            finally:
+                if child.returncode is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        child.kill()
+                    await child.wait()
+        # Killed by its bounds: of time where the signal says so.
+        return document(said, End.LATE if (child.returncode or 0) < 0 else End.UNREADABLE)
+
+
+def document(said: bytes, end: End) -> Document:
+    """`end`: unless the child has told another."""
+    pages: list[str] = []
+    for line in said.splitlines():
+        told = msgspec.json.decode(line, type=Line)
+        if told.text is not None:
+            pages.append(told.text)
+        end = told.end or end
+    return Document("\n\n".join(pages), end)
+
+
+def plain(data: bytes) -> str:
+    """The text of a file of text: UTF-8, UTF-16 where it says so, else Latin-1."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

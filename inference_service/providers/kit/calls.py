@@ -1,0 +1,200 @@
+"""Tool calls, from the fragments in which providers send them to whole calls with parsed arguments. Pure.
+
+Providers differ: an index for every fragment, none, or 0 for all; an id once, with each fragment, or never; arguments in
+pieces, whole in one chunk, as an object, or sent again whole at the end. What is only text is never taken for a call.
+Sources: the OpenAI API reference (streaming), Mistral, Cohere v2; recorded streams of Groq, Gemini, Cerebras, vLLM, Ollama.
+"""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from inference_service.providers.kit import values
+from inference_service.tools import ToolCall
+
+MOST_CALLS = 128
+LONGEST_ARGUMENTS = 1_000_000
+LONGEST_ID = 128
+
+
+class Fragment(Struct, frozen=True):
+    """What one event says about one call. index, id and name: None or empty where it does not say."""
+
+    index: int | None = None
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    signature: str = ""
+
+
+class BrokenCallError(ValueError):
+    """A call whose arguments are no JSON object, or that has no name. The text says which, and holds nothing of it."""
+
+
+class _Call:
+    """One call as far as it has come."""
+
+    def __init__(self, index: int | None) -> None:
+        self.index = index
+        self.id = self.name = self.signature = ""
+        self.fragments: list[str] = []
+
+    def add(self, fragment: Fragment) -> None:
+        self.id = self.id or fragment.id
+        self.signature = self.signature or fragment.signature
+        self.name = self.name or fragment.name
+        if fragment.arguments:
+            self.fragments.append(fragment.arguments)
+
+    @property
+    def arguments(self) -> str | None:
+        """The whole JSON object; None while it is none."""
+        whole = "".join(self.fragments)
+        if _is_object(whole):
+            return whole
+        if not whole.strip() or whole.strip() == "null":
+            return "{}"
+        return _inner(whole) or _repeated(self.fragments)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.name) and bool(self.fragments) and _is_object("".join(self.fragments))
+
+
+class Calls:
+    """`add` fragments as they come; `whole` gives the calls in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._size = 0
+
+    @property
+    def begun(self) -> int:
+        """How many calls have begun."""
+        return len(self._calls)
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def add(self, fragment: Fragment) -> None:
+        """Raises BrokenCallError where a provider sends without end."""
+        if not (fragment.id or fragment.name or fragment.arguments):
+            return
+        self._size += len(fragment.arguments)
+        call = self._belongs_to(fragment)
+        if call is None:
+            call = _Call(fragment.index)
+            self._calls.append(call)
+        call.add(fragment)
+        if len(self._calls) > MOST_CALLS or self._size > LONGEST_ARGUMENTS:
+            raise BrokenCallError("the provider's tool calls are larger than any request")
+
+    def _belongs_to(self, fragment: Fragment) -> _Call | None:
+        """The call that this fragment continues; None where it begins another."""
+        if fragment.index is not None:
+            same = [call for call in self._calls if call.index == fragment.index]
+        else:
+            same = self._calls
+        if fragment.id and (known := [call for call in same if call.id == fragment.id]):
+            same = known
+        call = same[-1] if same else None
+        return None if call is None or _begins_another(call, fragment) else call
+
+    def whole(self, *, cut: bool = False) -> list[ToolCall]:
+        """Every call. cut: the answer met a limit of tokens, so a last call that is not whole is left out.
+
+        Raises BrokenCallError for any other call that is not whole.
+        """
+        made: list[ToolCall] = []
+        taken: set[str] = set()
+        for place, call in enumerate(self._calls):
+            arguments = call.arguments
+            if arguments is None or not call.name:
+                if cut and place == len(self._calls) - 1:
+                    break
+                what = "has no name" if not call.name else "has arguments that are no JSON object"
+                raise BrokenCallError(f"a tool call {what}")
+            known = call.id if call.id and call.id not in taken and len(call.id) <= LONGEST_ID else new_id()
+            taken.add(known)
+            made.append(ToolCall(known, call.name, arguments, call.signature.encode()))
+        return made
+
+
+def _begins_another(call: _Call, fragment: Fragment) -> bool:
+    """Whether a fragment that could continue this call is the beginning of the next one."""
+    if fragment.id and call.id and fragment.id != call.id:
+        return True
+    if not fragment.name or not call.name:
+        return False
+    if fragment.name != call.name:
+        return True
+    if not call.complete or (fragment.id and fragment.id == call.id):
+        return False
+    # The same name behind whole arguments: the call is sent again, or the tool is called once more.
+    return bool(fragment.arguments) and fragment.arguments != "".join(call.fragments)
+
+
+def _is_object(text: str) -> bool:
+    if text.lstrip()[:1] != "{":
+        return False
+    try:
+        return isinstance(msgspec.json.decode(text), dict)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+
+
+def _inner(text: str) -> str | None:
+    """The object within a JSON string: some models write their arguments twice encoded."""
+    if text.lstrip()[:1] != '"':
+        return None
+    try:
+        inner = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return inner if isinstance(inner, str) and _is_object(inner) else None
+
+
+def _repeated(fragments: list[str]) -> str | None:
+    """The object, where a provider has sent it in pieces and then again whole, more of it with each piece, or behind {}."""
+    if fragments[0].strip() == "{}" and _is_object(behind := "".join(fragments[1:])):
+        return behind
+    last = fragments[-1]
+    if not _is_object(last):
+        return None
+    before = "".join(fragments[:-1])
+    grows = all(last.startswith(one) for one in fragments)
+    return last if before == last or grows or (_is_object(before) and _same(before, last)) else None
+
+
+def _same(first: str, second: str) -> bool:
+    return bool(msgspec.json.decode(first) == msgspec.json.decode(second))
+
+
+def new_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
+
+
+def fragments_of(listed: object, kind: str = "") -> Iterable[Fragment]:
+    """The fragments in a `tool_calls` of OpenAI's format: a list, or one object. `kind`: of the provider, for signatures."""
+    for item in values.items(listed):
+        about = values.mapping(item)
+        function = values.mapping(about.get("function")) or about
+        index = values.count(about.get("index"))
+        extra = values.mapping(values.mapping(about.get("extra_content")).get("google"))
+        yield Fragment(
+            index,
+            id_ if isinstance(id_ := about.get("id"), str) and id_ not in ("null", "None") else "",
+            name if isinstance(name := function.get("name"), str) else "",
+            argument_text(function.get("arguments", function.get("parameters"))),
+            f"{kind}:{sign}" if isinstance(sign := extra.get("thought_signature"), str) and sign else "",
+        )
+
+
+def argument_text(value: Any) -> str:
+    """Arguments as text; some hosts send the object itself."""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else ""

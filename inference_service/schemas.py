@@ -1,0 +1,70 @@
+"""JSON Schemas that callers bring: whether they are schemas, and whether a document holds to one.
+
+The library is written in Rust and matches patterns in linear time, so that a caller's schema cannot hold the process up; nothing
+is ever fetched for a reference. See docs/decisions/0016-json-schema.md.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import jsonschema_rs
+import msgspec
+
+MASK = "the value"  # stands for what the model has written: errors and logs hold nothing of it
+LONGEST = 300
+
+
+class NoSchemaError(ValueError):
+    """What was brought is no JSON Schema; the text says why."""
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise LookupError(f"references outside of the schema are not followed: {uri[:100]}")
+
+
+def read(text: str) -> Mapping[str, Any]:
+    """The schema in a JSON text. Raises NoSchemaError."""
+    try:
+        schema = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise NoSchemaError(f"is no JSON: {str(error)[:LONGEST]}") from None
+    if not isinstance(schema, dict):
+        raise NoSchemaError("is no JSON object")
+    Schema(schema)
+    return schema
+
+
+class Schema:
+    """A schema that documents are held to. Raises NoSchemaError."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        try:
+            self._validator = jsonschema_rs.validator_for(dict(schema), retriever=_refuse, mask=MASK)
+        except jsonschema_rs.ValidationError as error:
+            raise NoSchemaError(f"is no JSON Schema{_place(error.instance_path)}: {_first_line(error)}") from None
+        except (ValueError, TypeError, OverflowError) as error:
+            raise NoSchemaError(f"is no JSON Schema: {_first_line(error)}") from None
+
+    def violation(self, document: Any) -> str:
+        """How the document breaks the schema, without a word of it; empty: it does not."""
+        try:
+            error = next(self._validator.iter_errors(document), None)
+        except (ValueError, RecursionError) as problem:
+            return f"it cannot be checked: {_first_line(problem)}"
+        if error is None:
+            return ""
+        keyword = str(error.schema_path[-1]) if error.schema_path else "schema"
+        told = "" if "ropert" in keyword else f": {_first_line(error)}"
+        return f"it breaks {keyword!r}{_place(error.instance_path)}{told}"[:LONGEST]
+
+
+def _place(path: list[str | int]) -> str:
+    if not path:
+        return ""
+    return (
+        " at " + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")[:100]
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:LONGEST]
