@@ -362,17 +362,20 @@ def test_a_known_limit_explains_a_refusal_also_when_a_call_was_late(known: str) 
         told = LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 15, 14 - n)
         one.report(f"l{n}", (told,) if known == "told" else (), n * 4.0 + 2)
         one.release(f"l{n}", GOOD, n * 4.0 + 2)
+    now = 62.0
     if known == "learned":
         picked(one, "first", 59)
         one.release("first", rate_limited(), 59.2)
         picked(one, "good", 61.2)
         one.report("good", (), 61.5)
-    picked(one, "refused", 62)
-    one.release("refused", rate_limited(), 62.1)
-    limits = {view.limit for view in one.pacing("a", "m").windows.values()}
+        one.release("good", GOOD, 62)
+        now = 65.1
+    picked(one, "refused", now)
+    one.release("refused", rate_limited(), now + 0.1)
+    limits = {window.limit for window in one.pacing("a", "m").windows.values()}
     assert limits == ({15} if known == "learned" else set())
-    assert 0 < (denied(one, 62.2).wait or 0) < 3
-    picked(one, "again", 68)
+    assert 0 < (denied(one, now + 0.2).wait or 0) < 3
+    picked(one, "again", now + 6)
 
 
 # --- choice ----------------------------------------------------------------------------------------
