@@ -42,7 +42,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "inference_service.routing.classify": ("tests/unit/test_classify.py",),
     "inference_service.routing.tokens": ("tests/unit/test_tokens.py",),
     "inference_service.routing.answer.splice": ("tests/unit/test_splice.py",),
-    "inference_service.credentials.pool": ("tests/unit/test_pool.py",),
+    "inference_service.credentials.pool": ("tests/unit/test_pool_rules.py", "tests/unit/test_pool.py"),
     "inference_service.credentials.breaker": ("tests/unit/test_breaker.py",),
     "inference_service.credentials.quota": ("tests/unit/test_quota.py",),
     "inference_service.credentials.queue": ("tests/unit/test_line.py", "tests/unit/test_queue.py"),
