@@ -220,7 +220,7 @@ class Server:
         self._health.end()
         self._health.close()
         if self._http is not None:
-            await self._http.leave()
+            self._http.leave()
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await asyncio.wait([stopping], timeout=max(0.0, grace - GOODBYE))
         for task in list(door.live.values()):

@@ -86,6 +86,8 @@ class Bot(Section):
     """Model for conversations with pictures."""
     image_model: str = "image"
     """Model that draws."""
+    transcribe_model: str = "transcribe"
+    """Model that writes voice messages down."""
     models: list[str] = []
     """What people may choose: names of routes, or "provider/model". Empty: the routes."""
     personas: dict[str, Persona] = {}

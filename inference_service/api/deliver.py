@@ -30,8 +30,20 @@ async def deliver(
     caller: Caller,
     begin: Callable[[], Request],
     respond: Respond,
+    asked: Any = None,
 ) -> None:
-    """Writes what `respond` makes of every event. `begin` raises RequestFailure where nobody may answer at all."""
+    """Writes what `respond` makes of every event. `begin` raises RequestFailure where nobody may answer at all.
+
+    asked: the request as it came, where the caller wants it replayed.
+    """
+    recording = None
+    if asked is not None:
+        key = (admission.caller, operation, admission.request_id)
+        if (kept := shared.replays.find(key, asked)) is not None:
+            for message in kept:
+                await context.write(message)
+            return
+        recording = shared.replays.record(key, asked)
     began, failure, request = time.monotonic(), "internal", None
     finish: Finished | None = None
     span = shared.traces.request(operation, model, admission)
@@ -43,7 +55,11 @@ async def deliver(
                     finish = event
                 for response in respond(event):
                     await context.write(response)
+                    if recording is not None:
+                        recording.add(response)
         failure = ""
+        if recording is not None:
+            recording.finish()
     except RequestFailure as failed:
         failure = status.CODES[failed.outcome][0].name.lower()
         raise
@@ -52,12 +68,12 @@ async def deliver(
         raise
     finally:
         records = request.journal.usage() if request is not None else []
-        first_token = request.journal.first_token if request is not None and operation == "chat" else None
+        first_token = request.journal.first_token if request is not None and operation in ("chat", "complete") else None
         span.end(failure, records, finish)
         shared.metrics.request_ended(
             operation, shared.known_model(model), time.monotonic() - began, failure, first_token, records
         )
         shared.metrics.caller_served(admission.caller, operation, failure, records)
-        shared.ledger.record(caller, records)
+        shared.ledger.record(caller, records, shared.known_model(model))
         tokens = sum(record.usage.prompt_tokens + record.usage.completion_tokens for record in records)
         shared.door.budgets.settle(admission.caller, admission.config, tokens)

@@ -45,12 +45,10 @@ class HttpServer:
             "chat/completions": {"POST": self._chat},
             "images/generations": {"POST": partial(self._image, edit=False)},
             "images/edits": {"POST": partial(self._image, edit=True)},
+            "embeddings": {"POST": self._embed},
+            "audio/transcriptions": {"POST": self._transcribe},
         }
         self._methods = inference_methods(shared)
-        if "Embed" in self._methods:
-            self._routes["embeddings"] = {"POST": self._embed}
-        if "Transcribe" in self._methods:
-            self._routes["audio/transcriptions"] = {"POST": self._transcribe}
         self.port = 0
 
     async def start(self, service: Service) -> None:
@@ -71,7 +69,7 @@ class HttpServer:
         await web_door.start_on(listening(service.http_host, service.http_port, share=service.workers > 1), context)
         self._web, self.port = web_door, web_door.port
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Takes no new connections."""
         if self._web is not None:
             self._web.leave()

@@ -1,5 +1,6 @@
 """What the clients of others are tried against: the real service, over providers that misbehave on demand."""
 
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,6 +9,7 @@ from antiphon.config.model import Config
 from inference_service.server import Server
 from tests.fakes.upstream.scripted import ScriptedUpstream
 from tests.fakes.upstream.server import TEXT, FakeUpstream
+from tests.service.test_unary import EMBEDDED, HEARD, voice
 from tests.support.service import QUICK
 from tests.support.toolstreams import SHAPES, chunk
 
@@ -28,6 +30,8 @@ ROUTES = {
     "image": ["embedded/demo-painter"],
     "tools": ["s/calls"],
     "form": ["s/unformed", "s/formed"],
+    "transcribe": ["s/whisper-large-v3"],
+    "embed": ["s/text-embed"],
 }
 
 
@@ -39,6 +43,8 @@ def script(scripted: ScriptedUpstream) -> None:
     scripted.on("calls", SHAPES["openai"](CALLS))
     scripted.after_tools = [chunk(content="Sunny in both."), chunk("stop")]
     scripted.on("unformed", [chunk(content="It is 42."), chunk("stop")])
+    scripted.on("whisper-large-v3", HEARD)
+    scripted.on("text-embed", EMBEDDED)
     scripted.on("formed", [chunk(content='{"answer": 42}'), chunk("stop")])
 
 
@@ -84,6 +90,7 @@ async def client_service() -> AsyncIterator[tuple[dict[str, str], FakeUpstream]]
             "OPENAI_API_KEY": TOKEN,
             "ANTIPHON_TARGET": server.target,
             "EXPECTED_TEXT": TEXT,
+            "VOICE": base64.b64encode(voice()).decode(),
             "NO_PROXY": "*",
             "no_proxy": "*",
         }

@@ -74,7 +74,7 @@ async def test_it_shows_tokens_that_rest_breakers_and_handovers_and_no_secret(
     server, client = running
     await ask(client, 3)
     await page.open(address(server))
-    await page.until(f"{TEXT}.includes('rate limited')")
+    await page.until(f"{TEXT}.includes('rate limited') && {TEXT}.includes('local')")
     text = await page.value(TEXT)
     for part in (
         "A_KEY2 …0002",

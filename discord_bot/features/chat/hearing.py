@@ -6,6 +6,8 @@ import discord
 import structlog
 
 from discord_bot.features.chat.addressing import Seen, opening_mention, says_something
+from discord_bot.features.voice.listening import quote
+from discord_bot.rendering.splitter import split
 from discord_bot.services import Services
 
 log = structlog.get_logger(__name__)
@@ -57,3 +59,12 @@ async def show_typing(message: discord.Message) -> None:
         await message.channel.typing()
     except (discord.HTTPException, discord.RateLimited):
         log.debug("nobody was shown to type")
+
+
+async def show_heard(channel: Any, texts: list[str]) -> None:
+    """What was spoken, as it was understood: who reads the thread, and whoever spoke, can see what was asked."""
+    try:
+        for part in (part for text in texts for part in split(quote(text))[:2]):
+            await channel.send(part.text, suppress_embeds=True, silent=True)
+    except discord.HTTPException:
+        log.info("what was heard could not be shown")

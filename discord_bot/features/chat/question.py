@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import discord
 
 from discord_bot.conversation.attachments import MOST_FILES, read
+from discord_bot.conversation.title import file_name
 from discord_bot.features.chat.addressing import says_something
+from discord_bot.features.voice.listening import Heard, Listen, is_recording
 from discord_bot.store.turns import Attached, Part, PartKind
 
 
@@ -19,6 +21,10 @@ class Question:
     notices: list[str] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     files: int = 0
+    listen: Listen | None = None
+    """Writes recordings down; None: they are files that cannot be read."""
+    heard: list[str] = field(default_factory=list)
+    """What was spoken, for all to read above the answer."""
 
     def __bool__(self) -> bool:
         return any(says_something(part.text) for part in self.parts) or bool(self.images)
@@ -40,6 +46,10 @@ class Question:
         owner: int | None = None,
     ) -> None:
         """Reads files; they belong to whoever brought them, or to `owner`."""
+        if self.listen is not None:
+            for recording in filter(is_recording, attachments):
+                self._hear(author, await self.listen(recording, locale), recording)
+            attachments = [one for one in attachments if not is_recording(one)]
         if not attachments:
             return
         given = await read(attachments, locale, max(0, MOST_FILES - self.files))
@@ -48,13 +58,14 @@ class Question:
         self.images += [Attached(owner or author.id, mime, data) for mime, data in given.images]
         self.notices += given.notices
 
-
-async def typed(
-    author: discord.abc.User, prompt: str, attachments: Sequence[discord.Attachment], locale: str
-) -> Question:
-    """The question of a command: a line of text and its files."""
-    question = Question()
-    if says_something(prompt):
-        question.parts.append(Part(author.id, author.display_name, prompt))
-    await question.attach(author, attachments, locale)
-    return question
+    def _hear(self, author: discord.abc.User, heard: Heard, recording: discord.Attachment) -> None:
+        self.files += 1
+        if not heard.text:
+            self.notices.append(heard.notice)
+        elif heard.is_voice:
+            self.parts.append(Part(author.id, author.display_name, heard.text))
+            self.heard.append(heard.text)
+        else:
+            name = file_name(recording.filename)
+            text = f"[{name}]\n{heard.text}\n[/{name}]"
+            self.parts.append(Part(author.id, author.display_name, text, PartKind.FILE))

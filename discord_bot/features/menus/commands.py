@@ -12,6 +12,7 @@ from discord_bot.features.chat.starting import answer_interaction
 from discord_bot.features.chat.words import names_in, said_by
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.options import BadOption, Wish, clean_prompt
+from discord_bot.features.voice.listening import ears
 from discord_bot.i18n import t
 from discord_bot.interactions import asker_of, private
 from discord_bot.store.turns import Part, PartKind
@@ -27,7 +28,10 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
             await private(interaction, denied)
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
-        question = Question(parts=[Part(interaction.user.id, interaction.user.display_name, t(locale, key))])
+        listen = ears(chat.services, interaction.user.id, interaction.guild_id)
+        question = Question(
+            listen=listen, parts=[Part(interaction.user.id, interaction.user.display_name, t(locale, key))]
+        )
         text = said_by(message, names_in(message), embeds=True)
         if text:
             question.parts.append(Part(message.author.id, message.author.display_name, text, PartKind.QUOTED))
@@ -53,7 +57,8 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
     @EVERYWHERE
     async def draw(interaction: discord.Interaction[Any], message: discord.Message) -> None:
         try:
-            wish = Wish(clean_prompt(message.content[:LONGEST_DRAWN])).written_by(message.author.id)
+            text = said_by(message, names_in(message), embeds=True)
+            wish = Wish(clean_prompt(text[:LONGEST_DRAWN])).written_by(message.author.id)
         except BadOption:
             await private(interaction, t(interaction.locale.value, "nothing-here"))
             return

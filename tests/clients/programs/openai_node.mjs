@@ -57,6 +57,14 @@ for await (const event of await client.images.generate({ model: "image", prompt:
 assert.ok(kinds.has("image_generation.completed") && kinds.has("image_generation.partial_image"));
 console.log("pictures, partial pictures, edits");
 
+const voice = await toFile(Buffer.from(process.env.VOICE, "base64"), "voice.ogg");
+assert.equal((await client.audio.transcriptions.create({ model: "whisper-1", file: voice })).text, "Hello there.");
+console.log("transcription");
+
+const vectors = await client.embeddings.create({ model: "embed", input: ["one", "two"] });
+assert.deepEqual(vectors.data.map((one) => [...one.embedding]), [[1, 2], [3, 4]]);
+console.log("embeddings");
+
 for (const [change, kind, code] of [
   [{ model: "cht" }, OpenAI.NotFoundError, "model_not_found"],
   [{ n: 500 }, OpenAI.BadRequestError, "invalid_value"],

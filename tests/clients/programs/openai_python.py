@@ -96,6 +96,24 @@ def forms(client: openai.OpenAI) -> None:
     print("structured output")
 
 
+def recordings(client: openai.OpenAI) -> None:
+    file = ("voice.ogg", base64.b64decode(os.environ["VOICE"]))
+    assert client.audio.transcriptions.create(model="whisper-1", file=file).text == "Hello there."
+    verbose = client.audio.transcriptions.create(model="whisper-1", file=file, response_format="verbose_json")
+    assert verbose.segments[0].end == 2.5
+    assert "-->" in client.audio.transcriptions.create(model="whisper-1", file=file, response_format="srt")
+    events = list(client.audio.transcriptions.create(model="whisper-1", file=file, stream=True))
+    assert events[-1].text == "Hello there."
+    print("transcription")
+
+
+def vectors(client: openai.OpenAI) -> None:
+    made = client.embeddings.create(model="embed", input=["one", "two"])  # asks for base64 by itself
+    assert [one.embedding for one in made.data] == [[1.0, 2.0], [3.0, 4.0]]
+    assert made.usage.total_tokens == 7
+    print("embeddings")
+
+
 def errors(client: openai.OpenAI) -> None:
     cases = [
         ({"model": "cht"}, openai.NotFoundError, "model_not_found", "model"),
@@ -135,6 +153,8 @@ def main() -> None:
         tools(client)
         forms(client)
         pictures(client)
+        recordings(client)
+        vectors(client)
         errors(client)
     asyncio.run(streams_async())
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-TEXT, DM, VOICE, ANNOUNCEMENT, FORUM = 0, 1, 2, 5, 15
+TEXT, DM, VOICE, ANNOUNCEMENT, STAGE, FORUM = 0, 1, 2, 5, 13, 15
 ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD = 10, 11, 12
 THREADS = (ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD)
 
 SUPPRESS_EMBEDS, HAS_THREAD, EPHEMERAL, LOADING = 1 << 2, 1 << 5, 1 << 6, 1 << 7
-SUPPRESS_NOTIFICATIONS, COMPONENTS_V2 = 1 << 12, 1 << 15
+SUPPRESS_NOTIFICATIONS, VOICE_MESSAGE, COMPONENTS_V2 = 1 << 12, 1 << 13, 1 << 15
 # Message types that people write or that answer a command; all others are lines of the system.
 WRITTEN = (0, 19, 20, 23)
 
@@ -172,6 +172,8 @@ class Attachment:
     width: int | None = None
     height: int | None = None
     ephemeral: bool = False
+    seconds: float | None = None
+    """Of a voice message."""
 
     @property
     def filename(self) -> str:

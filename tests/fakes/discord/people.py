@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from tests.fakes.discord import interaction, payloads, permissions, post
 from tests.fakes.discord.gateway import DIRECT_TYPING, GUILD_TYPING
 from tests.fakes.discord.interaction import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
-from tests.fakes.discord.model import DM, PUBLIC_THREAD, Channel, File, Json, Message, User, face
+from tests.fakes.discord.model import DM, PUBLIC_THREAD, VOICE_MESSAGE, Channel, File, Json, Message, User, face
 from tests.fakes.discord.permissions import Permission
 from tests.fakes.discord.rest_channels import make_thread
 
@@ -36,6 +36,14 @@ class Person(User):
         fields = {name: value for name, value in shown.items() if name != "embeds"}
         return self._say(channel, body, list(files or []), reply_to, fields)
 
+    async def speak(
+        self, channel: Channel, recording: bytes, seconds: float = 2.0, *, reply_to: Message | None = None
+    ) -> Message:
+        """A voice message: one recording and no text (resources/message, voice messages)."""
+        body: Json = {"content": "", "flags": VOICE_MESSAGE}
+        file = File("voice-message.ogg", recording, "audio/ogg")
+        return self._say(channel, body, [file], reply_to, {"seconds": seconds})
+
     def _say(
         self, channel: Channel, body: Json, files: list[File], reply_to: Message | None, fields: dict[str, Any]
     ) -> Message:
@@ -44,8 +52,9 @@ class Person(User):
             raise AssertionError(f"{channel.name!r} is locked: only moderators can write there")
         if channel.is_thread and channel.archived:
             self.world.change_thread(channel, archived=False)
+        seconds = fields.pop("seconds", None)
         more: dict[str, Any] = {"reference": reply_to, "type": 19} if reply_to else {}
-        message = post.create(self.world, channel, self, body, files, **more, **fields)
+        message = post.create(self.world, channel, self, body, files, seconds=seconds, **more, **fields)
         if reply_to is not None and reply_to.author not in message.mentions:
             message.mentions.append(reply_to.author)
         return message

@@ -89,6 +89,7 @@ def create(world: "FakeDiscord", channel: Channel, author: User, body: Json, fil
         body.get("poll") or more.get("forwarded"),
     )
     flags = int(body.get("flags") or 0) | more.pop("flags", 0)
+    seconds = more.pop("seconds", None)
     if flags & COMPONENTS_V2:
         validate.v2_is_alone(body, content, len(body.get("embeds") or []))
     message = Message(
@@ -105,6 +106,8 @@ def create(world: "FakeDiscord", channel: Channel, author: User, body: Json, fil
         mention_roles=mentioned_roles(channel, content),
         **more,
     )
+    for attachment in message.attachments:
+        attachment.seconds = seconds
     if author.bot:
         police_pings(world, channel, body)
     place(world, message)

@@ -67,6 +67,8 @@ class FakeUpstream:
         self.text = TEXT
         self.tool_calls: list[list[tuple[str, dict[str, Any]]]] = []
         """Name and arguments, for each of the next answers to a request that offers tools."""
+        self.spoken = "What do glaciers do?"
+        """What every recording says."""
         self.usage: dict[str, Any] = USAGE
         self.step = 9  # characters a chunk
         self.pause = 0.0  # seconds between two chunks
@@ -78,6 +80,7 @@ class FakeUpstream:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/{name}/v1/chat/completions", self._chat)
         app.router.add_post("/{name}/v1/images/generations", self._image)
+        app.router.add_post("/{name}/v1/audio/transcriptions", self._transcribe)
         app.router.add_get("/{name}/v1/models", self._models)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
         await self._runner.setup()
@@ -296,6 +299,17 @@ class FakeUpstream:
                 while True:
                     yield event(choice(content=" \n\t" * 30))
                     await asyncio.sleep(self.trickle)
+
+    async def _transcribe(self, request: web.Request) -> web.StreamResponse:
+        form = await request.post()
+        call = self._log(request, {"model": form["model"]})
+        name, argument = self._fault(call)
+        found = refusal(name, argument)
+        call.ended = "answered"
+        call.over.set()
+        if found is not None and found.text is None:
+            return web.json_response(found.body, status=found.status, headers=found.headers)
+        return web.json_response({"text": self.spoken, "language": "en", "duration": 2.0})
 
     async def _image(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
