@@ -30,7 +30,7 @@ class Shelf:
             return None
         occasion = Occasion(self._services, person_id, getattr(channel, "guild", None), channel, locale)
         tools = [*self._readers(config, occasion), *self._writers(config, occasion, conversation, scope)]
-        return Toolbox(tools, locale) if tools else None
+        return Toolbox(tools, locale, occasion.people) if tools else None
 
     async def _calls_tools(self, name: str) -> bool:
         model = await self._services.catalogue.find(name, "chat")
