@@ -580,3 +580,5 @@ voice-failed = I could not listen to { $name } just now. Please try again, or ty
 voice-unreadable = { $name } is not a recording that I can listen to.
 voice-too-long = { $name } is too long for me (at most 20 minutes and 20 MB).
 voice-silent = I did not hear any words in { $name }.
+tool-foreign = Used { $tool } ({ $server })
+allow-foreign = May I use { $tool } of { $server }? { $what }

@@ -596,3 +596,5 @@ voice-failed = Сейчас не получилось прослушать { $na
 voice-unreadable = Я не могу прослушать { $name }: это не запись звука.
 voice-too-long = Я не могу прослушать { $name }: не больше 20 минут и 20 МБ.
 voice-silent = Я прослушал { $name }, но слов не расслышал.
+tool-foreign = Использовано: { $tool } ({ $server })
+allow-foreign = Использовать { $tool } из { $server }? { $what }
