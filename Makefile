@@ -18,7 +18,8 @@ endif
 endif
 LOCKED_BUILD := --build-constraints requirements/build.lock
 
-.PHONY: help run test soak clients mutants lint format bench proto docs audit release lock clean
+SITE ?= site
+.PHONY: help run test soak clients mutants lint format bench proto docs site audit release lock clean
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -80,6 +81,9 @@ proto: $(VENV)/dev.stamp ## compile the contract again and check it
 
 docs: $(VENV)/dev.stamp ## generate the pages of docs/ again
 	$(BIN)/python tools/make_docs.py
+
+site: $(VENV)/dev.stamp ## build the pages as a web site in site/, without a network; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --site-dir $(SITE)
 
 audit: $(VENV)/dev.stamp ## look for known vulnerabilities in the dependencies
 	$(BIN)/python -m tools.audit

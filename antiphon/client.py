@@ -17,7 +17,6 @@ from typing import Any, Literal, Self, Unpack
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon import connection, events, names, refusals, wire
 from antiphon.config.model import Config
@@ -31,7 +30,6 @@ from antiphon.v1 import (
     operations_pb2,
     speech_pb2,
     tokens_pb2,
-    usage_pb2,
 )
 
 INFERENCE = "antiphon.v1.InferenceService"
@@ -241,25 +239,23 @@ class InferenceClient:
         return [wire.model(one) for one in answer.models]
 
     async def usage(
-        self, *, tenant_id: str = "", user_id: str = "", since: float | None = None
+        self,
+        *,
+        tenant_id: str = "",
+        user_id: str = "",
+        since: float | None = None,
+        until: float | None = None,
+        group_by: Sequence[Literal["deployment", "caller", "tenant", "user", "model", "day"]] = (),
     ) -> list[events.UsageRow]:
-        """Usage since `since` (epoch seconds), by deployment."""
-        request = usage_pb2.GetUsageRequest(caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id))
-        if since is not None:
-            request.since.CopyFrom(Timestamp(seconds=int(since)))
-        answer = await self._look(self._connection.inference.GetUsage, request)
-        return [
-            events.UsageRow(
-                names.deployment(row.deployment),
-                row.requests,
-                row.prompt_tokens,
-                row.completion_tokens,
-                row.images,
-                row.estimated_tokens,
-                row.discarded_tokens,
-            )
-            for row in answer.rows
-        ]
+        """What was used from `since` to `until` (epoch seconds), by deployment unless `group_by` says otherwise."""
+        request = wire.usage_request(tenant_id, user_id, since, until, group_by)
+        rows: list[events.UsageRow] = []
+        while True:
+            answer = await self._look(self._connection.inference.GetUsage, request)
+            rows += map(wire.usage_row, answer.rows)
+            if not answer.next_page_token:
+                return rows
+            request.page_token = answer.next_page_token
 
     async def status(self) -> operations_pb2.Status:
         """How things stand; needs the scope `operate`."""

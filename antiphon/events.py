@@ -388,3 +388,13 @@ class UsageRow:
     images: int
     estimated_tokens: int
     discarded_tokens: int
+    caller: str = ""
+    tenant_id: str = ""
+    user_id: str = ""
+    model: str = ""
+    day: float | None = None  # epoch seconds of its start, by UTC
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_tokens: int = 0
+    audio_seconds: int = 0
+    cost_micros: int = 0  # of US dollars

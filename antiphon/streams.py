@@ -59,6 +59,9 @@ class _Stream:
     def _so_far(self) -> str:
         return ""
 
+    def _finish_reason(self) -> str:
+        return ""
+
     async def _call(self) -> AsyncIterator[Any]:
         """The responses of the service. Until the first one arrives the call can be repeated without losing anything."""
         question, connection = self._question, self._question.connection
@@ -108,7 +111,12 @@ class _Stream:
         finally:
             if self._doing is not None and not self._doing.done():
                 self._doing.cancel()
-            self._question.span.end(failure, self.usage.prompt_tokens, self.usage.completion_tokens)
+            if self._cancelled.is_set():
+                failure = ""  # the person has seen enough; nothing has failed
+            usage = self.usage
+            self._question.span.end(
+                failure, usage.prompt_tokens, usage.completion_tokens, self._finish_reason(), self.deployment
+            )
 
 
 class ChatStream(_Stream):
@@ -138,6 +146,9 @@ class ChatStream(_Stream):
 
     def _so_far(self) -> str:
         return self.text
+
+    def _finish_reason(self) -> str:
+        return self.finished.reason if self.finished is not None else ""
 
     async def __aiter__(self) -> AsyncIterator[events.ChatEvent]:
         async for response in self._responses():

@@ -4,6 +4,8 @@ aiohttp waits for ever for a first byte, so some thousand silent connections wou
 """
 
 import asyncio
+import socket
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,12 +23,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class WebDoor:
     """Serves an application. When it is full, who has sent nothing makes way first, then who only waits."""
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, most: int = MOST_CONNECTIONS, **options: Any) -> None:
+        """`options` are those of aiohttp's runner, where they differ from the small ones here."""
         app.middlewares.insert(0, self._count)
-        self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, keepalive_timeout=IDLE_TIME,
-            max_headers=LINES, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE,
-        )  # fmt: skip
+        small = {
+            "keepalive_timeout": IDLE_TIME, "max_headers": LINES, "max_line_size": LONGEST_LINE,
+            "max_field_size": LONGEST_LINE,
+        }  # fmt: skip
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, **{**small, **options})
+        self._most = most
         self._silent: dict[Any, asyncio.TimerHandle] = {}  # connections without a request yet, the oldest first
         self._busy = Counter[Any]()
         self._listening: asyncio.Server | None = None
@@ -34,18 +39,29 @@ class WebDoor:
 
     async def start(self, host: str, port: int) -> None:
         """Raises OSError when the port is taken."""
+        await self._listen(host=host, port=port)
+
+    async def start_on(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """As `start`, on a socket that is bound already. Raises OSError."""
+        await self._listen(sock=sock, ssl=tls, ssl_handshake_timeout=HEAD_TIME if tls else None)
+
+    async def _listen(self, **where: Any) -> None:
         await self._runner.setup()
         try:
-            self._listening = await asyncio.get_running_loop().create_server(self._connect, host, port)
+            self._listening = await asyncio.get_running_loop().create_server(self._connect, **where)
         except OSError:
             await self._runner.cleanup()
             raise
         self.port = self._listening.sockets[0].getsockname()[1]
 
-    async def stop(self) -> None:
+    def leave(self) -> None:
+        """Takes no new connections."""
         if self._listening is not None:
             self._listening.close()
             self._listening = None
+
+    async def stop(self) -> None:
+        self.leave()
         for timer in self._silent.values():
             timer.cancel()
         self._silent.clear()
@@ -53,7 +69,7 @@ class WebDoor:
 
     def _connect(self) -> asyncio.BaseProtocol:
         server = self._runner.server
-        if server is None or (len(server.connections) >= MOST_CONNECTIONS and not self._make_room(server.connections)):
+        if server is None or (len(server.connections) >= self._most and not self._make_room(server.connections)):
             return _Refusing()
         connection = server()
         self._silent[connection] = asyncio.get_running_loop().call_later(HEAD_TIME, self._close, connection)

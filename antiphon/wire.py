@@ -3,14 +3,14 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
 from antiphon import errors, events
 from antiphon.names import deployment, failure, stage
-from antiphon.v1 import chat_pb2, common_pb2, embeddings_pb2, image_pb2, models_pb2, speech_pb2, tools_pb2
+from antiphon.v1 import chat_pb2, common_pb2, embeddings_pb2, image_pb2, models_pb2, speech_pb2, tools_pb2, usage_pb2
 
 ROLES = {
     "system": chat_pb2.ROLE_SYSTEM,
@@ -46,6 +46,7 @@ TASKS = {
     "transcribe": models_pb2.TASK_TRANSCRIBE,
 }
 STRICT = {True: common_pb2.UNSUPPORTED_SETTING_REFUSE, False: common_pb2.UNSUPPORTED_SETTING_DROP}
+ROW_FIELDS = tuple(one.name for one in fields(events.UsageRow) if one.name not in ("deployment", "day"))
 LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
 
 
@@ -352,3 +353,23 @@ def model(message: models_pb2.Model) -> events.Model:
         message.requests_left if message.HasField("requests_left") else None,
         message.refills_at.ToNanoseconds() / 1e9 if message.HasField("refills_at") else None,
     )
+
+
+def usage_request(
+    tenant_id: str, user_id: str, since: float | None, until: float | None, group_by: Sequence[str]
+) -> usage_pb2.GetUsageRequest:
+    request = usage_pb2.GetUsageRequest(
+        caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
+        group_by=[usage_pb2.UsageDimension.Value(f"USAGE_DIMENSION_{one.upper()}") for one in group_by],
+    )
+    if since is not None:
+        request.since.FromNanoseconds(int(since * 1e9))
+    if until is not None:
+        request.until.FromNanoseconds(int(until * 1e9))
+    return request
+
+
+def usage_row(row: usage_pb2.UsageRow) -> events.UsageRow:
+    numbers = {name: getattr(row, name) for name in ROW_FIELDS}
+    day = row.day.seconds if row.HasField("day") else None
+    return events.UsageRow(deployment=deployment(row.deployment), day=day, **numbers)

@@ -61,20 +61,25 @@ async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, on
     caller_tokens(config, environ)
     redis_url_of(config, environ)
     parts = build_parts(config, environ)
+    checked = await rows(parts, only_list=only_list)
+    silent = unanswered(parts, checked)
+    if as_json:
+        for row in checked:
+            fields = {name: getattr(row, name) for name in Row.__struct_fields__}
+            sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
+    else:
+        _print(checked, parts.warnings, silent)
+    return 1 if silent or not checked else 0
+
+
+async def rows(parts: Parts, *, only_list: bool) -> list[Row]:
+    """One row per credential and task. Closes the providers of `parts`."""
     try:
         results = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
     finally:
         for provider in parts.plan.providers.values():
             await provider.close()
-    rows = [row for rows in results for row in rows]
-    silent = unanswered(parts, rows)
-    if as_json:
-        for row in rows:
-            fields = {name: getattr(row, name) for name in Row.__struct_fields__}
-            sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
-    else:
-        _print(rows, parts.warnings, silent)
-    return 1 if silent or not rows else 0
+    return [row for result in results for row in result]
 
 
 def unanswered(parts: Parts, rows: list[Row]) -> list[str]:

@@ -5,8 +5,10 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
+from msgspec.structs import asdict
 
 from antiphon.config.load import ConfigError, load_config
 from antiphon.config.model import Config
@@ -25,7 +27,6 @@ from inference_service.routing.welcome import notes
 from inference_service.state.ledger import Ledger as LimitLedger
 from inference_service.state.ledger import state_directory
 from inference_service.state.memory import MemoryStore
-from inference_service.state.shared import SharedStore
 from inference_service.statuspage.http import StatusServer
 from inference_service.tasks import Supervisor
 from inference_service.telemetry.metrics import Metrics
@@ -33,7 +34,6 @@ from inference_service.telemetry.observer import Observers
 from inference_service.telemetry.traces import Traces
 from inference_service.usage.budgets import Budgets
 from inference_service.usage.ledger import Ledger
-from inference_service.usage.shared import SharedUsage
 
 log = structlog.get_logger(__name__)
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -82,17 +82,21 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        self._store = (
-            SharedStore(redis_url, config.state, spec, observer.state_backend)
-            if redis_url
-            else MemoryStore(spec, ledger=self._ledger(config))
-        )
+        self._usage, shared = None, None
+        if redis_url:
+            # Redis is loaded only where replicas share.
+            from inference_service.state.shared import SharedStore  # noqa: PLC0415
+            from inference_service.usage.shared import SharedUsage  # noqa: PLC0415
+
+            self._store = shared = SharedStore(redis_url, config.state, spec, observer.state_backend, self._supervisor)
+            self._usage = SharedUsage(redis_url, config.state)
+        else:
+            self._store = MemoryStore(spec, ledger=self._ledger(config))
         router = Router(config, parts, self._store, observer, self._supervisor)
-        self._usage = SharedUsage(redis_url, config.state) if redis_url else None
-        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor))
+        door = Door(config.service, tokens, Budgets(self._usage, self._supervisor), metrics.refused)
         self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
-        if isinstance(self._store, SharedStore):
-            await self._store.start()
+        if shared is not None:
+            await shared.start()
         await self._listen()
         router.start()
         await self._look()
@@ -132,7 +136,7 @@ class Server:
         service = self.config.service
         if service.status_page is None and service.status_host not in LOOPBACK:
             return
-        self._status = StatusServer(self.shared)
+        self._status = StatusServer(self.shared, self.reload, self.probe)
         try:
             await self._status.start(service.status_host, service.status_port)
         except OSError:
@@ -194,6 +198,13 @@ class Server:
             log.info("reloaded", changes=len(changes))
             return changes
 
+    async def probe(self) -> list[dict[str, Any]]:
+        """The rows of `antiphon check --list` for the configuration in force."""
+        from inference_service import check  # noqa: PLC0415 - it imports this module
+
+        parts = build_parts(self.config, self._environ)
+        return [asdict(row) for row in await check.rows(parts, only_list=True)]
+
     # --- the end -------------------------------------------------------------------------------
 
     async def leave(self) -> None:
@@ -209,7 +220,7 @@ class Server:
         self._health.end()
         self._health.close()
         if self._http is not None:
-            await self._http.leave()
+            self._http.leave()
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await asyncio.wait([stopping], timeout=max(0.0, grace - GOODBYE))
         for task in list(door.live.values()):

@@ -5,6 +5,7 @@ While it is down, `healthy` is false and the service reports itself as not ready
 """
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -17,9 +18,13 @@ SETTLED = 60.0
 
 
 class Supervisor:
-    """Owns every background task of the service. `close` cancels them and waits until they have ended."""
+    """Owns every background task of the service. `close` cancels them and waits until they have ended.
+
+    Tasks run in the context in which the supervisor was created: they belong to no request.
+    """
 
     def __init__(self) -> None:
+        self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[None]] = set()
         self._down: set[str] = set()
         self.restarts = 0
@@ -43,7 +48,7 @@ class Supervisor:
         return self._start(name, self._once(name, work))
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        task = asyncio.get_running_loop().create_task(work, name=name, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -47,6 +47,14 @@ def supervise(config: Config, environ: Mapping[str, str]) -> int:
         return _Supervisor(changed, config.service.status_port).run(config.service.workers)
 
 
+def _taken_port(host: str) -> socket.socket:
+    """All workers must share one port: it is taken here, by a socket that never listens."""
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind((host, 0))
+    return held
+
+
 class _Supervisor:
     def __init__(self, environ: Mapping[str, str], status_port: int) -> None:
         self._status_port = status_port

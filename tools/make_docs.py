@@ -18,7 +18,13 @@ PROTO = ROOT / "proto"
 FIELD = pb.FieldDescriptorProto
 # Field numbers in descriptor.proto, which make the paths of source comments.
 MESSAGES, ENUMS, SERVICES, FIELDS, NESTED, METHODS, VALUES = 4, 5, 6, 2, 3, 2, 2
-OTHER_MAKERS = ("make_cli_doc.py", "make_providers_doc.py", "make_example.py", "make_failover_doc.py")
+OTHER_MAKERS = (
+    "make_cli_doc.py",
+    "make_troubleshooting.py",
+    "make_providers_doc.py",
+    "make_example.py",
+    "make_failover_doc.py",
+)
 
 
 def descriptors() -> list[pb.FileDescriptorProto]:

@@ -6,6 +6,7 @@
 import asyncio
 import base64
 import html
+import itertools
 import re
 import shutil
 import sys
@@ -23,6 +24,7 @@ from tests.fakes.discord.server import FakeDiscord  # noqa: E402
 from tests.fakes.upstream.server import FakeUpstream  # noqa: E402
 from tests.support.processes import running  # noqa: E402
 
+MOST_FRAMES, LAST_FRAME = 14, 4.0  # of the animated picture; seconds that its last frame stays
 PICTURES = ROOT / "docs" / "pictures"
 ANSWER = """\
 Glaciers move in two ways at once:
@@ -113,6 +115,35 @@ async def screenshot(body: str, target: Path) -> None:
     whole.crop((0, 0, right + 18, bottom + 18)).save(target, optimize=True)
 
 
+async def moving(history: list[Revision], ask: str) -> None:
+    """The same run as an animated picture: each revision for as long as it was on the screen, at most two seconds."""
+    step = max(1, len(history) // MOST_FRAMES)
+    shown = [*history[:-1:step], history[-1]]
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = []
+        for number, revision in enumerate(shown):
+            path = Path(folder) / f"{number}.png"
+            words = message("Antiphon", revision.content, bot=True, buttons=buttons(revision))
+            await screenshot(frame(f"{revision.t - history[0].t:.1f} s", ask, words), path)
+            with Image.open(path) as picture:
+                pictures.append(picture.convert("RGB"))
+    width, height = max(picture.width for picture in pictures), max(picture.height for picture in pictures)
+    canvases = []
+    for picture in pictures:
+        canvas = Image.new("RGB", (width, height), picture.getpixel((0, 0)))
+        canvas.paste(picture, (0, 0))
+        canvases.append(canvas.quantize(64))
+    times = [min(2.0, later.t - earlier.t) for earlier, later in itertools.pairwise(shown)] + [LAST_FRAME]
+    canvases[0].save(
+        PICTURES / "conversation.gif",
+        save_all=True,
+        append_images=canvases[1:],
+        duration=[max(60, int(seconds * 1000)) for seconds in times],
+        loop=0,
+        optimize=True,
+    )
+
+
 async def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp())
@@ -154,6 +185,7 @@ async def main() -> None:
         for revision in shown
     ]
     await screenshot("".join(frames), PICTURES / "conversation.png")
+    await moving(history, ask)
     history = picture.history
     previews = [revision for revision in history if revision.attachments and revision is not history[-1]]
     shown = [history[1], *(previews[-1:] or history[2:3]), history[-1]]

@@ -1,4 +1,4 @@
-"""Writes docs/providers.md and docs/free-keys.md from adapters and catalogue; with --check it only says what is stale."""
+"""Writes docs/providers.md, docs/free-keys.md and the README's table of keys from adapters and catalogue; with --check it only says what is stale."""
 
 import sys
 from collections.abc import Mapping
@@ -15,6 +15,9 @@ from inference_service.providers.openai.provider import OpenAI  # noqa: E402
 from inference_service.providers.registry import KINDS, declaration_of  # noqa: E402
 
 PROVIDERS, KEYS = ROOT / "docs" / "providers.md", ROOT / "docs" / "free-keys.md"
+README = ROOT / "README.md"
+README_HEAD = "| provider | what is free | name of the key |\n| --- | --- | --- |\n"
+README_ROWS = 8
 TIERS = {
     "recurring": "free, comes back",
     "keyless": "free, without a key",
@@ -170,9 +173,18 @@ def key_line(row: Row) -> str:
     return f"| {row.title} | {about.limits} | {about.data} | {names} | <{about.signup}> | {about.date} |"
 
 
+def readme(rows: Mapping[str, Row]) -> str:
+    """The README with the first free rows of the catalogue in its table."""
+    free = [row for row in rows.values() if row.tier == "recurring" and row.env][:README_ROWS]
+    lines = [f"| [{row.title}]({row.about.signup}) | {row.about.limits} | `{row.env[0]}` |" for row in free]
+    before, _, rest = README.read_text(encoding="utf-8").partition(README_HEAD)
+    after = rest[rest.index("\n\n") :]
+    return before + README_HEAD + "\n".join(lines) + after
+
+
 def main() -> int:
     rows = load.shipped()
-    pages = {PROVIDERS: providers_page(rows), KEYS: free_keys_page(rows)}
+    pages = {PROVIDERS: providers_page(rows), KEYS: free_keys_page(rows), README: readme(rows)}
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if stale and "--check" in sys.argv[1:]:
         print(f"{', '.join(str(path.relative_to(ROOT)) for path in stale)}: stale, run `make docs`")

@@ -9,6 +9,7 @@ from typing import Any
 
 from antiphon.config.load import ConfigError
 from antiphon.config.model import Telemetry
+from antiphon.telemetry import conventions
 
 LONGEST_NAME = 80
 EXPORT_TIMEOUT = 3  # seconds; also how long shutdown takes if the collector is gone
@@ -34,6 +35,14 @@ def open_provider(telemetry: Telemetry, service: str) -> Any:
     return provider
 
 
+def fail(span: Any, failure: str) -> None:
+    """Marks a span as failed. The description stays empty: an error text may contain what a person wrote."""
+    from opentelemetry.trace import StatusCode  # noqa: PLC0415 - an extra
+
+    span.set_attribute("error.type", failure)
+    span.set_status(StatusCode.ERROR)
+
+
 class Step:
     """A piece of the caller's own work. Pass `trace_parent` to the calls it makes; empty: not traced."""
 
@@ -47,7 +56,7 @@ class Step:
         self._running.discard(self)
         if self._span is not None:
             if failure:
-                self._span.set_attribute("error.type", failure)
+                fail(self._span, failure)
             self._span.end()
 
 
@@ -57,14 +66,20 @@ class CallSpan:
     def __init__(self, span: Any, trace_parent: str) -> None:
         self._span, self.trace_parent = span, trace_parent
 
-    def end(self, failure: str, prompt_tokens: int, completion_tokens: int) -> None:
-        """`failure`: the class of the error; empty on success."""
+    def end(
+        self, failure: str, prompt_tokens: int, completion_tokens: int, finish_reason: str = "", deployment: str = ""
+    ) -> None:
+        """`failure`: the class of the error; empty on success and for a call that its caller cancelled."""
         if self._span is None:
             return
+        if finish_reason:
+            self._span.set_attribute("gen_ai.response.finish_reasons", (finish_reason,))
+        if deployment:
+            self._span.set_attribute("gen_ai.response.model", deployment)
         self._span.set_attribute("gen_ai.usage.input_tokens", prompt_tokens)
         self._span.set_attribute("gen_ai.usage.output_tokens", completion_tokens)
         if failure:
-            self._span.set_attribute("error.type", failure)
+            fail(self._span, failure)
         self._span.end()
 
 
@@ -85,11 +100,12 @@ class ClientTraces:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
         span = self._provider.get_tracer("antiphon").start_span(
-            f"{operation} {model[:LONGEST_NAME]}",
+            f"{conventions.operation(operation)} {model[:LONGEST_NAME]}",
             context=TraceContextTextMapPropagator().extract({"traceparent": trace_parent}),
             kind=trace.SpanKind.CLIENT,
             attributes={
-                "gen_ai.operation.name": operation,
+                "gen_ai.operation.name": conventions.operation(operation),
+                "gen_ai.provider.name": conventions.SERVER,
                 "gen_ai.request.model": model[:LONGEST_NAME],
                 "antiphon.request_id": request_id,
             },

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import discord
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from antiphon.repainting import End, repainted
 from discord_bot.conversation.title import file_name
 from discord_bot.documents.reading import read_document
 from discord_bot.i18n import t
 
 MOST_FILES, LARGEST = 6, 20 * 1024 * 1024
-LARGEST_SIDE, MOST_PIXELS = 2048, 40_000_000
+LARGEST_SIDE, MOST_PIXELS, LARGEST_AS_IT_IS = 2048, 40_000_000, 4 * 1024 * 1024
 LONGEST_TEXT, MOST_PAGES = 60_000, 40
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypheis", b"ftypmif1", b"ftypmsf1")
 # Two pictures of the largest size at once, however many people send one.
@@ -81,23 +81,25 @@ def _sort(name: str, kind: str, data: bytes, locale: str, found: Read) -> None:
 
 
 def shrink(data: bytes) -> tuple[str, bytes] | None:
-    """A picture that every model takes: one of four formats, at most 2,048 pixels a side; None when it is none."""
+    """A picture that every model takes: one of four formats, at most 2,048 pixels a side; None when it is none.
+
+    One that needs a change is decoded in a child process, where it can cost nothing but its own time.
+    """
+    if (mime := _fits(data)) is not None:
+        return mime, data
+    end, painted = repainted(data, "JPEG", MOST_PIXELS, LARGEST_SIDE)
+    return ("image/jpeg", painted) if end is End.DONE else None
+
+
+def _fits(data: bytes) -> str | None:
+    """The MIME type of a picture that needs no change, by its head alone."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
+        with Image.open(io.BytesIO(data), formats=tuple(MIMES)) as image:
+            if max(image.size) > LARGEST_SIDE or len(data) > LARGEST_AS_IT_IS:
                 return None
-            if image.format in MIMES and max(image.size) <= LARGEST_SIDE and len(data) <= 4 * 1024 * 1024:
-                image.verify()
-                return MIMES[image.format], data
-            image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-            out = io.BytesIO()
-            upright.save(out, "JPEG", quality=88)
-            return "image/jpeg", out.getvalue()
-    except (UnidentifiedImageError, Image.DecompressionBombError, MemoryError):
-        return None
-    except Exception:  # noqa: BLE001 - a decoder may raise anything at a stranger's bytes; then it is no picture
+            image.verify()
+            return MIMES[image.format or ""]
+    except Exception:  # noqa: BLE001 - a parser may raise anything at a stranger's bytes; the child has the last word
         return None
 
 

@@ -3,22 +3,11 @@
 Writes a line of JSON for each page as soon as it is read, so that what was read stands even if the time is up.
 """
 
-import contextlib
 import json
 import sys
 
+from antiphon.isolated import bound
 from discord_bot.documents.formats import Encrypted, pages_of
-
-CPU_SECONDS, MEMORY = 15, 1024 * 1024 * 1024
-
-
-def bound() -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource  # noqa: PLC0415 - does not exist on Windows
-
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def main(most_pages: int, most_text: int) -> None:

@@ -1,14 +1,11 @@
 """Documents are parsed in a child process: a few kilobytes can cost a parser minutes and gigabytes."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
 
+from antiphon.isolated import run_isolated
+
 LONGEST = 20.0  # seconds for one document
-INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT")
-"""What the child knows of the bot's environment: no secret among it."""
 
 
 @dataclass(frozen=True)
@@ -23,22 +20,8 @@ class Document:
 
 def read_document(data: bytes, most_pages: int, most_text: int, *, longest: float = LONGEST) -> Document:
     """Waits for the child; call it in a thread. Never raises for what is in the file."""
-    command = [sys.executable, "-m", "discord_bot.documents.child", str(most_pages), str(most_text)]
-    environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    try:
-        ran = subprocess.run(  # noqa: S603 - our own module; the document is its input
-            command,
-            input=data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=longest,
-            env=environ,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as late:
-        return _document(late.stdout or b"", "late")
-    # Killed by its bounds: of time where the signal says so, else of memory.
-    return _document(ran.stdout, "late" if ran.returncode < 0 else "unreadable")
+    ran = run_isolated("discord_bot.documents.child", (str(most_pages), str(most_text)), data, longest)
+    return _document(ran.output, "late" if ran.late else "unreadable")
 
 
 def _document(said: bytes, end: str) -> Document:

@@ -21,28 +21,37 @@ async def chat(shared: Shared, context: Context) -> None:
     def respond(request_id: str) -> Respond:
         return lambda event: (convert.chat_response(event, request_id),)
 
-    await answer(shared, context, respond)
+    await answer(shared, context, respond, "chat")
 
 
 async def complete(shared: Shared, context: Context) -> None:
-    await answer(shared, context, lambda request_id: Completion(request_id).add)
+    await answer(shared, context, lambda request_id: Completion(request_id).add, "complete")
 
 
-async def answer(shared: Shared, context: Context, respond: Callable[[str], Respond]) -> None:
+async def answer(shared: Shared, context: Context, respond: Callable[[str], Respond], operation: str) -> None:
     """`respond`: from the request's id to what makes responses of events."""
 
     async def handle(request: chat_pb2.ChatRequest, admission: Admission) -> None:
+        original = copy_of(request) if request.replay else None
         asked = await question(shared, request, admission)
         await deliver(
             shared,
             context,
             admission,
-            "chat",
+            operation,
             asked.model,
             asked.caller,
             lambda: shared.router.chat(asked, admission.deadline),
             respond(admission.request_id),
+            original,
         )
 
     longest = shared.door.settings.chat_deadline
     await shared.door.run(context, chat_pb2.ChatRequest, Scope.CHAT, longest, handle)
+
+
+def copy_of(request: chat_pb2.ChatRequest) -> chat_pb2.ChatRequest:
+    """Before links and documents in it are replaced by what they hold."""
+    copy = chat_pb2.ChatRequest()
+    copy.CopyFrom(request)
+    return copy

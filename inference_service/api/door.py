@@ -89,12 +89,19 @@ def certificate_names(context: Context) -> frozenset[str]:
     return frozenset(bytes(name).decode(errors="replace").lower() for name in names)
 
 
+def ignore(_: str, __: str) -> None:
+    """Counts nothing."""
+
+
 class Door:
     """Runs handlers. `settings` and `tokens` are exchanged by a reload."""
 
-    def __init__(self, settings: Service, tokens: Tokens, budgets: Budgets) -> None:
+    def __init__(
+        self, settings: Service, tokens: Tokens, budgets: Budgets, refused: Callable[[str, str], None] = ignore
+    ) -> None:
+        """`refused`: told the caller and the limit of every request that a limit refuses."""
         self.settings, self.tokens = settings, tokens
-        self.budgets = budgets
+        self.budgets, self._refused = budgets, refused
         self.leaving = self.draining = False  # soon; now
         self.live: dict[tuple[str, str], asyncio.Task[Any]] = {}  # by caller and request id
         self.working = 0  # chats and pictures among them
@@ -141,7 +148,7 @@ class Door:
         except InvalidRequestError as invalid:
             await status.refuse_violations(context, invalid.violations)
         except TooMuch as much:
-            await self._spent(context, name, f"has {much} running already", 1.0)
+            await self._spent(context, name, f"has {much} running already", 1.0, "max_request_bytes")
         except (grpc.aio.AbortError, grpc.aio.InternalError, grpc.RpcError):
             raise
         except asyncio.CancelledError:
@@ -223,6 +230,7 @@ class Door:
         if self.draining:
             await self._goodbye(context)
         if len(self.live) >= self.settings.max_streams:
+            self._refused(name, "service.max_streams")
             text = f"the service answers {self.settings.max_streams} requests at once already"
             await status.refuse(
                 context, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status.info("SERVICE_BUSY"), status.retry_info(1)
@@ -230,16 +238,16 @@ class Door:
         try:
             self.budgets.open(name, config, working=counted)
         except BudgetSpent as spent:
-            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after)
+            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after, spent.limit)
 
     async def _spend(self, context: Context, name: str, config: CallerConfig) -> None:
         try:
             await self.budgets.enter(name, config)
         except BudgetSpent as spent:
-            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after)
+            await self._spent(context, name, f"has used its {spent.what}", spent.retry_after, spent.limit)
 
-    @staticmethod
-    async def _spent(context: Context, name: str, text: str, retry_after: float) -> NoReturn:
+    async def _spent(self, context: Context, name: str, text: str, retry_after: float, limit: str) -> NoReturn:
+        self._refused(name, limit)
         await status.refuse(
             context,
             grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -45,6 +45,7 @@ async def image(shared: Shared, context: Context) -> None:
             order.caller,
             lambda: shared.router.image(order, admission.deadline),
             respond,
+            request if request.replay else None,
         )
 
     longest = shared.door.settings.image_deadline

@@ -1,7 +1,11 @@
 """ListModels and GetUsage."""
 
+import math
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from antiphon.config.model import Scope
 from antiphon.names import deployment_of, deployments_of
@@ -9,9 +13,21 @@ from antiphon.v1 import models_pb2, usage_pb2
 from inference_service.api import convert, status, validate
 from inference_service.api.door import LOCAL, Admission, Context
 from inference_service.api.parts import Shared
+from inference_service.api.turns import InvalidRequestError
 from inference_service.routing.snapshot import PublicModel
-from inference_service.usage.ledger import HOUR, KEPT_HOURS
+from inference_service.usage.grouping import Dimension, Group, WrongPageError, grouped, page_of
+from inference_service.usage.ledger import HOUR, KEPT_HOURS, Sums
 
+T = TypeVar("T")
+DEFAULT_PAGE = MOST_ROWS = 1_000
+DIMENSIONS = {
+    usage_pb2.USAGE_DIMENSION_DEPLOYMENT: Dimension.DEPLOYMENT,
+    usage_pb2.USAGE_DIMENSION_CALLER: Dimension.CALLER,
+    usage_pb2.USAGE_DIMENSION_TENANT: Dimension.TENANT,
+    usage_pb2.USAGE_DIMENSION_USER: Dimension.USER,
+    usage_pb2.USAGE_DIMENSION_MODEL: Dimension.MODEL,
+    usage_pb2.USAGE_DIMENSION_DAY: Dimension.DAY,
+}
 SOON = 10.0  # seconds a listing may take
 
 
@@ -19,12 +35,14 @@ async def list_models(shared: Shared, context: Context) -> None:
     async def handle(request: models_pb2.ListModelsRequest, _: Admission) -> None:
         answer = models_pb2.ListModelsResponse(max_request_bytes=shared.door.settings.max_request_bytes)
         if request.task not in models_pb2.Task.values():
-            await status.refuse_violations(context, [("task", "is not one of CHAT, IMAGE")])
+            await status.refuse_violations(context, [("task", "is not one of CHAT, IMAGE, EMBED, TRANSCRIBE")])
+        if request.page_size > MOST_ROWS:
+            raise InvalidRequestError([("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed")])
         await shared.router.refresh()
-        for model in shared.router.models(include_deployments=request.include_deployments):
-            made = _model(model)
-            if request.task == models_pb2.TASK_UNSPECIFIED or request.task in made.tasks:
-                answer.models.append(made)
+        made = map(_model, shared.router.models(include_deployments=request.include_deployments))
+        wanted = [one for one in made if request.task in (models_pb2.TASK_UNSPECIFIED, *one.tasks)]
+        page, answer.next_page_token = paged(wanted, request)
+        answer.models.extend(page)
         await context.write(answer)
 
     await shared.door.run(context, models_pb2.ListModelsRequest, None, SOON, handle)
@@ -49,11 +67,10 @@ def _model(model: PublicModel) -> models_pb2.Model:
 async def get_usage(shared: Shared, context: Context) -> None:
     async def handle(request: usage_pb2.GetUsageRequest, admission: Admission) -> None:
         answer = usage_pb2.GetUsageResponse()
-        violations = validate.usage(request)
-        if violations:
-            await status.refuse_violations(context, violations)
+        if violations := validate.usage(request):
+            raise InvalidRequestError(violations)
         oldest = max(await shared.ledger.began(), time.time() - KEPT_HOURS * HOUR)
-        since = max(oldest, request.since.seconds + request.since.nanos / 1e9) if request.HasField("since") else oldest
+        since = max(oldest, seconds(request.since)) if request.HasField("since") else oldest
         since -= since % HOUR
         everybody = admission.caller == LOCAL or Scope.OPERATE in admission.config.scopes
         rows = await shared.ledger.rows(
@@ -61,11 +78,39 @@ async def get_usage(shared: Shared, context: Context) -> None:
             tenant=request.caller.tenant_id,
             user=request.caller.user_id,
             since=since,
+            until=seconds(request.until) if request.HasField("until") else math.inf,
         )
-        for deployment, sums in rows:
-            values: dict[str, Any] = vars(sums)
-            answer.rows.append(usage_pb2.UsageRow(deployment=deployment_of(deployment), **values))
+        by = [DIMENSIONS[one] for one in request.group_by] or [Dimension.DEPLOYMENT]
+        page, answer.next_page_token = paged(grouped(rows, by), request, DEFAULT_PAGE)
+        answer.rows.extend(usage_row(group, sums) for group, sums in page)
         answer.since.CopyFrom(convert.timestamp(since))
         await context.write(answer)
 
     await shared.door.run(context, usage_pb2.GetUsageRequest, None, SOON, handle)
+
+
+def seconds(moment: Timestamp) -> float:
+    return float(moment.seconds + moment.nanos / 1e9)
+
+
+def usage_row(group: Group, sums: Sums) -> usage_pb2.UsageRow:
+    return usage_pb2.UsageRow(
+        deployment=deployment_of(group.deployment),
+        caller=group.caller,
+        tenant_id=group.tenant,
+        user_id=group.user,
+        model=group.model,
+        day=convert.timestamp(group.day) if group.day else None,
+        **{name: number for name, number in vars(sums).items() if name != "questions"},
+    )
+
+
+def paged(rows: Sequence[T], request: Any, usual: int = 0) -> tuple[Sequence[T], str]:
+    """A page of what the request lists; a token belongs to the same request. Raises InvalidRequestError."""
+    same = type(request)()
+    same.CopyFrom(request)
+    same.ClearField("page_token")
+    try:
+        return page_of(rows, request.page_size or usual, request.page_token, same.SerializeToString(deterministic=True))
+    except WrongPageError:
+        raise InvalidRequestError([("page_token", "is none of this list: ask for the first page again")]) from None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from inference_service.api.door import Door
 from inference_service.api.material import Material
+from inference_service.api.replays import Replays
 from inference_service.routing.router import Router
 from inference_service.telemetry.metrics import Metrics
 from inference_service.telemetry.traces import Traces
@@ -18,6 +19,7 @@ class Shared:
     ledger: Ledger
     traces: Traces
     material: Material = field(default_factory=Material)
+    replays: Replays = field(default_factory=Replays)
 
     def known_model(self, model: str) -> str:
         """A label for metrics: free text of callers must not make new ones."""

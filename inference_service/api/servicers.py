@@ -25,7 +25,12 @@ Method = Callable[[Context], Awaitable[None]]
 
 
 def add_inference(server: transport.Server, shared: Shared) -> None:
-    methods = {
+    _add(server, INFERENCE, inference_methods(shared))
+
+
+def inference_methods(shared: Shared) -> dict[str, Method]:
+    """The RPCs of InferenceService by their names, for whoever has a call to answer."""
+    return {
         "Chat": partial(chat.chat, shared),
         "Complete": partial(chat.complete, shared),
         "Image": partial(image.image, shared),
@@ -35,7 +40,6 @@ def add_inference(server: transport.Server, shared: Shared) -> None:
         "ListModels": partial(listing.list_models, shared),
         "GetUsage": partial(listing.get_usage, shared),
     }
-    _add(server, INFERENCE, methods)
 
 
 def add_operations(server: transport.Server, shared: Shared, do_reload: operations.Reload) -> None:

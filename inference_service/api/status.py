@@ -66,7 +66,7 @@ async def refuse_violations(context: transport.Call, violations: list[Violation]
 
 async def refuse_failure(context: transport.Call, failure: RequestFailure) -> NoReturn:
     code, reason = CODES[failure.outcome]
-    details: list[Message] = [info(reason)]
+    details: list[Message] = [info(reason, **({"cause": failure.reason} if failure.reason else {}))]
     if failure.field:
         details.append(bad_request([(failure.field, failure.message)]))
     if failure.outcome in (Outcome.REFUSED, Outcome.UNSUPPORTED):

@@ -28,6 +28,7 @@ async def embed(shared: Shared, context: Context) -> None:
         await deliver(
             shared, context, admission, "embed", asked.model, asked.caller,
             lambda: shared.router.embed(asked, admission.deadline), lambda event: assembled(made, event),
+            request if request.replay else None,
         )  # fmt: skip
 
     longest = shared.door.settings.chat_deadline
@@ -43,6 +44,7 @@ async def transcribe(shared: Shared, context: Context) -> None:
         await deliver(
             shared, context, admission, "transcribe", asked.model, asked.caller,
             lambda: shared.router.transcribe(asked, admission.deadline), lambda event: assembled(made, event),
+            request if request.replay else None,
         )  # fmt: skip
 
     longest = shared.door.settings.chat_deadline

@@ -18,6 +18,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 MOST_PIXELS: int = Images().max_pixels
 LONGEST_MODEL, LONGEST_PROMPT, LONGEST_ID, LONGEST_HINT = 200, 4_000, 128, 1_000
 MOST_DIMENSIONS = 65_536
+MOST_ROWS = 1_000
+DIMENSIONS = frozenset(usage_pb2.UsageDimension.values()) - {usage_pb2.USAGE_DIMENSION_UNSPECIFIED}
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 MOST_VIOLATIONS = 20
 OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})  # keys of a body that no caller replaces
@@ -83,9 +85,20 @@ def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
 def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
     """As `chat`."""
     found = list(_caller(request.caller))
-    # Beyond these google.protobuf.Timestamp is not valid.
-    if not EARLIEST <= request.since.seconds <= LATEST or not 0 <= request.since.nanos < 1_000_000_000:
-        found.append(("since", "is not a time between the years 1 and 9999"))
+    for name in ("since", "until"):
+        moment = getattr(request, name)
+        # Beyond these google.protobuf.Timestamp is not valid.
+        if not EARLIEST <= moment.seconds <= LATEST or not 0 <= moment.nanos < 1_000_000_000:
+            found.append((name, "is not a time between the years 1 and 9999"))
+    if request.HasField("since") and request.HasField("until") and request.until.seconds < request.since.seconds:
+        found.append(("until", "is before since"))
+    for place, dimension in enumerate(request.group_by):
+        if dimension not in DIMENSIONS:
+            found.append((f"group_by[{place}]", "is not one of DEPLOYMENT, CALLER, TENANT, USER, MODEL, DAY"))
+        elif dimension in request.group_by[:place]:
+            found.append((f"group_by[{place}]", "is there already"))
+    if request.page_size > MOST_ROWS:
+        found.append(("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed"))
     return found
 
 

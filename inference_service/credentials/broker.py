@@ -208,6 +208,12 @@ class Broker:
         self._lines[ask.pool, ask.model].served(ticket)
         self.leave(ticket)
 
+    def served_elsewhere(self, pool: str, model: str, who: str) -> None:
+        """Another process has made a call for a caller; whoever waits here has had no turn by it."""
+        line = self._lines.get((pool, model))
+        if who and line is not None and len(line):
+            line.served_elsewhere(who)
+
     def others_wait(self, ask: Ask) -> bool:
         line = self._lines.get((ask.pool, ask.model))
         return line is not None and bool(len(line))

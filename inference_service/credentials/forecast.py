@@ -14,12 +14,16 @@ SHORT = 60.0  # seconds of a window that say nothing yet about its pace
 def forecast(pool: Pool, now: float) -> list[QuotaView]:
     """One view for each quota and model, over all accounts that have it; the declared ones first, then by window."""
     found: dict[tuple[bool, str, str], list[Window]] = {}
+    groups = set(pool.spec.groups)
+    owners = {f"c:{name}" for name in pool.spec.credentials} | {f"g:{name}" for name in groups}
     for declared, windows in ((True, pool.books.declared), (False, pool.books.told)):
         for key, window in windows.items():
-            _, model, name = key.split("|", 2)
+            owner, model, name = key.split("|", 2)
+            if owner not in owners:  # of a credential that was taken away
+                continue
             found.setdefault((declared, model or ",".join(window.quota.models), name), []).append(window)
-    for (_, model), pacing in pool.pacings.items():
-        for (length, clock), window in pacing.windows.items():
+    for (group, model), pacing in pool.pacings.items():
+        for (length, clock), window in pacing.windows.items() if group in groups else ():
             found.setdefault((False, model, f"{length}{clock}"), []).append(window)
     views = [_view(windows, model, now, declared=declared) for (declared, model, _), windows in found.items()]
     return sorted(views, key=lambda view: (not view.declared, view.model, view.window, view.unit))

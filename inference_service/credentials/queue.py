@@ -7,6 +7,7 @@ is too large for what is free, lets others pass a few times, then all wait for i
 
 import heapq
 from collections import deque
+from hashlib import blake2b
 
 from inference_service.credentials.types import Ask
 
@@ -29,6 +30,11 @@ class Ticket:
         return self.asks[0].caller, self.asks[0].tenant
 
 
+def digest(owner: tuple[str, str]) -> str:
+    """What other processes may know of a caller and its tenant."""
+    return blake2b("\0".join(owner).encode(), digest_size=6).hexdigest()
+
+
 class _Class:
     __slots__ = ("tag", "tickets")
 
@@ -44,6 +50,7 @@ class Line:
         self._time = 0.0
         self._count = 0
         self.latest: Ticket | None = None  # who joined last
+        self._elsewhere: dict[str, float] = {}  # tags of classes that only other processes have served
 
     def __len__(self) -> int:
         return self._count
@@ -52,7 +59,8 @@ class Line:
         """Takes a place; the ticket that has to leave for it when the line is full: the last of the longest class."""
         one = self._classes.get(ticket.owner)
         if one is None:
-            one = self._classes[ticket.owner] = _Class(self._time)
+            tag = self._elsewhere.pop(digest(ticket.owner), 0.0) if self._elsewhere else 0.0
+            one = self._classes[ticket.owner] = _Class(max(self._time, tag))
         out = None
         if self._count >= LONGEST_LINE:
             longest = max(self._classes.values(), key=lambda other: len(other.tickets))
@@ -86,11 +94,23 @@ class Line:
         if one.tickets:
             heapq.heappush(self._turns, (one.tag, one.tickets[0][0].order, ticket.owner))
 
+    def served_elsewhere(self, who: str) -> None:
+        """Another process has served a class, known by its digest: it counts as a turn here, too."""
+        for owner, one in self._classes.items():
+            if digest(owner) == who:
+                one.tag = max(one.tag, self._time) + 1.0
+                if one.tickets:
+                    heapq.heappush(self._turns, (one.tag, one.tickets[0][0].order, owner))
+                return
+        if who in self._elsewhere or len(self._elsewhere) < LONGEST_LINE:
+            self._elsewhere[who] = max(self._elsewhere.get(who, 0.0), self._time) + 1.0
+
     def _forget(self, owner: tuple[str, str], one: _Class) -> None:
         """A class without tickets is kept only while it is ahead of its share, and somebody waits who could be behind."""
         if not self._count:
             self._classes.clear()
             self._turns.clear()
+            self._elsewhere.clear()
             self.latest = None
             return
         if one.tag <= self._time:

@@ -58,7 +58,7 @@ class ChatOrder:
         self._conversation.read(fields.any("messages"))
         request.messages.extend(self._conversation.messages)
         self._spelling = settings.take(fields, request, self.ignored)
-        tools.take_tools(fields, request)
+        tools.take_tools(fields, request, self.ignored)
         tools.take_form(fields, request)
         request.request_id, request.replay = labels.request_id, labels.replay
         request.conversation_id = self._conversation_id(fields)

@@ -5,8 +5,9 @@ import re
 from typing import Any
 
 from antiphon.v1 import chat_pb2
-from inference_service.http.fields import kind_of
+from inference_service.http import fields
 from inference_service.pictures.normalise import sniff
+from inference_service.recordings import kind_of
 
 DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.IGNORECASE)
 SYNONYMS = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
@@ -62,7 +63,9 @@ def _recording(path: str, value: Any) -> chat_pb2.Part:
     data = decoded(_text(f"{path}.data", value.get("data")))
     if data is None:
         raise BadFile(f"{path}.data", "must be a recording in base64")
-    return chat_pb2.Part(audio=chat_pb2.Audio(mime_type=AUDIO[kind], data=data))
+    found = kind_of(data)
+    mime = found.mimes[0] if found is not None else AUDIO[kind]
+    return chat_pb2.Part(audio=chat_pb2.Audio(mime_type=mime, data=data))
 
 
 def _document(path: str, value: Any) -> chat_pb2.Part:
@@ -78,7 +81,7 @@ def _document(path: str, value: Any) -> chat_pb2.Part:
 
 def _text(path: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise BadFile(path, f"must be a text, not {kind_of(value)}")
+        raise BadFile(path, f"must be a text, not {fields.kind_of(value)}")
     return value
 
 

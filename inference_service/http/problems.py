@@ -40,7 +40,10 @@ REASONS: dict[str, Kind] = {
     "DRAINING": (503, "overloaded_error", "shutting_down"),
 }
 # Where every attempt failed for the same reason.
-FAILURES: dict[str, Kind] = {"context_too_long": (400, INVALID, "context_length_exceeded")}
+FAILURES: dict[str, Kind] = {
+    "context_too_long": (400, INVALID, "context_length_exceeded"),
+    "invalid_output": (503, SERVER, "invalid_output"),
+}
 # Nothing has been tried for these, so a client's own second try is welcome.
 UNTRIED = ("SERVICE_BUSY", "DRAINING", "CALLER_LIMIT")
 

@@ -10,21 +10,24 @@ import structlog
 from aiohttp import web
 
 from antiphon.config.model import Service
+from antiphon.webdoor import WebDoor
 from inference_service import tls
-from inference_service.api import chat, image, listing
 from inference_service.api.parts import Shared
+from inference_service.api.servicers import inference_methods
 from inference_service.http import body, cors
 from inference_service.http.call import Exchange, Facts, HttpCall, error_response
 from inference_service.http.chat import ChatExchange
+from inference_service.http.embeddings import EmbeddingsExchange
 from inference_service.http.images import ImageExchange
 from inference_service.http.models import ModelsExchange
 from inference_service.http.problems import Problem, not_found
+from inference_service.http.transcriptions import TranscriptionExchange
 from inference_service.transport.server import listening
 
 log = structlog.get_logger(__name__)
 LINGER = 2.0  # seconds for a caller that still sends what was refused
+MOST_CONNECTIONS, LONGEST_LINE = 4_096, 8_190
 KEEPALIVE = 75.0  # seconds an idle connection is kept; longer than most clients keep theirs
-Method = Callable[[HttpCall], Awaitable[None]]
 Handler = Callable[[web.Request, Facts], Awaitable[web.StreamResponse]]
 
 
@@ -34,8 +37,7 @@ class HttpServer:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._since = int(time.time())
-        self._runner: web.AppRunner | None = None
-        self._site: web.SockSite | None = None
+        self._web: WebDoor | None = None
         self._routes: dict[str, dict[str, Handler]] = {
             "": {"GET": self._welcome, "HEAD": self._welcome},
             "health": {"GET": self._welcome, "HEAD": self._welcome},
@@ -43,7 +45,10 @@ class HttpServer:
             "chat/completions": {"POST": self._chat},
             "images/generations": {"POST": partial(self._image, edit=False)},
             "images/edits": {"POST": partial(self._image, edit=True)},
+            "embeddings": {"POST": self._embed},
+            "audio/transcriptions": {"POST": self._transcribe},
         }
+        self._methods = inference_methods(shared)
         self.port = 0
 
     async def start(self, service: Service) -> None:
@@ -51,34 +56,27 @@ class HttpServer:
         app = web.Application()
         app.on_response_prepare.append(self._add_headers)
         app.router.add_route("*", "/{path:.*}", self._dispatch, expect_handler=body.expect)
-        self._runner = web.AppRunner(
+        context: ssl.SSLContext | None = tls.context(service.tls, "http/1.1") if service.tls is not None else None
+        web_door = WebDoor(
             app,
-            access_log=None,
-            handle_signals=False,
+            MOST_CONNECTIONS,
             handler_cancellation=True,
             lingering_time=LINGER,
             keepalive_timeout=KEEPALIVE,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
         )
-        await self._runner.setup()
-        context: ssl.SSLContext | None = tls.context(service.tls, "http/1.1") if service.tls is not None else None
-        try:
-            sock = listening(service.http_host, service.http_port, share=service.workers > 1)
-            self._site = web.SockSite(self._runner, sock, ssl_context=context)
-            await self._site.start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
-        self.port = sock.getsockname()[1]
+        await web_door.start_on(listening(service.http_host, service.http_port, share=service.workers > 1), context)
+        self._web, self.port = web_door, web_door.port
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Takes no new connections."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        if self._web is not None:
+            self._web.leave()
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._web is not None:
+            await self._web.stop()
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Server"] = "antiphon"
@@ -121,26 +119,27 @@ class HttpServer:
         return web.Response(text="alive\n", headers=facts.headers())
 
     async def _models(self, name: str | None, request: web.Request, facts: Facts) -> web.StreamResponse:
-        return await self._run(request, facts, ModelsExchange(name, self._since), listing.list_models)
+        return await self._run("ListModels", request, facts, ModelsExchange(name, self._since))
 
     async def _chat(self, request: web.Request, facts: Facts) -> web.StreamResponse:
-        return await self._run(request, facts, ChatExchange(request, facts, self._limit), chat.chat)
+        return await self._run("Chat", request, facts, ChatExchange(request, facts, self._limit))
 
     async def _image(self, request: web.Request, facts: Facts, *, edit: bool) -> web.StreamResponse:
-        return await self._run(request, facts, ImageExchange(request, facts, self._limit, edit=edit), image.image)
+        return await self._run("Image", request, facts, ImageExchange(request, facts, self._limit, edit=edit))
+
+    async def _embed(self, request: web.Request, facts: Facts) -> web.StreamResponse:
+        return await self._run("Embed", request, facts, EmbeddingsExchange(request, facts, self._limit))
+
+    async def _transcribe(self, request: web.Request, facts: Facts) -> web.StreamResponse:
+        exchange = TranscriptionExchange(request, facts, self._limit, self._shared.router.knows)
+        return await self._run("Transcribe", request, facts, exchange)
 
     @property
     def _limit(self) -> int:
         return self._shared.door.settings.max_request_bytes
 
-    async def _run(
-        self,
-        request: web.Request,
-        facts: Facts,
-        exchange: Exchange,
-        method: Callable[[Shared, HttpCall], Awaitable[None]],
-    ) -> web.StreamResponse:
-        return await HttpCall(request, exchange, facts).run(partial(method, self._shared))
+    async def _run(self, rpc: str, request: web.Request, facts: Facts, exchange: Exchange) -> web.StreamResponse:
+        return await HttpCall(request, exchange, facts).run(self._methods[rpc])
 
 
 def normal(path: str) -> str:

@@ -40,6 +40,13 @@ class Story:
     def used(self, usage: Any) -> None:
         self._usages.append(usage)
 
+    def unary(self, answer: Any) -> None:
+        """All of it, of an answer that comes in one message."""
+        self.used(answer.usage)
+        for notice in answer.notices:
+            self.noticed(notice)
+        self.finished(answer)
+
     def finished(self, event: Any) -> None:
         self.attempts = event.attempts
         if event.usage.HasField("cost"):

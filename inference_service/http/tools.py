@@ -16,7 +16,7 @@ FORMS = ("text", "json_object", "json_schema")
 SCHEMA = "response_format.json_schema"
 
 
-def take_tools(fields: Fields, request: chat_pb2.ChatRequest) -> None:
+def take_tools(fields: Fields, request: chat_pb2.ChatRequest, ignored: list[str]) -> None:
     for number, item in enumerate(fields.items("tools") or ()):
         path = f"tools[{number}]"
         function = (
@@ -39,6 +39,9 @@ def take_tools(fields: Fields, request: chat_pb2.ChatRequest) -> None:
         fields.violations += tool.violations
         request.tools.append(made)
     _take_choice(fields, request)
+    if request.HasField("parallel_tool_calls") and not request.tools:
+        request.ClearField("parallel_tool_calls")  # many clients send it with every request
+        ignored.append("parallel_tool_calls")
 
 
 def _take_choice(fields: Fields, request: chat_pb2.ChatRequest) -> None:

@@ -1,5 +1,6 @@
 """Decodes untrusted pictures. Every failure of a decoder, whatever it raises, becomes BadPicture.
 
+PNG, JPEG, WebP and GIF are decoded here; any other format becomes a PNG in a child process first (`familiar`).
 The size is read from the header before anything is decoded. A small pool of threads does the work, and the pixels in
 memory at one time are bounded, so that a few kilobytes from a provider cannot fill the machine.
 """
@@ -8,6 +9,7 @@ import asyncio
 import contextlib
 import io
 import os
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,9 +18,11 @@ from typing import ParamSpec, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
-READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+from antiphon.repainting import MOST_SCANS, RARE, End, repainted
+
+READABLE = ("PNG", "JPEG", "WEBP", "GIF")
+FAMILIAR = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 PIXELS_AT_ONCE = 1 << 24  # one picture of 4096x4096, or several smaller ones; a larger one is decoded alone
-MOST_SCANS = 100  # of a progressive JPEG; ordinary ones have about ten, and each costs a pass over all pixels
 THREADS = min(4, os.cpu_count() or 1)
 ORIENTATION = 0x0112
 UPRIGHT = {
@@ -42,6 +46,26 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 class BadPicture(Exception):
     """The bytes are no acceptable picture. The text is the reason, to be read behind "the picture …: "."""
+
+
+REASONS = {
+    End.DAMAGED: "it is damaged",
+    End.UNKNOWN: "it is not a picture",
+    End.LARGE: "it has more than {} pixels",
+    End.LATE: "it takes too long to decode",
+}
+
+
+def familiar(data: bytes, max_pixels: int) -> bytes:
+    """The picture in a format that `decoded` knows. Raises BadPicture."""
+    if FAMILIAR.match(data):
+        return data
+    if not RARE.match(data):
+        raise BadPicture("it is not a picture")
+    end, painted = repainted(data, "PNG", max_pixels)
+    if end is not End.DONE:
+        raise BadPicture(REASONS[end].format(max_pixels))
+    return painted
 
 
 class _Room:

@@ -19,7 +19,7 @@ from inference_service.domain import (
     Preview,
 )
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.pictures.decoding import BadPicture, decoded, in_pool, orientation, plain, size
+from inference_service.pictures.decoding import BadPicture, decoded, familiar, in_pool, orientation, plain, size
 from inference_service.pictures.strip import stripped
 
 # Qualities to try, best first, before pixels are given up.
@@ -103,7 +103,7 @@ def _as_png(data: bytes, limits: Images) -> bytes:
 
 def _preview(data: bytes, index: int, limits: Images) -> Preview:
     _check_bytes(data, limits)
-    with decoded(data, limits.max_pixels) as image:
+    with decoded(familiar(data, limits.max_pixels), limits.max_pixels) as image:
         small = plain(image, flat=True)
         small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
         encoded = _encode(small, ImageFormat.JPEG, PREVIEW_QUALITY)
@@ -121,10 +121,11 @@ def _normalise(
     picture: Picture, wanted: ImageFormat | None, max_bytes: int | None, limits: Images
 ) -> tuple[CheckedPicture, list[Notice]]:
     _check_bytes(picture.data, limits)
-    with decoded(picture.data, limits.max_pixels) as image:
+    given = familiar(picture.data, limits.max_pixels)
+    with decoded(given, limits.max_pixels) as image:
         own = NAMES.get(image.format or "")
         chosen = wanted or own or ImageFormat.PNG
-        data = _as_it_is(picture.data, image) if chosen is own else None
+        data = _as_it_is(given, image) if chosen is own else None
         if data is not None and len(data) <= (max_bytes or len(data)):
             return _checked(picture, data, image.size, chosen), []
         clean = plain(image, flat=chosen is ImageFormat.JPEG)

@@ -40,6 +40,7 @@ class Terms(Struct, frozen=True):
     deployments: dict[str, Deployment]
     bounds: Bounds
     wanted: frozenset[str] = frozenset()
+    operation: str = "chat"  # or image
 
 
 def ask_for(base: Ask, deployment: Deployment, *, last: bool = False) -> Ask:
@@ -161,6 +162,7 @@ class Calls:
             AttemptEnd(
                 self.terms.request_id, entry.deployment, entry.credential, entry.ending(), status,
                 self._loop.time() - entry.started, entry.first_content_after(), entry.usage, entry.hedge,
+                self.terms.operation,
             )
         )  # fmt: skip
 

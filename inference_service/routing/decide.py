@@ -285,6 +285,13 @@ def retry_after(facts: Facts, now: float) -> float | None:
 
 
 LIMITS = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED})
+# Seconds after which a retry makes sense where nobody has named a time, by the reason.
+UNTOLD = {
+    K.QUOTA_EXHAUSTED: 3_600.0, K.RATE_LIMITED: 60.0, K.UNAUTHENTICATED: 300.0, K.FORBIDDEN: 60.0, K.MODEL_FORBIDDEN: 3_600.0,
+    K.MODEL_NOT_FOUND: 60.0, K.RETIRED: 3_600.0, K.BLOCKED: 300.0,
+}  # fmt: skip
+USUAL = 10.0
+REASONS = frozenset(kind.value for kind in K)
 CREDENTIALS = LIMITS | {K.UNAUTHENTICATED, K.FORBIDDEN, K.MODEL_FORBIDDEN}
 
 
@@ -303,7 +310,9 @@ def failure(facts: Facts, now: float) -> Fail:
         standing.denied is not None and standing.denied.why in (Why.RESTING, Why.BUSY)
         for standing in facts.standings.values()
     )
-    if kinds <= CREDENTIALS and resting and wait is not None:
+    if wait is None:
+        wait = UNTOLD.get(K(reason), USUAL) if reason in REASONS else USUAL
+    if kinds <= CREDENTIALS and (resting or reason in LIMITS):
         text = f"every credential is resting: {said or words(reason)}; the first one is free again in {duration(wait)}"
         return Fail(Outcome.EXHAUSTED, text, wait, reason=reason)
     if said:

@@ -19,6 +19,7 @@ class AttemptEnd(Struct, frozen=True):
     first_token: float | None
     usage: Usage | None
     hedge: bool = False
+    operation: str = "chat"  # or image
 
 
 class Observer(Protocol):
@@ -31,6 +32,9 @@ class Observer(Protocol):
     ) -> None: ...
 
     def hedged(self, request_id: str, deployment: str, *, won: bool) -> None: ...
+
+    def queued(self, change: int) -> None:
+        """One request has joined (1) or left (-1) a line for a credential."""
 
     def waited(self, request_id: str, deployment: str, seconds: float) -> None: ...
 

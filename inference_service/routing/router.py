@@ -156,7 +156,7 @@ class Router:
         facts = Facts(candidates, deadline, generation.config.routing.attempts, timeouts.short_wait)
         wanted = frozenset() if request.strict else wanted_settings(request)
         deployments = {deployment.name: deployment for deployment in able}
-        terms = Terms(request.request_id, ask, deployments, bounds, wanted)
+        terms = Terms(request.request_id, ask, deployments, bounds, wanted, "chat" if chat else "image")
         return Request(generation, Run(terms, facts, answer, journal, self._desk, hedger))
 
     def _preferred(self, able: list[Deployment], ask: Ask) -> list[Deployment]:
@@ -246,6 +246,7 @@ class _Recorder:
         self._observer, self._overview = observer, overview
         self.hedged = observer.hedged
         self.waited = observer.waited
+        self.queued = observer.queued
         self.state_backend = observer.state_backend
         self.attempt_started = observer.attempt_started
 

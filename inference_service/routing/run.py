@@ -116,6 +116,7 @@ class Run:
             store.wait(asks, self._facts.deadline, lambda position, eta: places.put_nowait((position, eta)))
         )
         waiting.add_done_callback(lambda _: places.put_nowait(None))
+        calls.desk.observer.queued(1)
         try:
             while (place := await places.get()) is not None:
                 for event in self._answer.waiting(step.deployments[0], self.journal.calls + 1):
@@ -127,6 +128,8 @@ class Run:
             if not waiting.cancelled() and isinstance(answer := waiting.result(), tuple):
                 self._lease = calls.lease(*answer)  # granted in this very moment
             raise
+        finally:
+            calls.desk.observer.queued(-1)
         answer = waiting.result()
         calls.desk.observer.waited(calls.terms.request_id, step.deployments[0], self._loop.time() - began)
         if isinstance(answer, Denied):

@@ -68,6 +68,7 @@ class Ledger:
         self._news: queue.SimpleQueue[tuple[str, Rows] | None] = queue.SimpleQueue()
         self._written: dict[tuple[str, str], bytes] = {}
         self._thread: threading.Thread | None = None
+        self._writes = False
         try:
             self._open()
         except LedgerProblem as problem:
@@ -75,14 +76,14 @@ class Ledger:
 
     @property
     def works(self) -> bool:
-        return self._thread is not None
+        return self._writes
 
     def load(self, pool: str) -> Rows:
         return self._rows.get(pool, {})
 
     def write(self, pool: str, rows: Rows) -> None:
         """Returns at once; the rows are on disk a moment later."""
-        if self._thread is not None:
+        if self._writes:
             self._news.put((pool, rows))
 
     def close(self) -> None:
@@ -120,6 +121,7 @@ class Ledger:
             self._rows = self._read()
         self._written = {(pool, key): text for pool, rows in self._rows.items() for key, text in rows.items()}
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._writes = True
         self._thread.start()
 
     def _read(self) -> dict[str, Rows]:
@@ -210,6 +212,7 @@ class Ledger:
         return not last
 
     def _failed(self, error: sqlite3.Error) -> None:
+        self._writes = False
         self.problem = f"Limits are no longer remembered over a restart: {self.path} cannot be written ({error})."
         log.error("limits are no longer remembered over a restart", file=str(self.path), reason=str(error))
 

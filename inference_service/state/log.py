@@ -19,7 +19,8 @@ CONNECTIONS = 16
 KEPT = 4_000  # events; who has missed more begins with a snapshot
 EVERYBODY = "*"  # an event that concerns every account
 
-# KEYS: log, count, epoch. ARGV: epoch, seen, flag, account, body, then credential, account of each candidate for a call
+# KEYS: log, count, epoch. ARGV: epoch, seen, flag, account, body, for a call "credential account" of each candidate
+# and whether only the first of them will do
 STEP = """
 local clock = redis.call('TIME')
 local at = clock[1] .. '.' .. string.format('%06d', clock[2])
@@ -43,13 +44,14 @@ for _, line in ipairs(unseen) do
   local flag, account = string.match(line, '^(%d) (%S+)')
   if flag == '1' then touched[account] = true end
 end
-for i = 6, #ARGV, 2 do
-  local free = not touched['*'] and not touched[ARGV[i + 1]]
+for credential, account in string.gmatch(ARGV[6], '(%S+) (%S+)') do
+  local free = not touched['*'] and not touched[account]
   if ARGV[4] == '*' then free = next(touched) == nil end
   if free then
-    append('1', ARGV[4] == '*' and '*' or ARGV[i + 1], ARGV[i])
+    append('1', ARGV[4] == '*' and '*' or account, credential)
     return {'call', at, unpack(unseen)}
   end
+  if ARGV[7] == '1' then break end
 end
 return {'stale', at, unpack(unseen)}
 """.replace("KEPT", str(KEPT))
@@ -127,16 +129,25 @@ class RedisLog:
 
     async def append(self, pool: str, seen: int, body: str, *, account: str = "-", restricts: bool = False) -> Answer:
         """`body` empty: only looks."""
-        arguments = [self._epochs.get(pool, ""), seen, int(restricts), account, body]
+        arguments = [self._epochs.get(pool, ""), seen, int(restricts), _word(account), body]
         return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
 
     async def call(
-        self, pool: str, seen: int, body: str, candidates: list[tuple[str, str]], *, alone: bool = False
+        self,
+        pool: str,
+        seen: int,
+        body: str,
+        candidates: list[tuple[str, str]],
+        *,
+        alone: bool = False,
+        first: bool = False,
     ) -> Answer:
-        """Takes the first candidate (credential, account) that nothing unseen has restricted; `alone`: only if nothing was."""
-        arguments: list[Any] = [self._epochs.get(pool, ""), seen, "call", EVERYBODY if alone else "-", body]
-        for credential, account in candidates:
-            arguments += [credential, account]
+        """Takes the first candidate (credential, account) that nothing unseen has restricted.
+
+        alone: only if nothing unseen has restricted any. first: the first candidate or none.
+        """
+        names = " ".join(f"{credential} {_word(account)}" for credential, account in candidates)
+        arguments = [self._epochs.get(pool, ""), seen, "call", EVERYBODY if alone else "-", body, names, int(first)]
         return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
 
     async def facts(self, topic: str) -> dict[str, str]:
@@ -152,6 +163,11 @@ class RedisLog:
 
     async def close(self) -> None:
         await self._redis.aclose(close_connection_pool=True)
+
+
+def _word(account: str) -> str:
+    """People may name their accounts in several words."""
+    return "_".join(account.split()) or "-"
 
 
 def _answer(raw: list[str], seen: int) -> Answer:

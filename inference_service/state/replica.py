@@ -20,6 +20,7 @@ class Take(msgspec.Struct, tag="take"):
     tokens: int = 0
     pictures: int = 0
     last: bool = False
+    who: str = ""  # digest of caller and tenant
 
 
 class Give(msgspec.Struct, tag="give"):
@@ -67,10 +68,13 @@ def encode(body: Body) -> str:
 
 
 class Replica:
-    """`seen`: the number of the last event that was applied. `calls`: those under way in all processes, by lease."""
+    """`seen`: the number of the last event that was applied. `calls`: those under way in all processes, by lease.
 
-    def __init__(self, pool: str, broker: Broker, silence: float) -> None:
-        self.pool, self._broker, self._silence = pool, broker, silence
+    owner: this process, as events name it.
+    """
+
+    def __init__(self, pool: str, broker: Broker, owner: str, silence: float) -> None:
+        self.pool, self._broker, self.owner, self._silence = pool, broker, owner, silence
         self.seen = 0
         self.calls: dict[str, tuple[str, Take]] = {}
         self.ended: deque[str] = deque(
@@ -123,6 +127,8 @@ class Replica:
             self.orphans.append((credential, body))
             return
         self.calls[body.lease] = credential, body
+        if body.owner != self.owner:
+            self._broker.served_elsewhere(self.pool, body.model, body.who)
         ask = Ask(self.pool, body.deployment, body.model, tokens=body.tokens, pictures=body.pictures, last=body.last)
         self._broker.follow(ask, credential, body.lease, at)
 
@@ -169,5 +175,5 @@ class Replica:
         for credential, take in stored.calls:
             self._take(credential, take, now)
 
-    def mine(self, owner: str) -> list[tuple[str, Take]]:
-        return [call for call in self.calls.values() if call[1].owner == owner]
+    def mine(self) -> list[tuple[str, Take]]:
+        return [call for call in self.calls.values() if call[1].owner == self.owner]

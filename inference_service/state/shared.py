@@ -2,12 +2,11 @@
 
 Each process keeps a copy of every pool and applies the events of the pool's log to it in their order, so that the rules of
 `credentials/` hold for all of them together. One round trip for each of acquire and release; a second one only when another
-process has just taken every credential that looked free. Without Redis each process goes on from its own copy; when Redis
+process has just taken every credential that looked free, or the one that a conversation prefers. Without Redis each process goes on from its own copy; when Redis
 is back it is told what it has missed.
 """
 
 import asyncio
-import contextvars
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from redis import RedisError
 
 from antiphon.config.model import State
+from inference_service.credentials.queue import digest
 from inference_service.credentials.types import (
     Ask,
     Backend,
@@ -35,6 +35,7 @@ from inference_service.state.log import EVERYBODY, RedisLog
 from inference_service.state.log import Answer as Step
 from inference_service.state.memory import Answer, MemoryStore, Progress
 from inference_service.state.replica import Beat, Give, Lift, Replica, Restore, Take, Told, encode
+from inference_service.tasks import Supervisor
 
 REJOIN_PERIOD = 1.0
 LOOK_PERIOD = 0.05  # between two looks at the log while somebody waits here
@@ -58,7 +59,9 @@ class SharedClock:
 
 
 class SharedStore:
-    def __init__(self, url: str, settings: State, breaker: BreakerSpec, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, url: str, settings: State, breaker: BreakerSpec, tell: Callable[[str], None], supervisor: Supervisor
+    ) -> None:
         self._clock = SharedClock()
         self._log, self._tell = RedisLog(url, settings), tell
         self._memory = MemoryStore(breaker, self._clock, on_room=self._room)
@@ -66,7 +69,7 @@ class SharedStore:
         self._owner = secrets.token_hex(6)
         self._replicas: dict[str, Replica] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._context = contextvars.copy_context()
+        self._supervisor = supervisor
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost = False
         self._news = asyncio.Event()  # something may have changed for those who wait here
@@ -74,8 +77,8 @@ class SharedStore:
     async def start(self) -> None:
         """Looks whether Redis answers; a Redis that does not is no reason not to start."""
         await self._try(self._join)
-        self._spawn(self._beat())
-        self._spawn(self._serve_line())
+        self._own(self._supervisor.watch("shared state: heartbeat", self._beat))
+        self._own(self._supervisor.watch("shared state: line", self._serve_line))
 
     @property
     def backend(self) -> Backend:
@@ -88,7 +91,7 @@ class SharedStore:
     def configure(self, pool: PoolSpec) -> None:
         self._memory.configure(pool)
         if pool.name not in self._replicas:
-            self._replicas[pool.name] = Replica(pool.name, self._memory.broker, self._lease_time)
+            self._replicas[pool.name] = Replica(pool.name, self._memory.broker, self._owner, self._lease_time)
             self._locks[pool.name] = asyncio.Lock()
 
     # --- Redis, there and gone -----------------------------------------------------------------
@@ -104,18 +107,20 @@ class SharedStore:
             self._lose()
             return None
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        # In a context of its own: it is no part of the request that noticed the loss.
-        task = asyncio.get_running_loop().create_task(work, context=self._context)
+    def _own(self, task: asyncio.Task[None]) -> None:
+        """Ends with this store."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._own(self._supervisor.spawn("shared state: event", work))
 
     def _lose(self) -> None:
         if not self._lost:
             self._lost = True
             self._tell(str(self.backend))
             self._memory.pump()
-            self._spawn(self._rejoin())
+            self._own(self._supervisor.watch("shared state: reconnecting", self._rejoin))
 
     async def _rejoin(self) -> None:
         while self._lost:
@@ -136,7 +141,7 @@ class SharedStore:
 
     async def _join_pool(self, name: str) -> None:
         replica = self._replicas[name]
-        mine = Restore(self._memory.rests(name), replica.mine(self._owner), list(replica.ended))
+        mine = Restore(self._memory.rests(name), replica.mine(), list(replica.ended))
         joined = await self._log.join(name)
         if joined.new:
             replica.seen = 0
@@ -203,7 +208,8 @@ class SharedStore:
 
     async def _acquire(self, ask: Ask) -> Grant | Denied:
         lease = secrets.token_hex(8)
-        body = Take(self._owner, lease, ask.deployment, ask.model, ask.tokens, ask.pictures, ask.last)
+        who = digest((ask.caller, ask.tenant))
+        body = Take(self._owner, lease, ask.deployment, ask.model, ask.tokens, ask.pictures, ask.last, who)
         taking = asyncio.ensure_future(self._take(ask, body))
         try:
             return await asyncio.shield(taking)
@@ -234,7 +240,9 @@ class SharedStore:
             if isinstance(found, Denied) and attempt:
                 return found
             candidates, probe = ([], False) if isinstance(found, Denied) else found
-            step = await self._log.call(ask.pool, replica.seen, encode(body), candidates, alone=probe)
+            # A conversation's own credential is worth a second look, when another process has just used it.
+            own = bool(ask.conversation) and not attempt
+            step = await self._log.call(ask.pool, replica.seen, encode(body), candidates, alone=probe, first=own)
             if step.what in ("strange", "behind"):
                 await self._join_pool(ask.pool)
                 continue
@@ -275,7 +283,7 @@ class SharedStore:
     # --- the line of this process --------------------------------------------------------------
 
     async def wait(self, asks: Sequence[Ask], deadline: float, progress: Progress | None = None) -> Answer:
-        """See `StateStore.wait`. Fair within this process; processes are served as they ask."""
+        """See `StateStore.wait`. Calls that other processes make for a tenant count as its turns here, too."""
         for pool in {ask.pool for ask in asks}:
             await self._look(pool)
         self._news.set()

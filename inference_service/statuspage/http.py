@@ -1,14 +1,18 @@
 """HTTP for operators: the status page, metrics, and the two questions of orchestrators."""
 
+import asyncio
 import hmac
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
 
 from aiohttp import web
 from google.protobuf import json_format
 from yarl import URL
 
+from antiphon.config.load import ConfigError
 from antiphon.config.model import Scope
 from antiphon.webdoor import WebDoor
 from inference_service.api import operations
@@ -17,6 +21,9 @@ from inference_service.api.parts import Shared
 from inference_service.statuspage.page import FILES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Reload = Callable[[], Awaitable[list[str]]]
+Probe = Callable[[], Awaitable[list[dict[str, Any]]]]
+INTENT = "X-Antiphon-Button"  # sent by the page's own buttons
 
 # On every response, errors included.
 HEADERS = {
@@ -50,8 +57,11 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 class StatusServer:
     """`/` the page, `/api/status` its data, `/metrics`, `/healthz` (lives), `/readyz` (can answer)."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, reload: Reload, probe: Probe) -> None:
+        """`reload` and `probe` are what the two buttons of the page do."""
+        self._reload, self._probe = reload, probe
         self._shared = shared
+        self._probing = asyncio.Lock()  # one round of probes at a time, however often the button is pressed
         self._door: WebDoor | None = None
         self.port = 0
 
@@ -65,6 +75,9 @@ class StatusServer:
                 web.get("/", self._file),
                 web.get("/{name:page[.](?:css|js)}", self._file),
                 web.get("/api/status", self._status),
+                web.get("/api/activity", self._activity),
+                web.post("/api/reload", self._reload_now),
+                web.post("/api/probe", self._probe_now),
                 web.get("/metrics", self._metrics),
                 web.get("/healthz", self._live),
                 web.get("/readyz", self._ready),
@@ -79,7 +92,7 @@ class StatusServer:
             await self._door.stop()
 
     def _check(self, request: web.Request) -> None:
-        """With callers configured an operator's token is needed: as a header, or in the page's own storage."""
+        """If callers are configured, requires the token of an operator. The page keeps it in memory only."""
         tokens = self._shared.door.tokens
         if tokens.open:
             return
@@ -110,6 +123,37 @@ class StatusServer:
             now, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=None
         )
         return web.Response(text=text, content_type="application/json")
+
+    async def _activity(self, request: web.Request) -> web.Response:
+        """Callers since the start, and the latest failed calls: classes and names, never text."""
+        self._check(request)
+        metrics = self._shared.metrics
+        callers = [{"caller": name, **asdict(sums)} for name, sums in sorted(metrics.callers.sums.items())]
+        errors = [
+            {"at": moment, "deployment": end.deployment, "failure": end.failure, "http_status": end.http_status}
+            for moment, end in metrics.last_errors()
+        ]
+        return web.json_response({"callers": callers, "errors": errors})
+
+    def _check_intent(self, request: web.Request) -> None:
+        """Only the page itself may press its buttons: a foreign page cannot send this header without our consent."""
+        self._check(request)
+        if request.headers.get(INTENT) != "yes":
+            raise web.HTTPForbidden(text=f"the header {INTENT}: yes is missing")
+
+    async def _reload_now(self, request: web.Request) -> web.Response:
+        self._check_intent(request)
+        try:
+            changes = await self._reload()
+        except ConfigError as error:
+            return web.json_response({"problems": str(error).splitlines()}, status=400)
+        return web.json_response({"changes": changes})
+
+    async def _probe_now(self, request: web.Request) -> web.Response:
+        """Requests the model list of every provider with every credential, which costs nothing."""
+        self._check_intent(request)
+        async with self._probing:
+            return web.json_response({"rows": await self._probe()})
 
     async def _metrics(self, request: web.Request) -> web.Response:
         self._check(request)

@@ -8,6 +8,19 @@ const until = moment => Math.max(0, (Date.parse(moment) - Date.now()) / 1000);
 const span = s => s >= 86400 ? `${Math.round(s / 86400)} d` : s >= 3600 ? `${Math.round(s / 3600)} h` : s >= 60 ? `${Math.round(s / 60)} min` : `${Math.round(s)} s`;
 const brief = text => text ? (seconds(text) < 1 ? Math.round(seconds(text) * 1000) + " ms" : seconds(text).toFixed(2) + " s") : "–";
 const tone = { ready: "good", closed: "good", cooldown: "warn", "half open": "warn", open: "bad", quarantine: "bad", benched: "bad" };
+// What to do about a red or yellow word. Every sentence names the thing that it is about.
+const advice = {
+  quarantine: name => `${name.split(" ")[0]} was refused: replace it, then reload`,
+  cooldown: () => "its limit is reached; it comes back by itself",
+  open: () => "failed repeatedly; it is probed until it answers",
+  "half open": () => "being probed now",
+  benched: () => "the provider does not have this model any more: name another one",
+};
+function judged(text, state, name) {
+  const td = cell(text, tone[state]);
+  if (advice[state]) { const small = document.createElement("small"); small.className = "dim"; small.textContent = advice[state](name); td.classList.add("advice"); td.append(document.createElement("br"), small); }
+  return td;
+}
 let token = "", last = null;
 
 function cell(value, kind) { const td = document.createElement("td"); td.textContent = value; if (kind) td.className = kind; return td; }
@@ -62,29 +75,53 @@ function show(s) {
   for (const p of s.providers) {
     for (const c of p.credentials) {
       const state = words(c.state), wakes = [c.wakes_at ? span(until(c.wakes_at)) : "", ...(c.model_limits || []).map(l => `${l.upstream_model}: ${span(until(l.wakes_at))}`)].filter(Boolean).join(", ");
-      credentials.push([cell(p.name), cell(c.name), cell(state + (because(c.reason) ? ` (${words(c.reason)})` : ""), tone[state]), cell(wakes), cell(c.in_flight, "n"), cell(c.calls, "n"), cell(c.remaining_requests ?? "", "n")]);
+      credentials.push([cell(p.name), cell(c.name), judged(state + (because(c.reason) ? ` (${words(c.reason)})` : ""), state, c.name), cell(wakes), cell(c.in_flight, "n"), cell(c.calls, "n"), cell(c.remaining_requests ?? "", "n")]);
     }
     for (const d of p.deployments) {
       const state = words(d.breaker);
-      deployments.push([cell(title(d.deployment)), cell(state + (because(d.reason) ? ` (${words(d.reason)})` : ""), tone[state]), cell(d.probe_at ? span(until(d.probe_at)) : ""), cell(d.attempts, "n"), cell(d.failures, "n"), cell(brief(d.median_first_token), "n")]);
+      deployments.push([cell(title(d.deployment)), judged(state + (because(d.reason) ? ` (${words(d.reason)})` : ""), state, title(d.deployment)), cell(d.probe_at ? span(until(d.probe_at)) : ""), cell(d.attempts, "n"), cell(d.failures, "n"), cell(brief(d.median_first_token), "n")]);
     }
   }
   const quotas = s.providers.flatMap(p => (p.quotas || []).map(q => [cell(p.name), cell(q.upstream_model || "all"), gauge(q), cell(allowance(q), Number(q.left) ? q.runs_out_at ? "warn" : "" : "bad"), cell(q.declared ? "declared" : "learned", "dim")]));
   at("quotas").hidden = !quotas.length;
   table("left", ["provider", "model", "", "left", ""], quotas, "none");
-  table("credentials", ["provider", "credential", "state", "wakes in", "running", "calls", "left"], credentials, "none");
+  table("credentials", ["provider", "credential", "state", "ready in", "running", "calls", "left"], credentials, "none");
   table("deployments", ["deployment", "breaker", "probe in", "attempts", "failed", "first token"], deployments, "none");
   table("routes", ["model", "deployments", ""], s.routes.map(r => [cell(r.model), cell(r.deployments.map(title).join(" → ")), cell(r.available ? "available" : "not now", r.available ? "good" : "bad")]), "none");
-  table("handovers", ["when", "from", "to", "because", "kept"], s.recent_handovers.slice(0, 20).map(h => [cell(span((Date.now() - Date.parse(h.time)) / 1000) + " ago"), cell(title(h.from_deployment)), cell(title(h.to_deployment)), cell(words(h.reason)), cell(h.keep_chars + " characters", "n")]), "none yet");
+  table("handovers", ["when", "from", "to", "reason", "kept"], s.recent_handovers.slice(0, 20).map(h => [cell(span((Date.now() - Date.parse(h.time)) / 1000) + " ago"), cell(title(h.from_deployment)), cell(title(h.to_deployment)), cell(words(h.reason)), cell(h.keep_chars + " characters", "n")]), "none yet");
 }
+function activity(a) {
+  table("callers", ["caller", "requests", "failed", "refused by limits", "tokens"], a.callers.map(c => [cell(c.caller), ...[c.requests, c.failed, c.refused, c.tokens].map(n => cell(Number(n).toLocaleString("en"), "n"))]), "no requests yet");
+  table("errors", ["when", "deployment", "failure", "HTTP"], a.errors.slice(0, 20).map(e => [cell(span(Date.now() / 1000 - e.at) + " ago"), cell(e.deployment), cell(words(e.failure), "bad"), cell(e.http_status || "", "n")]), "no errors");
+}
+const headers = more => ({ ...(token ? { Authorization: "Bearer " + token } : {}), ...more });
+async function press(path, done) {
+  const buttons = [at("probe"), at("reload")];
+  buttons.forEach(b => { b.disabled = true; }); at("said").textContent = "…"; at("said").className = "";
+  try {
+    const answer = await fetch(path, { method: "POST", headers: headers({ "X-Antiphon-Button": "yes" }) });
+    done(await answer.json());
+  } catch { at("said").textContent = "That did not work: the service cannot be reached."; at("said").className = "bad"; }
+  buttons.forEach(b => { b.disabled = false; });
+}
+at("reload").addEventListener("click", () => press("api/reload", r => {
+  at("said").textContent = r.problems ? r.problems.join(" ") : r.changes.join(" ") || "Reloaded. Nothing has changed."; at("said").className = r.problems ? "bad" : "good"; look();
+}));
+at("probe").addEventListener("click", () => press("api/probe", r => {
+  const bad = r.rows.filter(row => row.state !== "ok").length;
+  at("said").textContent = bad ? `${bad} of ${r.rows.length} do not work` : `All ${r.rows.length} work`; at("said").className = bad ? "bad" : "good";
+  at("probed").hidden = false;
+  table("probes", ["provider", "credential", "state", "what to do"], r.rows.map(row => [cell(row.provider), cell(row.credential), cell(words(row.state), row.state === "ok" ? "good" : "bad"), cell(row.advice, "advice dim")]), "no credentials");
+}));
 async function look() {
   try {
-    const answer = await fetch("api/status", token ? { headers: { Authorization: "Bearer " + token } } : {});
+    const answer = await fetch("api/status", { headers: headers() });
     if (answer.status === 401) {
       at("main").hidden = true; at("door").hidden = false; at("token").select();
       at("state").textContent = token ? "this is no operator's token" : "an operator's token is needed"; at("state").className = "warn"; return;
     }
     last = await answer.json(); show(last);
+    activity(await (await fetch("api/activity", { headers: headers() })).json());
   } catch { at("state").textContent = "● the service cannot be reached"; at("state").className = "bad"; }
 }
 at("door").addEventListener("submit", event => { event.preventDefault(); token = at("token").value.trim(); look(); });

@@ -1,55 +1,94 @@
-"""What operators see: Prometheus metrics by the names of OpenTelemetry's GenAI conventions, and the last hour for the status.
+"""What operators see: Prometheus metrics named after OpenTelemetry's GenAI conventions, and the last hour for the status.
 
-Labels are deployments, classes and callers; never anything that a person wrote.
+Labels are deployments, classes and configured callers, never anything that a person wrote.
 """
 
+import platform
 import time
+from collections import deque
+from importlib.metadata import version
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 
+from antiphon.telemetry import conventions
 from inference_service.domain import UsageRecord
 from inference_service.routing.observer import AttemptEnd
 from inference_service.routing.snapshot import Snapshot
+from inference_service.telemetry.callers import Callers
 from inference_service.telemetry.distribution import Distribution
 from inference_service.telemetry.hour import LastHour, Sums
 
 log = structlog.get_logger(__name__)
-# The buckets that the GenAI conventions advise.
-DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
+KEPT_ERRORS = 50
+NO_FAILURE = ("cancelled", "lost")  # a caller that has seen enough; a hedge that came second
+CALLERS_FAULT = ("invalid_argument", "not_found", "failed_precondition")
 
 
 class Metrics:
-    """Also the router's observer. A registry of its own: several services may live in one test process."""
+    """The router's observer. It has a registry of its own, because a test process runs several services."""
 
     def __init__(self, *, debug: bool = False) -> None:
-        """`debug`: log the begin of each attempt, too."""
+        """`debug`: also log the start of each attempt."""
         self._debug = debug
         registry = self.registry = CollectorRegistry()
         self._requests = LastHour()
         self._attempts: dict[str, LastHour] = {}  # by deployment
-        base = ("gen_ai_operation_name", "gen_ai_request_model")
+        self.errors: deque[AttemptEnd] = deque(maxlen=KEPT_ERRORS)  # the latest failed calls, without any text
+        self.error_times: deque[float] = deque(maxlen=KEPT_ERRORS)  # epoch seconds of each
+        self.callers = Callers(registry)
+        ProcessCollector(registry=registry)
+        described = {"version": version("antiphon"), "python": platform.python_version(), "grpcio": version("grpcio")}
+        Gauge("antiphon_build_info", "Always 1; the labels say what runs", tuple(described), registry=registry).labels(
+            *described.values()
+        ).set(1)
+        self._define_histograms(registry)
+        self._define_counters(registry)
+        self._define_gauges(registry)
+
+    def _define_histograms(self, registry: CollectorRegistry) -> None:
+        base = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+        durations = conventions.DURATION_BUCKETS
         self.operation = Distribution(
-            "gen_ai_server_request_duration_seconds", "Whole requests", (*base, "error_type"), DURATIONS, registry
+            "gen_ai_server_request_duration_seconds", "Whole requests", (*base, "error_type"), durations, registry
         )
         self.first_token = Distribution(
-            "gen_ai_server_time_to_first_token_seconds", "Arrival to first delta", base, DURATIONS, registry
+            "gen_ai_server_time_to_first_token_seconds",
+            "Arrival to first delta",
+            base,
+            conventions.FIRST_TOKEN_BUCKETS,
+            registry,
+        )
+        self.output_token = Distribution(
+            "gen_ai_server_time_per_output_token_seconds",
+            "Time per token after the first one, of whole answers",
+            base,
+            conventions.OUTPUT_TOKEN_BUCKETS,
+            registry,
         )
         self.client_operation = Distribution(
             "gen_ai_client_operation_duration_seconds",
             "Upstream calls",
-            ("deployment", "error_type"),
-            DURATIONS,
+            ("deployment", *base, "error_type"),
+            durations,
             registry,
         )
         self.tokens = Distribution(
             "gen_ai_client_token_usage",
             "Tokens of a request by deployment",
-            ("deployment", "gen_ai_token_type"),
-            TOKENS,
+            ("deployment", *base, "gen_ai_token_type"),
+            conventions.TOKEN_BUCKETS,
             registry,
         )
+
+    def _define_counters(self, registry: CollectorRegistry) -> None:
+        self.cancelled = Counter(
+            "antiphon_cancelled_requests",
+            "Requests that their caller cancelled",
+            ("gen_ai_operation_name",),
+            registry=registry,
+        )
+        self.queue = Gauge("antiphon_queue_length", "Requests that wait in line for a credential", registry=registry)
         self.discarded = Counter(
             "antiphon_discarded_tokens", "Tokens whose text reached nobody", ("deployment",), registry=registry
         )
@@ -66,6 +105,8 @@ class Metrics:
             ("deployment",),
             registry=registry,
         )
+
+    def _define_gauges(self, registry: CollectorRegistry) -> None:
         self.live = Gauge("antiphon_live_requests", "Requests running now", registry=registry)
         self.in_flight = Gauge("antiphon_pool_in_flight", "Upstream calls running", ("provider",), registry=registry)
         self.credentials = Gauge(
@@ -84,12 +125,15 @@ class Metrics:
             log.debug("attempt", request_id=request_id, deployment=deployment, credential=credential, attempt=number)
 
     def attempt_ended(self, end: AttemptEnd) -> None:
-        self.client_operation.observe(end.duration, end.deployment, end.failure or "")
-        lost = end.failure in ("lost", "cancelled")
-        if not lost:
-            seen = self._attempts.setdefault(end.deployment, LastHour())
-            seen.add(time.monotonic(), failed=end.failure is not None, first_token=end.first_token)
-        if end.failure and not lost:
+        if end.failure in NO_FAILURE:
+            return
+        labels = upstream_labels(end.operation, end.deployment)
+        self.client_operation.observe(end.duration, end.deployment, *labels, end.failure or "")
+        hour = self._attempts.setdefault(end.deployment, LastHour())
+        hour.add(time.monotonic(), failed=end.failure is not None, first_token=end.first_token)
+        if end.failure:
+            self.errors.append(end)
+            self.error_times.append(time.time())
             log.warning(
                 "attempt failed",
                 request_id=end.request_id,
@@ -119,6 +163,9 @@ class Metrics:
     def waited(self, request_id: str, deployment: str, seconds: float) -> None:
         self.waits.labels(deployment).inc(seconds)
 
+    def queued(self, change: int) -> None:
+        self.queue.inc(change)
+
     def state_backend(self, backend: str) -> None:
         self.degraded.set(backend == "redis_lost")
         log.warning("state backend changed", backend=backend)
@@ -135,20 +182,35 @@ class Metrics:
         records: list[UsageRecord],
     ) -> None:
         """`failure`: a canonical code in lower case, empty for success. `model` is a known name, never free text."""
-        self.operation.observe(duration, operation, model, failure)
-        if first_token is not None:
-            self.first_token.observe(first_token, operation, model)
-        tokens = 0
+        name, tokens = conventions.operation(operation), 0
         for record in records:
             tokens += record.usage.completion_tokens
-            self.tokens.observe(record.usage.prompt_tokens, record.deployment, "input")
-            self.tokens.observe(record.usage.completion_tokens, record.deployment, "output")
+            labels = (record.deployment, *upstream_labels(operation, record.deployment))
+            self.tokens.observe(record.usage.prompt_tokens, *labels, "input")
+            self.tokens.observe(record.usage.completion_tokens, *labels, "output")
             if record.discarded:
                 self.discarded.labels(record.deployment).inc(
                     record.usage.prompt_tokens + record.usage.completion_tokens
                 )
-        ours = failure not in ("", "cancelled", "invalid_argument", "not_found", "failed_precondition")
-        self._requests.add(time.monotonic(), failed=ours, tokens=tokens, first_token=first_token)
+        base = (name, conventions.SERVER, model)
+        if failure == "cancelled":
+            self.cancelled.labels(name).inc()
+        else:
+            self.operation.observe(duration, *base, failure)
+        if first_token is not None:
+            self.first_token.observe(first_token, *base)
+            if not failure and tokens > 1:
+                self.output_token.observe(max(0.0, duration - first_token) / (tokens - 1), *base)
+        failed = failure not in ("", "cancelled", *CALLERS_FAULT)
+        self._requests.add(time.monotonic(), failed=failed, tokens=tokens, first_token=first_token)
+
+    def caller_served(self, caller: str, operation: str, failure: str, records: list[UsageRecord]) -> None:
+        """Counts a request for its caller."""
+        self.callers.served(caller, conventions.operation(operation), failure, records)
+
+    def refused(self, caller: str, limit: str) -> None:
+        """Counts a request that a limit of the configuration refused."""
+        self.callers.refused(caller, limit)
 
     def hour(self) -> Sums:
         """Requests of the last hour."""
@@ -159,11 +221,15 @@ class Metrics:
         now = time.monotonic()
         return {name: sums for name, hour in self._attempts.items() if (sums := hour.sums(now)).count}
 
+    def last_errors(self) -> list[tuple[float, AttemptEnd]]:
+        """(epoch seconds, failed call), newest first."""
+        return list(zip(reversed(self.error_times), reversed(self.errors), strict=True))
+
     def render(self) -> bytes:
         return generate_latest(self.registry)
 
     def see(self, snapshot: Snapshot) -> None:
-        """Pools and breakers as gauges, looked at when somebody asks."""
+        """Updates the gauges of pools and breakers; called for every scrape."""
         for provider in snapshot.providers:
             self.in_flight.labels(provider.name).set(sum(entry.in_flight for entry in provider.credentials))
             for state in ("ready", "cooldown", "quarantine"):
@@ -177,3 +243,9 @@ class Metrics:
             for entry in provider.deployments:
                 self.breakers.labels(entry.name).set(entry.breaker != "closed")
         self.degraded.set(snapshot.backend == "redis_lost")
+
+
+def upstream_labels(operation: str, deployment: str) -> tuple[str, str, str]:
+    """Operation, provider and model of an upstream call, by the names of the conventions."""
+    provider, _, model = deployment.partition("/")
+    return conventions.operation(operation), conventions.provider(provider), model

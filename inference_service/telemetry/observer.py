@@ -12,6 +12,7 @@ class Observers:
         self.handed_over = metrics.handed_over
         self.hedged = metrics.hedged
         self.waited = metrics.waited
+        self.queued = metrics.queued
         self.state_backend = metrics.state_backend
 
     def attempt_ended(self, end: AttemptEnd) -> None:

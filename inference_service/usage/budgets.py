@@ -2,19 +2,22 @@
 
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from antiphon.config.model import CallerConfig
 from inference_service.tasks import Supervisor
 from inference_service.usage.counters import Allowance, Counters
-from inference_service.usage.shared import SharedUsage
+
+if TYPE_CHECKING:  # Redis is loaded only where replicas share
+    from inference_service.usage.shared import SharedUsage
 
 
 class BudgetSpent(Exception):
-    """A limit of the caller is reached. `retry_after` is in seconds; `what` names the limit."""
+    """A limit of the caller is reached. `retry_after` is in seconds, `what` describes the limit, `limit` is its key in the configuration."""
 
-    def __init__(self, what: str, retry_after: float) -> None:
+    def __init__(self, what: str, retry_after: float, limit: str) -> None:
         super().__init__(what)
-        self.what, self.retry_after = what, retry_after
+        self.what, self.retry_after, self.limit = what, retry_after, limit
 
 
 class Budgets:
@@ -23,7 +26,7 @@ class Budgets:
     Concurrent streams are counted per process.
     """
 
-    def __init__(self, shared: SharedUsage | None, supervisor: Supervisor) -> None:
+    def __init__(self, shared: "SharedUsage | None", supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._streams: Counter[tuple[str, bool]] = Counter()
         self._shared, self._local = shared, Counters()
@@ -31,7 +34,7 @@ class Budgets:
     def open(self, name: str, caller: CallerConfig, *, working: bool) -> None:
         """Counts a stream until `leave`. Streams that only watch (`working` false) have a separate limit of the same size. Raises BudgetSpent."""
         if self._streams[name, working] >= caller.max_streams:
-            raise BudgetSpent(f"{caller.max_streams} streams at once", 1.0)
+            raise BudgetSpent(f"{caller.max_streams} streams at once", 1.0, "max_streams")
         self._streams[name, working] += 1
 
     def leave(self, name: str, *, working: bool) -> None:
@@ -49,7 +52,8 @@ class Budgets:
         if spent is not None:
             most = f"{allowed.requests_per_minute} requests a minute"
             budget = f"{allowed.tokens_per_day} tokens a day"
-            raise BudgetSpent(most if spent.what == "requests" else budget, spent.retry_after)
+            limit = "requests_per_minute" if spent.what == "requests" else "tokens_per_day"
+            raise BudgetSpent(most if spent.what == "requests" else budget, spent.retry_after, limit)
 
     def settle(self, name: str, caller: CallerConfig, tokens: int) -> None:
         """Counts tokens when they are known. Tokens over the budget are still counted, because the answer was already delivered."""

@@ -33,6 +33,7 @@ def config(upstream: MeteredUpstream, quotas: list[dict[str, Any]]) -> dict[str,
         "providers": {"a": provider},
         "routes": {"chat": {"deployments": ["a/m"]}},
         "routing": {"attempts": 20},
+        "state": {"timeout": 5},  # what is asked is what keys carry, not how quick this machine is
     }
 
 

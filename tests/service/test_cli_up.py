@@ -132,7 +132,7 @@ async def test_a_wrong_discord_token_ends_the_bot_and_not_the_service(tmp_path: 
     environ = {**QUIET, "DISCORD_TOKEN": "not.a.token", "ANTIPHON__BOT__API_BASE_URL": refusing_discord}
     async with running("antiphon", "up", directory=tmp_path, environ=environ) as process:
         target = (await process.line("ready: ")).removeprefix("ready: ")
-        await line_of_errors(process, "the service goes on")
+        await line_of_errors(process, "the service keeps running")
         assert any("DISCORD_TOKEN" in line for line in process.errors)
         assert not any("Traceback" in line or "not.a.token" in line for line in process.errors)
         async with InferenceClient(target) as client:

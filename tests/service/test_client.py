@@ -251,7 +251,7 @@ async def test_a_number_that_does_not_fit_the_wire_is_an_invalid_request(
 async def test_half_a_character_and_two_shapes_are_invalid_requests(client: InferenceClient) -> None:
     with pytest.raises(errors.InvalidRequest, match="Unicode"):
         client.chat("\udcff")
-    with pytest.raises(errors.InvalidRequest, match="exclude"):
+    with pytest.raises(errors.InvalidRequest, match="not both"):
         client.image("a fox", size=(64, 64), aspect_ratio=(1, 1))
     with pytest.raises(errors.InvalidRequest):
         client.image("a fox", size=(-1, 64))

@@ -105,5 +105,5 @@ async def test_plain_text_and_tls_do_not_mix(authority: trustme.CA, configured: 
 def test_files_that_are_missing_or_alone_are_said_before_anything_connects(configured: Made, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"client\.ca: the file .*gone\.pem cannot be read: No such file"):
         InferenceClient.from_config(configured("localhost:1", ca=tmp_path / "gone.pem"), {})
-    with pytest.raises(ConfigError, match="belong together"):
+    with pytest.raises(ConfigError, match="set both certificate and key"):
         InferenceClient.from_config(configured("localhost:1", certificate=tmp_path / "ca.pem"), {})

@@ -94,7 +94,7 @@ async def test_lists_status_usage_health_and_reload_answer(tmp_path: Path, targe
     for command, text in (
         ("models", "embedded/demo"),
         ("status", "ready"),
-        ("usage", "Nothing"),
+        ("usage", "No usage"),
         ("health", "ready"),
         ("reload", "Nothing has changed"),
     ):

@@ -46,7 +46,7 @@ async def test_a_key_that_could_be_anybodys_is_not_guessed(tmp_path: Path) -> No
     wrong = await keys(tmp_path, "add", "--for", "mistral", stdin=GROQ)
     assert "this looks like a key of Groq" in wrong.err
     broken = await keys(tmp_path, "add", stdin="gsk_abc def")
-    assert "a space or a line break inside the key" in broken.err
+    assert "contains a space or a line break" in broken.err
     assert "abc" not in broken.err
     empty = await keys(tmp_path, "add", stdin="")
     assert "no key was entered" in empty.err

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -166,7 +167,9 @@ async def test_a_service_killed_at_any_moment_breaks_only_what_ran_and_comes_bac
 async def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_supervisor(
     tmp_path: Path, upstream: FakeUpstream
 ) -> None:
-    environ = environment(upstream, ANTIPHON__SERVICE__WORKERS="2")
+    port = free_port()
+    door = {"ANTIPHON__SERVICE__HTTP": "true", "ANTIPHON__SERVICE__HTTP_PORT": str(port)}
+    environ = environment(upstream, ANTIPHON__SERVICE__WORKERS="2", **door)
     async with running("inference_service", directory=tmp_path, environ=environ) as supervisor:
         target = await target_of(supervisor)
         first = await children(supervisor.pid, 2)
@@ -176,6 +179,9 @@ async def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_supervi
         await ready(target)
         async with load(target, 2, text=TEXT) as callers:
             await callers.more(4)
+        for _ in range(4):  # each on a connection of its own, to either worker
+            async with aiohttp.request("GET", f"http://127.0.0.1:{port}/v1/models") as response:
+                assert response.status == 200
         await supervisor.kill()
         for pid in second:
             await process_ended(pid)

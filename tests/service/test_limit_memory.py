@@ -5,11 +5,14 @@ import json
 import sqlite3
 from pathlib import Path
 
+import aiohttp
+
 from antiphon import errors
 from antiphon.client import InferenceClient
 from tests.failover.test_shared_pool import on_disk
 from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.processes import running
+from tests.support.service import KEYS, serving, two_providers
 
 QUOTA = {"unit": "requests", "limit": 5, "per": "day", "clock": "first_use", "scope": "credential"}
 
@@ -89,3 +92,22 @@ async def test_a_folder_that_cannot_be_written_is_said_and_answers_go_on(tmp_pat
                 assert await ask(client)
                 [warning] = [text for text in (await client.status()).warnings if "remembered" in text]
                 assert "state.directory" in warning
+
+
+async def test_a_memory_of_a_newer_version_is_left_alone_and_said_in_status_and_health(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "limits.sqlite3") as connection:
+        connection.execute("PRAGMA user_version=99")
+    async with FakeUpstream() as upstream:
+        config = two_providers(upstream, "ok", "ok")
+        config["state"] = {"directory": str(tmp_path)}
+        config["service"] = {"http": False, "status_page": True, "status_port": 0}
+        async with serving(config, KEYS) as (server, client):
+            assert await ask(client)
+            [warning] = [text for text in (await client.status()).warnings if "remembered" in text]
+            assert "newer version" in warning
+            page = f"http://127.0.0.1:{server.status_port}/readyz"
+            async with aiohttp.ClientSession() as session, session.get(page) as answer:
+                assert answer.status == 200
+                assert "newer version" in await answer.text()
+    with sqlite3.connect(tmp_path / "limits.sqlite3") as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (99,)

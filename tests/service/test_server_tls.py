@@ -111,7 +111,7 @@ async def test_a_caller_in_plain_text_is_told_that_the_port_may_want_tls(
         serving({"service": {"tls": tls}, **DEMO}) as (server, _),
         InferenceClient(server.target, connect_timeout=2.0) as plain,
     ):
-        with pytest.raises(errors.ConnectionLost, match=r"if it speaks TLS, set client\.ca"):
+        with pytest.raises(errors.ConnectionLost, match=r"if it expects TLS, set client\.ca"):
             await plain.models()
 
 

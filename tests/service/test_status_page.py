@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from antiphon.client import InferenceClient
@@ -73,7 +74,7 @@ async def test_it_shows_tokens_that_rest_breakers_and_handovers_and_no_secret(
     server, client = running
     await ask(client, 3)
     await page.open(address(server))
-    await page.until(f"{TEXT}.includes('rate limited')")
+    await page.until(f"{TEXT}.includes('rate limited') && {TEXT}.includes('local')")
     text = await page.value(TEXT)
     for part in (
         "A_KEY2 …0002",
@@ -83,6 +84,10 @@ async def test_it_shows_tokens_that_rest_breakers_and_handovers_and_no_secret(
         "b/ok",
         "characters",
         "available",
+        "its limit is reached; it comes back by itself",
+        "60 min ago",
+        "Last errors",
+        "local",
     ):
         assert part in text, text
     assert "key-of-a" not in await page.value("document.documentElement.outerHTML")
@@ -114,6 +119,28 @@ async def test_it_is_worked_by_keyboard_alone(page: Page, running: tuple[Server,
     # A new look at the data must not take the focus away.
     await page.until("performance.getEntriesByType('resource').length >= 3")
     assert await page.value(FOCUSED) == REGIONS[-1]
+
+
+async def test_an_operator_tests_the_keys_and_reloads_by_button(
+    page: Page, running: tuple[Server, InferenceClient]
+) -> None:
+    server, _ = running
+    await page.open(address(server))
+    await page.until(f"{TEXT}.includes('● ready')")
+    await page.value("document.getElementById('probe').click()")
+    await page.until("document.getElementById('said').textContent.includes('work')")
+    assert "A_KEY2 …0002" in await page.value("document.getElementById('probes').textContent")
+    await page.value("document.getElementById('reload').click()")
+    await page.until(
+        "document.getElementById('said').className === 'good' || document.getElementById('said').className === 'bad'"
+    )
+    # A foreign page cannot press them: it may send a simple POST, and that lacks the header.
+    async with aiohttp.ClientSession() as session:
+        for path in ("reload", "probe"):
+            answer = await session.post(
+                address(server) + f"api/{path}", headers={"Origin": "https://elsewhere.example"}
+            )
+            assert answer.status == 403
 
 
 async def test_an_operator_opens_it_with_a_token_by_keyboard(page: Page) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 
 from antiphon import webdoor
@@ -22,8 +24,7 @@ def arrived() -> asyncio.Event:
     return asyncio.Event()
 
 
-@pytest.fixture
-async def door(held: asyncio.Event, arrived: asyncio.Event) -> AsyncIterator[WebDoor]:
+def application(held: asyncio.Event, arrived: asyncio.Event) -> web.Application:
     async def well(_: web.Request) -> web.Response:
         return web.Response(text="well")
 
@@ -34,7 +35,12 @@ async def door(held: asyncio.Event, arrived: asyncio.Event) -> AsyncIterator[Web
 
     app = web.Application()
     app.add_routes([web.get("/", well), web.get("/slow", slow)])
-    made = WebDoor(app)
+    return app
+
+
+@pytest.fixture
+async def door(held: asyncio.Event, arrived: asyncio.Event) -> AsyncIterator[WebDoor]:
+    made = WebDoor(application(held, arrived))
     await made.start("127.0.0.1", 0)
     yield made
     held.set()
@@ -86,10 +92,19 @@ async def test_a_thousand_silent_connections_keep_nobody_out(door: WebDoor) -> N
             made.close()
 
 
-async def test_a_full_door_lets_go_who_only_waits_and_nobody_who_is_served(
-    door: WebDoor, held: asyncio.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(webdoor, "MOST_CONNECTIONS", 3)
+@pytest.fixture
+async def small(request: pytest.FixtureRequest, held: asyncio.Event, arrived: asyncio.Event) -> AsyncIterator[WebDoor]:
+    """A door with as many places as the test says."""
+    made = WebDoor(application(held, arrived), request.param)
+    await made.start("127.0.0.1", 0)
+    yield made
+    held.set()
+    await made.stop()
+
+
+@pytest.mark.parametrize("small", [3], indirect=True)
+async def test_a_full_door_lets_go_who_only_waits_and_nobody_who_is_served(small: WebDoor, held: asyncio.Event) -> None:
+    door = small
     served = asyncio.create_task(get(door, "/slow"))
     reader, writer = await connect(door, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert b"well" in await reader.readuntil(b"well")  # and now it waits, kept alive
@@ -105,10 +120,11 @@ async def test_a_full_door_lets_go_who_only_waits_and_nobody_who_is_served(
     assert again is not None
 
 
+@pytest.mark.parametrize("small", [1], indirect=True)
 async def test_a_door_in_which_all_are_served_refuses_at_once(
-    door: WebDoor, held: asyncio.Event, arrived: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    small: WebDoor, held: asyncio.Event, arrived: asyncio.Event
 ) -> None:
-    monkeypatch.setattr(webdoor, "MOST_CONNECTIONS", 1)
+    door = small
     served = asyncio.create_task(get(door, "/slow"))
     await arrived.wait()
     reader, writer = await connect(door)
@@ -135,3 +151,16 @@ async def test_a_head_that_is_too_large_is_refused(door: WebDoor, head: bytes) -
 async def test_a_port_that_is_taken_is_an_error(door: WebDoor) -> None:
     with pytest.raises(OSError, match="address already in use"):
         await WebDoor(web.Application()).start("127.0.0.1", door.port)
+
+
+async def test_a_door_over_tls_waits_for_no_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webdoor, "HEAD_TIME", 0.3)
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("localhost").configure_cert(own)
+    sock = socket.create_server(("127.0.0.1", 0))
+    made = WebDoor(web.Application())
+    await made.start_on(sock, own)
+    reader, writer = await connect(made)
+    assert await closed(reader) == b""
+    writer.close()
+    await made.stop()

@@ -7,8 +7,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
@@ -23,9 +25,24 @@ def binaries() -> Path | None:
     return next((place for place in candidates if (place / "initdb").exists()), None)
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """`stop` as a crash would, `start` again on the same port."""
+
+    address: str
+    start: Callable[[], None]
+    stop: Callable[[], None]
+
+
 @contextmanager
 def cluster(programs: Path) -> Iterator[str]:
     """Gives "127.0.0.1:port"; everybody may connect as `antiphon`."""
+    with restartable(programs) as made:
+        yield made.address
+
+
+@contextmanager
+def restartable(programs: Path) -> Iterator[Cluster]:
     place = Path(tempfile.mkdtemp(prefix="antiphon-pg-"))
     account = _account()
     if account is not None:
@@ -33,24 +50,23 @@ def cluster(programs: Path) -> Iterator[str]:
     data, port = place / "data", _free_port()
 
     def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [str(programs / program), "-D", str(data), *arguments],
-            check=True,
-            capture_output=True,
-            user=account.pw_uid if account else None,
-            group=account.pw_gid if account else None,
-            extra_groups=[] if account else None,
-            cwd=place,
+        # Changed by a program and not by `user=`: that would fork this process, which gRPC's threads do not survive.
+        become = (
+            ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account else []
         )
+        command = [*become, str(programs / program), "-D", str(data), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=place)
 
     options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c shared_buffers=16MB"
     try:
         run("initdb", "-U", "antiphon", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
-        run("pg_ctl", "-w", "-l", str(place / "log"), "-o", options, "start")
+        start = partial(run, "pg_ctl", "-w", "-l", str(place / "log"), "-o", options, "start")
+        stop = partial(run, "pg_ctl", "-w", "-m", "immediate", "stop")
+        start()
         try:
-            yield f"127.0.0.1:{port}"
+            yield Cluster(f"127.0.0.1:{port}", start, stop)
         finally:
-            run("pg_ctl", "-w", "-m", "immediate", "stop")
+            stop()
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

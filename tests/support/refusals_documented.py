@@ -169,7 +169,7 @@ NVIDIA = [
     Cell("nvidia", "L3", 402, {"detail": "Account 'x' has exhausted its credits"}, K.QUOTA_EXHAUSTED, ACCOUNT, DAY),
     Cell("nvidia", "M1", 404, b"404 page not found", K.MODEL_NOT_FOUND),
     Cell("nvidia", "M2", 410, {"type": "about:blank", "title": "Gone", "status": 410, "detail": "The model 'x' has reached its end of life on 2026-09-03T00:00:00Z and is no longer available."}, K.RETIRED),
-    Cell("nvidia", "C2", 400, oa("This model only supports single tool-calls at once!"), K.UNSUPPORTED, detail="tools"),
+    Cell("nvidia", "C2", 400, oa("This model only supports single tool-calls at once!"), K.FIELD_REFUSED, detail="parallel_tool_calls", sent=Sent(frozenset({"parallel_tool_calls"}), frozenset({"tools"}))),
     Cell("nvidia", "C4", 400, {"detail": "Validation: Unsupported parameter(s): `seed`"}, K.FIELD_REFUSED, detail="sampling.seed"),
     Cell("nvidia", "C4-det", 422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}, K.FIELD_REFUSED, detail="sampling.seed"),
     Cell("nvidia", "C5", 400, oa(VLLM_LONG), K.CONTEXT_TOO_LONG),

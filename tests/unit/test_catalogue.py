@@ -240,6 +240,32 @@ def test_a_key_under_a_wrong_name_is_said_and_not_used() -> None:
     assert "groq" not in parts.plan.providers
 
 
+WRONG_NAMES = {
+    "AIza" + "x" * 35: ("Google Gemini", "GEMINI_API_KEY"),
+    "gsk_" + "a" * 52: ("Groq", "GROQ_API_KEY"),
+    "sk-or-v1-" + "a" * 64: ("OpenRouter", "OPENROUTER_API_KEY"),
+    "csk-" + "a" * 48: ("Cerebras", "CEREBRAS_API_KEY"),
+    "nvapi-" + "a" * 64: ("NVIDIA NIM", "NVIDIA_API_KEY"),
+    "hf_" + "a" * 34: ("Hugging Face Inference Providers", "HF_TOKEN"),
+    "xai-" + "a" * 80: ("xAI", "XAI_API_KEY"),
+    "sk-ant-api03-" + "a" * 80: ("Anthropic (OpenAI-compatible API)", "ANTHROPIC_API_KEY"),
+    "vck_" + "a" * 60: ("Vercel AI Gateway", "AI_GATEWAY_API_KEY"),
+    "fw_" + "a" * 24: ("Fireworks", "FIREWORKS_API_KEY"),
+    "cpk_" + "a" * 60: ("Chutes", "CHUTES_API_KEY"),
+    "tgp_v1_" + "a" * 43: ("Together", "TOGETHER_API_KEY"),
+    "sk-proj-" + "a" * 60: ("OpenAI", "OPENAI_API_KEY"),
+}
+
+
+@pytest.mark.parametrize("value", WRONG_NAMES)
+def test_every_key_with_a_shape_of_its_own_is_recognised_under_any_name(value: str) -> None:
+    title, name = WRONG_NAMES[value]
+    said = [line for line in parts_of({"MY_SECRET_TOKEN": value}).warnings if "MY_SECRET_TOKEN" in line]
+    assert len(said) == 1
+    assert f"{title} key: name it {name}." in said[0]
+    assert value not in said[0]
+
+
 def test_a_key_of_another_provider_is_not_sent_to_the_one_it_is_named_for() -> None:
     parts = parts_of({"GROQ_API_KEY": KEYS["OPENROUTER_API_KEY"], "MISTRAL_API_KEY": "m" * 32})
     assert "groq" not in parts.plan.providers
@@ -263,7 +289,7 @@ def test_a_broken_key_is_one_clear_line_without_the_key() -> None:
         with pytest.raises(ConfigProblem) as told:
             parts_of({"GROQ_API_KEY": value})
         (problem,) = told.value.problems
-        assert "GROQ_API_KEY: there is a space or a line break inside the key" in problem[1]
+        assert "GROQ_API_KEY: the key contains a space or a line break" in problem[1]
         assert "abc" not in str(told.value)
 
 

@@ -101,7 +101,7 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, "", ANTIPHON__SERVICE__PORT="many")
     assert "service.port" in said
     assert "set by ANTIPHON__SERVICE__PORT" in said
-    assert "no table" in refused(tmp_path, "[service]\nport = 1", ANTIPHON__SERVICE__PORT__X="1")
+    assert "not a table" in refused(tmp_path, "[service]\nport = 1", ANTIPHON__SERVICE__PORT__X="1")
 
 
 def test_broken_toml_is_said_with_its_line(tmp_path: Path) -> None:

@@ -539,7 +539,7 @@ def test_without_any_reason_the_request_says_only_that() -> None:
     about = facts("a")
     denied(about, "a", Why.NONE)
     step = fail_of(about)
-    assert (step.outcome, step.reason, step.retry_after) == (Outcome.UNAVAILABLE, "", None)
+    assert (step.outcome, step.reason, step.retry_after) == (Outcome.UNAVAILABLE, "", decide.USUAL)
     assert step.message == "no deployment can answer now"
 
 

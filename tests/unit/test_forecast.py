@@ -4,6 +4,7 @@ import pytest
 
 from inference_service.credentials.forecast import forecast, requests_left
 from inference_service.credentials.pool import Pool
+from inference_service.credentials.saved import dump, load
 from inference_service.credentials.types import Ask, PoolSpec, QuotaView, Verdict, Vote
 from inference_service.quotas import DAY, Clock, LimitFact, Quota, Unit
 
@@ -68,6 +69,39 @@ def test_what_the_provider_tells_is_there_and_marked_as_learned() -> None:
     one.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 7_000),), MIDNIGHT)
     [view] = forecast(one, MIDNIGHT)
     assert (view.unit, view.limit, view.left, view.declared) == (Unit.TOKENS, 8_000, 7_000, False)
+
+
+def test_credentials_that_were_taken_away_are_not_counted_any_more() -> None:
+    one = pool(quota(10), keys=3)
+    spend(one, 6, MIDNIGHT)
+    one.configure(PoolSpec("p", ("k0",), ("k0",), 0, (quota(10),), ("m",)))
+    [view] = forecast(one, MIDNIGHT)
+    assert (view.limit, view.used, view.left) == (10, 2, 8)
+
+
+def test_after_a_restart_it_says_the_same_also_with_fewer_credentials() -> None:
+    before, after, fewer = pool(quota(10), keys=3), pool(quota(10), keys=3), pool(quota(10), keys=1)
+    spend(before, 6, MIDNIGHT)
+    rows = dump(before, before.everything())
+    load(after, rows, MIDNIGHT + 60)
+    load(fewer, rows, MIDNIGHT + 60)
+    assert forecast(after, MIDNIGHT + 60) == forecast(before, MIDNIGHT + 60)
+    [view] = forecast(fewer, MIDNIGHT + 60)
+    assert (view.limit, view.used, view.left) == (10, 2, 8)
+
+
+def test_an_account_is_counted_once_however_many_credentials_it_has() -> None:
+    names = ("k0", "k1", "k2")
+    one = Pool(PoolSpec("p", names, ("g", "g", "k2"), 0, (quota(10, scope="group"),), ("m",)), lease_time=60)
+    spend(one, 3, MIDNIGHT)
+    [view] = forecast(one, MIDNIGHT)
+    assert (view.limit, view.used, view.left, view.model) == (20, 3, 17, "")
+
+
+def test_where_no_limit_is_known_nothing_is_claimed() -> None:
+    one = pool()
+    spend(one, 3, MIDNIGHT)
+    assert forecast(one, MIDNIGHT) == []
 
 
 def view(left: int, model: str = "", window: float = DAY, refills: float | None = None) -> QuotaView:

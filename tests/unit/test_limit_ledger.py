@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from inference_service.credentials.types import Ask, BreakerSpec, Denied, Grant, PoolSpec, Verdict, Vote, Why
 from inference_service.failures import FailureKind
@@ -188,15 +190,63 @@ def place_that_is_a_file(folder: Path) -> Path:
     return folder / "occupied"
 
 
+def folder_in_place_of_the_file(folder: Path) -> Path:
+    (folder / FILE).mkdir()
+    return folder
+
+
+def read_only_file(folder: Path) -> Path:
+    """Also for root, who may write whatever he likes: the file is opened for reading only."""
+    sqlite3.connect(folder / FILE).close()
+    return folder
+
+
 @pytest.mark.parametrize(
-    ("spoil", "words"), [(file_of_the_future, "newer version"), (place_that_is_a_file, "cannot be written")]
+    ("spoil", "words"),
+    [
+        (file_of_the_future, "was written by a newer version of Antiphon (99; this one knows 1); update, or move"),
+        (place_that_is_a_file, "cannot be written"),
+        (folder_in_place_of_the_file, "its permissions must allow it"),
+        (read_only_file, "attempt to write a readonly database"),
+    ],
 )
 async def test_a_file_that_cannot_be_used_is_said_and_the_pools_work_without(
-    tmp_path: Path, spoil: object, words: str
+    tmp_path: Path, spoil: Callable[[Path], Path], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = store(spoil(tmp_path))  # type: ignore[operator]
+    folder = spoil(tmp_path)
+    if spoil is read_only_file:
+        connect = sqlite3.connect
+        monkeypatch.setattr(
+            "inference_service.state.ledger.sqlite3.connect",
+            lambda path, timeout: connect(f"file:{path}?mode=ro", timeout=timeout, uri=True),
+        )
+    with capture_logs() as logs:
+        one = store(folder)
     assert words in one.problem
+    assert str(folder) in one.problem
     assert "\n" not in one.problem
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+        ("limits are not remembered over a restart", "warning")
+    ]
+    await call(one)
+    await one.close()
+
+
+async def test_a_disk_that_fails_later_is_said_and_nothing_piles_up(tmp_path: Path) -> None:
+    clock = Turned()
+    ledger = Ledger(tmp_path, clock)
+    one = MemoryStore(BreakerSpec(), clock, ledger)
+    one.configure(spec())
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("DROP TABLE rows")
+    await call(one)
+    async with asyncio.timeout(20):
+        while not one.problem:
+            await asyncio.sleep(0.02)
+    assert one.problem.startswith("Limits are no longer remembered over a restart: ")
+    assert not ledger.works
+    ledger.write("p", {"credential|a": b"{}"})
+    assert ledger._news.empty()
     await call(one)
     await one.close()
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.credentials import queue
-from inference_service.credentials.queue import Line, Ticket
+from inference_service.credentials.queue import Line, Ticket, digest
 from inference_service.credentials.types import Ask
 
 
@@ -147,6 +147,26 @@ def test_a_ticket_begins_with_nothing_against_it() -> None:
     ticket = Ticket((Ask("pool", "p/m", "m", "caller", "tenant"),), 9.0, 1.0, 7)
     assert (ticket.owner, ticket.passed, ticket.gone) == (("caller", "tenant"), 0, False)
     assert (ticket.deadline, ticket.joined, ticket.order) == (9.0, 1.0, 7)
+
+
+# --- other processes ----------------------------------------------------------------------------
+
+
+def test_a_turn_in_another_process_counts_as_a_turn_here() -> None:
+    one = waiting("a1", "a2", "b1", "b2")
+    for _ in range(2):
+        one.line.served_elsewhere(digest(("a", "")))
+    assert one.order() == ["b1", "b2", "a1", "a2"]
+
+
+def test_a_class_that_joins_later_has_had_its_turns_elsewhere() -> None:
+    one = waiting("b1", "b2", "b3")
+    for _ in range(2):
+        one.line.served_elsewhere(digest(("a", "")))
+    one.joins("a1")
+    assert one.order() == ["b1", "b2", "b3", "a1"]
+    one.joins("b4", "a4")
+    assert one.order() == ["b4", "a4"]  # forgotten once nobody waits
 
 
 # --- a full line ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from inference_service.credentials.types import Ask, BreakerSpec, Denied, Grant,
 from inference_service.failures import FailureKind, Scope
 from inference_service.quotas import Clock, LimitFact, Quota, Unit
 from inference_service.state.shared import SharedStore
+from inference_service.tasks import Supervisor
 from tests.support.redis import RedisServer, redis_server
 
 QUOTAS = (
@@ -36,7 +37,7 @@ async def redis() -> AsyncIterator[RedisServer]:
 
 
 def shared(redis: RedisServer, prefix: str) -> SharedStore:
-    one = SharedStore(redis.url, State(timeout=20, prefix=prefix), BreakerSpec(), lambda _: None)
+    one = SharedStore(redis.url, State(timeout=20, prefix=prefix), BreakerSpec(), lambda _: None, Supervisor())
     one.configure(SPEC)
     return one
 
@@ -128,3 +129,54 @@ async def test_who_has_missed_more_than_is_kept_begins_with_a_snapshot(
     assert left[0] == left[1]
     await first.close()
     await second.close()
+
+
+async def test_tenants_take_turns_across_processes(redis: RedisServer) -> None:
+    """One tenant is served by both processes, the other by one: it gets as many turns there as the first in both."""
+    at_once = Quota(Unit.CONCURRENT, 1, 0.0, Clock.ROLLING, "credential", firm=True)
+    spec = PoolSpec("p", ("a",), ("a",), 0, (at_once,))
+    stores = [shared(redis, "fair"), shared(redis, "fair")]
+    for one in stores:
+        one.configure(spec)
+        await one.start()
+    flood, quiet = Ask("p", "p/m", "m", "bot", "flood"), Ask("p", "p/m", "m", "bot", "quiet")
+    order: list[str] = []
+
+    async def ask_for(one: SharedStore, ask: Ask) -> None:
+        answer = await one.wait([ask], asyncio.get_running_loop().time() + 60)
+        assert isinstance(answer, tuple)
+        order.append(ask.tenant)
+        await one.release(*answer, Verdict(Vote.GOOD, good_credential=True))
+
+    held = await stores[0].acquire(flood)
+    assert isinstance(held, Grant)
+    waiting = [asyncio.create_task(ask_for(one, flood)) for one in stores for _ in range(8)]
+    waiting += [asyncio.create_task(ask_for(stores[1], quiet)) for _ in range(4)]
+    async with asyncio.timeout(60):
+        while sum(one._memory.broker.waiting() for one in stores) < len(waiting):
+            await asyncio.sleep(0.01)
+        await stores[0].release(flood, held, Verdict(Vote.GOOD, good_credential=True))
+        await asyncio.gather(*waiting)
+    assert order[:10].count("quiet") >= 3
+    for one in stores:
+        await one.close()
+
+
+async def test_a_conversation_keeps_its_credential_in_every_process(redis: RedisServer) -> None:
+    keys = tuple(f"key-{number}" for number in range(6))
+    stores = [shared(redis, "talk"), shared(redis, "talk")]
+    for one in stores:
+        one.configure(PoolSpec("p", keys, ("my account",) * 2 + keys[2:]))  # a person's words
+        await one.start()
+    chosen = []
+    for number in range(6):
+        for one in stores:
+            ask = Ask("p", "p/m", "m", conversation=f"thread-{number}")
+            grant = await one.acquire(ask)
+            assert isinstance(grant, Grant)
+            chosen.append((number, grant.credential))
+            await one.release(ask, grant, Verdict(Vote.GOOD, good_credential=True))
+    assert len(set(chosen)) == 6
+    assert len({credential for _, credential in chosen}) >= 3
+    for one in stores:
+        await one.close()

@@ -22,6 +22,7 @@ from inference_service.credentials.types import (
 from inference_service.failures import Scope
 from inference_service.quotas import LimitFact, Unit
 from inference_service.state.shared import SharedStore
+from inference_service.tasks import Supervisor
 from tests.support.cable import cable
 from tests.support.redis import RedisServer, redis_server
 
@@ -47,7 +48,7 @@ async def store(
 ) -> AsyncIterator[SharedStore]:
     told = [] if told is None else told
     chosen = breaker or BreakerSpec(failures=2)
-    made = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, told.append)
+    made = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, told.append, Supervisor())
     made.configure(spec)
     await made.start()
     try:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from antiphon.config.model import Images
+from antiphon.repainting import UNBOUNDED, repaint
 from inference_service.domain import ImageFormat, ImagePart, ImageRequest, Picture
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.pictures import decoding
@@ -21,6 +22,12 @@ from tests.support.pictures import CANARY
 SMALL = Images(max_pixels=100_000)
 FILES = {**pictures.with_metadata(), **pictures.plain_files(), **pictures.with_broken_metadata()}
 NAMES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the child process does, without the process: thousands of files, and what it makes of them is the same."""
+    monkeypatch.setattr(decoding, "repainted", lambda data, kind, most, side=UNBOUNDED: repaint(data, kind, most, side))
 
 
 def request(wanted: ImageFormat | None = None, max_bytes: int | None = None) -> ImageRequest:

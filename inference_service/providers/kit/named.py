@@ -46,13 +46,13 @@ BODY_FIELDS: Mapping[str, str] = {
     "stop": "sampling.stop", "stop_sequences": "sampling.stop", "seed": "sampling.seed", "random_seed": "sampling.seed",
     "frequency_penalty": "sampling.frequency_penalty", "presence_penalty": "sampling.presence_penalty",
     "presencePenalty": "sampling.presence_penalty", "frequencyPenalty": "sampling.frequency_penalty",
-    "reasoningEffort": "reasoning_effort", "reasoning_effort": "reasoning_effort", "response_format": "response_format", "json_schema": "response_format",
+    "reasoningEffort": "sampling.reasoning_effort", "reasoning_effort": "sampling.reasoning_effort",
+    "top_logprobs": "sampling.top_logprobs", "logprobs": "sampling.top_logprobs", "response_format": "response_format", "json_schema": "response_format",
     "negative_prompt": "negative_prompt", "num_inference_steps": "steps", "num_steps": "steps", "steps": "steps",
     "guidance_scale": "guidance_scale", "guidance": "guidance_scale", "cfg_scale": "guidance_scale",
     "size": "size", "width": "size", "height": "size", "aspect_ratio": "aspect_ratio", "n": "count", "num_images": "count",
     "stream_options": "stream_options", "parallel_tool_calls": "parallel_tool_calls",
 }  # fmt: skip
-CONTRACT = frozenset(BODY_FIELDS.values()) - {"stream_options", "parallel_tool_calls"}
 # Names that are ordinary words: in a sentence they count only in quotation marks.
 _WORDS = frozenset({"stop", "size", "n", "steps", "width", "height", "guidance"})
 _REFUSING = re.compile(

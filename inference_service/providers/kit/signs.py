@@ -89,7 +89,7 @@ CAPABILITIES: tuple[Sign, ...] = (
     Sign(K.REFUSED, r"tool_use_failed|json_validate_failed|tool choice is none", (200, 400)),
     Sign(K.UNSUPPORTED, r"tool_choice'? value|support (this|the provided|the requested) ['`\"]?tool_choice|param:tool_choice", REQUEST,
          capability="tool_choice"),
-    Sign(K.UNSUPPORTED, r"support(s)? tool|tool[ _-]?call(ing|s)? (is|are) not|tools? (is|are) not (supported|enabled)|single tool-calls"
+    Sign(K.UNSUPPORTED, r"support(s)? tool|tool[ _-]?call(ing|s)? (is|are) not|tools? (is|are) not (supported|enabled)"
          r"|function[ _]call(ing|s)? (is|are) not|enable-auto-tool-choice|does(n't| not) support (tool|function)", REQUEST,
          capability="tools"),
     Sign(K.UNSUPPORTED, r"developer instruction is not enabled|system (role|messages?|prompts?|instructions?) (is |are )?not (supported|"
@@ -111,7 +111,8 @@ LIMITED_FIELD: tuple[Sign, ...] = (
          r"|max_new_tokens['\"`]? must be <= \d+\. given: \d+$|max_new_tokens['\"`]? must be <= \d+\. given: \d+ [|;]"
          r"|code:max_tokens_exceeded|decrease input length or", (400, 402, 416, 422), field="sampling.max_tokens"),
     Sign(K.FIELD_REFUSED, r"(thinking|reasoning)( level| budget| effort| mode)?( \w+)? (is |are )?not (supported|enabled)"
-         r"|does(n't| not) support (thinking|reasoning)\b(?! mode)|invalid reasoning", (400, 422), field="reasoning_effort"),
+         r"|does(n't| not) support (thinking|reasoning)\b(?! mode)|invalid reasoning", (400, 422), field="sampling.reasoning_effort"),
+    Sign(K.FIELD_REFUSED, r"only supports single tool-calls", (400,), field="parallel_tool_calls"),
     Sign(K.FIELD_REFUSED, r"code:InvalidSize\b", (400,), field="size"),
     Sign(K.FIELD_REFUSED, r"code:TooManySteps\b", (400,), field="steps"),
 )  # fmt: skip

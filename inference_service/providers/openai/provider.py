@@ -51,6 +51,7 @@ DRAWS = {
     "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
 }
 OWN_FIELDS = frozenset({"stream_options", "parallel_tool_calls"})  # keys of ours that a model may refuse
+MENDABLE = OWN_FIELDS | {"sampling.max_tokens"}  # with the bound that a row sends where the caller sets none
 BESIDE = frozenset({"image", "transcribe", "embed"})  # tasks whose models a list may leave out
 CHARACTERS_PER_TOKEN = 4
 SIGNER = "gemini"  # the kind whose models want to see the signatures of their tool calls again
@@ -94,7 +95,7 @@ class OpenAI:
         self.dialect = self.row.dialect(self.signs)
         self._discovered: dict[str, Capabilities] = {}
         self.listed_models: tuple[str, ...] = ()  # everything in the list, once it is known
-        self._without: dict[str, set[str]] = {}  # model → keys of ours that it has refused
+        self._without: dict[str, frozenset[str]] = {}  # model → fields of ours that it has refused
         self._folds: set[str] = set()  # models that have refused a system message
 
     def capabilities(self, model: str) -> Capabilities:
@@ -164,10 +165,13 @@ class OpenAI:
         }
         if "top_logprobs" in body:
             body["logprobs"] = True
-        if row.default_tokens:
+        without = self._without.get(call.model, frozenset())
+        if row.default_tokens and "sampling.max_tokens" not in without:
             body.setdefault(row.max_tokens, row.default_tokens)
-        if row.usage:
+        if row.usage and "stream_options" not in without:
             body["stream_options"] = {"include_usage": True}
+        if "parallel_tool_calls" in without and "tools" in body:
+            body.setdefault("parallel_tool_calls", False)  # one call at a time, where the caller leaves it open
         body.update(row.body)
         if call.prefix and self.row.prefill is not None:
             body.update(self.row.prefill.body)
@@ -177,8 +181,6 @@ class OpenAI:
         for name in ("*", call.model):
             body.update(self.settings.provider_options.get(name, {}))
         body.update(call.request.provider_options.get(self.settings.name, {}))
-        for key in self._without.get(call.model, ()):
-            body.pop(key, None)
         return body
 
     def manner(self) -> wire.Manner:
@@ -227,10 +229,9 @@ class OpenAI:
 
     def _learn(self, model: str, fields: frozenset[str], refused: UpstreamFailure) -> None:
         """What only we have put into the request is written differently from now on: asking again makes sense."""
-        ours = [field for field in refused.fields if field not in fields]
+        ours = MENDABLE.intersection(refused.fields) - fields
         if refused.kind is FailureKind.FIELD_REFUSED and ours:
-            keys = (self.row.wire.max_tokens if field == "sampling.max_tokens" else field for field in ours)
-            self._without.setdefault(model, set()).update(keys)
+            self._without[model] = self._without.get(model, frozenset()) | ours
             refused.mended = True
         if refused.capability == "system":
             self._folds.add(model)

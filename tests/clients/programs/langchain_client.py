@@ -2,9 +2,21 @@
 
 import os
 
+from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from pydantic import BaseModel
 
 TEXT = os.environ["EXPECTED_TEXT"]
+
+
+class Sum(BaseModel):
+    answer: int
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Tells the weather."""
+    return f"sunny in {city}"
 
 
 def main() -> None:
@@ -16,6 +28,11 @@ def main() -> None:
     assert "".join(piece.content for piece in pieces) == TEXT
     assert any(piece.usage_metadata for piece in pieces)
     print("stream, over a handover")
+    asked = ChatOpenAI(model="tools").bind_tools([get_weather]).invoke("hi")
+    assert [call["args"]["city"] for call in asked.tool_calls] == ["Köln", "Rome"]
+    print("tools")
+    assert ChatOpenAI(model="form").with_structured_output(Sum).invoke("hi") == Sum(answer=42)
+    print("structured output")
 
 
 main()

@@ -30,6 +30,23 @@ for (const model of ["chat", "breaks"]) {
 }
 console.log("stream, over a handover");
 
+const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
+const tools = [{ type: "function", function: { name: "get_weather", parameters } }];
+const asked = (await client.chat.completions.create({ model: "tools", messages, tools })).choices[0].message;
+assert.deepEqual(asked.tool_calls.map((call) => JSON.parse(call.function.arguments).city), ["Köln", "Rome"]);
+const streamed = (await client.chat.completions.stream({ model: "tools", messages, tools }).finalChatCompletion()).choices[0].message;
+assert.deepEqual(streamed.tool_calls.map((call) => call.id), asked.tool_calls.map((call) => call.id));
+const results = asked.tool_calls.map((call) => ({ role: "tool", tool_call_id: call.id, content: "sunny" }));
+const last = await client.chat.completions.create({ model: "tools", messages: [...messages, asked, ...results], tools });
+assert.equal(last.choices[0].message.content, "Sunny in both.");
+console.log("tools");
+
+const schema = { type: "object", properties: { answer: { type: "integer" } }, required: ["answer"], additionalProperties: false };
+const form = { type: "json_schema", json_schema: { name: "sum", schema, strict: true } };
+const document = await client.chat.completions.create({ model: "form", messages, response_format: form });
+assert.deepEqual(JSON.parse(document.choices[0].message.content), { answer: 42 });
+console.log("structured output");
+
 const made = await client.images.generate({ model: "image", prompt: "a fox", size: "256x256", response_format: "b64_json" });
 const file = Buffer.from(made.data[0].b64_json, "base64");
 assert.equal(file.subarray(1, 4).toString(), "PNG");
@@ -39,6 +56,14 @@ const kinds = new Set();
 for await (const event of await client.images.generate({ model: "image", prompt: "a fox", stream: true, partial_images: 1 })) kinds.add(event.type);
 assert.ok(kinds.has("image_generation.completed") && kinds.has("image_generation.partial_image"));
 console.log("pictures, partial pictures, edits");
+
+const voice = await toFile(Buffer.from(process.env.VOICE, "base64"), "voice.ogg");
+assert.equal((await client.audio.transcriptions.create({ model: "whisper-1", file: voice })).text, "Hello there.");
+console.log("transcription");
+
+const vectors = await client.embeddings.create({ model: "embed", input: ["one", "two"] });
+assert.deepEqual(vectors.data.map((one) => [...one.embedding]), [[1, 2], [3, 4]]);
+console.log("embeddings");
 
 for (const [change, kind, code] of [
   [{ model: "cht" }, OpenAI.NotFoundError, "model_not_found"],

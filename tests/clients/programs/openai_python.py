@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import io
+import json
 import os
 
 import openai
+import pydantic
 
 TEXT = os.environ["EXPECTED_TEXT"]
 HELLO = [{"role": "user", "content": "hi"}]
@@ -66,6 +68,52 @@ def pictures(client: openai.OpenAI) -> None:
     print("pictures, partial pictures, edits")
 
 
+def tools(client: openai.OpenAI) -> None:
+    """Two calls of one function, as a stream and whole, and the answer to their results."""
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    offered = [{"type": "function", "function": {"name": "get_weather", "parameters": parameters}}]
+    answer = client.chat.completions.create(model="tools", messages=HELLO, tools=offered)
+    message = answer.choices[0].message
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert [json.loads(call.function.arguments)["city"] for call in message.tool_calls] == ["Köln", "Rome"]
+    with client.chat.completions.stream(model="tools", messages=HELLO, tools=offered) as stream:
+        streamed = stream.get_final_completion().choices[0].message
+    assert [call.id for call in streamed.tool_calls] == [call.id for call in message.tool_calls]
+    results = [{"role": "tool", "tool_call_id": call.id, "content": "sunny"} for call in message.tool_calls]
+    last = client.chat.completions.create(model="tools", messages=[*HELLO, message, *results], tools=offered)
+    assert last.choices[0].message.content == "Sunny in both."
+    print("tools")
+
+
+class Sum(pydantic.BaseModel):
+    answer: int
+
+
+def forms(client: openai.OpenAI) -> None:
+    """The first provider of the route answers in words, so the second one is asked."""
+    parsed = client.chat.completions.parse(model="form", messages=HELLO, response_format=Sum)
+    assert parsed.choices[0].message.parsed == Sum(answer=42)
+    print("structured output")
+
+
+def recordings(client: openai.OpenAI) -> None:
+    file = ("voice.ogg", base64.b64decode(os.environ["VOICE"]))
+    assert client.audio.transcriptions.create(model="whisper-1", file=file).text == "Hello there."
+    verbose = client.audio.transcriptions.create(model="whisper-1", file=file, response_format="verbose_json")
+    assert verbose.segments[0].end == 2.5
+    assert "-->" in client.audio.transcriptions.create(model="whisper-1", file=file, response_format="srt")
+    events = list(client.audio.transcriptions.create(model="whisper-1", file=file, stream=True))
+    assert events[-1].text == "Hello there."
+    print("transcription")
+
+
+def vectors(client: openai.OpenAI) -> None:
+    made = client.embeddings.create(model="embed", input=["one", "two"])  # asks for base64 by itself
+    assert [one.embedding for one in made.data] == [[1.0, 2.0], [3.0, 4.0]]
+    assert made.usage.total_tokens == 7
+    print("embeddings")
+
+
 def errors(client: openai.OpenAI) -> None:
     cases = [
         ({"model": "cht"}, openai.NotFoundError, "model_not_found", "model"),
@@ -102,7 +150,11 @@ def main() -> None:
         models(client)
         chats(client)
         streams(client)
+        tools(client)
+        forms(client)
         pictures(client)
+        recordings(client)
+        vectors(client)
         errors(client)
     asyncio.run(streams_async())
 

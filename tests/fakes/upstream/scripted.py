@@ -19,6 +19,7 @@ class ScriptedUpstream:
         self.bodies: list[dict[str, Any]] = []
         self._replies: dict[str, list[tuple[int, Reply]]] = {}
         self._runner: web.AppRunner | None = None
+        self.after_tools: Reply | None = None  # instead, where the last turn is a tool's
         self.url = ""
 
     def on(self, model: str, *replies: Reply, status: int = 200) -> None:
@@ -58,6 +59,8 @@ class ScriptedUpstream:
         self.bodies.append(body)
         replies = self._replies[body["model"]]
         status, reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if self.after_tools is not None and body.get("messages", [{}])[-1].get("role") == "tool":
+            reply = self.after_tools
         if status != 200 or not isinstance(reply, list):
             return web.json_response(reply, status=status)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
