@@ -33,14 +33,16 @@ class Admission:
             settings = await self._access(who, locale, pictures=pictures)
         except Refused as refused:
             return str(refused)
-        denied = await self.gate.check(who.user, who.guild, settings.limits, place=place, queued=queued, count=count)
+        denied = await self.gate.check(
+            who.user, who.guild, settings.limits_for(who.roles), place=place, queued=queued, count=count
+        )
         return self._sentence(denied, locale) if denied is not None else None
 
     async def admit(self, who: Asker, locale: str, *, place: int, count: int = 1, pictures: int = 0) -> Ticket:
         """The work starts: it is charged to whoever asked for it. Raises Refused."""
         settings = await self._access(who, locale, pictures=bool(pictures))
         found = await self.gate.charge(
-            who.user, who.guild, settings.limits, place=place, count=count, pictures=pictures
+            who.user, who.guild, settings.limits_for(who.roles), place=place, count=count, pictures=pictures
         )
         if isinstance(found, Denied):
             raise Refused(self._sentence(found, locale))

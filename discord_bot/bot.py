@@ -30,7 +30,9 @@ from discord_bot.features.tools.shelf import Shelf
 from discord_bot.interactions import explain
 from discord_bot.ledger import TROUBLE, Ledger
 from discord_bot.metrics import BotMetrics
+from discord_bot.presence import Presence
 from discord_bot.recent import Recent
+from discord_bot.rendering.buckets import use_own_buckets
 from discord_bot.rendering.pacing import Paces
 from discord_bot.rendering.trace import rate_limit_trace
 from discord_bot.services import Services
@@ -54,6 +56,7 @@ class AntiphonBot(discord.AutoShardedClient):
     def __init__(self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics) -> None:
         # The address of Discord belongs to the library's class; a process speaks to one Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
+        use_own_buckets()
         paces, self._clock = Paces(), DiscordClock()
         super().__init__(
             intents=intents(message_content=config.bot.message_content_intent),
@@ -76,6 +79,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.chat = ChatFeature(self.services)
         self.aftermath = Aftermath(self.chat)
         self.image = ImageFeature(self.services)
+        self._presence = Presence(store)
         self.digests = Digests(self.services)
         self.reminders = Reminders(self.services)
         self.chat.takers.append(Editing(self.image).take)
@@ -94,6 +98,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.services.commands.read(self.services.store)
         self.services.metrics.watch(self)
         self.services.tasks.spawn(keep_retention(self.services, self._clock), "retention")
+        self.services.tasks.spawn(self._presence.keep(), "presence")
 
     async def finish_answers(self) -> None:
         """The process is to end: every running answer gets an honest last state."""
@@ -117,20 +122,31 @@ class AntiphonBot(discord.AutoShardedClient):
             self.shelf.connect()
         self.services.tasks.spawn(self._recover(), "recovery")
 
+    async def on_resumed(self) -> None:
+        self._presence.resumed()
+
+    async def on_disconnect(self) -> None:
+        await self._presence.lost()
+
     async def _recover(self) -> None:
         """A database that is away is waited for: nothing that a crash left may hang in Discord for ever."""
         pause = FIRST_RECOVERY
         while True:
             try:
-                await self.aftermath.recover()
-                await self.image.recover()
-                await answer_missed(self.chat)
+                await self._look_back()
             except TROUBLE as error:
                 log.warning("what a restart left cannot be looked up", error=type(error).__name__, again_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_RECOVERY)
             else:
                 return
+
+    async def _look_back(self) -> None:
+        away_since = await self._presence.back()
+        await self.aftermath.recover()
+        await self.image.recover()
+        places = [one for guild in self.guilds for one in (*guild.channels, *guild.threads)]
+        await answer_missed(self.chat, places, away_since)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Discord tells a person's language only here; answers to their messages are in it, too."""

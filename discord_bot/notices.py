@@ -3,14 +3,18 @@
 from antiphon.events import Notice
 from discord_bot.i18n import has, t
 
-LONGEST = 200
-
 
 def notice_text(locale: str, notice: Notice, model: str) -> str:
-    """`model`: who did so, as people know it."""
+    """`model`: who did so, as people know it. Empty for what only its provider's own words would say."""
     if notice.kind not in ("dropped", "changed"):
-        return " ".join(notice.message.split())[:LONGEST]  # the provider's own words for the person
-    name = notice.field.rpartition(".")[2]
-    key = f"field-{name.replace('_', '-')}"
-    field = t(locale, key) if has(key) else t(locale, "field-other", name=name)
-    return t(locale, f"notice-{notice.kind}", model=model, field=field)
+        return ""
+    return t(locale, f"notice-{notice.kind}", model=model, field=field_word(locale, notice.field))
+
+
+def field_word(locale: str, field: str) -> str:
+    """A field of the contract as people call it: "prompt" of "image.prompt", "messages" of "messages[3].text"."""
+    for name in reversed(field.replace("]", "").replace("[", ".").split(".")):
+        key = f"field-{name.replace('_', '-')}"
+        if has(key):
+            return t(locale, key)
+    return t(locale, "field-other")

@@ -5,7 +5,7 @@ names and keys never leave; `tests/bot/test_problems.py` walks both tables in al
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -27,6 +27,7 @@ from antiphon.errors import (
 )
 from discord_bot.i18n import t
 from discord_bot.ledger import DATABASE
+from discord_bot.notices import field_word
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,17 @@ class Problem:
     edit: bool
     retry_at: datetime | None = None
     reference: str = ""
-    details: dict[str, str] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
+    """What is wrong with a request, by the contract's names."""
 
-    def text(self, locale: str, now: datetime) -> str:
-        """The whole message: sentence, time as a countdown in the reader's own language, id."""
-        parts = [t(locale, self.key, command=f"`/{t(locale, 'command-model')}`", **self.details)]
+    def text(self, locale: str, now: datetime, command: str = "") -> str:
+        """The whole message: sentence, time as a countdown in the reader's own language, id.
+
+        `command`: the one with which another model can be chosen here.
+        """
+        fields = ", ".join(dict.fromkeys(field_word(locale, name) for name in self.fields))
+        key = "error-invalid-request-fields" if fields else self.key
+        parts = [t(locale, key, command=command or f"`/{t(locale, 'command-model')}`", fields=fields)]
         if self.retry_at is not None and self.retry_at > now:
             parts.append(t(locale, "error-retry-at", when=countdown(self.retry_at)))
         elif self.retry:
@@ -100,10 +107,9 @@ class Problem:
         return "\n".join(lines)
 
 
-def violation(error: InvalidRequest) -> str:
-    """What is wrong with a request, in the service's words, which name fields and bounds and nothing else."""
-    told = "; ".join(f"{field}: {text}" for field, text in error.violations) or error.message
-    return " ".join(told.split())[:300]
+def empty(request_id: str) -> Problem:
+    """The answer has no words: a model that only thought, or a provider that sent nothing."""
+    return Problem("error-empty", retry=True, edit=False, reference=short_reference(request_id))
 
 
 def countdown(moment: datetime) -> str:
@@ -123,8 +129,8 @@ def describe(error: BaseException, now: datetime, reference: str = "") -> Proble
         row = next(row for kind, row in SERVICE if isinstance(error, kind))
         retry_at = now + timedelta(seconds=error.retry_after) if error.retry_after else None
         reference = short_reference(error.request_id) or reference
-        details = {"problem": violation(error)} if isinstance(error, InvalidRequest) else {}
-        return Problem(row.key, row.retry, row.edit, retry_at, reference, details)
+        fields = tuple(name for name, _ in error.violations) if isinstance(error, InvalidRequest) else ()
+        return Problem(row.key, row.retry, row.edit, retry_at, reference, fields)
     if isinstance(error, discord.HTTPException) and error.code in DISCORD:
         return Problem(DISCORD[error.code], retry=False, edit=False, reference=reference)
     if isinstance(error, discord.Forbidden):

@@ -12,7 +12,7 @@ from discord_bot.features.chat.commands import chat_commands
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.presses import turn_buttons
 from discord_bot.features.compare.commands import compare_commands, compare_controls
-from discord_bot.features.help.commands import help_commands
+from discord_bot.features.help.commands import help_buttons, help_commands
 from discord_bot.features.image.commands import image_commands
 from discord_bot.features.image.feature import ImageFeature
 from discord_bot.features.image.presses import picture_buttons
@@ -60,6 +60,7 @@ def all_controls(chat: ChatFeature, image: ImageFeature) -> list[type[discord.ui
         picture_buttons(image),
         privacy_buttons(chat),
         settings_controls(services),
+        help_buttons(chat, image),
         catchup_buttons(services),
         digest_buttons(services),
         *compare_controls(services),

@@ -38,24 +38,28 @@ async def choose(
     """
     locale, who = interaction.locale.value, interaction.user.id
     if own_words and not (await services.store.wishes.keeping([who])).allows(who):
-        await private(interaction, t(locale, "persona-not-stored"))
+        command = services.commands.of(locale, "privacy")
+        await private(interaction, t(locale, "persona-not-stored", command=command))
+        return None
+    if choice is Choice.MODEL and value and target != "channel" and await is_locked(services, interaction):
+        await private(interaction, t(locale, "model-locked"))
         return None
     conversation = await services.store.conversations.find(interaction.channel_id or 0)
     if target == "conversation" and conversation is not None:
-        if not _may_change(interaction, conversation):
-            await private(interaction, t(locale, "access-control"))
+        if not may_change(interaction, conversation):
+            await private(interaction, t(locale, "model-owner"))
             return None
         await _change(services, conversation, who, choice, value, own_words=own_words)
-        return t(locale, "choice-conversation")
+        return t(locale, "where-conversation")
     if target == "channel" and interaction.guild_id is not None:
         if not interaction.permissions.manage_channels:
             await private(interaction, t(locale, "access-manage-channels"))
             return None
         channel_id = getattr(interaction.channel, "parent_id", None) or interaction.channel_id or 0
         await _set(services, SettingScope.CHANNEL, channel_id, choice, value, author=who if own_words else None)
-        return t(locale, "choice-channel")
+        return t(locale, "where-channel")
     await _set(services, SettingScope.USER, who, choice, value, author=who if own_words else None)
-    return t(locale, "choice-me")
+    return t(locale, "where-me")
 
 
 async def _set(
@@ -68,7 +72,12 @@ async def _set(
         await settings.set_words(scope, scope_id, choice, value, author, await services.store.wishes.keeping([author]))
 
 
-def _may_change(interaction: BotInteraction, conversation: Conversation) -> bool:
+async def is_locked(services: Services, interaction: BotInteraction) -> bool:
+    """The server's model holds for everybody; only a channel may have another, which its moderators choose."""
+    return (await services.store.settings.guild(interaction.guild_id)).lock_model
+
+
+def may_change(interaction: BotInteraction, conversation: Conversation) -> bool:
     """A conversation's model and persona are its owner's to change, or a moderator's."""
     permissions: discord.Permissions = interaction.permissions
     moderator = permissions.manage_threads or permissions.manage_messages

@@ -1,81 +1,87 @@
 # Commands: names are lower case, descriptions at most 100 characters.
 command-chat = chat
-command-chat-description = Ask something; the answer gets a thread of its own
+command-chat-description = Ask a question and get the answer in its own thread
 command-chat-prompt = prompt
 command-chat-prompt-description = What do you want to know?
 command-chat-attachment = attachment
-command-chat-attachment-description = A picture, text, code file or PDF to look at
+command-chat-attachment-description = A picture, document or code file to look at
 command-chat-private = private
-command-chat-private-description = Only you see question and answer
+command-chat-private-description = Only you will see the question and the answer
 command-image = image
 command-image-description = Draw a picture
 command-image-prompt = prompt
-command-image-prompt-description = What shall be drawn?
+command-image-prompt-description = What should I draw?
 command-image-shape = size
 command-image-shape-description = square, wide, 16:9 or 1024x768
 command-image-count = count
-command-image-count-description = How many pictures, 1 to 4
+command-image-count-description = How many pictures to make, 1 to 4
 command-image-negative = negative
-command-image-negative-description = What the picture should not show
+command-image-negative-description = What to leave out of the picture
 command-image-input = image
 command-image-input-description = A picture to start from
 command-image-seed = seed
-command-image-seed-description = The same number gives the same picture
+command-image-seed-description = Use the same number to get the same picture again
 command-image-steps = steps
-command-image-steps-description = More steps, more detail, more time
+command-image-steps-description = More steps give more detail but take longer
 command-image-spoiler = spoiler
-command-image-spoiler-description = Hide the picture until somebody clicks it
+command-image-spoiler-description = Hide the picture until it is clicked
 option-model = model
 option-model-description = Which model should answer
 option-persona = persona
-option-persona-description = The style of the answers
+option-persona-description = The style of the answer
 option-scope = scope
-option-scope-description = Where this applies
+option-scope-description = Where the choice applies
 command-model = model
 command-model-description = Choose which model answers
 command-persona = persona
-command-persona-description = Choose how the answers sound
+command-persona-description = Choose the style of my answers
 command-persona-text = text
-command-persona-text-description = Your own instructions instead of a ready persona
+command-persona-text-description = Your own instructions instead of a ready-made persona
 command-close = close
 command-close-description = End this conversation and archive its thread
+command-new = new
+command-new-description = Start over: forget what was said here before
 command-settings = settings
-command-settings-description = This server's settings (for its managers)
+command-settings-description = Settings of this server (requires Manage Server)
 command-usage = usage
-command-usage-description = How much you have used, and what is left today
+command-usage-description = How much you have used and what is left today
 command-status = status
 command-status-description = Which models can answer right now
 command-privacy = privacy
-command-privacy-description = What is stored about you; export or erase it
+command-privacy-description = See, export or erase what I store about you
 command-help = help
-command-help-description = How to use me
+command-help-description = What I can do, with examples to try
 menu-explain = Explain
 menu-summarise = Summarise
 menu-draw = Draw this
 choice-conversation = this conversation
 choice-channel = this channel
-choice-me = me
+choice-me = just me
+where-conversation = this conversation
+where-channel = this channel
+where-me = you
 choice-default = the default
 
 # States of an answer.
 state-thinking = Thinking…
-state-queued = In line: number { $position }
-state-queued-eta = In line: number { $position } · about { $seconds } s
+state-queued = Number { $position } in line
+state-queued-eta = Number { $position } in line · about { $seconds } s
 state-waiting = Waiting for a free slot · about { $seconds } s
-state-working = { $stage }
+state-working = Working…
+state-loading = Loading the model…
 state-slow = Still waiting for the model…
 state-reasoning = Reasoning for { $seconds } s
 state-stopped = Stopped by { $who }
-state-cut-off = The answer reached the model's length limit.
+state-cut-off = Cut off: the model reached its length limit.
 state-filtered = The provider's content filter stopped the answer here.
-state-restart = Interrupted because I was restarted.
+state-restart = I was restarted before I could finish.
 state-history-cut = { $count ->
     [one] The oldest message no longer fits and was left out.
    *[other] The oldest { $count } messages no longer fit and were left out.
 }
 state-footer = { $model } · { $seconds } s
 state-speed = { $speed } tok/s
-state-offline = I was offline when this was asked.
+state-offline = I was offline when you asked this.
 state-done = Done ↑
 state-whole-file = The full answer is in the attached file.
 cursor = ▍
@@ -88,6 +94,7 @@ button-continue = Continue
 button-retry = Try again
 button-reasoning = Reasoning
 button-file = Copy as file
+button-picture = Show as picture
 button-share = Share here
 button-reply = Reply…
 button-answer-now = Answer now
@@ -106,81 +113,85 @@ button-store = Store my messages again
 button-reset = Reset all
 
 # Errors: what happened, what to do.
-error-refused = The provider declined to answer this. Try rephrasing it.
+error-refused = The provider declined to answer this. Try rewording it.
 error-unknown-model = This model is no longer available. Choose another one with { $command }.
 error-unsupported = None of the models here can do that.
-error-invalid-request = That request does not work: { $problem }
-error-quota = All models have reached their limits for the moment.
-error-interrupted = The answer was cut off, and no other model could finish it.
-error-incomplete = Part of the answer was lost on the way.
+error-invalid-request = The model does not accept this request. Try changing it.
+error-invalid-request-fields = The model doesn't accept this: { $fields }. Try changing it.
+error-empty = The model sent back an empty answer.
+error-quota = Every model has reached its limit for now.
+error-interrupted = The answer broke off, and no other model could finish it.
+error-incomplete = Part of the answer got lost on the way.
 error-unavailable = No model can answer right now.
-error-connection = I cannot reach my answering service right now.
+error-connection = I can't reach the AI service right now.
 error-deadline = That took too long, so I stopped.
-error-service-access = I am not allowed to use my answering service. The person who runs me has to fix this.
-error-storage = I cannot save anything at the moment, so I cannot take this on.
-error-general = Something went wrong on my side.
+error-service-access = I can't access the AI service. The person who runs this bot needs to fix that.
+error-storage = I can't save anything right now, so I can't take this on.
+error-general = Something went wrong on my end.
 error-retry-at = Try again { $when }.
 error-retry-now = Try again.
 error-reference = id { $reference }
 error-discord-channel-gone = The channel no longer exists.
 error-discord-message-gone = The message no longer exists.
-error-discord-too-fast = Discord is limiting how fast I can write.
+error-discord-too-fast = Discord is limiting how fast I can post.
 error-discord-old-message = Discord no longer lets me edit that message.
 error-discord-too-large = The file is too large for this server.
-error-discord-no-access = I cannot see that channel.
-error-discord-no-dm = You do not accept direct messages from me.
-error-discord-permission = I am missing a permission here.
+error-discord-no-access = I don't have access to that channel.
+error-discord-no-dm = Your privacy settings don't let me message you.
+error-discord-permission = I'm missing a permission here.
 error-discord-archived = The thread is archived.
-error-discord-away = Discord cannot be reached at the moment.
+error-discord-away = Discord can't be reached right now.
 error-discord-thread-exists = There is already a thread.
 error-discord-thread-locked = The thread is locked.
 error-discord-too-many-threads = This server has too many active threads.
-error-discord-automod = This server's AutoMod does not let my answer through.
-no-threads = I am not allowed to create threads here, so I answer in the channel. Missing: Create Public Threads, Send Messages in Threads.
+error-discord-automod = This server's AutoMod blocked my answer.
+no-threads = I can't create threads here, so I'm answering in the channel. Missing permissions: Create Public Threads, Send Messages in Threads.
 undelivered = I could not post the answer: { $reason }
 
 # Access and limits.
-access-channel = I am not available in this channel.
-access-role = You need a role that is allowed to use me here.
+access-channel = I'm not available in this channel.
+access-role = Only members with certain roles can use me here.
 access-control = Only the person who asked, or a moderator, can do that.
-access-manage = You need the permission Manage Server for that.
-access-role-blocked = One of your roles is not allowed to use me here.
+access-manage = You need the Manage Server permission for that.
+access-role-blocked = One of your roles isn't allowed to use me here.
 access-person = You are not allowed to use me here.
-access-server = I am not available on this server.
-access-direct = I do not answer direct messages. Use me on a server.
-access-manage-channels = You need the permission Manage Channels for that.
-persona-not-stored = You asked me not to store your messages, so I cannot keep your own instructions. Choose a ready-made persona, or allow storing in /privacy.
+access-server = I'm not available on this server.
+access-direct = I don't answer direct messages. Please use me on a server.
+access-manage-channels = You need the Manage Channels permission for that.
+persona-not-stored = You asked me not to store your messages, so I can't keep your own instructions. Choose a ready-made persona, or allow storing in { $command }.
 access-pictures-off = Pictures are turned off on this server.
-access-mature = Pictures like that are only drawn in age-restricted channels.
+access-mature = I only draw pictures like that in age-restricted channels.
 limit-concurrent = { $count ->
-    [one] You have an answer running already. Wait for it, or stop it.
-   *[other] You have { $count } answers running already. Wait for one, or stop it.
+    [one] I'm already answering you. Wait for that answer, or stop it.
+   *[other] I'm already working on { $count } answers for you. Wait for one of them, or stop it.
 }
-limit-user-hour = You have used { $used } of { $limit } answers this hour. You can ask again { $when }.
-limit-user-day = You have used { $used } of { $limit } answers today. You can ask again { $when }.
-limit-user-tokens = You have used up your tokens for today. You can ask again { $when }.
-limit-user-tokens-hour = You have used up your tokens for this hour. You can ask again { $when }.
-limit-server-tokens-hour = This server has used up its tokens for this hour. You can ask again { $when }.
-limit-server-hour = This server has used all of its { $limit } answers for this hour. You can ask again { $when }.
-limit-server-day = This server has used all of its { $limit } answers for today. You can ask again { $when }.
-limit-server-tokens = This server has used up its tokens for today. You can ask again { $when }.
-limit-loop = That was a lot of messages in one minute. I will pause for a moment.
-stale = I no longer have what this button belongs to.
-answer-runs = I am already answering that.
-empty-prompt = There is nothing to answer yet: write a question or attach something.
-first-words = Your questions are sent to an AI provider, and I keep the conversation for a while so that you can continue it. { $command } shows, exports and erases it.
+limit-user-hour = You've used { $used } of { $limit } answers this hour. You can ask again { $when }.
+limit-user-day = You've used { $used } of { $limit } answers today. You can ask again { $when }.
+limit-user-tokens = You've used all your tokens for today. You can ask again { $when }.
+limit-user-tokens-hour = You've used all your tokens for this hour. You can ask again { $when }.
+limit-server-tokens-hour = This server has used all its tokens for this hour. You can ask again { $when }.
+limit-server-hour = This server has used all { $limit } answers for this hour. You can ask again { $when }.
+limit-server-day = This server has used all { $limit } answers for today. You can ask again { $when }.
+limit-server-tokens = This server has used all its tokens for today. You can ask again { $when }.
+limit-loop = That was a lot of messages in one minute. I'll take a short break.
+stale = This button is too old: I no longer have what it belongs to.
+nothing-to-draw = I can't draw this. The text above is all there is.
+plate-alt = A table or formula from the answer
+answer-runs = I'm already working on that.
+empty-prompt = There's nothing to answer yet. Write a question or attach something.
+first-words = Your questions go to an AI provider, and I keep our conversations for a while so that you can pick them up again. { $command } shows, exports or erases your data.
 nothing-to-stop = That answer has already ended.
-nothing-here = There is nothing in that message that I can work with.
+nothing-here = There's nothing in that message that I can use.
 
 # Attachments.
-notice-too-large = { $name } is too large (at most { $limit } MB) and was left out.
+notice-too-large = { $name } is larger than { $limit } MB, so I left it out.
 notice-too-many = { $count ->
-    [one] One attachment was too much and was left out.
-   *[other] { $count } attachments were too many and were left out.
+    [one] You attached too much, so I left out one file.
+   *[other] You attached too much, so I left out { $count } files.
 }
-notice-unreadable = { $name } cannot be read and was left out.
-notice-shortened = { $name } is long; I read only the beginning.
-notice-pages = { $name } has { $pages } pages; I read the first { $limit }.
+notice-unreadable = I can't read { $name }, so I left it out.
+notice-shortened = { $name } is long, so I read only the beginning.
+notice-pages = { $name } has { $pages } pages. I read the first { $limit }.
 read = Read: { $what }
 read-message = { $name }'s message
 read-forwarded = a forwarded message
@@ -190,19 +201,19 @@ read-pictures = { $count ->
    *[other] { $count } pictures
 }
 read-before = { $count ->
-    [one] one message before
-   *[other] { $count } messages before
+    [one] one earlier message
+   *[other] { $count } earlier messages
 }
-notice-link = A linked message could not be read here and was left out.
-notice-heic = { $name } is a HEIC picture, which I cannot read. Send it as JPEG or PNG.
-notice-encrypted = { $name } is protected by a password and was left out.
-notice-slow = { $name } takes too long to read and was left out.
-notice-no-text = { $name } holds no text that can be read, only pictures perhaps. Send its pages as pictures.
+notice-link = I can't read one of the linked messages here, so I left it out.
+notice-heic = { $name } is a HEIC picture, which I can't read. Please send it as JPEG or PNG.
+notice-encrypted = { $name } is password-protected, so I left it out.
+notice-slow = { $name } takes too long to read, so I left it out.
+notice-no-text = I found no readable text in { $name }. If its pages are scanned, send them as pictures.
 
 # Pictures.
 image-drawing = Drawing “{ $prompt }”
 image-handover = Continuing with another provider
-image-queued = In line: number { $position }
+image-queued = Number { $position } in line
 image-stage-starting = starting
 image-stage-queued = in line
 image-stage-loading = loading the model
@@ -215,44 +226,50 @@ image-preview-alt-unknown = Preview
 image-preview-alt = Preview, { $percent } percent
 image-eta = about { $seconds } s left
 image-cancelled = Cancelled.
-image-bad-size = I do not know that size. Try square, wide, 16:9 or 1024x768.
+image-bad-size = I don't know that size. Try square, wide, 16:9 or 1024x768.
 image-bad-seed = The seed must be a whole number.
 image-empty-prompt = Tell me what to draw.
 image-long-prompt = That is too long: at most 4,000 characters.
 image-modal-title = Draw again
 image-modal-prompt = Prompt
-image-modal-negative = What it should not show
+image-modal-negative = What to leave out
 image-modal-shape = Size
 image-modal-seed = Seed
 
 # Model and persona.
-model-set = From now on { $model } answers for { $scope }.
-model-reset = The default model answers for { $scope } again.
+model-set = Model for { $scope }: { $model }.
+model-reset = Model for { $scope }: back to the default.
 model-sees = can see pictures
 model-blind = text only
-model-context = remembers about { $count } tokens
-model-resting = cannot answer at the moment
-model-unknown = There is no model called “{ $model }” to choose from.
+model-context = context of about { $count } tokens
+model-resting = unavailable right now
+model-unknown = There is no model called “{ $model }” here.
 persona-set = Persona for { $scope }: { $persona }.
-persona-reset = Back to the default persona for { $scope }.
+persona-reset = Persona for { $scope }: back to the default.
 persona-unknown = There is no persona called “{ $persona }”.
 persona-own = your own instructions
-closed = This conversation is closed. Write a new message here to reopen it.
-not-a-conversation = This is not one of my conversations.
+closed = This conversation is closed. Write here again to reopen it.
+new-begun = Starting over. I no longer use what was said here before.
+new-elsewhere = Every { $command } and every mention starts a new conversation here.
+model-locked = This server has locked its model, so it can't be changed here.
+model-owner = Only the person who started this conversation, or a moderator, can change its model or persona.
+not-a-conversation = This isn't one of my conversations.
 
 # Settings.
-settings-title = ## Settings of { $server }
+settings-title = ## Settings for { $server }
 settings-channels = Only in these channels: { $value }
-settings-roles = Only people with one of these roles: { $value }
+settings-roles = Only for these roles: { $value }
 settings-model = Default model: { $value }
+settings-model-locked = -# Locked: everybody gets this model.
+settings-model-free = -# A member's own choice comes first.
 settings-image-model = Default model for pictures: { $value }
 settings-persona = Default persona: { $value }
 settings-member-answers = Answers per member: { $value }
 settings-member-tokens = Tokens per member: { $value }
-settings-server-answers = Answers for the server: { $value }
-settings-server-tokens = Tokens for the server: { $value }
+settings-server-answers = Answers for the whole server: { $value }
+settings-server-tokens = Tokens for the whole server: { $value }
 settings-hour-and-day = { $hour } an hour, { $day } a day
-settings-archive = Threads archive after: { $value }
+settings-archive = Threads are archived after: { $value }
 settings-saved = Saved.
 settings-on = on
 settings-off = off
@@ -267,10 +284,10 @@ settings-days = { $count ->
    *[other] { $count } days
 }
 settings-choose-channels = Only in these channels
-settings-choose-roles = Only these roles
+settings-choose-roles = Only for these roles
 settings-check = Check permissions
 settings-form-member = Limits per member…
-settings-form-server = Limits of the server…
+settings-form-server = Limits for the server…
 settings-field-user-requests-per-hour = Answers per hour (0: no limit)
 settings-field-user-requests-per-day = Answers per day (0: no limit)
 settings-field-user-tokens-per-hour = Tokens per hour (0: no limit)
@@ -284,7 +301,7 @@ permission-read = Reading
 permission-write = Writing
 permission-threads = Threads
 permission-files = Pictures and files
-permission-react = Marking what waits
+permission-react = Reactions
 permission-yes = yes
 permission-missing = missing in { $channels }
 
@@ -311,7 +328,13 @@ usage-server = This server, last 24 hours: { $requests ->
     [one] one picture
    *[other] { $pictures } pictures
 }
-usage-limit = Today: { $used } of { $limit } answers used. The count starts again { $when }.
+left-hour = Left this hour: { $left } of { $limit } answers (resets { $when })
+left-day = Left today: { $left } of { $limit } answers (resets { $when })
+left-tokens-hour = Left this hour: { $left } of { $limit } tokens (resets { $when })
+left-tokens-day = Left today: { $left } of { $limit } tokens (resets { $when })
+left-server-hour = Left for this server this hour: { $left } of { $limit } answers (resets { $when })
+left-server-day = Left for this server today: { $left } of { $limit } answers (resets { $when })
+left-unlimited = You have no limit here.
 status-ready = I can answer.
 status-not-ready = No model can answer right now.
 status-live = Running now: { $count }
@@ -328,79 +351,97 @@ privacy-text =
         [one] one question
        *[other] { $turns } questions
     } and their answers, { $pictures ->
-        [one] one picture order
-       *[other] { $pictures } picture orders
-    }, your settings and counts of use. { $retention }
-    Questions and answers go to the model's provider to be answered. Messages in Discord itself are stored by Discord.
+        [one] one picture
+       *[other] { $pictures } pictures
+    } you asked for, your settings and how much you use me. { $retention }
+    Questions are sent to an AI provider, which answers them. The messages themselves are stored by Discord.
 privacy-retention = { $days ->
-    [0] Nothing is erased by itself.
-    [one] Everything is erased after one day.
-   *[other] Everything is erased after { $days } days.
+    [0] I keep all of it until you erase it.
+    [one] I erase all of it after one day.
+   *[other] I erase all of it after { $days } days.
 }
 privacy-export = Everything I store about you:
 privacy-erase-sure = This erases your conversations, pictures, settings and usage counts from my database. Messages in Discord stay. Are you sure?
 privacy-erased = Everything has been erased.
-privacy-not-stored = From now on I do not store your messages. I only read what is in the thread.
-privacy-stored = I store your messages again.
+privacy-not-stored = From now on I won't store your messages. I only read what is in the thread.
+privacy-stored = I'll store your messages again.
 
 # Help.
 help-text =
     ## What I can do
-    { "" }**Ask:** { $chat } starts a thread – just keep writing in it. You can also mention me, reply to me, or write to me directly.
-    { "" }**Point at things:** reply to a message and mention me, and I read it with its pictures, files and links.
+    { "" }**Ask:** { $chat } starts a thread. Just keep writing in it. You can also mention me, reply to me or send me a direct message.
+    { "" }**Ask about a message:** reply to it and mention me. I read it with its pictures, files and links.
     { "" }**Draw:** { $image }, then use the buttons below the picture.
-    { "" }**Other people's messages:** right-click → Apps → *Explain*, *Summarise* or *Draw this*.
-    { "" }**Show me things:** pictures, text, code, PDF, Word and EPUB files.
-    { "" }**Choose:** { $model } and { $persona }. **What is left today:** { $usage }. **Your data:** { $privacy }.
-    { "" }**Try it:** `Summarise what was decided in this thread` · `What is wrong with this code?` · `Explain this picture to a child`
-help-no-content = I cannot read messages on this server, so mention me in each message.
+    { "" }**Use a message:** right-click or hold it → Apps → *Explain*, *Summarise* or *Draw this*.
+    { "" }**Attach files:** pictures, text, code, PDF, Word, OpenDocument and EPUB.
+    { "" }**Choose:** { $model } and { $persona }. **Left today:** { $usage }. **Your data:** { $privacy }.
+help-try = ### Try it
+help-example-explain = Explain black holes to a ten-year-old
+help-example-plan = Plan a game night for six people
+help-example-code = Write a Python function that finds primes
+help-example-draw = Draw a fox in the snow
+help-no-content = I can't read messages on this server, so please mention me in each one.
 welcome =
-    Hello! Ask me with { $chat }, draw with { $image }, or mention me. If you manage this server, open { $settings } to choose who can use me and where.
-    Questions are sent to an AI provider; { $privacy } shows what I store.
+    Hello! Ask me anything with { $chat }, draw with { $image }, or just mention me. If you manage this server, { $settings } lets you choose who can use me and where.
+    Questions are sent to an AI provider. { $privacy } shows what I store.
 explain-prompt = Explain the following message simply and briefly:
 summarise-prompt = Summarise the following message in a few sentences:
 shared-by = Shared by { $who }
 status-model-ready = available
-status-model-resting = not available right now
+status-model-resting = unavailable right now
 notice-dropped = { $model } ignores this setting: { $field }.
-notice-changed = { $model } used another value for this setting: { $field }.
-field-negative-prompt = what not to draw
+notice-changed = { $model } used a different value for: { $field }.
+field-negative-prompt = what to leave out
 field-size = size
 field-aspect-ratio = proportions
 field-seed = seed
 field-steps = steps
 field-guidance = guidance
 field-count = number of pictures
-field-input-image = starting picture
+field-input-image = the starting picture
 field-max-bytes = file size
 field-temperature = temperature
 field-max-tokens = length
 field-system = instructions
-field-other = { $name }
+field-prompt = the description
+field-messages = the messages
+field-model = the model
+field-images = the pictures
+field-top-p = top-p
+field-stop = stop texts
+field-other = one of the settings
 settings-channels-none = all channels
 settings-blocked-channels = Never in these channels: { $value }
 settings-blocked-channels-none = none
 settings-roles-none = everybody
-settings-blocked-roles = Never people with one of these roles: { $value }
+settings-blocked-roles = Never for these roles: { $value }
 settings-blocked-roles-none = none
-settings-context = Messages I read before a mention: { $value }
+settings-context = Earlier messages I read when mentioned: { $value }
 settings-page-access = Who and where
 settings-page-answers = Answers
 settings-page-pictures = Pictures
 settings-page-limits = Limits
+settings-page-privacy = Privacy
+settings-retention = Questions and answers are kept for: { $value }
+settings-retention-note = Older ones are erased from my database. Messages in Discord stay.
+settings-for-ever = no time limit
+settings-choose-retention-days = How long I keep questions and answers
+settings-choose-role-limit = Limits for a role…
+settings-form-role = Limits for members with this role
+settings-role-answers = { $role } – answers per member: { $value }
 settings-switch = { $name }: { $state }
 settings-switch-pictures = Pictures
-settings-switch-footer = Model and time
-settings-switch-threads = Own threads
-settings-switch-leave-people-alone = Stay out of chats
+settings-switch-footer = Model and time below answers
+settings-switch-threads = Answer in threads
+settings-switch-leave-people-alone = Stay out of people's chats
 settings-switch-lock-model = Lock the model
 settings-choose-blocked-channels = Never in these channels
-settings-choose-blocked-roles = Never these roles
+settings-choose-blocked-roles = Never for these roles
 settings-choose-model = Default model
 settings-choose-persona = Default persona
-settings-choose-image-model = Model for pictures
+settings-choose-image-model = Default model for pictures
 settings-choose-archive-hours = When threads are archived
-settings-choose-context-messages = Messages I read before a mention
+settings-choose-context-messages = Earlier messages I read when mentioned
 
 # Catching up.
 command-catchup = catchup
@@ -582,3 +623,7 @@ voice-too-long = { $name } is too long for me (at most 20 minutes and 20 MB).
 voice-silent = I did not hear any words in { $name }.
 tool-foreign = Used { $tool } ({ $server })
 allow-foreign = May I use { $tool } of { $server }? { $what }
+help-more =
+    { "" }**Catch up:** { $catchup } tells you what you missed here.
+    { "" }**Change a picture:** reply to it in words, such as *make it night*. **Speak:** voice messages are questions, too.
+    { "" }**Compare:** { $compare } asks two models at once; { $models } ranks them. **Later:** { $remind }. **What I know about you:** { $memory }.

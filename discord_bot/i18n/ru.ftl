@@ -1,9 +1,9 @@
 command-chat = чат
-command-chat-description = Задать вопрос; для ответа откроется отдельная ветка
+command-chat-description = Задать вопрос и получить ответ в отдельной ветке
 command-chat-prompt = вопрос
 command-chat-prompt-description = Что вы хотите узнать?
 command-chat-attachment = вложение
-command-chat-attachment-description = Картинка, текст, файл с кодом или PDF
+command-chat-attachment-description = Картинка, документ или файл с кодом
 command-chat-private = лично
 command-chat-private-description = Вопрос и ответ увидите только вы
 command-image = картинка
@@ -18,63 +18,69 @@ command-image-negative = исключить
 command-image-negative-description = Чего на картинке быть не должно
 command-image-input = исходник
 command-image-input-description = Картинка, с которой начать
-command-image-seed = зерно
-command-image-seed-description = Одно и то же число даёт одну и ту же картинку
+command-image-seed = сид
+command-image-seed-description = С тем же числом получится та же картинка
 command-image-steps = шаги
-command-image-steps-description = Больше шагов — больше деталей и времени
+command-image-steps-description = Больше шагов — больше деталей, но дольше
 command-image-spoiler = спойлер
-command-image-spoiler-description = Скрыть картинку до нажатия
+command-image-spoiler-description = Скрыть картинку, пока на неё не нажмут
 option-model = модель
-option-model-description = Кто будет отвечать
+option-model-description = Какая модель будет отвечать
 option-persona = персона
-option-persona-description = В какой манере
+option-persona-description = Стиль ответа
 option-scope = где
-option-scope-description = Где это действует
+option-scope-description = Где действует выбор
 command-model = модель
 command-model-description = Выбрать, какая модель отвечает
 command-persona = персона
-command-persona-description = Выбрать манеру ответов
+command-persona-description = Выбрать стиль ответов
 command-persona-text = текст
 command-persona-text-description = Свои указания вместо готовой персоны
 command-close = закрыть
 command-close-description = Завершить разговор и убрать ветку в архив
+command-new = заново
+command-new-description = Начать заново, без прежних сообщений этого разговора
 command-settings = настройки
-command-settings-description = Правила этого сервера (для тех, кто им управляет)
+command-settings-description = Настройки сервера (нужно право «Управлять сервером»)
 command-usage = расход
 command-usage-description = Сколько вы использовали и сколько осталось на сегодня
 command-status = статус
-command-status-description = Какие модели могут ответить прямо сейчас
+command-status-description = Какие модели сейчас доступны
 command-privacy = приватность
-command-privacy-description = Что о вас хранится; выгрузить или стереть
+command-privacy-description = Посмотреть, выгрузить или стереть данные о вас
 command-help = помощь
-command-help-description = Как мной пользоваться
+command-help-description = Что я умею, с примерами
 menu-explain = Объяснить
 menu-summarise = Кратко
 menu-draw = Нарисовать это
-choice-conversation = этот разговор
-choice-channel = этот канал
-choice-me = для меня
+choice-conversation = в этом разговоре
+choice-channel = в этом канале
+choice-me = только для меня
+where-conversation = в этом разговоре
+where-channel = в этом канале
+where-me = для вас
 choice-default = по умолчанию
 
 state-thinking = Думаю…
-state-queued = В очереди: номер { $position }
-state-queued-eta = В очереди: номер { $position } · около { $seconds } с
-state-waiting = Жду свободного места · около { $seconds } с
-state-working = { $stage }
+state-queued = Место в очереди: { $position }
+state-queued-eta = Место в очереди: { $position } · около { $seconds } с
+state-waiting = Жду, пока освободится место · около { $seconds } с
+state-working = Работаю…
+state-loading = Загружаю модель…
 state-slow = Модель пока не отвечает, жду…
 state-reasoning = Рассуждаю { $seconds } с
 state-stopped = Остановлено: { $who }
-state-cut-off = Ответ достиг предельной длины для этой модели.
-state-filtered = Фильтр провайдера остановил ответ на этом месте.
-state-restart = Прервано: меня перезапустили.
+state-cut-off = Ответ обрезан: достигнут предел длины модели.
+state-filtered = Здесь ответ остановил фильтр провайдера.
+state-restart = Ответ прерван: меня перезапустили.
 state-history-cut = { $count ->
-    [one] { $count } самое старое сообщение больше не помещается и опущено.
-    [few] { $count } самых старых сообщения больше не помещаются и опущены.
-   *[other] { $count } самых старых сообщений больше не помещаются и опущены.
+    [one] Разговор слишком длинный: { $count } самое старое сообщение не учтено.
+    [few] Разговор слишком длинный: { $count } самых старых сообщения не учтены.
+   *[other] Разговор слишком длинный: { $count } самых старых сообщений не учтены.
 }
 state-footer = { $model } · { $seconds } с
-state-speed = { $speed } ток/с
-state-offline = Меня не было в сети, когда задали этот вопрос.
+state-speed = { $speed } токенов/с
+state-offline = Меня не было в сети, когда вы это спросили.
 state-done = Готово ↑
 state-whole-file = Полный ответ — в приложенном файле.
 cursor = ▍
@@ -86,13 +92,14 @@ button-continue = Продолжить
 button-retry = Ещё раз
 button-reasoning = Рассуждения
 button-file = Скачать файлом
+button-picture = Показать картинкой
 button-share = Показать всем
 button-reply = Ответить…
 button-answer-now = Ответить сейчас
 reply-modal-title = Продолжить
 reply-modal-text = Ваше сообщение
 button-again = Ещё
-button-new-seed = Другое зерно
+button-new-seed = Другой сид
 button-edit-prompt = Изменить описание…
 button-use-input = Взять за основу
 button-delete = Удалить
@@ -103,83 +110,87 @@ button-no-store = Не хранить мои сообщения
 button-store = Снова хранить мои сообщения
 button-reset = Сбросить всё
 
-error-refused = Провайдер отказался на это отвечать. Попробуйте спросить иначе.
-error-unknown-model = Этой модели больше нет. Выберите другую: { $command }.
-error-unsupported = Ни одна из здешних моделей этого не умеет.
-error-invalid-request = Такой запрос не подходит: { $problem }
+error-refused = Провайдер отказался на это отвечать. Попробуйте сформулировать иначе.
+error-unknown-model = Эта модель больше недоступна. Выберите другую: { $command }.
+error-unsupported = Ни одна из доступных моделей этого не умеет.
+error-invalid-request = Модель не принимает такой запрос. Попробуйте его изменить.
+error-invalid-request-fields = Модель не принимает это: { $fields }. Попробуйте изменить.
+error-empty = Модель прислала пустой ответ.
 error-quota = Все модели пока исчерпали свои лимиты.
 error-interrupted = Ответ оборвался, и ни одна другая модель не смогла его закончить.
-error-incomplete = Часть ответа потерялась по дороге.
+error-incomplete = Часть ответа потерялась при передаче.
 error-unavailable = Сейчас ни одна модель не может ответить.
-error-connection = Служба ответов сейчас недоступна.
-error-deadline = Это заняло слишком много времени, поэтому остановлено.
-error-service-access = У меня нет доступа к службе ответов. Исправить это может тот, кто меня запустил.
+error-connection = Сервис ИИ сейчас недоступен.
+error-deadline = Ответ занял слишком много времени, пришлось его остановить.
+error-service-access = У меня нет доступа к сервису ИИ. Исправить это может только владелец бота.
 error-storage = Сейчас не получается ничего сохранить, поэтому выполнить запрос нельзя.
-error-general = У меня что-то пошло не так.
+error-general = Что-то пошло не так.
 error-retry-at = Попробуйте ещё раз { $when }.
 error-retry-now = Попробуйте ещё раз.
 error-reference = номер { $reference }
 error-discord-channel-gone = Канала больше нет.
 error-discord-message-gone = Сообщения больше нет.
-error-discord-too-fast = Discord просит меня помедленнее.
-error-discord-old-message = Discord больше не даёт менять это сообщение.
-error-discord-too-large = Файл слишком велик для этого сервера.
-error-discord-no-access = Этот канал мне не виден.
-error-discord-no-dm = Вы не принимаете от меня личные сообщения.
+error-discord-too-fast = Discord ограничивает скорость моих сообщений.
+error-discord-old-message = Discord больше не даёт редактировать это сообщение.
+error-discord-too-large = Файл слишком большой для этого сервера.
+error-discord-no-access = У меня нет доступа к этому каналу.
+error-discord-no-dm = Ваши настройки приватности не позволяют мне написать вам.
 error-discord-permission = Мне здесь не хватает прав.
 error-discord-archived = Ветка в архиве.
 error-discord-away = Discord сейчас недоступен.
-error-discord-thread-exists = Ветка уже есть.
+error-discord-thread-exists = Такая ветка уже есть.
 error-discord-thread-locked = Ветка закрыта.
 error-discord-too-many-threads = На этом сервере слишком много активных веток.
-error-discord-automod = AutoMod этого сервера не пропускает мой ответ.
-no-threads = Здесь мне нельзя создавать ветки, поэтому отвечаю в канале. Не хватает прав: создавать публичные ветки, писать в ветках.
+error-discord-automod = AutoMod этого сервера заблокировал мой ответ.
+no-threads = Я не могу создавать здесь ветки, поэтому отвечаю в канале. Не хватает прав: «Создавать публичные ветки», «Отправлять сообщения в ветках».
 undelivered = Не удалось отправить ответ: { $reason }
 
-access-channel = В этом канале я не работаю.
-access-role = Чтобы пользоваться мной здесь, нужна подходящая роль.
+access-channel = В этом канале я недоступен.
+access-role = Здесь мной могут пользоваться только участники с определёнными ролями.
 access-control = Это может сделать только тот, кто задал вопрос, или модератор.
 access-manage = Для этого нужно право «Управлять сервером».
-access-role-blocked = У вас есть роль, с которой мной здесь пользоваться нельзя.
-access-person = Вам здесь нельзя мной пользоваться.
-access-server = На этом сервере я не работаю.
-access-direct = В личных сообщениях я не отвечаю. Напишите мне на сервере.
+access-role-blocked = С одной из ваших ролей мной здесь пользоваться нельзя.
+access-person = Вы не можете пользоваться мной здесь.
+access-server = На этом сервере я недоступен.
+access-direct = Я не отвечаю в личных сообщениях. Напишите мне на сервере.
 access-manage-channels = Для этого нужно право «Управлять каналами».
-persona-not-stored = Вы просили не хранить ваши сообщения, поэтому собственные указания я сохранить не могу. Выберите готовую персону или разрешите хранение в /приватность.
+persona-not-stored = Вы просили не хранить ваши сообщения, поэтому я не могу сохранить ваши указания. Выберите готовую персону или разрешите хранение: { $command }.
 access-pictures-off = Картинки на этом сервере выключены.
-access-mature = Такое рисуется только в каналах с возрастным ограничением.
+access-mature = Такие картинки я рисую только в каналах с возрастным ограничением.
 limit-concurrent = { $count ->
-    [one] У вас уже идёт { $count } ответ. Дождитесь его или остановите.
-    [few] У вас уже идут { $count } ответа. Дождитесь одного или остановите.
-   *[other] У вас уже идут { $count } ответов. Дождитесь одного или остановите.
+    [one] Я уже готовлю для вас { $count } ответ. Дождитесь его или остановите.
+    [few] Я уже готовлю для вас { $count } ответа. Дождитесь одного из них или остановите его.
+   *[other] Я уже готовлю для вас { $count } ответов. Дождитесь одного из них или остановите его.
 }
-limit-user-hour = За этот час использовано ответов: { $used } из { $limit }. Спросить снова можно { $when }.
-limit-user-day = За сегодня использовано ответов: { $used } из { $limit }. Спросить снова можно { $when }.
-limit-user-tokens = Ваши токены на сегодня закончились. Спросить снова можно { $when }.
-limit-user-tokens-hour = Ваши токены на этот час закончились. Спросить снова можно { $when }.
-limit-server-tokens-hour = Токены сервера на этот час закончились. Спросить снова можно { $when }.
-limit-server-hour = Сервер использовал все ответы за этот час ({ $limit }). Спросить снова можно { $when }.
-limit-server-day = Сервер использовал все ответы за сегодня ({ $limit }). Спросить снова можно { $when }.
-limit-server-tokens = Токены сервера на сегодня закончились. Спросить снова можно { $when }.
-limit-loop = Слишком много сообщений за минуту. Сделаю небольшую паузу.
-stale = У меня больше нет того, к чему относится эта кнопка.
+limit-user-hour = За этот час вы использовали { $used } из { $limit } ответов. Спросить снова можно { $when }.
+limit-user-day = Сегодня вы использовали { $used } из { $limit } ответов. Спросить снова можно { $when }.
+limit-user-tokens = Вы использовали все токены на сегодня. Спросить снова можно { $when }.
+limit-user-tokens-hour = Вы использовали все токены на этот час. Спросить снова можно { $when }.
+limit-server-tokens-hour = Сервер использовал все токены на этот час. Спросить снова можно { $when }.
+limit-server-hour = Сервер использовал все ответы на этот час ({ $limit }). Спросить снова можно { $when }.
+limit-server-day = Сервер использовал все ответы на сегодня ({ $limit }). Спросить снова можно { $when }.
+limit-server-tokens = Сервер использовал все токены на сегодня. Спросить снова можно { $when }.
+limit-loop = Слишком много сообщений за минуту. Я сделаю небольшую паузу.
+stale = Эта кнопка устарела: того, к чему она относится, у меня уже нет.
+nothing-to-draw = Нарисовать это не получилось, есть только текст выше.
+plate-alt = Таблица или формула из ответа
 answer-runs = Я уже отвечаю на это.
 empty-prompt = Пока отвечать не на что: напишите вопрос или приложите файл.
-first-words = Ваши вопросы отправляются провайдеру ИИ, а разговор некоторое время хранится, чтобы его можно было продолжить. Посмотреть, выгрузить и стереть данные: { $command }.
+first-words = Ваши вопросы отправляются провайдеру ИИ, а разговоры некоторое время хранятся, чтобы к ним можно было вернуться. Посмотреть, выгрузить или стереть свои данные: { $command }.
 nothing-to-stop = Этот ответ уже закончился.
-nothing-here = В этом сообщении нет ничего, с чем можно работать.
+nothing-here = В этом сообщении нет ничего, с чем я могу работать.
 
-notice-too-large = { $name } слишком велик (не больше { $limit } МБ) и пропущен.
+notice-too-large = { $name } пропущен: он больше { $limit } МБ.
 notice-too-many = { $count ->
-    [one] { $count } вложение — лишнее и пропущено.
-    [few] { $count } вложения — лишние и пропущены.
-   *[other] { $count } вложений — лишние и пропущены.
+    [one] Вложений слишком много: пропущен { $count } файл.
+    [few] Вложений слишком много: пропущено { $count } файла.
+   *[other] Вложений слишком много: пропущено { $count } файлов.
 }
-notice-unreadable = { $name } не читается и пропущен.
-notice-shortened = { $name } длинный; прочитано только начало.
-notice-pages = { $name }: страниц { $pages }; прочитаны первые { $limit }.
+notice-unreadable = { $name } пропущен: его не удалось прочитать.
+notice-shortened = { $name } слишком длинный, прочитано только начало.
+notice-pages = { $name }: прочитаны первые { $limit } страниц из { $pages }.
 read = Прочитано: { $what }
-read-message = сообщение { $name }
+read-message = сообщение от { $name }
 read-forwarded = пересланное сообщение
 read-own-picture = моя картинка
 read-pictures = { $count ->
@@ -188,71 +199,77 @@ read-pictures = { $count ->
    *[other] { $count } картинок
 }
 read-before = { $count ->
-    [one] { $count } сообщение до этого
-    [few] { $count } сообщения до этого
-   *[other] { $count } сообщений до этого
+    [one] { $count } предыдущее сообщение
+    [few] { $count } предыдущих сообщения
+   *[other] { $count } предыдущих сообщений
 }
-notice-link = Сообщение по ссылке прочитать не удалось, оно пропущено.
-notice-heic = { $name } — картинка HEIC, такие я не читаю. Пришлите её в JPEG или PNG.
-notice-encrypted = { $name } защищён паролем и пропущен.
-notice-slow = { $name } читается слишком долго и пропущен.
-notice-no-text = В { $name } нет текста, который можно прочитать, — возможно, только картинки. Пришлите страницы картинками.
+notice-link = Одно из сообщений по ссылке я здесь прочитать не могу, оно пропущено.
+notice-heic = { $name } — картинка HEIC, я не могу её прочитать. Пришлите её в JPEG или PNG.
+notice-encrypted = { $name } пропущен: он защищён паролем.
+notice-slow = { $name } пропущен: чтение занимает слишком много времени.
+notice-no-text = В { $name } не нашлось текста. Если это скан, пришлите страницы картинками.
 
 image-drawing = Рисую «{ $prompt }»
-image-handover = Продолжаю у другого провайдера
-image-queued = В очереди: номер { $position }
+image-handover = Продолжает другой провайдер
+image-queued = Место в очереди: { $position }
 image-stage-starting = начинаю
 image-stage-queued = в очереди
 image-stage-loading = загружаю модель
 image-stage-generating = рисую
 image-steps = шагов: { $steps }
-image-seed = зерно { $seed }
+image-seed = сид { $seed }
 image-seconds = { $seconds } с
 image-alt-place = картинка { $index } из { $count }
 image-preview-alt-unknown = Набросок
-image-preview-alt = Набросок, { $percent } процентов
+image-preview-alt = Набросок, { $percent } %
 image-eta = ещё около { $seconds } с
 image-cancelled = Отменено.
-image-bad-size = Такого размера я не знаю. Подойдут square, wide, 16:9 или 1024x768.
-image-bad-seed = Зерно должно быть целым числом.
-image-empty-prompt = Скажите, что нарисовать.
-image-long-prompt = Слишком длинно: не больше 4 000 знаков.
+image-bad-size = Я не знаю такого размера. Подойдут square, wide, 16:9 или 1024x768.
+image-bad-seed = Сид должен быть целым числом.
+image-empty-prompt = Напишите, что нарисовать.
+image-long-prompt = Слишком длинное описание: не больше 4 000 символов.
 image-modal-title = Нарисовать снова
 image-modal-prompt = Описание
 image-modal-negative = Чего не рисовать
 image-modal-shape = Размер
-image-modal-seed = Зерно
+image-modal-seed = Сид
 
-model-set = Теперь отвечает { $model } ({ $scope }).
-model-reset = Снова отвечает модель по умолчанию ({ $scope }).
+model-set = Теперь { $scope } отвечает модель { $model }.
+model-reset = Теперь { $scope } снова отвечает модель по умолчанию.
 model-sees = видит картинки
 model-blind = только текст
-model-context = помнит около { $count } токенов
-model-resting = сейчас не может ответить
-model-unknown = Среди доступных нет модели «{ $model }».
-persona-set = Персона: { $persona } ({ $scope }).
-persona-reset = Снова персона по умолчанию ({ $scope }).
-persona-unknown = Нет персоны с названием «{ $persona }».
+model-context = контекст около { $count } токенов
+model-resting = сейчас недоступна
+model-unknown = Модели «{ $model }» здесь нет.
+persona-set = Персона { $scope }: { $persona }.
+persona-reset = Персона { $scope }: снова по умолчанию.
+persona-unknown = Персоны «{ $persona }» нет.
 persona-own = ваши указания
-closed = Разговор закрыт. Напишите здесь новое сообщение, чтобы открыть его снова.
-not-a-conversation = Это не мой разговор.
+closed = Разговор закрыт. Напишите здесь, чтобы открыть его снова.
+new-begun = Начинаем заново. Прежние сообщения я больше не учитываю.
+new-elsewhere = Здесь каждая команда { $command } и каждое упоминание начинают новый разговор.
+model-locked = На этом сервере модель закреплена, изменить её здесь нельзя.
+model-owner = Сменить модель или персону может только тот, кто начал разговор, или модератор.
+not-a-conversation = Это не разговор со мной.
 
 settings-title = ## Настройки сервера { $server }
 settings-channels = Только в этих каналах: { $value }
 settings-roles = Только для этих ролей: { $value }
 settings-model = Модель по умолчанию: { $value }
+settings-model-locked = -# Закреплена: все получают эту модель.
+settings-model-free = -# Личный выбор участника важнее.
 settings-image-model = Модель для картинок: { $value }
 settings-persona = Персона по умолчанию: { $value }
-settings-member-answers = Ответов участнику: { $value }
-settings-member-tokens = Токенов участнику: { $value }
-settings-server-answers = Ответов серверу: { $value }
-settings-server-tokens = Токенов серверу: { $value }
+settings-member-answers = Ответов на участника: { $value }
+settings-member-tokens = Токенов на участника: { $value }
+settings-server-answers = Ответов на весь сервер: { $value }
+settings-server-tokens = Токенов на весь сервер: { $value }
 settings-hour-and-day = { $hour } в час, { $day } в день
-settings-archive = Ветки уходят в архив через: { $value }
+settings-archive = Ветки архивируются через: { $value }
 settings-saved = Сохранено.
 settings-on = включено
 settings-off = выключено
-settings-unlimited = без предела
+settings-unlimited = без ограничений
 settings-default = по умолчанию
 settings-hours = { $count ->
     [one] { $count } час
@@ -265,10 +282,10 @@ settings-days = { $count ->
    *[other] { $count } дней
 }
 settings-choose-channels = Только в этих каналах
-settings-choose-roles = Только эти роли
+settings-choose-roles = Только для этих ролей
 settings-check = Проверить права
-settings-form-member = Пределы участника…
-settings-form-server = Пределы сервера…
+settings-form-member = Лимиты участника…
+settings-form-server = Лимиты сервера…
 settings-field-user-requests-per-hour = Ответов в час (0: без предела)
 settings-field-user-requests-per-day = Ответов в день (0: без предела)
 settings-field-user-tokens-per-hour = Токенов в час (0: без предела)
@@ -282,11 +299,11 @@ permission-read = Чтение
 permission-write = Сообщения
 permission-threads = Ветки
 permission-files = Картинки и файлы
-permission-react = Отметки в очереди
+permission-react = Реакции
 permission-yes = да
 permission-missing = нет в { $channels }
 
-usage-title = ## Расход
+usage-title = ## Использование
 usage-me = Вы, за сутки: { $requests ->
     [one] { $requests } ответ
     [few] { $requests } ответа
@@ -314,11 +331,17 @@ usage-server = Этот сервер, за сутки: { $requests ->
     [few] { $pictures } картинки
    *[other] { $pictures } картинок
 }
-usage-limit = Сегодня: использовано ответов { $used } из { $limit }. Счёт начнётся заново { $when }.
+left-hour = Осталось на этот час: { $left } из { $limit } ответов (обновится { $when })
+left-day = Осталось на сегодня: { $left } из { $limit } ответов (обновится { $when })
+left-tokens-hour = Осталось на этот час: { $left } из { $limit } токенов (обновится { $when })
+left-tokens-day = Осталось на сегодня: { $left } из { $limit } токенов (обновится { $when })
+left-server-hour = Осталось у сервера на этот час: { $left } из { $limit } ответов (обновится { $when })
+left-server-day = Осталось у сервера на сегодня: { $left } из { $limit } ответов (обновится { $when })
+left-unlimited = Ограничений для вас здесь нет.
 status-ready = Могу отвечать.
 status-not-ready = Сейчас ни одна модель не может ответить.
-status-live = Идёт сейчас: { $count }
-status-hour = За час: запросов { $requests }, с ошибкой { $failures }
+status-live = Сейчас выполняется: { $count }
+status-hour = За час: запросов { $requests }, ошибок { $failures }
 status-model = { $model }: { $state }
 
 privacy-text =
@@ -332,80 +355,98 @@ privacy-text =
         [few] { $turns } вопроса
        *[other] { $turns } вопросов
     } с ответами, { $pictures ->
-        [one] { $pictures } заказ картинки
-        [few] { $pictures } заказа картинок
-       *[other] { $pictures } заказов картинок
-    }, ваши настройки и счётчики. { $retention }
-    Вопросы и ответы уходят провайдеру модели, чтобы получить ответ. Сами сообщения хранит Discord.
+        [one] { $pictures } картинка
+        [few] { $pictures } картинки
+       *[other] { $pictures } картинок
+    } по вашей просьбе, ваши настройки и счётчики использования. { $retention }
+    Вопросы отправляются провайдеру ИИ, который на них отвечает. Сами сообщения хранит Discord.
 privacy-retention = { $days ->
-    [0] Само ничего не стирается.
-    [one] Всё стирается через { $days } день.
-    [few] Всё стирается через { $days } дня.
-   *[other] Всё стирается через { $days } дней.
+    [0] Всё это хранится, пока вы это не сотрёте.
+    [one] Всё это стирается через { $days } день.
+    [few] Всё это стирается через { $days } дня.
+   *[other] Всё это стирается через { $days } дней.
 }
 privacy-export = Всё, что я о вас храню:
 privacy-erase-sure = Из моей базы будут стёрты ваши разговоры, картинки, настройки и счётчики. Сообщения в Discord останутся. Вы уверены?
 privacy-erased = Всё стёрто.
-privacy-not-stored = Отныне я не храню ваших сообщений и знаю лишь то, что стоит в ветке.
+privacy-not-stored = Больше я не храню ваши сообщения и вижу только то, что написано в ветке.
 privacy-stored = Я снова храню ваши сообщения.
 
 help-text =
     ## Что я умею
-    { "" }**Спросить:** { $chat } открывает ветку — просто пишите в ней дальше. Ещё можно упомянуть меня, ответить мне или написать мне лично.
-    { "" }**Показать на сообщение:** ответьте на него и упомяните меня — я прочитаю его вместе с картинками, файлами и ссылками.
+    { "" }**Спросить:** { $chat } создаёт ветку — просто продолжайте писать в ней. Ещё можно упомянуть меня, ответить мне или написать в личные сообщения.
+    { "" }**Спросить о сообщении:** ответьте на него и упомяните меня. Я прочитаю его вместе с картинками, файлами и ссылками.
     { "" }**Нарисовать:** { $image }, затем кнопки под картинкой.
-    { "" }**Чужие сообщения:** правый клик → Приложения → *Объяснить*, *Кратко* или *Нарисовать это*.
-    { "" }**Показать файлы:** картинки, текст, код, PDF, Word и EPUB.
-    { "" }**Выбрать:** { $model } и { $persona }. **Что осталось на сегодня:** { $usage }. **Ваши данные:** { $privacy }.
-    { "" }**Попробуйте:** `Кратко: что решили в этой ветке?` · `Что не так с этим кодом?` · `Объясни эту картинку ребёнку`
-help-no-content = На этом сервере я не могу читать сообщения, поэтому упоминайте меня в каждом.
+    { "" }**Взять сообщение:** правый клик или долгое нажатие → Приложения → *Объяснить*, *Кратко* или *Нарисовать это*.
+    { "" }**Приложить файлы:** картинки, текст, код, PDF, Word, OpenDocument и EPUB.
+    { "" }**Выбрать:** { $model } и { $persona }. **Осталось на сегодня:** { $usage }. **Ваши данные:** { $privacy }.
+help-try = ### Попробуйте
+help-example-explain = Объясни чёрные дыры десятилетнему
+help-example-plan = Придумай план вечера игр на шестерых
+help-example-code = Напиши на Python поиск простых чисел
+help-example-draw = Нарисуй лису в снегу
+help-no-content = На этом сервере я не вижу обычные сообщения, поэтому упоминайте меня в каждом.
 welcome =
-    Здравствуйте! Спросить — { $chat }, нарисовать — { $image }, или просто упомяните меня. Если вы управляете сервером, в { $settings } можно выбрать, кому и где я отвечаю.
-    Вопросы отправляются провайдеру ИИ; что я храню, покажет { $privacy }.
+    Здравствуйте! Спрашивайте через { $chat }, рисуйте через { $image } или просто упомяните меня. Если вы управляете сервером, в { $settings } можно выбрать, кому и где я отвечаю.
+    Вопросы отправляются провайдеру ИИ. Что я храню, показывает { $privacy }.
 explain-prompt = Объясни простыми словами и коротко следующее сообщение:
-summarise-prompt = Изложи следующее сообщение в нескольких предложениях:
-shared-by = Показывает { $who }
+summarise-prompt = Кратко изложи следующее сообщение в нескольких предложениях:
+shared-by = Показано по просьбе: { $who }
 status-model-ready = доступна
 status-model-resting = сейчас недоступна
 notice-dropped = { $model } не учитывает эту настройку: { $field }.
-notice-changed = { $model } использует другое значение настройки: { $field }.
+notice-changed = { $model } использует другое значение: { $field }.
 field-negative-prompt = чего не рисовать
 field-size = размер
 field-aspect-ratio = пропорции
-field-seed = зерно
+field-seed = сид
 field-steps = шаги
 field-guidance = точность следования описанию
-field-count = число картинок
+field-count = количество картинок
 field-input-image = исходная картинка
 field-max-bytes = размер файла
 field-temperature = температура
 field-max-tokens = длина
 field-system = указания
-field-other = { $name }
-settings-channels-none = во всех
+field-prompt = описание
+field-messages = сообщения
+field-model = модель
+field-images = картинки
+field-top-p = top-p
+field-stop = стоп-тексты
+field-other = одна из настроек
+settings-channels-none = все каналы
 settings-blocked-channels = Никогда в этих каналах: { $value }
-settings-blocked-channels-none = нет таких
-settings-roles-none = для всех
+settings-blocked-channels-none = нет
+settings-roles-none = все
 settings-blocked-roles = Никогда для этих ролей: { $value }
-settings-blocked-roles-none = нет таких
-settings-context = Сообщений, которые я читаю перед упоминанием: { $value }
+settings-blocked-roles-none = нет
+settings-context = Сколько предыдущих сообщений я читаю при упоминании: { $value }
 settings-page-access = Кто и где
 settings-page-answers = Ответы
 settings-page-pictures = Картинки
 settings-page-limits = Лимиты
+settings-page-privacy = Приватность
+settings-retention = Вопросы и ответы хранятся: { $value }
+settings-retention-note = Более старые стираются из моей базы. Сообщения в Discord остаются.
+settings-for-ever = без ограничения срока
+settings-choose-retention-days = Сколько хранить вопросы и ответы
+settings-choose-role-limit = Лимиты для роли…
+settings-form-role = Лимиты участников с этой ролью
+settings-role-answers = { $role } — ответов на участника: { $value }
 settings-switch = { $name }: { $state }
 settings-switch-pictures = Картинки
-settings-switch-footer = Модель и время
-settings-switch-threads = Отдельные ветки
-settings-switch-leave-people-alone = Не вмешиваться
+settings-switch-footer = Модель и время под ответом
+settings-switch-threads = Отвечать в ветках
+settings-switch-leave-people-alone = Не вмешиваться в беседы
 settings-switch-lock-model = Закрепить модель
 settings-choose-blocked-channels = Никогда в этих каналах
-settings-choose-blocked-roles = Никогда эти роли
+settings-choose-blocked-roles = Никогда для этих ролей
 settings-choose-model = Модель по умолчанию
 settings-choose-persona = Персона по умолчанию
 settings-choose-image-model = Модель для картинок
-settings-choose-archive-hours = Когда ветки уходят в архив
-settings-choose-context-messages = Сообщения перед упоминанием
+settings-choose-archive-hours = Когда архивировать ветки
+settings-choose-context-messages = Предыдущие сообщения при упоминании
 
 # Catching up.
 command-catchup = пропущенное
@@ -598,3 +639,7 @@ voice-too-long = Я не могу прослушать { $name }: не боль�
 voice-silent = Я прослушал { $name }, но слов не расслышал.
 tool-foreign = Использовано: { $tool } ({ $server })
 allow-foreign = Использовать { $tool } из { $server }? { $what }
+help-more =
+    { "" }**Наверстать:** { $catchup } расскажет, что вы здесь пропустили.
+    { "" }**Изменить картинку:** ответьте на неё словами, например *сделай ночь*. **Говорить:** голосовые сообщения — тоже вопросы.
+    { "" }**Сравнить:** { $compare } спросит сразу две модели, { $models } покажет рейтинг. **Позже:** { $remind }. **Что я о вас помню:** { $memory }.

@@ -4,13 +4,13 @@ Theory of operation:
 
 1. A bucket is a fixed window of `limit` edits that opens with its first one. What Discord's headers say is believed;
    between two answers of Discord the bucket is counted here, so that several edits under way do not overdraw it.
-2. One edit of each window is kept back. It is for what must land (a last edit, a button pressed): an interim edit
-   never takes the last one, for then the library sleeps inside that request until the window ends.
+2. One edit of each window is kept back during its first half, for what must land (a last edit, a button pressed).
+   In the second half an interim edit may take it: whoever needs one then does not wait long.
 3. Writers of one channel take turns: whoever has gone without an edit for longest is first, and a first text comes
    before everything else. A single writer gets an edit a second; several share what the bucket gives.
 4. Text that hardly grows is not worth an edit for a while.
-5. The bot as a whole may make fifty requests a second. Who comes too early waits; when the second is nearly used up,
-   interim edits are left out, so that what must land finds room.
+5. The bot as a whole may make fifty requests a second. Who comes too early waits in line; interim edits wait until
+   there is room to spare, oldest first, so that what must land finds a place at once.
 """
 
 from collections import deque
@@ -24,8 +24,8 @@ CALM = 2.5  # for an answer that hardly grows
 FEW = 12  # characters
 LATE = 0.5  # seconds by which answers about one and the same window may differ
 TURN = 0.1  # seconds until a writer whose turn it is not yet asks again
-# Requests a second of the whole bot. Discord allows fifty; most of a second may move into the next one on the way.
-MOST, SECOND, CROWDED = 28, 1.0, 20
+# Requests a second of the whole bot, as Discord documents it; of them so many are kept for what must land.
+MOST, SECOND, SPARE = 50, 1.0, 10
 
 
 class Urgency(IntEnum):
@@ -99,9 +99,9 @@ class ChannelPace:
             self._wanting.pop(writer, None)
             return due
         self._wanting[writer] = urgency
-        free = self.bucket.free(now) - self._kept
+        free = self.bucket.free(now) - self._kept(now)
         if free <= 0:
-            return max(TURN, self.bucket.resets_at - now)
+            return max(TURN, min(self.bucket.resets_at, self._kept_until) - now)
         turns = sorted(self._wanting, key=lambda one: (self._wanting[one], self._last[one], one))
         return 0.0 if turns.index(writer) < free else TURN
 
@@ -126,42 +126,83 @@ class ChannelPace:
         if writer in self._last:
             self._last[writer] = now
 
+    def last(self, writer: int) -> float:
+        """When it has shown something last."""
+        return self._last.get(writer, float("-inf"))
+
     @property
-    def _kept(self) -> int:
-        return KEPT if self.bucket.limit > 1 else 0
+    def _kept_until(self) -> float:
+        until = self.bucket.resets_at - self.bucket.window / 2
+        return until if self.bucket.free(until) else self.bucket.resets_at
+
+    def _kept(self, now: float) -> int:
+        return KEPT if self.bucket.limit > 1 and now < self.bucket.resets_at - self.bucket.window / 2 else 0
 
     def _interval(self, urgency: Urgency, grown: int) -> float:
         if urgency is Urgency.FIRST_TEXT:
             return 0.0
-        shared = len(self._last) * self.bucket.window / max(1, self.bucket.limit - self._kept)
+        shared = len(self._last) * self.bucket.window / self.bucket.limit
         interval = SHORTEST if len(self._last) == 1 else max(SHORTEST, shared)
         return max(interval, CALM) if grown < FEW and urgency is Urgency.INTERIM else interval
 
 
 class Throughput:
-    """Requests of the whole bot in the last second, wherever they go."""
+    """Requests of the whole bot, wherever they go. Discord allows so many in any second.
+
+    A request reaches Discord at some moment between its start and its answer. Its place is therefore free a second
+    after its answer: however long requests take, no second of Discord's holds more than allowed.
+    """
 
     def __init__(self, most: int = MOST, window: float = SECOND) -> None:
         self._most, self._window = most, window
-        self._times: deque[float] = deque()
+        self._flying = 0
+        self._answered: deque[float] = deque()
+        self._closed_until = float("-inf")
 
-    def take(self, now: float) -> float:
-        """Seconds to wait before the request may go out. Its place is taken: requests go in the order they came."""
-        self._forget(now)
-        at = now
-        if len(self._times) >= self._most:
-            at = max(now, self._times[-self._most] + self._window)
-        self._times.append(at)
-        return at - now
+    def free(self, now: float) -> int:
+        """How many requests may go out now."""
+        while self._answered and self._answered[0] <= now - self._window:
+            self._answered.popleft()
+        return 0 if now < self._closed_until else self._most - self._flying - len(self._answered)
 
-    def crowded(self, now: float) -> bool:
-        """Little room is left in this second."""
-        self._forget(now)
-        return len(self._times) >= CROWDED
+    def next_at(self, now: float) -> float | None:
+        """When a place is free again, as far as that is known: the others have to be answered first."""
+        if now < self._closed_until:
+            return self._closed_until
+        return self._answered[0] + self._window if self._answered else None
 
-    def _forget(self, now: float) -> None:
-        while self._times and self._times[0] <= now - self._window:
-            self._times.popleft()
+    def take(self) -> None:
+        """One request goes out."""
+        self._flying += 1
+
+    def land(self, now: float) -> None:
+        """It was answered, or has failed."""
+        self._flying -= 1
+        self._answered.append(now)
+
+    def close(self, until: float) -> None:
+        """Discord said that it was too much: another process with the same token, or a lower limit than usual."""
+        self._closed_until = max(self._closed_until, until)
+
+
+class Turns:
+    """Who may show an interim state now, over all channels: whoever has waited longest, while there is room to spare."""
+
+    def __init__(self, everything: Throughput) -> None:
+        self._everything = everything
+        self._wanting: dict[int, float] = {}  # writers and the time of what they have shown last
+
+    def may_go(self, writer: int, last: float, now: float) -> bool:
+        self._wanting[writer] = last
+        room = self._everything.free(now) - SPARE
+        if room > 0 and sum((other, key) < (last, writer) for key, other in self._wanting.items()) < room:
+            self.drop(writer)
+            return True
+        return False
+
+    def drop(self, writer: int) -> None:
+        """It has shown something, or has nothing to show."""
+        self._wanting.pop(writer, None)
 
 
 class Paces:
@@ -175,6 +216,7 @@ class Paces:
         self._idle: dict[int, float] = {}  # channels in which nobody writes, and until when they are kept
         self._next = 0
         self.everything = Throughput()
+        self.turns = Turns(self.everything)
 
     def __len__(self) -> int:
         """Channels in which somebody writes."""
@@ -189,6 +231,7 @@ class Paces:
         return pace, self._next
 
     def leave(self, channel: int, writer: int, now: float) -> None:
+        self.turns.drop(writer)
         pace = self._channels.get(channel)
         if pace is not None and pace.leave(writer):
             self._idle[channel] = now + pace.bucket.window

@@ -1,51 +1,81 @@
 """What Discord does not render, made readable: tables, headings below the third level, other fences. Pure.
 
-Works line by line. Only the table at the end of a growing text may still change its look: while it grows, its rows
-stand in a code block as they came; when it is whole, it gets its columns.
+Works line by line; formulas may be longer. Only the table at the end of a growing text may still change its look: as
+soon as it is too wide for a phone, its columns become a list.
 """
 
 import re
 
 from discord_bot.rendering import tables
+from discord_bot.rendering.formulas import readable_formulas
 from discord_bot.rendering.marks import fence_of
 
 INNER = "``\u200b`"  # looks like a mark, and ends no block
-DEEP = re.compile(r"#{4,6}[ \t]")
+DEEP = re.compile(r"((?:[ \t]*>)*[ \t]*(?:[-*][ \t]+)?)#{4,6}[ \t]")
+CODE = re.compile(r"(`{1,2}[^`\n]{1,300}`{1,2})")
 
 
 def readable(text: str, *, growing: bool = False) -> str:
     """The text as Discord can show it. What stands in a code block stays as it is."""
-    lines = text.split("\n")
     made: list[str] = []
-    open_mark = ""
+    prose: list[str] = []
+    marks: list[str] = []  # of the open blocks: an example of Markdown may hold blocks itself
+    for line in text.split("\n"):
+        fence = fence_of(line)
+        if not marks and fence is None:
+            prose.append(line)
+        elif not marks and fence is not None:
+            made += _prose(prose, growing=False)
+            prose = []
+            marks.append(fence.mark)
+            # Discord knows neither tildes nor longer marks.
+            made.append(f"{fence.prefix}```{fence.info}" if fence.mark != "```" else line)
+        elif fence is not None and fence.closes(marks[-1]):
+            marks.pop()
+            made.append(f"{fence.prefix}```" if not marks else _inner(line))
+        else:
+            if fence is not None and fence.info.strip() and fence.mark[0] == marks[-1][0] and len(fence.mark) >= 3:
+                marks.append(fence.mark)
+            made.append(_inner(line))
+    return "\n".join([*made, *_prose(prose, growing=growing)])
+
+
+def _inner(line: str) -> str:
+    """Discord would end the block at the first mark, whatever opened it."""
+    return line.replace("```", INNER)
+
+
+def _prose(lines: list[str], *, growing: bool) -> list[str]:
+    """Lines outside of code."""
+    if not lines:
+        return []
+    lines = _formulas("\n".join(lines)).split("\n")
+    made: list[str] = []
     number = 0
     while number < len(lines):
         line = lines[number]
-        fence = fence_of(line)
-        if fence is not None and not open_mark:
-            open_mark = fence.mark
-            # Discord knows neither tildes nor longer marks.
-            made.append(f"{fence.prefix}```{fence.info}" if open_mark != "```" else line)
-        elif open_mark:
-            closes = fence is not None and fence.closes(open_mark)
-            if fence and closes:
-                made.append(f"{fence.prefix}```")
-            else:
-                # Discord would end the block at the first mark, whatever opened it.
-                made.append(line.replace("```", INNER) if open_mark != "```" else line)
-            open_mark = "" if closes else open_mark
-        elif number + 1 < len(lines) and "|" in line and tables.is_separator(lines[number + 1]):
+        if number + 1 < len(lines) and "|" in line and tables.is_separator(lines[number + 1]):
             end = _end_of_table(lines, number + 2)
-            unfinished = growing and end == len(lines)
-            made += ["```", *lines[number:end], "```"] if unfinished else tables.render(lines[number:end])
+            # The row that is being written comes when it is whole.
+            whole = end - (growing and end == len(lines) and end > number + 2)
+            made += tables.render(lines[number:whole])
             number = end
             continue
-        elif DEEP.match(line) and not (growing and number == len(lines) - 1):
-            made.append(_bold(line))
-        else:
-            made.append(line)
+        made.append(_line(line))
         number += 1
-    return "\n".join(made)
+    return made
+
+
+def _formulas(text: str) -> str:
+    """Formulas as text, but in `code`."""
+    pieces = CODE.split(text)
+    return "".join(piece if number % 2 else readable_formulas(piece) for number, piece in enumerate(pieces))
+
+
+def _line(line: str) -> str:
+    if match := DEEP.match(line):
+        return match[1] + _bold(line[match.end(1) :])
+    return line
 
 
 def _end_of_table(lines: list[str], begin: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 WIDEST = 36  # columns of text that a phone shows without wrapping
 DASHES = re.compile(r":?-{2,}:?")
+BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
 MARKUP = re.compile(r"(\*\*|__|~~|`)(.+?)\1")
 
 
@@ -17,15 +18,30 @@ def is_separator(line: str) -> bool:
 def render(lines: Sequence[str]) -> list[str]:
     """A whole table (head, separator, rows) as Discord can show it; the rows keep their order and their words."""
     head, aligns = _cells(lines[0]), [_align(cell) for cell in _cells(lines[1])]
-    rows = [_cells(line) for line in lines[2:]]
-    columns = max(len(row) for row in (head, *rows))
-    plain = [[MARKUP.sub(r"\2", cell) for cell in row] + [""] * (columns - len(row)) for row in (head, *rows)]
-    widths = [max(width(row[column]) for row in plain) for column in range(columns)]
-    if sum(widths) + 2 * (columns - 1) <= WIDEST:
-        aligns += ["left"] * (columns - len(aligns))
+    plain = rows_of([lines[0], *lines[2:]])
+    if is_narrow(plain):
+        widths = _widths(plain)
+        aligns += ["left"] * (len(widths) - len(aligns))
         made = [_line(row, widths, aligns) for row in plain]
         return ["```", made[0], "  ".join("─" * one for one in widths), *made[1:], "```"]
-    return [line for row in rows for line in _listed(head, row)]
+    return [line for row in lines[2:] for line in _listed(head, _cells(row))]
+
+
+def rows_of(lines: Sequence[str]) -> list[list[str]]:
+    """The cells without markup, all rows of the same length."""
+    rows = [[MARKUP.sub(r"\2", cell) for cell in _cells(line)] for line in lines]
+    columns = max(len(row) for row in rows)
+    return [row + [""] * (columns - len(row)) for row in rows]
+
+
+def is_narrow(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a phone shows its lines without wrapping."""
+    widths = _widths(rows)
+    return sum(widths) + 2 * (len(widths) - 1) <= WIDEST
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
 
 
 def width(text: str) -> int:
@@ -42,7 +58,7 @@ def _width(character: str) -> int:
 def _cells(line: str) -> list[str]:
     inner = line.strip().removeprefix("|")
     inner = inner[:-1] if inner.endswith("|") and not inner.endswith("\\|") else inner
-    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", inner)]
+    return [BREAK.sub(", ", cell.strip().replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", inner)]
 
 
 def _align(mark: str) -> str:

@@ -16,7 +16,7 @@ import aiohttp
 import discord
 import structlog
 
-from discord_bot.rendering.pacing import FEW, Paces, Urgency
+from discord_bot.rendering.pacing import FEW, TURN, Paces, Urgency
 from discord_bot.rendering.view import Look, contents, needs_file
 
 log = structlog.get_logger(__name__)
@@ -26,9 +26,11 @@ OLD = 55 * 60.0  # seconds; Discord refuses edits of messages older than an hour
 RETRIES = (0.5, 1, 2, 4, 8, 15, 30, 30)  # seconds between tries of what must land
 GONE, ARCHIVED, TOO_OLD = 10008, 50083, 30046  # documentation: topics/opcodes-and-status-codes
 STEP = 0.2
-# Discord shows "is typing" for ten seconds. Of an answer that comes at once it would only be seen too late.
-TYPING_AFTER, TYPING_AGAIN = 1.0, 8.0
+# Discord shows "is typing" for ten seconds, and somebody who reads a state line sees a sign already.
+TYPING_AFTER, TYPING_AGAIN = 4.0, 8.0
 FIRST_TEXT = 30  # characters that are worth a first showing at once
+FEW_FOR = 0.4  # seconds for which fewer of them wait for more
+SIGN = 0.8  # seconds after the question by which something stands, text or a state
 
 
 class Undeliverable(Exception):
@@ -66,9 +68,11 @@ class Writer:
         *,
         reply_to: discord.MessageReference | None = None,
         known: list[int] | None = None,
+        sign_at: float = 0.0,
     ) -> None:
+        """`known`: messages to write over; `sign_at`: when (of the loop's clock) a state is shown if no text came."""
         self._channel, self._channel_id, self._paces, self._key, self._locale = channel, channel_id, paces, key, locale
-        self._reply_to = reply_to
+        self._reply_to, self._sign_at = reply_to, sign_at
         self._loop = asyncio.get_running_loop()
         self._slots = self._known(known or [])
         self._sends = 0
@@ -85,6 +89,7 @@ class Writer:
         self.on_first_text: Callable[[], None] = lambda: None
         self.on_removal: Callable[[int], None] = lambda _: None
         self._text_seen = False
+        self._text_at = 0.0
 
     def _known(self, ids: list[int]) -> list[Slot]:
         """Messages of a former answer, to be written over."""
@@ -106,8 +111,9 @@ class Writer:
         """The look from now on; returns at once."""
         self._look, self._view = look, view
         self._changed.set()
-        if look.text:
+        if look.text and not self._said.is_set():
             self._said.set()
+            self._text_at = self._loop.time()
         if self._task is None:
             self._task = asyncio.create_task(self._keep_showing(), name=f"writer:{self._key}")
             self._typing = asyncio.create_task(self._keep_typing(), name=f"typing:{self._key}")
@@ -193,15 +199,27 @@ class Writer:
         return False
 
     def _wait(self) -> float:
+        """Seconds until the next showing may be due; 0: it is."""
+        now, size = self._loop.time(), len(self._look.text)
         if not self._slots:
-            return 0.0
-        grown = len(self._look.text) - self._drawn
-        urgency = Urgency.INTERIM if self._look.text else Urgency.STATE
-        if not self._drawn and len(self._look.text) >= FIRST_TEXT:
+            return self._before_first(now, size)
+        grown = size - self._drawn
+        urgency = Urgency.INTERIM if size else Urgency.STATE
+        if not self._drawn and size >= FIRST_TEXT:
             urgency = Urgency.FIRST_TEXT
-        if urgency is Urgency.INTERIM and self._paces.everything.crowded(self._loop.time()):
-            return STEP
-        return self._pace.wait(self._number, self._loop.time(), urgency, FEW if grown < 0 else grown)
+        wait = self._pace.wait(self._number, now, urgency, FEW if grown < 0 else grown)
+        if wait > 0:
+            self._paces.turns.drop(self._number)
+            return wait
+        if urgency is Urgency.FIRST_TEXT or self._paces.turns.may_go(self._number, self._pace.last(self._number), now):
+            return 0.0
+        return TURN
+
+    def _before_first(self, now: float, size: int) -> float:
+        """A first message with text in it saves an edit; a state stands in time all the same."""
+        if size >= FIRST_TEXT:
+            return 0.0
+        return (self._text_at + FEW_FOR if size else self._sign_at) - now
 
     async def _draw(self, *, final: bool) -> None:
         wanted = contents(self._look, self._locale)

@@ -122,6 +122,10 @@ class Conversations:
             row = (await connection.execute(select(conversations).where(condition))).mappings().first()
         return _conversation(row) if row else None
 
+    async def retire(self, conversation: Conversation) -> None:
+        """Its place begins anew. What was said stays with it, and a reply to it still finds it."""
+        await self._change(conversation.id, place_id=-conversation.id, closed=True)
+
     async def set_closed(self, conversation_id: int, *, closed: bool) -> None:
         await self._change(conversation_id, closed=closed)
 

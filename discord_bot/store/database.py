@@ -1,7 +1,7 @@
 """The store: SQLite by default, PostgreSQL by URL. Migrations run when it opens."""
 
 from asyncpg import PostgresError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from discord_bot.store import schema
@@ -69,6 +69,10 @@ class Store:
     async def set_meta(self, key: str, value: str) -> None:
         async with self.database.write() as connection:
             await upsert(connection, schema.meta, {"key": key, "value": value})
+
+    async def delete_meta(self, key: str) -> None:
+        async with self.database.write() as connection:
+            await connection.execute(delete(schema.meta).where(schema.meta.c.key == key))
 
     async def close(self) -> None:
         await self.database.close()

@@ -134,6 +134,19 @@ class Privacy:
             await connection.execute(delete(usage).where(usage.c.hour < int(oldest) // 3_600))
         await self._database.scrub()
 
+    async def erase_older_in(self, guild_id: int, days: int) -> None:
+        """A server that keeps less than the bot does elsewhere."""
+        oldest = time.time() - days * DAY
+        mine = select(conversations.c.id).where(conversations.c.guild_id == guild_id)
+        async with self._database.write() as connection:
+            await self._erase_turns(connection, turns.c.conversation_id.in_(mine) & (turns.c.created_at < oldest))
+            empty = conversations.c.id.not_in(select(turns.c.conversation_id))
+            old = (conversations.c.guild_id == guild_id) & (conversations.c.updated_at < oldest)
+            await connection.execute(delete(conversations).where(old, empty))
+            drawn = (pictures.c.guild_id == guild_id) & (pictures.c.created_at < oldest)
+            await connection.execute(delete(pictures).where(drawn))
+        await self._database.scrub()
+
     async def _erase_conversations(self, connection: AsyncConnection, condition: Any) -> None:
         await self._erase_turns(connection, turns.c.conversation_id.in_(select(conversations.c.id).where(condition)))
         await connection.execute(delete(conversations).where(condition))

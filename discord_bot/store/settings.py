@@ -1,6 +1,7 @@
 """Settings of servers, channels and persons, typed at this door. The nearest one counts."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -49,8 +50,26 @@ class GuildSettings:
     footer: bool | None = None
     """None: as the bot's configuration says."""
     welcomed: bool = False
+    retention_days: int | None = None
+    """None: as the bot's configuration says; never longer."""
+    role_limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By the id of a role: limits of a member that has it."""
     limits: dict[str, int] = field(default_factory=dict)
     """By the names of `BotQuotas`."""
+
+    def limits_for(self, roles: Collection[int]) -> dict[str, int]:
+        """Those of a member with these roles: the most generous of its roles, else everybody's. 0 is no limit."""
+        mine = [self.role_limits[str(role)] for role in roles if str(role) in self.role_limits]
+        best = dict(self.limits)
+        for name in {name for limits in mine for name in limits}:
+            values = [limits[name] for limits in mine if name in limits]
+            best[name] = 0 if 0 in values else max(values)
+        return best
+
+    def days_kept(self, most: int) -> int:
+        """For how long questions and answers are kept here; 0 is for ever, `most` is the operator's."""
+        wanted = self.retention_days
+        return most if wanted is None else min(wanted or most, most) if most else wanted
 
 
 @dataclass(frozen=True)
@@ -160,6 +179,14 @@ class Settings:
                 return
             row = {"scope": scope, "scope_id": scope_id, "key": key, "value": json.dumps(value), "author_id": author_id}
             await upsert(connection, settings, row)
+
+    async def kept_otherwise(self) -> dict[int, int]:
+        """Servers with a retention of their own, and its days."""
+        query = select(settings.c.scope_id, settings.c.value).where(
+            settings.c.scope == SettingScope.GUILD, settings.c.key == "retention_days"
+        )
+        async with self._database.read() as connection:
+            return {row.scope_id: int(json.loads(row.value)) for row in await connection.execute(query)}
 
     async def reset(self, scope: SettingScope, scope_id: int) -> None:
         async with self._database.write() as connection:

@@ -100,7 +100,7 @@ async def test_two_clicks_on_one_button_give_one_answer(stage: Stage) -> None:
                 message for click in (first, second) for message in click.followed if "answering" in message.content
             ]
         )
-        assert [(message.content, message.ephemeral) for message in refused] == [("I am already answering that.", True)]
+        assert [(message.content, message.ephemeral) for message in refused] == [("I'm already working on that.", True)]
         stage.upstream.hold.set()
         stage.upstream.behaviour["voice"] = "ok"
         await stage.finished(thread, 1)
@@ -179,8 +179,8 @@ async def test_with_threads_switched_off_answers_stand_in_the_channel_and_a_repl
         owner = stage.guild.owner
         card = await (await owner.slash(stage.channel, "settings")).answer()  # type: ignore[attr-defined]
         await (await owner.click(card, "Answers")).acknowledged()  # type: ignore[attr-defined]
-        await (await owner.click(card, "Own threads: on")).acknowledged()  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "Own threads: off" in card.buttons)
+        await (await owner.click(card, "Answer in threads: on")).acknowledged()  # type: ignore[attr-defined]
+        await stage.discord.wait_for(lambda: "Answer in threads: off" in card.buttons)
         assert "Saved." in card.text
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> hi")
         answer = await stage.finished(stage.channel)
@@ -259,4 +259,4 @@ async def test_what_is_drawn_again_starts_from_the_same_picture(stage: Stage) ->
         told = await stage.discord.wait_for(
             lambda: refused.response and not refused.response.loading and refused.response
         )
-        assert "notes.txt cannot be read" in told.content
+        assert "I can't read notes.txt" in told.content

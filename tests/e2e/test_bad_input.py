@@ -80,7 +80,7 @@ async def test_of_many_models_twenty_five_are_offered_and_the_choice_says_what_i
         offered = await stage.maria.autocomplete(stage.channel, "model", "model", "")
         assert 0 < len(offered) <= 25
         chosen = await (await stage.maria.slash(stage.channel, "model", model="chat", scope="me")).answer()
-        assert "From now on chat answers for me" in chosen.content
+        assert "Model for you: chat." in chosen.content
         assert "-# " in chosen.content
 
 

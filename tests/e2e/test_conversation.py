@@ -122,7 +122,7 @@ async def test_a_service_that_dies_is_told_kindly_and_the_retry_button_works_whe
 
         await stage.maria.say(thread, "still there?")
         failed = await stage.finished(thread, 1, ("Try again",))
-        assert "cannot reach my answering service" in failed.content
+        assert "can't reach the AI service" in failed.content
         assert bot.running
         stage.upstream.behaviour["voice"] = "ok"
         port = stage.target.rpartition(":")[2]
@@ -150,7 +150,7 @@ async def test_after_a_restart_the_conversation_goes_on_and_a_cut_answer_says_so
     stage.upstream.hold.set()
     async with stage.running_bot():
         interrupted = await stage.finished(thread, 1)
-        assert "Interrupted because I was restarted." in interrupted.content
+        assert "I was restarted before I could finish." in interrupted.content
         await stage.maria.click(interrupted, "Regenerate")
         answer = await stage.finished(thread, 2)
         assert body(answer.content) == TEXT
@@ -165,7 +165,7 @@ async def test_an_orderly_end_of_the_bot_ends_the_answer_honestly(stage: Stage) 
         thread = await stage.thread()
         await stage.discord.wait_for(lambda: thread.from_bot and len(body(thread.from_bot[-1].content)) > 20)
         assert await bot.end() == 0
-    assert "Interrupted because I was restarted." in thread.from_bot[-1].content
+    assert "I was restarted before I could finish." in thread.from_bot[-1].content
     assert any(one in thread.from_bot[-1].buttons for one in REGENERATE)
 
 
@@ -201,7 +201,7 @@ async def test_attachments_are_read_and_limits_are_told(stage: Stage) -> None:
         text = next(part["text"] for part in parts if part["type"] == "text")
         assert "what is this?" in text
         assert "print('hi')" in text
-        assert "x.bin cannot be read" in answer.content
+        assert "I can't read x.bin" in answer.content
 
 
 async def test_without_the_right_to_make_threads_the_answer_stands_in_the_channel_and_one_private_line_says_why(

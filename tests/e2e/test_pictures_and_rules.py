@@ -45,7 +45,7 @@ async def test_a_picture_comes_with_progress_alt_text_and_buttons(stage: Stage) 
 async def test_nonsense_options_are_explained_privately(stage: Stage) -> None:
     async with stage.running_bot():
         for options, text in (
-            ({"size": "huge"}, "I do not know that size"),
+            ({"size": "huge"}, "I don't know that size"),
             ({"seed": "abc"}, "The seed must be a whole number"),
             ({"prompt": "\u200b"}, "Tell me what to draw"),
         ):

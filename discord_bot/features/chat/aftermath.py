@@ -7,7 +7,7 @@ import discord
 import structlog
 
 from discord_bot.admission import Refused
-from discord_bot.features.chat import buttons
+from discord_bot.features.chat import buttons, passing
 from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.context import fetch, said
 from discord_bot.features.chat.feature import ChatFeature
@@ -150,7 +150,9 @@ class Aftermath:
                 continue
             turn.state = State.INTERRUPTED
             conversation = await store.get(turn.conversation_id)
-            if conversation is not None and conversation.kind not in PASSING:
+            if conversation is not None and conversation.kind in PASSING:
+                await passing.close(self._services, turn)
+            elif conversation is not None:
                 await self._mark_interrupted(turn)
             await store.update(turn)  # last: another crash before it means another try
 

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import discord
 import structlog
@@ -13,14 +13,16 @@ import structlog
 from antiphon import errors, events
 from discord_bot.conversation.history import History, build
 from discord_bot.features.chat import buttons
+from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.context import recollect
 from discord_bot.features.memory.notes import with_memory
 from discord_bot.features.tools.talk import Talk
 from discord_bot.features.tools.toolbox import Fill, Toolbox
 from discord_bot.i18n import t
 from discord_bot.notices import notice_text
-from discord_bot.problems import Problem, delivery, describe, short_reference, utcnow
+from discord_bot.problems import Problem, delivery, describe, empty, short_reference, utcnow
 from discord_bot.quotas import Ticket
+from discord_bot.rendering.plates import plates
 from discord_bot.rendering.view import MOST_SEGMENTS, Look, contents, needs_file
 from discord_bot.rendering.writer import Undeliverable, Withdrawn, Writer
 from discord_bot.scope import model_choices, persona_of
@@ -60,17 +62,18 @@ class Answer:
         conversation: Conversation,
         turn: Turn,
         ticket: Ticket,
-        channel: discord.abc.Messageable,
+        channel: Any,
         *,
         reply_to: discord.MessageReference | None = None,
         before: str = "",
         known: list[int] | None = None,
         notices: list[str] | None = None,
         tell: Tell | None = None,
+        sign_at: float = 0.0,
     ) -> None:
         """`before`: the half answer that is continued; `known`: messages to write over; `tell`: reaches the asker alone."""
         self._services, self._keeper = services, keeper
-        self.conversation, self.turn, self.ticket, self._channel = conversation, turn, ticket, channel
+        self.conversation, self.turn, self.ticket, self.channel = conversation, turn, ticket, channel
         self.people = turn.people
         """Everybody whose words were read for it."""
         self.forgotten = False
@@ -87,6 +90,7 @@ class Answer:
             turn.locale,
             reply_to=reply_to,
             known=known,
+            sign_at=sign_at,
         )
         self._writer.on_messages = self._remember
         self._writer.on_removal = keeper.removed
@@ -150,7 +154,7 @@ class Answer:
 
     async def _answer(self) -> None:
         services, turn, config = self._services, self.turn, self._services.config
-        self._show(Look(line=t(turn.locale, "state-thinking"), notes=self._notes))
+        self._show_state(t(turn.locale, "state-thinking"))
         scope = await services.store.settings.scope(
             self.conversation.guild_id, self.conversation.channel_id, turn.asker_id
         )
@@ -184,6 +188,8 @@ class Answer:
         turn.answer = self._before + stream.text
         turn.reasoning = stream.reasoning[:KEPT_REASONING]
         turn.deployment = stream.deployment
+        if problem is None and not self._stopped and not says_something(stream.text):
+            problem = empty(stream.request_id)
         await self._account(free=problem is not None and problem.retry and not stream.text and not self._stopped)
         services.metrics.answered(problem is None)
         await self._finish(problem, footer=scope.footer(config.bot.footer))
@@ -194,7 +200,7 @@ class Answer:
         if self._before or turn.model is not None:
             return None
         self._toolbox = await self._keeper.toolbox(
-            self.conversation, self._channel, self.ticket.payer, turn.locale, model, scope
+            self.conversation, self.channel, self.ticket.payer, turn.locale, model, scope
         )
         if self._toolbox is not None:
             self._toolbox.note, self._toolbox.ask = self._note, self._ask
@@ -261,15 +267,19 @@ class Answer:
                 self._thinking_since = self._thinking_since or time.monotonic()
                 seconds = int(time.monotonic() - self._thinking_since)
                 if not stream.text:
-                    self._show(Look(line=t(locale, "state-reasoning", seconds=seconds), notes=self._notes))
+                    self._show_state(t(locale, "state-reasoning", seconds=seconds))
             case events.Progress() if not stream.text:
-                self._show(Look(line=progress_line(event, locale), notes=self._notes))
+                self._show_state(progress_line(event, locale))
             case events.Notice() if event.kind == "changed":
                 self._notes.append(notice_text(locale, event, stream.deployment))
             case _:
                 pass
 
     _shown_text = ""
+
+    def _show_state(self, line: str) -> None:
+        """What is continued stays in sight."""
+        self._show(Look(text=self._before, line=line, notes=self._notes))
 
     def _show(self, look: Look) -> None:
         self._shown_text = look.text[len(self._before) :] if look.text else self._shown_text
@@ -301,7 +311,8 @@ class Answer:
         if self._stopped:
             turn.state, look.line = self._state_after_stop, self._stopped.strip()
         elif problem is not None:
-            turn.state, look.tail = State.FAILED, problem.text(locale, utcnow())
+            command = self._services.commands.of(locale, "model")
+            turn.state, look.tail = State.FAILED, problem.text(locale, utcnow(), command)
         else:
             turn.state = State.DONE
             if self._toolbox is not None:
@@ -319,6 +330,7 @@ class Answer:
             regenerate=bool(turn.answer) or bool(self._stopped),
             reasoning=bool(turn.reasoning) and self._services.config.bot.reasoning,
             file=file and not needs_file(look),
+            picture=bool(plates(turn.answer)),
             share=self.conversation.kind is Kind.PRIVATE and bool(turn.answer),
             fork=bool(turn.answer) and self.conversation.guild_id is not None,
             reply=self.conversation.kind is Kind.THREAD and not self._services.config.bot.message_content_intent,
@@ -359,7 +371,8 @@ class Answer:
         reference = short_reference(uuid.uuid4().hex)
         self._services.metrics.errors.labels("answer").inc()
         log.error("an answer broke", reference=reference, exc_info=error)
-        tail = describe(error, utcnow(), reference).text(self.turn.locale, utcnow())
+        command = self._services.commands.of(self.turn.locale, "model")
+        tail = describe(error, utcnow(), reference).text(self.turn.locale, utcnow(), command)
         offer = buttons.Offer(retry=not self.turn.answer, regenerate=bool(self.turn.answer))
         look = Look(text=self.turn.answer, tail=tail, live=False, most=self._most)
         try:
@@ -369,7 +382,7 @@ class Answer:
 
     async def _say_done(self) -> None:
         try:
-            await self._channel.send(t(self.turn.locale, "state-done"), reference=self._reply_to, mention_author=False)  # type: ignore[arg-type] # it is one
+            await self.channel.send(t(self.turn.locale, "state-done"), reference=self._reply_to, mention_author=False)
         except discord.HTTPException:
             log.info("the end of an answer could not be told")
 
@@ -383,4 +396,4 @@ def progress_line(event: events.Progress, locale: str) -> str:
         return t(locale, "state-queued", position=event.queue_position)
     if event.stage == "waiting":
         return t(locale, "state-slow")
-    return t(locale, "state-working", stage=event.stage)
+    return t(locale, "state-loading" if event.stage == "loading" else "state-working")

@@ -18,6 +18,7 @@ class Offer:
     regenerate: bool = False
     reasoning: bool = False
     file: bool = False
+    picture: bool = False
     share: bool = False
     reply: bool = False
     fork: bool = False
@@ -30,6 +31,7 @@ LABELS = {
     "regenerate": "button-regenerate",
     "reasoning": "button-reasoning",
     "file": "button-file",
+    "picture": "button-picture",
     "share": "button-share",
     "reply": "button-reply",
     "answer": "button-answer-now",
@@ -37,7 +39,7 @@ LABELS = {
     "allow": "button-allow",
     "deny": "button-deny",
 }
-IN_PLACE = ("retry", "resume", "regenerate", "reply", "reasoning", "file", "fork")
+IN_PLACE = ("retry", "resume", "regenerate", "reply", "picture", "reasoning", "file", "fork")
 STYLES = {
     "stop": discord.ButtonStyle.danger,
     "retry": discord.ButtonStyle.primary,

@@ -4,11 +4,13 @@ Only what the asker may read is read, and one small line says what it was.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import discord
 import structlog
 
+from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.words import names_in, said_by
 from discord_bot.i18n import t
@@ -21,6 +23,15 @@ MOST_LINKS = 3
 IN_THREADS = 12  # messages before the one that calls the bot into a thread
 LONGEST_CONTEXT = 6_000  # characters of them, the newest first
 READABLE = ("view_channel", "read_message_history")
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Who asks, and where: what that person may read is read."""
+
+    person: Any
+    channel: Any
+    guild_id: int | None
 
 
 class Card:
@@ -40,18 +51,22 @@ class Card:
             await self._point_at(replied, message)
         for snapshot in message.message_snapshots:
             await self._forwarded(snapshot, message)
-        for guild_id, channel_id, message_id in LINK.findall(message.content)[:MOST_LINKS]:
-            await self._link(message, int(guild_id), int(channel_id), int(message_id))
+        await self.add_links(message.content, _spot(message))
 
-    async def add_before(self, message: discord.Message, most: int) -> None:
-        """What was said in the channel before; of a forum post the first message, too."""
-        channel: Any = message.channel
-        if not most or not may_read(channel, message.author):
+    async def add_links(self, text: str, spot: Spot) -> None:
+        """Messages that a text links to."""
+        for guild_id, channel_id, message_id in LINK.findall(text)[:MOST_LINKS]:
+            await self._link(spot, int(guild_id), int(channel_id), int(message_id))
+
+    async def add_before(self, spot: Spot, before: int, most: int) -> None:
+        """What was said in the channel before a message; of a thread what it began with, too."""
+        channel = spot.channel
+        if not most or not may_read(channel, spot.person):
             return
         try:
-            earlier = [one async for one in channel.history(limit=most, before=message)]
-            if isinstance(channel, discord.Thread) and all(one.id != channel.id for one in earlier):
-                earlier += await self._first_post(channel, message)
+            earlier = [one async for one in channel.history(limit=most, before=discord.Object(before))]
+            if isinstance(channel, discord.Thread) and before != channel.id:
+                earlier += await self._first_post(channel, {one.id for one in earlier})
         except discord.HTTPException:
             log.info("what was said before could not be read")
             return
@@ -67,11 +82,15 @@ class Card:
         if parts:
             self._read.append(t(self._locale, "read-before", count=len(parts)))
 
-    @staticmethod
-    async def _first_post(channel: discord.Thread, message: discord.Message) -> list[discord.Message]:
-        if message.id == channel.id or not isinstance(channel.parent, discord.ForumChannel):
-            return []
-        return [await channel.fetch_message(channel.id)]
+    async def _first_post(self, channel: discord.Thread, seen: set[int]) -> list[discord.Message]:
+        """What a thread is about. Of a forum post it stands in the thread, of others in the channel above."""
+        try:
+            first = [] if channel.id in seen else await fetch(self._services, channel.id, [channel.id])
+        except discord.HTTPException:
+            return []  # it was deleted, or the thread began without a message
+        for message in first:
+            await self._question.attach(message.author, message.attachments, self._locale)
+        return first
 
     async def _replied(self, message: discord.Message) -> discord.Message | None:
         reference = message.reference
@@ -141,10 +160,10 @@ class Card:
         await self._question.attach(message.author, snapshot.attachments, self._locale)
         self._read.append(t(self._locale, "read-forwarded"))
 
-    async def _link(self, message: discord.Message, guild_id: int, channel_id: int, message_id: int) -> None:
+    async def _link(self, spot: Spot, guild_id: int, channel_id: int, message_id: int) -> None:
         channel = self._services.rooms.get_channel(channel_id)
-        mine = message.guild is not None and message.guild.id == guild_id and channel is not None
-        if not mine or not may_read(channel, message.author, here=message.channel.id):
+        mine = spot.guild_id == guild_id and channel is not None
+        if not mine or not may_read(channel, spot.person, here=spot.channel.id):
             self._question.notices.append(t(self._locale, "notice-link"))
             return
         try:
@@ -154,6 +173,10 @@ class Card:
             return
         await self._quote(target)
         self._read.append(t(self._locale, "read-message", name=_plain(target.author.display_name)))
+
+
+def _spot(message: discord.Message) -> Spot:
+    return Spot(message.author, message.channel, message.guild.id if message.guild else None)
 
 
 def may_read(channel: Any, person: Any, *, here: int | None = None) -> bool:

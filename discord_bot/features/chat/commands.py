@@ -8,6 +8,7 @@ import structlog
 from discord import app_commands
 
 from discord_bot.commands import EVERYWHERE, command, words
+from discord_bot.features.chat.anew import new_command
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.starting import Asked, start
 from discord_bot.i18n import t
@@ -62,7 +63,7 @@ def chat_commands(feature: ChatFeature) -> list[app_commands.Command[Any, Any, A
     async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return persona_choices(services, current)
 
-    return [made, command("close", _close(services))]
+    return [made, new_command(services), command("close", _close(services))]
 
 
 def _close(services: Services) -> Callable[..., Any]:

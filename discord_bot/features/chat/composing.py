@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import discord
 
 from discord_bot.features.chat.addressing import says_something, without_mention
-from discord_bot.features.chat.card import Card
+from discord_bot.features.chat.card import Card, Spot
 from discord_bot.features.chat.question import Question
-from discord_bot.features.chat.words import names_in, said_by
+from discord_bot.features.chat.words import named, names_in, names_of, said_by
 from discord_bot.features.voice.listening import ears
 from discord_bot.services import Services
 from discord_bot.store.turns import Part
@@ -26,7 +26,34 @@ async def compose(services: Services, messages: Sequence[discord.Message], local
             question.parts.append(Part(message.author.id, message.author.display_name, text))
         await question.attach(message.author, message.attachments, locale)
     if messages and question:
-        await card.add_before(messages[0], before)
+        first = messages[0]
+        spot = Spot(first.author, first.channel, first.guild.id if first.guild else None)
+        await card.add_before(spot, first.id, before)
+    if card.line:
+        question.notices.insert(0, card.line)
+    return question
+
+
+async def compose_typed(
+    services: Services,
+    prompt: str,
+    attachments: Sequence[discord.Attachment],
+    spot: Spot,
+    locale: str,
+    *,
+    before: int = 0,
+    before_id: int = 0,
+) -> Question:
+    """The question of a command. `before`: so many messages before `before_id` belong to it, too."""
+    question = Question(listen=ears(services, spot.person.id, spot.guild_id))
+    card = Card(services, question, locale)
+    await card.add_links(prompt, spot)
+    if says_something(prompt):
+        guild = getattr(spot.channel, "guild", None)
+        question.parts.append(Part(spot.person.id, spot.person.display_name, named(prompt, names_of(guild, prompt))))
+    await question.attach(spot.person, attachments, locale)
+    if question:
+        await card.add_before(spot, before_id, before)
     if card.line:
         question.notices.insert(0, card.line)
     return question
@@ -38,3 +65,9 @@ def own_text(services: Services, message: discord.Message) -> str:
     accounts = (services.me, role.id) if role is not None else (services.me,)
     names = {key: name for key, name in names_in(message).items() if key[1] not in accounts}
     return without_mention(said_by(message, names, embeds=False), *accounts)
+
+
+def holds_anything(services: Services, message: discord.Message) -> bool:
+    """A bare mention asks nothing, unless it points at something."""
+    pointed = message.reference or message.message_snapshots or message.stickers or message.poll
+    return says_something(own_text(services, message)) or bool(message.attachments or pointed)

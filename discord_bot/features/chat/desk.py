@@ -8,20 +8,24 @@ import structlog
 
 log = structlog.get_logger(__name__)
 MERGE = 1.2  # seconds in which messages belong to one question
+FINISHED = 0.5  # the same behind a sentence that has ended
+SENTENCE_END = tuple(".!?…。！？")
 LONGEST_MERGE = 8.0  # however long somebody types
 WAITING = "🕓"
 
-Handle = Callable[[list[discord.Message]], Awaitable[None]]
+Handle = Callable[[list[discord.Message], float], Awaitable[None]]
+"""Gets the messages, and since when (of the loop's clock) their author waits."""
 
 
 class Desk:
     """Ends by itself when nothing is left to answer; `is_idle` tells when it may be forgotten.
 
-    `line` is held by whatever answers in the conversation at the moment, by command, button or message.
+    `line` is held by whatever answers in the conversation at the moment, by command, button or message. `merges`:
+    several messages may make up one question; a question that begins a conversation has one.
     """
 
-    def __init__(self, handle: Handle, line: asyncio.Lock) -> None:
-        self._handle, self._line = handle, line
+    def __init__(self, handle: Handle, line: asyncio.Lock, *, merges: bool = True) -> None:
+        self._handle, self._line, self._merges = handle, line, merges
         self._pending: list[discord.Message] = []
         self._marked: set[int] = set()
         self._arrived = asyncio.Event()
@@ -57,13 +61,19 @@ class Desk:
                 return True
         return False
 
-    def typing(self) -> None:
-        self._typing_until = asyncio.get_running_loop().time() + MERGE
+    def typing(self, user_id: int) -> None:
+        """Whoever has asked goes on writing; what others type holds nobody up."""
+        if any(one.author.id == user_id for one in self._pending):
+            self._typing_until = asyncio.get_running_loop().time() + MERGE
+            self._arrived.set()
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._pending:
+            since = loop.time()
             await self._gather()
-            await self._until_free()
+            if await self._until_free():
+                since = loop.time()
             # Their events may have overtaken each other on the way here; ids are in the order of writing.
             together, self._pending = sorted(self._pending, key=lambda one: one.id), []
             for message in together:
@@ -73,35 +83,40 @@ class Desk:
             if together:
                 self._answering = True
                 try:
-                    await self._handle(together)
+                    await self._handle(together, since)
                 except Exception:
                     # One question that fails must not end the conversation.
                     log.exception("a question could not be answered")
                 self._answering = False
 
-    async def _until_free(self) -> None:
-        """What is written until the present answer stands belongs to the same question."""
+    async def _until_free(self) -> bool:
+        """What is written until the present answer stands belongs to the same question. True: there was one."""
         if not self._line.locked():
-            return
+            return False
         self._answering = True
         for message in self._pending:
             self._marked.add(message.id)
             self._react(message, add=True)
         async with self._line:
             self._answering = False
+        return True
 
     async def _gather(self) -> None:
         """Until nobody has written or typed for a moment."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LONGEST_MERGE
-        while loop.time() < until:
+        while self._merges and loop.time() < until:
             self._arrived.clear()
             try:
-                async with asyncio.timeout(max(MERGE, self._typing_until - loop.time())):
+                async with asyncio.timeout(max(self._pause(), self._typing_until - loop.time())):
                     await self._arrived.wait()
             except TimeoutError:
                 if self._typing_until <= loop.time():
                     return
+
+    def _pause(self) -> float:
+        ended = self._pending and self._pending[-1].content.rstrip().endswith(SENTENCE_END)
+        return FINISHED if ended else MERGE
 
     def _react(self, message: discord.Message, *, add: bool) -> None:
         async def react() -> None:

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -14,17 +14,18 @@ import structlog
 
 from discord_bot.access import Asker
 from discord_bot.admission import Refused
-from discord_bot.conversation.title import thread_name
-from discord_bot.features.chat.addressing import For, judge, says_something
+from discord_bot.features.chat import passing
+from discord_bot.features.chat.addressing import For, judge
 from discord_bot.features.chat.answer import Answer, Tell
-from discord_bot.features.chat.card import IN_THREADS
-from discord_bot.features.chat.composing import compose, own_text
+from discord_bot.features.chat.belonging import conversation_for, messages_before, replied_turn
+from discord_bot.features.chat.composing import compose, holds_anything
 from discord_bot.features.chat.desk import Desk
 from discord_bot.features.chat.guard import LoopGuard
 from discord_bot.features.chat.hearing import locale_for, see, show_heard, show_typing
 from discord_bot.features.chat.naming import give_title
-from discord_bot.features.chat.places import thread_on
+from discord_bot.features.chat.places import FollowupChannel, may_have_thread
 from discord_bot.features.chat.question import Question
+from discord_bot.features.chat.sign import Sign
 from discord_bot.features.tools.toolbox import Fill, no_tools
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
@@ -32,10 +33,11 @@ from discord_bot.problems import describe, short_reference, utcnow
 from discord_bot.quotas import Ticket
 from discord_bot.recent import Recent
 from discord_bot.services import Services
-from discord_bot.store.conversations import PASSING, Conversation, Kind
+from discord_bot.store.conversations import Conversation, Kind
 from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
+NOT_USED = "🚫"
 REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
 
 
@@ -52,7 +54,7 @@ class Asking:
     """Reaches the asker alone."""
     reply_to: discord.MessageReference | None = None
     parent: int | None = None
-    notices: list[str] = field(default_factory=list)
+    sign: Sign | None = None
 
 
 class ChatFeature:
@@ -67,6 +69,8 @@ class ChatFeature:
         self._claimed: dict[int, object] = {}
         self._guard = LoopGuard()
         self._heard = Recent[int]()
+        self._unread = Recent[int]()  # threads in which it was said that messages cannot be read
+        self._gone = Recent[int]()  # messages that people have deleted
         self.takers: list[Callable[[discord.Message], Awaitable[bool]]] = []
         """Features that a message may be for instead; True: it was answered."""
         self.toolbox: Fill = no_tools
@@ -81,6 +85,8 @@ class ChatFeature:
             return  # most messages of a busy server end here, without a question to the store
         seen = await see(self.services, message)
         whom = judge(seen, leave_people_alone=not seen.own_thread or await self._leaves_people_alone(message))
+        if whom is For.AWAY:
+            await self._tell_unread(message)
         if whom in (For.NOBODY, For.AWAY):
             return
         try:
@@ -99,19 +105,38 @@ class ChatFeature:
         problem = describe(error, utcnow(), reference)
         await self._refuse(message, problem.text(locale, utcnow()))
 
+    async def _tell_unread(self, message: discord.Message) -> None:
+        """Nothing of it can be read. In a thread that is said once: people talk to each other there, too."""
+        readable = message.guild is None or self.services.config.bot.message_content_intent
+        if readable or self._unread.add(message.channel.id):
+            await self._refuse(
+                message, t(await self._locale(message), "nothing-here" if readable else "help-no-content")
+            )
+
+    def has_heard(self, message_id: int) -> bool:
+        return message_id in self._heard
+
     async def _take(self, whom: For, message: discord.Message) -> None:
+        begins = whom in (For.MENTION, For.CHAIN)
+        if not (whom is For.MENTION and may_have_thread(message.channel, message.guild)) and not self._waits(message):
+            # The first sign comes before anything is read or asked. A thread of its own is one, too.
+            self.services.tasks.spawn(show_typing(message), "typing")
         denied = await self._denied(message)
-        if denied is None and not _holds_anything(message, own_text(self.services, message)):
+        if denied is None and not holds_anything(self.services, message):
             denied = t(await self._locale(message), "empty-prompt")
         if denied is not None:
             await self._refuse(message, denied)
             return
-        self.services.tasks.spawn(show_typing(message), "typing")
         for take in self.takers:
             if await take(message):
                 return
-        conversation = await self._conversation(whom, message)
-        self._desk(conversation).add(message)
+        conversation = await conversation_for(self, whom, message)
+        self._desk(conversation, merges=not begins).add(message)
+
+    def _waits(self, message: discord.Message) -> bool:
+        """An answer runs in the place, so the message gets a mark of its own."""
+        desk = self._desks.get(message.channel.id)
+        return desk is not None and not desk.is_idle
 
     async def _leaves_people_alone(self, message: discord.Message) -> bool:
         guild_id = message.guild.id if message.guild else None
@@ -120,13 +145,15 @@ class ChatFeature:
     async def _locale(self, message: discord.Message) -> str:
         return await locale_for(self.services, message)
 
-    def _desk(self, conversation: Conversation) -> Desk:
+    def _desk(self, conversation: Conversation, *, merges: bool) -> Desk:
         place_id = conversation.place_id
         desk = self._desks.get(place_id)
         if desk is None or desk.is_idle:
             self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
             desk = self._desks[place_id] = Desk(
-                lambda messages: self._answer_or_apologise(conversation, messages), self._line(place_id)
+                lambda messages, since: self._answer_or_apologise(conversation, messages, since),
+                self._line(place_id),
+                merges=merges,
             )
         return desk
 
@@ -146,37 +173,29 @@ class ChatFeature:
             if text:
                 await message.reply(text, mention_author=False, delete_after=REFUSAL_SHOWN, silent=True)
         except discord.HTTPException:
+            await self._mark(message)
+
+    @staticmethod
+    async def _mark(message: discord.Message) -> None:
+        """Where no word is possible, a sign is."""
+        try:
+            await message.add_reaction(NOT_USED)
+        except discord.HTTPException:
             log.info("a refusal could not be told")
 
-    async def _conversation(self, whom: For, message: discord.Message) -> Conversation:
-        store, channel = self.services.store.conversations, message.channel
-        guild_id, author = message.guild.id if message.guild else None, message.author.id
-        if whom in (For.THREAD, For.DIRECT):
-            kind = Kind.THREAD if whom is For.THREAD else Kind.DIRECT
-            return await store.find(channel.id) or await store.create(channel.id, channel.id, guild_id, author, kind)
-        if whom is For.CHAIN and message.reference is not None:
-            turn = await store.by_message(channel.id, message.reference.message_id or 0)
-            known = await store.get(turn.conversation_id) if turn is not None else None
-            if known is not None and known.kind not in PASSING:
-                return known
-        settings = await self.services.store.settings.guild(guild_id)
-        question = own_text(self.services, message)
-        thread = await thread_on(message, question, settings)
-        if thread is None:
-            return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
-        self.names.add((thread.id, thread_name(question)))
-        return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
-
-    async def _answer_or_apologise(self, conversation: Conversation, messages: list[discord.Message]) -> None:
+    async def _answer_or_apologise(
+        self, conversation: Conversation, messages: list[discord.Message], since: float
+    ) -> None:
         try:
-            await self._answer_messages(conversation, messages)
+            await self._answer_messages(conversation, messages, since)
         except Exception as error:  # noqa: BLE001 - as above: typing was shown, so silence would be wrong
             await self._apologise(messages[-1], error)
 
-    async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message]) -> None:
+    async def _answer_messages(self, conversation: Conversation, messages: list[discord.Message], since: float) -> None:
         """One question made of the messages that came together."""
-        if self.closing:
-            return  # the next start finds them
+        messages = [one for one in messages if one.id not in self._gone]
+        if self.closing or not messages:
+            return  # what comes at the end of the process is found by its next start
         last, services = messages[-1], self.services
         place_id, locale = conversation.place_id, await self._locale(last)
         # It may have been erased while the messages waited.
@@ -188,43 +207,32 @@ class ChatFeature:
             channel = services.rooms.get_channel(known.channel_id) or await services.rooms.fetch_channel(
                 known.channel_id
             )
-        question = await compose(services, messages, locale, before=await self._before(known, messages[0]))
-        if not question:
-            await self._refuse(last, "\n".join(question.notices) or t(locale, "empty-prompt"))
-            return
-        await show_heard(channel, question.heard)
-        if known.closed:
-            await services.store.conversations.set_closed(known.id, closed=False)
-        asking = Asking(
-            asker(last.author, known.guild_id, channel.id, channel), question, locale, channel, channel.id,
-            tell=lambda text: self._tell(last, text),
-            reply_to=last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None,
-            parent=await self._replied_turn(known, messages[0]),
-        )  # fmt: skip
+        reply_to = last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None
+        sign = Sign(channel, locale, since=since, reply_to=reply_to)
         try:
+            question = await compose(
+                services, messages, locale, before=await messages_before(services, known, messages[0])
+            )
+            if not question:
+                raise Refused("\n".join(question.notices) or t(locale, "empty-prompt"))
+            await show_heard(channel, question.heard, sign)
+            if known.closed and known.place_id == place_id > 0:
+                await services.store.conversations.set_closed(known.id, closed=False)
+            asking = Asking(
+                asker(last.author, known.guild_id, channel.id, channel), question, locale, channel, channel.id,
+                tell=lambda text: self._tell(last, text), reply_to=reply_to,
+                parent=await replied_turn(services, known, messages[0]), sign=sign,
+            )  # fmt: skip
             await self.ask(known, asking)
         except Refused as refused:
+            await sign.drop()
             await self._refuse(last, str(refused))
-
-    async def _before(self, conversation: Conversation, first: discord.Message) -> int:
-        """How many messages of the channel are read where the bot is called into a talk of people."""
-        if conversation.place_id != first.id and conversation.kind is not Kind.THREAD:
-            return 0
-        if isinstance(first.channel, discord.Thread):
-            return IN_THREADS if conversation.kind is Kind.CHAIN else 0
-        begins = first.guild is not None and await self.services.store.conversations.newest(conversation.id) is None
-        return (await self.services.store.settings.guild(conversation.guild_id)).context_messages if begins else 0
+        finally:
+            await sign.drop()
 
     @staticmethod
     async def _tell(message: discord.Message, text: str) -> None:
         await message.author.send(text)
-
-    async def _replied_turn(self, conversation: Conversation, message: discord.Message) -> int | None:
-        """A reply to an answer continues from that answer, not from the newest one."""
-        if message.reference is None or message.reference.message_id is None:
-            return None
-        turn = await self.services.store.conversations.by_message(message.channel.id, message.reference.message_id)
-        return turn.id if turn is not None and turn.conversation_id == conversation.id else None
 
     # --- asking and running -----------------------------------------------------------------------
 
@@ -233,10 +241,17 @@ class ChatFeature:
         ticket = await self.services.admission.admit(asking.who, asking.locale, place=conversation.place_id)
         async with self._refunded(ticket):
             turn = await self.add_turn(conversation, asking)
+        if any(one in self._gone for one in turn.question_ids):
+            turn.state = State.DELETED
+            await self.save(turn)
+            await self.services.store.usage.refund(ticket.charge)
+            return
+        sign = asking.sign
         await self.run(
             Answer(
                 self.services, self, conversation, turn, ticket, asking.channel,
                 reply_to=asking.reply_to, notices=asking.question.notices, tell=asking.tell,
+                known=await sign.take() if sign is not None else None, sign_at=sign.at if sign is not None else 0.0,
             )
         )  # fmt: skip
 
@@ -287,6 +302,9 @@ class ChatFeature:
 
     async def _run(self, answer: Answer) -> None:
         self.answers[answer.turn.id] = answer
+        if isinstance(answer.channel, FollowupChannel):
+            note = passing.note(self.services, answer.turn.id, answer.channel.interaction)
+            self.services.tasks.spawn(note, "interaction")
         try:
             self.services.metrics.running.inc()
             try:
@@ -298,6 +316,8 @@ class ChatFeature:
             answer.done.set()
             if self.answers.get(answer.turn.id) is answer:
                 del self.answers[answer.turn.id]
+        if isinstance(answer.channel, FollowupChannel):
+            await passing.forget(self.services, answer.turn.id)
         place = answer.conversation.place_id
         name = next((name for thread, name in self.names if thread == place), None)
         if answer.turn.state is State.DONE and name is not None:
@@ -364,7 +384,8 @@ class ChatFeature:
     # --- what people do meanwhile --------------------------------------------------------------------
 
     def forget(self, message_id: int) -> None:
-        """A waiting message was deleted."""
+        """A message was deleted, perhaps one that waits or is about to be asked."""
+        self._gone.add(message_id)
         for desk in self._desks.values():
             desk.remove(message_id)
 
@@ -375,10 +396,4 @@ class ChatFeature:
     def on_typing(self, channel_id: int, user_id: int) -> None:
         desk = self._desks.get(channel_id)
         if desk is not None and user_id != self.services.me:
-            desk.typing()
-
-
-def _holds_anything(message: discord.Message, text: str) -> bool:
-    """A bare mention asks nothing, unless it points at something."""
-    pointed = message.reference or message.message_snapshots or message.stickers or message.poll
-    return says_something(text) or bool(message.attachments or pointed)
+            desk.typing(user_id)

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import discord
 import structlog
 
 from discord_bot.features.chat import buttons
-from discord_bot.features.chat.addressing import says_something
+from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.feature import Asking, ChatFeature
-from discord_bot.features.chat.hearing import locale_for
+from discord_bot.features.chat.hearing import locale_for, see
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.store.conversations import Conversation, Kind
@@ -19,12 +21,58 @@ from discord_bot.store.turns import State
 
 log = structlog.get_logger(__name__)
 LOOK_BACK = 24 * 3_600.0  # seconds since a conversation was used last
-MOST_CONVERSATIONS, MOST_MESSAGES = 200, 20
+MOST_CONVERSATIONS, MOST_CHANNELS, MOST_MESSAGES = 200, 100, 50
 PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not eat the global limit
 
 
-async def answer_missed(chat: ChatFeature) -> None:
-    """Once after each start of a session. A conversation in which nobody wrote costs no request where Discord tells so."""
+async def answer_missed(chat: ChatFeature, channels: Iterable[Any], away_since: float | None) -> None:
+    """Once after each start of a session. Where nobody wrote meanwhile nothing is asked of Discord.
+
+    `channels`: in which the bot may have been mentioned; `away_since`: epoch seconds, None when that is not known.
+    """
+    await _in_conversations(chat)
+    if away_since is not None:
+        await _in_channels(chat, channels, max(away_since, time.time() - LOOK_BACK))
+
+
+async def _in_channels(chat: ChatFeature, channels: Iterable[Any], since: float) -> None:
+    """Mentions and replies in channels, which belong to no conversation yet. The liveliest channels first."""
+    after = discord.utils.time_snowflake(datetime.fromtimestamp(since, UTC))
+    lively = sorted(
+        (one for one in channels if (getattr(one, "last_message_id", None) or 0) > after),
+        key=lambda one: -one.last_message_id,
+    )
+    for channel in lively[:MOST_CHANNELS]:
+        try:
+            messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=discord.Object(after))]
+            for message in messages:
+                await _answer_mention(chat, message)
+        except discord.HTTPException as error:
+            log.info("a channel could not be read again", status=error.status)
+        await asyncio.sleep(PAUSE)
+
+
+async def _answer_mention(chat: ChatFeature, message: discord.Message) -> None:
+    store = chat.services.store.conversations
+    whom = judge(await see(chat.services, message))
+    if message.author.bot or whom not in (For.MENTION, For.CHAIN) or chat.has_heard(message.id):
+        return
+    for place in (message.channel.id, message.id):  # the channel, or the thread that hangs on the message
+        if await store.by_message(place, message.id) is not None:
+            return
+    if is_fresh(chat, message):
+        await chat.on_message(await _as_member(message))
+        return
+    guild_id = message.guild.id if message.guild else None
+    conversation = await store.create(message.id, message.channel.id, guild_id, message.author.id, Kind.CHAIN)
+    await _offer(chat, conversation, message.channel, [message])
+
+
+def is_fresh(chat: ChatFeature, message: discord.Message) -> bool:
+    return time.time() - message.created_at.timestamp() < chat.services.config.bot.missed_timeout
+
+
+async def _in_conversations(chat: ChatFeature) -> None:
     since = time.time() - LOOK_BACK
     for conversation in await chat.services.store.conversations.active(since, MOST_CONVERSATIONS):
         if conversation.closed or chat.is_busy(conversation.place_id):
@@ -60,7 +108,7 @@ async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
             missed.append(message)
     if not missed:
         return True
-    if time.time() - missed[-1].created_at.timestamp() < chat.services.config.bot.missed_timeout:
+    if is_fresh(chat, missed[-1]):
         for message in missed:
             await chat.on_message(await _as_member(message))
     else:

@@ -67,12 +67,12 @@ class FollowupChannel:
     """Sends into an interaction: only the person sees it, for at most 15 minutes."""
 
     def __init__(self, interaction: BotInteraction, *, ephemeral: bool) -> None:
-        self._interaction, self._ephemeral = interaction, ephemeral
+        self.interaction, self._ephemeral = interaction, ephemeral
 
     async def send(self, content: str, **more: Any) -> FollowupMessage:
         view = more.get("view")
         given = {} if view is None else {"view": view}
-        sent = await self._interaction.followup.send(
+        sent = await self.interaction.followup.send(
             content, ephemeral=self._ephemeral, wait=True, suppress_embeds=True, **given
         )
         return FollowupMessage(sent)

@@ -19,6 +19,8 @@ from discord_bot.features.chat.recalling import recall
 from discord_bot.features.chat.starting import Asked, go_on, teller
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, asker_of, pressable, private
+from discord_bot.rendering.drawing import draw
+from discord_bot.rendering.plates import plates
 from discord_bot.rendering.splitter import split
 from discord_bot.store.conversations import PASSING, Conversation, Kind
 from discord_bot.store.turns import Turn
@@ -26,7 +28,7 @@ from discord_bot.store.turns import Turn
 log = structlog.get_logger(__name__)
 MOST_PARTS = 5  # follow-ups that an interaction allows
 LONGEST_REPLY = 4_000
-FOR_ALL = ("reasoning", "file", "reply", "fork")
+FOR_ALL = ("reasoning", "file", "picture", "reply", "fork")
 """In a place that everybody sees, what these show is no secret either."""
 
 
@@ -67,6 +69,8 @@ class Press:
                 await self._show(turn.reasoning)
             case "file":
                 await self._send_file(turn)
+            case "picture":
+                await self._send_pictures(turn)
             case "share":
                 await self._share(turn)
             case "reply":
@@ -80,7 +84,7 @@ class Press:
 
     async def _acknowledge(self, action: str) -> None:
         """Before anything is looked up: Discord waits three seconds, whatever the store or the service do."""
-        if action in ("reasoning", "file", "fork"):
+        if action in ("reasoning", "file", "picture", "fork"):
             await self._interaction.response.defer(ephemeral=True, thinking=True)
         elif action != "reply":  # a form must be the first answer itself
             await self._interaction.response.defer()
@@ -111,6 +115,17 @@ class Press:
             return
         file = discord.File(io.BytesIO(turn.answer.encode()), "answer.md")
         await self._interaction.followup.send(file=file, ephemeral=True)
+
+    async def _send_pictures(self, turn: Turn) -> None:
+        """Wide tables, and formulas that text cannot say."""
+        await recall_answer(self._chat.services, turn)
+        drawn = await draw(plates(turn.answer))
+        if not drawn:
+            await self._interaction.followup.send(t(self._locale, "nothing-to-draw"), ephemeral=True)
+            return
+        named = [(f"{number}.png", one) for number, one in enumerate(drawn, 1)]
+        files = [discord.File(io.BytesIO(one), name, description=t(self._locale, "plate-alt")) for name, one in named]
+        await self._interaction.followup.send(files=files, ephemeral=True)
 
     async def _share(self, turn: Turn) -> None:
         """What one person was shown, for all; once."""

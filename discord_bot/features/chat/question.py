@@ -69,18 +69,3 @@ class Question:
             name = file_name(recording.filename)
             text = f"[{name}]\n{heard.text}\n[/{name}]"
             self.parts.append(Part(author.id, author.display_name, text, PartKind.FILE))
-
-
-async def typed(
-    author: discord.abc.User,
-    prompt: str,
-    attachments: Sequence[discord.Attachment],
-    locale: str,
-    listen: Listen | None = None,
-) -> Question:
-    """The question of a command: a line of text and its files."""
-    question = Question(listen=listen)
-    if says_something(prompt):
-        question.parts.append(Part(author.id, author.display_name, prompt))
-    await question.attach(author, attachments, locale)
-    return question

@@ -11,10 +11,13 @@ from discord_bot.admission import Refused
 from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.answer import Tell
+from discord_bot.features.chat.card import IN_THREADS, Spot
+from discord_bot.features.chat.composing import compose_typed
 from discord_bot.features.chat.feature import Asking, ChatFeature
 from discord_bot.features.chat.places import FollowupChannel, announcement, may_have_thread, thread_on
-from discord_bot.features.chat.question import Question, typed
-from discord_bot.features.voice.listening import ears
+from discord_bot.features.chat.question import Question
+from discord_bot.features.chat.sign import Sign
+from discord_bot.features.choice import is_locked, may_change
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
 from discord_bot.ledger import TROUBLE
@@ -39,7 +42,9 @@ async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) ->
     """/chat: in a thread of its own where there are threads, else where it was asked."""
     locale = interaction.locale.value
     denied: str | None = t(locale, "empty-prompt")
-    if says_something(asked.prompt) or asked.attachments:
+    if asked.model and await is_locked(chat.services, interaction):
+        denied = t(locale, "model-locked")
+    elif says_something(asked.prompt) or asked.attachments:
         denied = await chat.services.admission.refusal(asker_of(interaction), locale, place=interaction.id)
     if denied:
         await private(interaction, denied)
@@ -47,18 +52,14 @@ async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) ->
     # Installed by a person alone, the bot sees nothing of the place: what it may do there is to answer.
     at_home = interaction.guild_id is None or interaction.is_guild_integration()
     here = await _conversation_here(chat, interaction) if at_home and not asked.hidden else None
-    if here is not None:
+    if here is not None and (asked.model or asked.persona) and not may_change(interaction, here):
+        await private(interaction, t(locale, "model-owner"))
+    elif here is not None:
         await _choose(chat, here, asked)
         await go_on(chat, interaction, here, asked)
     elif asked.hidden or not at_home or interaction.channel is None:
         await interaction.response.defer(ephemeral=asked.hidden, thinking=True)
-        question = await typed(
-            interaction.user,
-            asked.prompt,
-            asked.attachments,
-            locale,
-            ears(chat.services, interaction.user.id, interaction.guild_id),
-        )
+        question = await compose_typed(chat.services, asked.prompt, asked.attachments, _spot(interaction), locale)
         await answer_interaction(
             chat, interaction, question, hidden=asked.hidden, model=asked.model, persona=asked.persona
         )
@@ -115,6 +116,10 @@ async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked
     await first_words(chat, interaction)
 
 
+def _spot(interaction: BotInteraction) -> Spot:
+    return Spot(interaction.user, interaction.channel or discord.Object(interaction.id), interaction.guild_id)
+
+
 def _as_message(said: Any, interaction: BotInteraction) -> Any:
     """The answer that Discord has just returned, as a message that a thread can hang on: nothing is asked again."""
     resource = said.resource
@@ -146,20 +151,23 @@ async def _ask(
     message_id: int,
 ) -> None:
     locale = interaction.locale.value
-    question = await typed(
-        interaction.user,
-        asked.prompt,
-        asked.attachments,
-        locale,
-        ears(chat.services, interaction.user.id, interaction.guild_id),
-    )
-    question.ids = [message_id]  # where the question stands
-    if not question:
-        await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
-        return
-    if conversation.closed:
-        await chat.services.store.conversations.set_closed(conversation.id, closed=False)
-    await _run(chat, interaction, conversation, question, place, place.id, reference)
+    sign = Sign(place, locale, reply_to=reference)
+    try:
+        called = conversation.kind is Kind.CHAIN and isinstance(place, discord.Thread)
+        question = await compose_typed(
+            chat.services, asked.prompt, asked.attachments, _spot(interaction), locale,
+            before=IN_THREADS if called else 0, before_id=message_id,
+        )  # fmt: skip
+        question.ids = [message_id]  # where the question stands
+        if not question:
+            await sign.drop()
+            await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
+            return
+        if conversation.closed:
+            await chat.services.store.conversations.set_closed(conversation.id, closed=False)
+        await _run(chat, interaction, conversation, question, place, place.id, reference, sign)
+    finally:
+        await sign.drop()
 
 
 async def _run(
@@ -170,10 +178,11 @@ async def _run(
     channel: Any,
     channel_id: int,
     reference: discord.MessageReference | None = None,
+    sign: Sign | None = None,
 ) -> None:
     asking = Asking(
         asker_of(interaction), question, interaction.locale.value, channel, channel_id,
-        tell=teller(interaction), reply_to=reference,
+        tell=teller(interaction), reply_to=reference, sign=sign,
     )  # fmt: skip
     try:
         await chat.ask(conversation, asking)

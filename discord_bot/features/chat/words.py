@@ -47,6 +47,19 @@ def names_in(message: discord.Message) -> dict[tuple[str, int], str]:
     return names
 
 
+def names_of(guild: Any, text: str) -> dict[tuple[str, int], str]:
+    """What the ids in a typed text stand for, as far as the server is known."""
+    names: dict[tuple[str, int], str] = {}
+    for match in TOKEN.finditer(text) if guild is not None else ():
+        kind, number = (match[1] or "").rstrip("!"), int(match[2] or 0)
+        found = {"@&": guild.get_role, "#": guild.get_channel_or_thread, "@": guild.get_member}.get(
+            kind, lambda _: None
+        )(number)
+        if found is not None:
+            names[kind, number] = getattr(found, "display_name", found.name)
+    return names
+
+
 def said_by(message: Any, names: Mapping[tuple[str, int], str], *, embeds: bool) -> str:
     """Text, stickers and polls; `embeds`: also the cards below it, which for people's own links are only previews."""
     parts = [named(message.content, names)]

@@ -10,12 +10,13 @@ from discord_bot.admission import Refused
 from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.answer import Answer
+from discord_bot.features.chat.card import Spot
+from discord_bot.features.chat.composing import compose_typed
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.places import announcement, may_have_thread, thread_on
-from discord_bot.features.chat.question import Question, typed
+from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.starting import first_words, teller
 from discord_bot.features.compare import card
-from discord_bot.features.voice.listening import ears
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
 from discord_bot.quotas import Ticket
@@ -53,10 +54,8 @@ class Comparison:
         said = await interaction.response.send_message(
             announcement(interaction.user.display_name, self._asked.prompt, len(files)), suppress_embeds=True
         )
-        question = await typed(
-            interaction.user, self._asked.prompt, files, self._locale,
-            ears(self._services, interaction.user.id, interaction.guild_id),
-        )  # fmt: skip
+        spot = Spot(interaction.user, interaction.channel, interaction.guild_id)
+        question = await compose_typed(self._chat.services, self._asked.prompt, files, spot, self._locale)
         question.ids = [said.message_id or interaction.id]
         if not question:
             await private(interaction, "\n".join(question.notices) or t(self._locale, "empty-prompt"))

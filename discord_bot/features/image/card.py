@@ -83,10 +83,9 @@ def _state_line(locale: str, drawing: Drawing) -> str:
 
 
 def stage_word(locale: str, stage: str) -> str:
-    """Our own word for the common stages; the provider's own one otherwise."""
-    if stage in {"", "queued", "loading", "generating"}:
-        return t(locale, f"image-stage-{stage or 'starting'}")
-    return shorten(stage, 40).replace("`", "'")
+    """Our own word for the common stages. Any other is the provider's, in one language: it draws, whatever it calls it."""
+    known = stage if stage in {"", "queued", "loading"} else "generating"
+    return t(locale, f"image-stage-{known or 'starting'}")
 
 
 def quoted(prompt: str) -> str:
@@ -123,7 +122,8 @@ class Result:
 
 def finished_text(locale: str, prompt: str, result: Result, notices: tuple[Notice, ...], *, footer: bool) -> str:
     lines = [f"**{quoted(prompt)}**"]
-    lines += [f"-# {notice_text(locale, notice, result.model)}" for notice in notices[:3]]
+    told = dict.fromkeys(notice_text(locale, notice, result.model) for notice in notices)
+    lines += [f"-# {text}" for text in list(filter(None, told))[:3]]
     if footer:
         facts = [result.model, f"{result.width}×{result.height}"]
         if result.steps:

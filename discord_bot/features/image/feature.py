@@ -21,6 +21,7 @@ from discord_bot.services import Services
 from discord_bot.store.pictures import OrderState, PictureOrder
 
 log = structlog.get_logger(__name__)
+SIGN = 0.7  # seconds in which a file is read before anything is announced: a bad one is refused in private
 LAST_WORDS = 10.0  # seconds that running jobs have to say that they end
 MATURE = re.compile(
     r"\b(nsfw|nude|naked|porn\w*|erotic\w*|hentai|sex\w*|gore|голы[ейхм]\w*|порно\w*|эроти\w*|секс\w*)\b", re.IGNORECASE
@@ -87,10 +88,10 @@ class ImageFeature:
 
     @staticmethod
     async def _refuse(interaction: BotInteraction, text: str) -> None:
+        """To the person alone; of a message that was announced already nothing stays."""
         if interaction.response.is_done():
-            await interaction.edit_original_response(content=text)
-        else:
-            await private(interaction, text)
+            await interaction.delete_original_response()
+        await private(interaction, text)
 
     def _mature(self, interaction: BotInteraction, wish: Wish) -> str | None:
         rule = self.services.config.bot.mature_pictures
@@ -123,14 +124,21 @@ class ImageFeature:
             await self.begin(interaction, wish)
             return
         locale = interaction.locale.value
-        denied = await self.services.admission.refusal(
-            asker_of(interaction), locale, place=interaction.id, count=wish.count, pictures=True
-        )
-        if denied:
-            await private(interaction, denied)
+        if key := self._mature(interaction, wish):
+            await self._refuse(interaction, t(locale, key))
             return
-        await interaction.response.defer(thinking=True)
-        given = await read([file], locale)
+        if not interaction.response.is_done():
+            denied = await self.services.admission.refusal(
+                asker_of(interaction), locale, place=interaction.id, count=wish.count, pictures=True
+            )
+            if denied:
+                await private(interaction, denied)
+                return
+        reading = asyncio.ensure_future(read([file], locale))
+        await asyncio.wait({reading}, timeout=SIGN)
+        if not reading.done() and not interaction.response.is_done():
+            await interaction.response.defer(thinking=True)
+        given = await reading
         if given.images:
             await self.begin(interaction, wish, events.Image(*given.images[0]))
             return

@@ -106,7 +106,9 @@ class Job:
         except errors.AntiphonError as error:
             problem = describe(error, utcnow(), self._stream.request_id)
             view = buttons.failed(self._order.id, self._locale, retry=problem.retry, edit=problem.edit)
-            await self._edit(content=f"{drawing}\n{problem.text(self._locale, utcnow())}", attachments=[], view=view)
+            command = self._services.commands.of(self._locale, "image")
+            text = problem.text(self._locale, utcnow(), command)
+            await self._edit(content=f"{drawing}\n{text}", attachments=[], view=view)
             self._services.metrics.pictures.labels("failed").inc()
             if problem.retry:
                 usage, charge = self._services.store.usage, self._ticket.charge

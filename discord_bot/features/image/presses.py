@@ -12,6 +12,9 @@ from discord_bot.features.image.options import BadOption, Wish, clean_prompt, pa
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, answered, asker_of, pressable, private
 
+NEW_MESSAGE = ("again", "seed", "input", "retry")
+"""Buttons that answer with a message of its own."""
+
 
 def picture_buttons(image: ImageFeature) -> type[discord.ui.DynamicItem[Any]]:
     async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
@@ -22,40 +25,56 @@ def picture_buttons(image: ImageFeature) -> type[discord.ui.DynamicItem[Any]]:
 
 async def _press(image: ImageFeature, interaction: BotInteraction, action: str, order_id: int) -> None:
     locale = interaction.locale.value
+    await _acknowledge(interaction, action)
     order = await image.services.store.pictures.get(order_id)
     if order is None or action not in LABELS:
-        await private(interaction, t(locale, "stale"))
+        await _tell(interaction, t(locale, "stale"))
         return
     moderator = interaction.permissions.manage_messages if interaction.guild_id else False
     if action in ("cancel", "delete") and not may_control(asker_of(interaction), order.owner_id, moderator=moderator):
-        await private(interaction, t(locale, "access-control"))
+        await _tell(interaction, t(locale, "access-control"))
         return
     match action:
         case "cancel":
-            if image.cancel(order_id):
-                await interaction.response.defer()
-            else:
-                await private(interaction, t(locale, "nothing-to-stop"))
+            if not image.cancel(order_id):
+                await _tell(interaction, t(locale, "nothing-to-stop"))
         case "delete":
-            await interaction.response.defer()
             await interaction.delete_original_response()
             await image.services.store.pictures.erase(order_id)
         case _:
             await _draw_again(image, interaction, action, order_id, image.wish_of(order, interaction.message))
 
 
+async def _acknowledge(interaction: BotInteraction, action: str) -> None:
+    """Before anything is looked up: Discord waits three seconds, whatever the store does."""
+    if action in NEW_MESSAGE:
+        await interaction.response.defer(thinking=True)
+    elif action != "edit":  # a form must be the first answer itself
+        await interaction.response.defer()
+
+
+async def _tell(interaction: BotInteraction, text: str) -> None:
+    """To the person alone; the message that was announced goes."""
+    if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+        await interaction.delete_original_response()
+    await private(interaction, text)
+
+
 async def _draw_again(image: ImageFeature, interaction: BotInteraction, action: str, order_id: int, wish: Wish) -> None:
     locale = interaction.locale.value
-    if action == "edit" or not wish.prompt:
-        # Whoever is not stored may have to type it again.
+    if action == "edit":
         await interaction.response.send_modal(EditPrompt(image, wish, locale, order_id))
+        return
+    if not wish.prompt:
+        # The words of a person who is not stored stand in Discord, or have to be typed again.
+        await _tell(interaction, t(locale, "image-empty-prompt"))
         return
     if action == "input":
         standing = interaction.message.attachments if interaction.message else []
         if standing:
             await image.begin_from(interaction, wish, standing[0])
         else:
-            await private(interaction, t(locale, "nothing-here"))
+            await _tell(interaction, t(locale, "nothing-here"))
         return
     wish = wish.with_new_seed() if action == "seed" else wish
     await image.begin(interaction, wish, await image.beginning(order_id))

@@ -57,7 +57,8 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
     @EVERYWHERE
     async def draw(interaction: discord.Interaction[Any], message: discord.Message) -> None:
         try:
-            wish = Wish(clean_prompt(message.content[:LONGEST_DRAWN])).written_by(message.author.id)
+            text = said_by(message, names_in(message), embeds=True)
+            wish = Wish(clean_prompt(text[:LONGEST_DRAWN])).written_by(message.author.id)
         except BadOption:
             await private(interaction, t(interaction.locale.value, "nothing-here"))
             return

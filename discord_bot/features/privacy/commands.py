@@ -70,13 +70,15 @@ def privacy_commands(services: Services) -> list[app_commands.Command[Any, Any, 
         locale = interaction.locale.value
         counts = await services.store.privacy.counts(interaction.user.id)
         mine = await services.store.settings.user(interaction.user.id)
+        here = await services.store.settings.guild(interaction.guild_id)
+        days = here.days_kept(services.config.bot.retention_days)
         text = t(
             locale,
             "privacy-text",
             conversations=counts["conversations"],
             turns=counts["turns"],
             pictures=counts["pictures"],
-            retention=t(locale, "privacy-retention", days=services.config.bot.retention_days),
+            retention=t(locale, "privacy-retention", days=days),
         )
         names = ("export", "erase", "on" if mine.no_store else "off")
         await private(interaction, text, view=view_of(*(privacy_button(name, locale) for name in names)))

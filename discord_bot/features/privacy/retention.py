@@ -35,17 +35,21 @@ class DiscordClock:
 
 
 async def keep_retention(services: Services, clock: DiscordClock) -> None:
-    days = services.config.bot.retention_days
-    while days:
-        await erase_old(services, clock, days)
+    while True:
+        await erase_old(services, clock, services.config.bot.retention_days)
         await asyncio.sleep(PERIOD)
 
 
 async def erase_old(services: Services, clock: DiscordClock, days: int) -> None:
+    """By the operator's days everywhere (0: never), by a server's where it keeps less."""
     if not clock.agrees:
         log.warning("this machine's clock is not Discord's, so nothing is erased as too old; set the clock")
         return
     try:
-        await services.store.privacy.erase_older(days)
+        if days:
+            await services.store.privacy.erase_older(days)
+        for guild_id, wanted in (await services.store.settings.kept_otherwise()).items():
+            if wanted and (not days or wanted < days):
+                await services.store.privacy.erase_older_in(guild_id, wanted)
     except TROUBLE:
         log.warning("old conversations could not be erased; it is tried again in an hour")

@@ -1,6 +1,6 @@
 """The card of /settings: a page for each topic, and every control shows what holds now. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,9 @@ from discord_bot.store.settings import GuildSettings
 PATTERN = r"settings:2:(?P<page>[a-z]+):(?P<action>[a-z_]+)"
 ARCHIVE_HOURS = (1, 24, 72, 168)
 CONTEXT_MESSAGES = (0, 5, 10, 20)
+RETENTION_DAYS = (1, 7, 30, 90)
+ROLE_LIMIT = "role_limit"
+MOST_ROLES = 10  # with limits of their own, as lines
 MOST_NAMED = 12  # channels or roles in a line
 PLACES = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.category, discord.ChannelType.forum]
 
@@ -24,6 +27,7 @@ class Page(StrEnum):
     ANSWERS = "answers"
     PICTURES = "pictures"
     LIMITS = "limits"
+    PRIVACY = "privacy"
 
 
 SWITCHES = {
@@ -83,18 +87,32 @@ class Card:
             case Page.ANSWERS:
                 return [
                     self._line("model", self.settings.model or t(self.locale, "settings-default")),
+                    t(self.locale, "settings-model-locked" if self.settings.lock_model else "settings-model-free"),
                     self._line("persona", self.settings.persona or t(self.locale, "settings-default")),
                     self._line("archive", self._hours(self.settings.archive_hours)),
                     self._line("context", str(self.settings.context_messages)),
                 ]
             case Page.PICTURES:
                 return [self._line("image-model", self.settings.image_model or t(self.locale, "settings-default"))]
+            case Page.PRIVACY:
+                days = self.settings.days_kept(self.config.retention_days)
+                return [self._line("retention", self._days(days)), t(self.locale, "settings-retention-note")]
             case _:
-                return [
-                    self._line(f"{who}-{what}", self._limits(key, kind))
-                    for who, key in (("member", "user"), ("server", "server"))
-                    for what, kind in (("answers", "requests"), ("tokens", "tokens"))
-                ]
+                return self._limit_lines()
+
+    def _limit_lines(self) -> list[str]:
+        lines = [
+            self._line(f"{who}-{what}", self._limits(key, kind))
+            for who, key in (("member", "user"), ("server", "server"))
+            for what, kind in (("answers", "requests"), ("tokens", "tokens"))
+        ]
+        for role, own in list(self.settings.role_limits.items())[:MOST_ROLES]:
+            value = self._limits("user", "requests", own)
+            lines.append(t(self.locale, "settings-role-answers", role=f"<@&{role}>", value=value))
+        return lines
+
+    def _days(self, days: int) -> str:
+        return t(self.locale, "settings-days", count=days) if days else t(self.locale, "settings-for-ever")
 
     def _line(self, name: str, value: str) -> str:
         return t(self.locale, f"settings-{name}", value=value)
@@ -108,8 +126,9 @@ class Card:
         key = name.replace("_", "-")
         return self._line(key, shown or t(self.locale, f"settings-{key}-none"))
 
-    def _limits(self, who: str, what: str) -> str:
-        limits = limits_of(self.config.quotas, self.settings.limits)
+    def _limits(self, who: str, what: str, own: Mapping[str, int] | None = None) -> str:
+        """`own`: those of a role, beside those of everybody."""
+        limits = limits_of(self.config.quotas, {**self.settings.limits, **(own or {})})
 
         def number(window: str) -> str:
             value = getattr(limits, f"{who}_{what}_per_{window}")
@@ -139,8 +158,14 @@ class Card:
             case Page.PICTURES:
                 models = [(one, one) for one in self.offers.image_models]
                 rows += self._choice("image_model", models, self.settings.image_model)
+            case Page.PRIVACY:
+                most = self.config.retention_days
+                offered = [one for one in RETENTION_DAYS if not most or one <= most]
+                kept = [(str(one), self._days(one)) for one in offered]
+                rows += self._choice("retention_days", kept, str(self.settings.retention_days))
             case _:
                 rows.append([self._button(form, t(self.locale, f"settings-form-{form}")) for form in FORMS])
+                rows.append([self._role_limit()])
         switches = SWITCHES.get(self.page, ())
         if switches:
             rows.append([self._switch(name) for name in switches])
@@ -197,6 +222,13 @@ class Card:
             placeholder=t(self.locale, f"settings-choose-{name.replace('_', '-')}"),
             channel_types=PLACES,
             default_values=[discord.SelectDefaultValue(id=one, type=kind) for one in getattr(self.settings, name)],
+        )
+        return select
+
+    def _role_limit(self) -> discord.ui.Item[Any]:
+        """Choosing a role opens the form with its limits."""
+        select: discord.ui.RoleSelect[Any] = discord.ui.RoleSelect(
+            custom_id=self._id(ROLE_LIMIT), placeholder=t(self.locale, "settings-choose-role-limit")
         )
         return select
 

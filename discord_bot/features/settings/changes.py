@@ -11,6 +11,8 @@ from discord_bot.features.settings.card import (
     FORMS,
     LISTS,
     PATTERN,
+    RETENTION_DAYS,
+    ROLE_LIMIT,
     SWITCHES,
     Card,
     Offers,
@@ -24,7 +26,7 @@ from discord_bot.interactions import BotInteraction, pressable, private
 from discord_bot.services import Services
 from discord_bot.store.settings import SettingScope
 
-NUMBERS = {"archive_hours": ARCHIVE_HOURS, "context_messages": CONTEXT_MESSAGES}
+NUMBERS = {"archive_hours": ARCHIVE_HOURS, "context_messages": CONTEXT_MESSAGES, "retention_days": RETENTION_DAYS}
 NAMES = ("model", "image_model", "persona")
 
 
@@ -81,6 +83,11 @@ async def _change(services: Services, interaction: BotInteraction, page: Page, a
         return
     elif action in FORMS:
         await interaction.response.send_modal(LimitsForm(services, action, locale, chosen.limits, _saved(services)))
+        return
+    elif action == ROLE_LIMIT and values:
+        own = chosen.role_limits.get(str(values[0].id), {})
+        form = LimitsForm(services, "member", locale, own, _saved(services), role=values[0])
+        await interaction.response.send_modal(form)
         return
     else:
         await private(interaction, t(locale, "stale"))

@@ -19,9 +19,20 @@ Saved = Callable[[BotInteraction], Awaitable[None]]
 class LimitsForm(discord.ui.Modal):
     """An empty field takes the bot's own value again."""
 
-    def __init__(self, services: Services, form: str, locale: str, chosen: Mapping[str, int], saved: Saved) -> None:
-        super().__init__(title=t(locale, f"settings-form-{form}"))
-        self._services, self._saved = services, saved
+    def __init__(
+        self,
+        services: Services,
+        form: str,
+        locale: str,
+        chosen: Mapping[str, int],
+        saved: Saved,
+        *,
+        role: discord.abc.Snowflake | None = None,
+    ) -> None:
+        """`role`: whose limits these are; None: everybody's."""
+        title = t(locale, f"settings-form-{form}") if role is None else t(locale, "settings-form-role")
+        super().__init__(title=title)
+        self._services, self._saved, self._role = services, saved, role
         self._fields: dict[str, discord.ui.TextInput[Any]] = {}
         for name in (one for one in LIMITS if one.startswith(PREFIX[form])):
             value = chosen.get(name)
@@ -47,10 +58,19 @@ class LimitsForm(discord.ui.Modal):
             if wrong is not None:
                 await private(chosen, t(locale, "settings-bad-number", value=wrong))
                 return
-            for name, text in typed.items():
-                value = int(text) if text else None
-                await self._services.store.settings.set(SettingScope.GUILD, chosen.guild_id or 0, name, value)
+            limits = {name: int(text) for name, text in typed.items() if text}
+            if self._role is None:
+                for name in typed:
+                    await self._set(chosen, name, limits.get(name))
+            else:
+                settings = await self._services.store.settings.guild(chosen.guild_id)
+                others = {role: one for role, one in settings.role_limits.items() if role != str(self._role.id)}
+                mine = {str(self._role.id): limits} if limits else {}
+                await self._set(chosen, "role_limits", {**others, **mine} or None)
             await self._saved(chosen)
+
+    async def _set(self, interaction: BotInteraction, name: str, value: Any) -> None:
+        await self._services.store.settings.set(SettingScope.GUILD, interaction.guild_id or 0, name, value)
 
 
 def _is_limit(text: str) -> bool:

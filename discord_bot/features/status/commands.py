@@ -9,6 +9,7 @@ from antiphon.errors import AntiphonError
 from discord_bot.commands import EVERYWHERE, command
 from discord_bot.features.usage.commands import left_today
 from discord_bot.i18n import t
+from discord_bot.interactions import asker_of
 from discord_bot.problems import describe, utcnow
 from discord_bot.services import Services
 
@@ -19,7 +20,7 @@ def status_commands(services: Services) -> list[app_commands.Command[Any, Any, A
         locale = interaction.locale.value
         await interaction.response.defer(ephemeral=True, thinking=True)
         lines = await _state(services, locale, operator=interaction.user.id in services.config.bot.operators)
-        lines += await left_today(services, locale, interaction.user.id, interaction.guild_id)
+        lines += await left_today(services, locale, asker_of(interaction))
         await interaction.followup.send("\n".join(lines)[:1_900], ephemeral=True)
 
     return [command("status", status)]

@@ -105,6 +105,8 @@ def channel(place: Channel) -> Json:
             for target, (allow, deny) in place.overwrites.items()
         ],
     }
+    if place.type in (2, 13):
+        body |= {"bitrate": 64_000, "user_limit": 0, "rtc_region": None, "video_quality_mode": 1}
     if place.type == 15:
         body |= {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None}
         body |= {"default_forum_layout": 0, "default_thread_rate_limit_per_user": 0}

@@ -123,6 +123,7 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         if (
             interaction.response is not None
             and interaction.response.loading
+            and interaction.response.deleted_at is None
             and interaction.response.author is world.bot
         ):
             # The first follow-up fills the answer that was promised, and is as private as it was.

@@ -15,7 +15,19 @@ from tests.fakes.discord.commands import Command
 from tests.fakes.discord.door import API, Door, Fault, Logged
 from tests.fakes.discord.gateway import GUILDS, KNOWN_INTENTS, Gateway
 from tests.fakes.discord.interaction import Interaction
-from tests.fakes.discord.model import DM, TEXT, Attachment, Channel, File, Guild, Member, Message, Role, User
+from tests.fakes.discord.model import (
+    DM,
+    PUBLIC_THREAD,
+    TEXT,
+    Attachment,
+    Channel,
+    File,
+    Guild,
+    Member,
+    Message,
+    Role,
+    User,
+)
 from tests.fakes.discord.people import Person
 from tests.fakes.discord.ratelimit import Buckets, Limits
 
@@ -40,6 +52,8 @@ class FakeDiscord:
         self.command_creates: list[tuple[float, int | None]] = []
         self.interactions: dict[str, Interaction] = {}
         self.files: dict[str, Attachment] = {}
+        self.downloads = asyncio.Event()  # cleared: whoever loads a file waits
+        self.downloads.set()
         self.violations: list[str] = []
         self.refusals: list[str] = []
         self.log: list[Logged] = []
@@ -112,10 +126,22 @@ class FakeDiscord:
         return guild
 
     def add_text_channel(self, guild: Guild, name: str, **more: Any) -> Channel:
-        channel = Channel(self.ids.next(), TEXT, name, self, guild, **more)
+        return self.add_channel(guild, name, TEXT, **more)
+
+    def add_channel(self, guild: Guild, name: str, kind: int, **more: Any) -> Channel:
+        """Of any kind, such as VOICE or FORUM."""
+        channel = Channel(self.ids.next(), kind, name, self, guild, **more)
         guild.channels[channel.id] = self.channels[channel.id] = channel
         self.emit("CHANNEL_CREATE", GUILDS, channel, payloads.channel(channel))
         return channel
+
+    def add_thread(self, parent: Channel, name: str, owner: User) -> Channel:
+        """One that a person has made; in a forum it is a post."""
+        thread = Channel(self.ids.next(), PUBLIC_THREAD, name, self, parent.guild, parent=parent, owner=owner)
+        assert parent.guild is not None
+        parent.guild.channels[thread.id] = self.channels[thread.id] = thread
+        self.emit("THREAD_CREATE", GUILDS, thread, payloads.thread(thread))
+        return thread
 
     def delete_channel(self, channel: Channel) -> None:
         """A channel or a thread goes, and the threads under it."""
@@ -247,6 +273,7 @@ class FakeDiscord:
 
     async def _cdn(self, request: web.Request) -> web.Response:
         found = self.files.get(request.match_info["id"])
+        await self.downloads.wait()
         if found is None:
             return web.Response(status=404)
         return web.Response(body=found.content, content_type=found.file.content_type.partition(";")[0])

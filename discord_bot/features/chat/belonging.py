@@ -1,0 +1,66 @@
+"""To which conversation a message belongs, and what of its surroundings is read."""
+
+from typing import TYPE_CHECKING
+
+import discord
+
+from discord_bot.conversation.title import thread_name
+from discord_bot.features.chat.addressing import For
+from discord_bot.features.chat.card import IN_THREADS
+from discord_bot.features.chat.composing import own_text
+from discord_bot.features.chat.places import thread_on
+from discord_bot.services import Services
+from discord_bot.store.conversations import PASSING, Conversation, Kind
+
+if TYPE_CHECKING:
+    from discord_bot.features.chat.feature import ChatFeature
+
+
+async def conversation_for(chat: "ChatFeature", whom: For, message: discord.Message) -> Conversation:
+    services, channel = chat.services, message.channel
+    store = services.store.conversations
+    guild_id, author = message.guild.id if message.guild else None, message.author.id
+    # A reply goes on where the answer stands, also in a conversation that its place has left behind.
+    replied = await _replied_conversation(services, message)
+    if replied is not None and (whom is For.CHAIN or replied.channel_id == channel.id):
+        return replied
+    if whom in (For.THREAD, For.DIRECT):
+        kind = Kind.THREAD if whom is For.THREAD else Kind.DIRECT
+        known = await store.find(channel.id)
+        if known is not None and whom is For.DIRECT and any(one.id == services.me for one in message.mentions):
+            await store.retire(known)  # a mention begins anew, as it does in channels
+            known = None
+        return known or await store.create(channel.id, channel.id, guild_id, author, kind)
+    settings = await services.store.settings.guild(guild_id)
+    question = own_text(services, message)
+    thread = await thread_on(message, question, settings)
+    if thread is None:
+        return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
+    chat.names.add((thread.id, thread_name(question)))
+    return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
+
+
+async def _replied_conversation(services: Services, message: discord.Message) -> Conversation | None:
+    if message.reference is None or message.reference.message_id is None:
+        return None
+    turn = await services.store.conversations.by_message(message.channel.id, message.reference.message_id)
+    known = await services.store.conversations.get(turn.conversation_id) if turn is not None else None
+    return None if known is None or known.kind in PASSING else known
+
+
+async def messages_before(services: Services, conversation: Conversation, first: discord.Message) -> int:
+    """How many messages of the channel are read where the bot is called into a talk of people."""
+    if conversation.place_id != first.id and conversation.kind is not Kind.THREAD:
+        return 0
+    if isinstance(first.channel, discord.Thread):
+        return IN_THREADS if conversation.kind is Kind.CHAIN else 0
+    begins = first.guild is not None and await services.store.conversations.newest(conversation.id) is None
+    return (await services.store.settings.guild(conversation.guild_id)).context_messages if begins else 0
+
+
+async def replied_turn(services: Services, conversation: Conversation, message: discord.Message) -> int | None:
+    """A reply to an answer continues from that answer, not from the newest one."""
+    if message.reference is None or message.reference.message_id is None:
+        return None
+    turn = await services.store.conversations.by_message(message.channel.id, message.reference.message_id)
+    return turn.id if turn is not None and turn.conversation_id == conversation.id else None

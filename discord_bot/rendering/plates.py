@@ -1,0 +1,66 @@
+"""What a message cannot show well: wide tables and formulas that have no text. Pure: finds them in an answer."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from discord_bot.rendering import tables
+from discord_bot.rendering.formulas import as_text, formulas
+from discord_bot.rendering.marks import fence_of
+
+MOST_PLATES, MOST_ROWS, MOST_COLUMNS, LONGEST_CELL = 4, 60, 12, 120
+
+
+@dataclass(frozen=True)
+class Plate:
+    """Something to be drawn: the rows of a table, its head first, or the source of a formula."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    formula: str = ""
+
+    def sent(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plates(text: str) -> list[Plate]:
+    """In their order; no more than may go into one message."""
+    found: list[Plate] = []
+    for prose in _prose(text):
+        found += _wide_tables(prose)
+        unsaid = [one.source for one in formulas("\n".join(prose)) if as_text(one.source) is None]
+        found += [Plate(formula=" ".join(source.split())) for source in unsaid]
+        if len(found) >= MOST_PLATES:
+            break
+    return found[:MOST_PLATES]
+
+
+def _prose(text: str) -> Iterator[list[str]]:
+    """Lines outside of code blocks."""
+    lines: list[str] = []
+    mark = ""
+    for line in text.split("\n"):
+        fence = fence_of(line)
+        if fence is None:
+            if not mark:
+                lines.append(line)
+        elif not mark:
+            yield lines
+            lines, mark = [], fence.mark
+        elif fence.closes(mark):
+            mark = ""
+    yield lines
+
+
+def _wide_tables(lines: list[str]) -> Iterator[Plate]:
+    number = 0
+    while number + 1 < len(lines):
+        if "|" not in lines[number] or not tables.is_separator(lines[number + 1]):
+            number += 1
+            continue
+        end = number + 2
+        while end < len(lines) and "|" in lines[end] and lines[end].strip():
+            end += 1
+        rows = tables.rows_of([lines[number], *lines[number + 2 : end]])
+        if not tables.is_narrow(rows):
+            yield Plate([[cell[:LONGEST_CELL] for cell in row[:MOST_COLUMNS]] for row in rows[:MOST_ROWS]])
+        number = end
