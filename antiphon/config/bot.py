@@ -1,8 +1,8 @@
 """The `[bot]` table of `antiphon.toml`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
@@ -49,6 +49,27 @@ class BotAccess(Section):
     """Answer in direct messages, too."""
 
 
+class McpServer(Section):
+    """One server of the Model Context Protocol: a program to start, or an address."""
+
+    command: list[str] = []
+    """Program and its arguments; it speaks on its standard input and output."""
+    env: list[str] = []
+    """Environment variables that the program gets, besides PATH, HOME and LANG."""
+    url: str = ""
+    """Address of a server that runs already (streamable HTTP). With `command` empty."""
+    token_env: EnvironmentName | None = None
+    """Environment variable with the bearer token for `url`."""
+    allowed: list[str] = []
+    """Tools that run without asking the person, besides those that say that they only read."""
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("give either `command` or `url`")
+        return self
+
+
 class BotTools(Section):
     """What a model may do while it answers, with models that call tools. Each call is shown; costly ones are asked for."""
 
@@ -62,6 +83,8 @@ class BotTools(Section):
     """Draw pictures, after the asker has allowed it."""
     reminders: bool = True
     """Set reminders, after the asker has allowed it."""
+    mcp: dict[str, McpServer] = {}
+    """Tools of other programs, by a short name that people see."""
 
 
 class Persona(Section):

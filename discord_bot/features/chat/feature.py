@@ -214,10 +214,7 @@ class ChatFeature:
             )
             if not question:
                 raise Refused("\n".join(question.notices) or t(locale, "empty-prompt"))
-            if question.heard:  # stands above the answer
-                await sign.drop()
-                await show_heard(channel, question.heard)
-                sign = Sign(channel, locale, reply_to=reply_to)
+            await show_heard(channel, question.heard, sign)
             if known.closed and known.place_id == place_id > 0:
                 await services.store.conversations.set_closed(known.id, closed=False)
             asking = Asking(
