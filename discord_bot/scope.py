@@ -1,5 +1,7 @@
 """Which model and which instructions answer, of all that was chosen."""
 
+import hashlib
+
 from antiphon.config.model import Config
 from discord_bot.store.conversations import Conversation
 from discord_bot.store.settings import Scope
@@ -25,3 +27,8 @@ def persona_of(config: Config, scope: Scope, conversation: Conversation) -> str:
         return config.bot.system_prompt
     ready = config.bot.personas.get(chosen)
     return ready.prompt if ready is not None else str(chosen)
+
+
+def conversation_key(me: int, conversation_id: int) -> str:
+    """Names a conversation to the service, without an id of Discord that anybody could look up."""
+    return hashlib.sha256(f"{me}:{conversation_id}".encode()).hexdigest()[:32]

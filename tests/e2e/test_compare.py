@@ -76,7 +76,7 @@ async def test_what_cannot_be_compared_is_said_before_anything_is_asked(stage: S
     olga, owner = await newcomer(stage, "Ольга", "ru"), stage.guild.owner
     async with stage.running_bot():
         for channel, second, words in (
-            (stage.channel, "nothing", "нет модели"),
+            (stage.channel, "nothing", "Модели «nothing» здесь нет"),
             (stage.channel, "chat", "две разные модели"),
             (olga.direct(), "owl", "на сервере"),
             (stage.channel, "owl", "1"),

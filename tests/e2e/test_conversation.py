@@ -158,14 +158,40 @@ async def test_after_a_restart_the_conversation_goes_on_and_a_cut_answer_says_so
         assert any(one["content"] == TEXT for one in history) or len(history) <= 3
 
 
+async def test_after_a_kill_a_private_answer_is_closed_and_a_mention_that_was_missed_is_answered(stage: Stage) -> None:
+    stage.upstream.behaviour["voice"] = "stall:60"
+    async with stage.running_bot() as bot:
+        private = await stage.maria.slash(stage.channel, "chat", prompt="only me", private=True)
+        await stage.discord.wait_for(lambda: private.response and len(body(private.response.content)) > 20)
+        await bot.kill()
+    stage.upstream.behaviour["voice"] = "ok"
+    stage.upstream.hold.set()
+    await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> are you there?")
+    async with stage.running_bot():
+        closed = await stage.discord.wait_for(
+            lambda: private.response and "Regenerate" in private.response.buttons and private.response
+        )
+        assert "I was restarted before I could finish." in closed.content
+        assert TEXT.startswith(body(closed.content).strip())
+        answer = await stage.finished(await stage.thread())
+        assert body(answer.content) == TEXT
+        assert len(stage.guild.threads) == 1
+
+
 async def test_an_orderly_end_of_the_bot_ends_the_answer_honestly(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "stall:60"
     async with stage.running_bot() as bot:
         await stage.maria.slash(stage.channel, "chat", prompt="tell me")
         thread = await stage.thread()
         await stage.discord.wait_for(lambda: thread.from_bot and len(body(thread.from_bot[-1].content)) > 20)
+        private = await stage.maria.slash(stage.channel, "chat", prompt="only me", private=True)
+        await stage.discord.wait_for(lambda: private.response and len(body(private.response.content)) > 20)
         assert await bot.end() == 0
+        complaints = [line for line in (*bot.lines, *bot.errors) if "error" in line.lower() or "Traceback" in line]
+        assert complaints == []
     assert "I was restarted before I could finish." in thread.from_bot[-1].content
+    assert private.response is not None
+    assert "I was restarted before I could finish." in private.response.content
     assert any(one in thread.from_bot[-1].buttons for one in REGENERATE)
 
 

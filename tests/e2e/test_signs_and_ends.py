@@ -167,6 +167,8 @@ async def test_another_model_in_a_conversation_keeps_its_context_and_is_its_owne
             lambda: next((one for one in room.service.chats if text_of(one.messages[-1]) == "next"), None)
         )
         assert call.model == "second"
+        assert {one.conversation_id for one in (call, room.service.chats[0])} == {call.conversation_id}
+        assert len(call.conversation_id) == 32
         assert [text_of(one) for one in call.messages][1:3] == ["first", WORDS]
         owner: Any = room.guild.owner
         card = await (await owner.slash(room.channel, "settings")).answer()

@@ -25,7 +25,7 @@ from discord_bot.quotas import Ticket
 from discord_bot.rendering.plates import plates
 from discord_bot.rendering.view import MOST_SEGMENTS, Look, contents, needs_file
 from discord_bot.rendering.writer import Undeliverable, Withdrawn, Writer
-from discord_bot.scope import model_choices, persona_of
+from discord_bot.scope import conversation_key, model_choices, persona_of
 from discord_bot.services import Services
 from discord_bot.store.conversations import PASSING, Conversation, Kind
 from discord_bot.store.settings import Scope
@@ -37,8 +37,7 @@ Tell = Callable[[str], Awaitable[None]]
 KEPT_REASONING = 20_000
 CONTINUE = "Continue your last answer exactly where it stopped. Do not repeat anything and do not comment on this."
 MOST_IN_INTERACTION = 4  # messages; an interaction allows five follow-ups
-QUIET = 25.0  # seconds after which the end of an answer is said by a message of its own: edits notify nobody
-RECENT = 10.0
+QUIET, RECENT = 25.0, 10.0  # seconds: edits notify nobody, so a late end is a message, unless one has just come
 
 
 class Keeper(Protocol):
@@ -172,6 +171,7 @@ class Answer:
                 messages, model, tools=tools,
                 tenant_id=str(self.conversation.guild_id or ""), user_id=str(self.ticket.payer),
                 timeout=config.bot.answer_timeout, trace_parent=origin(),
+                conversation_id=conversation_key(services.me, self.conversation.id),
             ),
             history.messages, await self._tools(model, scope),
         )  # fmt: skip
