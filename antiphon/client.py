@@ -231,7 +231,7 @@ class InferenceClient:
     # --- listings --------------------------------------------------------------------------------
 
     async def models(
-        self, task: Literal["chat", "image"] | None = None, *, include_deployments: bool = False
+        self, task: Literal["chat", "image", "embed", "transcribe"] | None = None, *, include_deployments: bool = False
     ) -> list[events.Model]:
         """The models that can be requested, routes first."""
         request = models_pb2.ListModelsRequest(task=wire.TASKS[task], include_deployments=include_deployments)
@@ -258,7 +258,7 @@ class InferenceClient:
             request.page_token = answer.next_page_token
 
     async def status(self) -> operations_pb2.Status:
-        """How things stand; needs the scope `operate`."""
+        """The current status. Needs the scope `operate`."""
         answer = await self._look(self._connection.operations.GetStatus, operations_pb2.GetStatusRequest())
         found: operations_pb2.Status = answer.status
         return found

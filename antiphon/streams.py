@@ -171,7 +171,7 @@ class ChatStream(_Stream):
             raise errors.AnswerIncomplete(text, request_id=self.request_id)
 
     def accept(self, response: chat_pb2.ChatResponse) -> events.ChatEvent | None:
-        """The whole rule of the contract: append every delta; on handover cut to `keep_chars` and go on."""
+        """The stream rule of the contract: append every delta; on handover cut the text to `keep_chars` and continue."""
         match response.WhichOneof("event"):
             case "delta":
                 self._pieces.append(response.delta)

@@ -1,6 +1,6 @@
 """An HTTP server on aiohttp with the bounds that it lacks: how many connect, and how long the head of a request may take.
 
-aiohttp waits for ever for a first byte, so some thousand silent connections would hold every descriptor of the process.
+aiohttp waits forever for a first byte, so a few thousand silent connections would use up the descriptors of the process.
 """
 
 import asyncio

@@ -83,7 +83,8 @@ class AntiphonBot(discord.AutoShardedClient):
         self.digests = Digests(self.services)
         self.reminders = Reminders(self.services)
         self.chat.takers.append(Editing(self.image).take)
-        self.chat.toolbox = Shelf(self.services, self.image, self.reminders).toolbox
+        self.shelf = Shelf(self.services, self.image, self.reminders)
+        self.chat.toolbox = self.shelf.toolbox
         self._was_ready = False
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
@@ -118,6 +119,7 @@ class AntiphonBot(discord.AutoShardedClient):
             print(f"ready: {self.user}", flush=True)  # noqa: T201 - whoever started the process waits for this line
             self.services.tasks.spawn(self.digests.alarm.run(), "digests")
             self.services.tasks.spawn(self.reminders.alarm.run(), "reminders")
+            self.shelf.connect()
         self.services.tasks.spawn(self._recover(), "recovery")
 
     async def on_resumed(self) -> None:

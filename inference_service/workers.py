@@ -36,23 +36,22 @@ def when_alone(environ: Mapping[str, str], notify: Callable[[], None]) -> None:
 
 def supervise(config: Config, environ: Mapping[str, str]) -> int:
     """Starts `service.workers` processes. Returns the exit code when all have ended."""
-    changed, held = dict(environ), None
-    if not config.service.port:
-        # All workers share one port. This socket reserves it and never listens.
-        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind((config.service.host, 0))
-        changed["ANTIPHON__SERVICE__PORT"] = str(held.getsockname()[1])
-    with held or contextlib.nullcontext():
-        return _Supervisor(changed, config.service.status_port).run(config.service.workers)
+    service, changed = config.service, dict(environ)
+    with contextlib.ExitStack() as reserved:
+        if not service.port:
+            changed["ANTIPHON__SERVICE__PORT"] = str(_reserve(reserved, service.host))
+        if service.http is not False and not service.http_port:
+            changed["ANTIPHON__SERVICE__HTTP_PORT"] = str(_reserve(reserved, service.http_host))
+        return _Supervisor(changed, service.status_port).run(service.workers)
 
 
-def _taken_port(host: str) -> socket.socket:
-    """All workers must share one port: it is taken here, by a socket that never listens."""
+def _reserve(reserved: contextlib.ExitStack, host: str) -> int:
+    """A free port for all workers to share, reserved by a socket that never listens."""
     held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    reserved.enter_context(held)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     held.bind((host, 0))
-    return held
+    return int(held.getsockname()[1])
 
 
 class _Supervisor:

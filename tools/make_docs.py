@@ -4,6 +4,7 @@ docs/api.md comes from the comments of the contract. The other generated pages
 have their own tools, which this one calls.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,13 @@ PROTO = ROOT / "proto"
 FIELD = pb.FieldDescriptorProto
 # Field numbers in descriptor.proto, which make the paths of source comments.
 MESSAGES, ENUMS, SERVICES, FIELDS, NESTED, METHODS, VALUES = 4, 5, 6, 2, 3, 2, 2
+# Language of the block → the file with one example for each RPC.
+EXAMPLES = {
+    "python": "python/rpcs.py",
+    "go": "go/main.go",
+    "typescript": "typescript/rpcs.ts",
+    "sh": "grpcurl/rpcs.sh",
+}
 OTHER_MAKERS = (
     "make_cli_doc.py",
     "make_troubleshooting.py",
@@ -81,6 +89,8 @@ class Page:
                 f"| `{method.name}` | {link(method.input_type)} | {stream}{link(method.output_type)} | {words} |"
             )
         self.lines.append("")
+        for method in service.method:
+            self.lines += example(method.name)
 
     def message(
         self, message: pb.DescriptorProto, outer: str, comments: dict[tuple[int, ...], str], path: tuple[int, ...]
@@ -124,6 +134,7 @@ def text(place: pb.SourceCodeInfo.Location) -> str:
     return "\n".join(
         line.removeprefix(" ").rstrip()
         for line in (place.leading_comments or place.trailing_comments).strip().splitlines()
+        if not line.strip().startswith("buf:lint:")
     )
 
 
@@ -153,6 +164,20 @@ def kind(field: FIELD, message: pb.DescriptorProto) -> str:
     if field.label == FIELD.LABEL_REPEATED:
         return f"repeated {word}"
     return f"optional {word}" if field.proto3_optional else word
+
+
+def example(rpc: str) -> list[str]:
+    """How to call it, in every language: the part of each file of examples behind the mark of the RPC."""
+    lines = [f"<details><summary>{rpc} in Python, Go, TypeScript and on the command line</summary>", ""]
+    for language, path in EXAMPLES.items():
+        lines += [f"```{language}", *part_of((ROOT / "examples" / path).read_text(), rpc), "```", ""]
+    return [*lines, "</details>", ""]
+
+
+def part_of(source: str, rpc: str) -> list[str]:
+    marked = re.split(r"(?m)^(?:#|//) --- (\w+)\n", source)
+    parts = dict(zip(marked[1::2], marked[2::2], strict=True))
+    return parts[rpc].strip().splitlines()
 
 
 def api_page() -> str:

@@ -30,9 +30,9 @@ OPTIONAL: dict[str, type[BaseModel]] = {
 # Tables that may be repeated.
 REPEATED: dict[str, type[BaseModel]] = {"providers.mistral.quotas": model.QuotaConfig}
 HEAD = """\
-# Antiphon's configuration, read by the service and the bot. Everything here is a default: an empty file is a valid one.
+# Antiphon's configuration, read by the service and the bot. Every value here is the default; an empty file is valid.
 # Every key can be overridden by the environment: service.port by ANTIPHON__SERVICE__PORT.
-# Secrets never stand here: keys that end in _env name environment variables (or NAME_FILE for a file).
+# Secrets never belong here: keys that end in _env name environment variables (or NAME_FILE for a file).
 # Times are seconds, sizes bytes.
 """
 

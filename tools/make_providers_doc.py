@@ -115,7 +115,7 @@ def providers_page(rows: Mapping[str, Row]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
         *(row_line(kind, row) for kind, row in rows.items()),
         "",
-        "Models are preferences: today's list decides, and `antiphon models --explain chat` says why each stands where it does.",
+        "Models are preferences: today's list decides, and `antiphon models --explain chat` explains their order.",
         "`routing.order` puts providers first. A setting that a deployment does not honour is dropped with a notice, or refused if the",
         "request says so.",
         "",

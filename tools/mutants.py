@@ -5,9 +5,8 @@
 Prints the survivors of each module and exits with 1 when a module loses fewer than 90 % of its mutants.
 `docs/mutants.md` gives the reasons of those that survive.
 
-Why an own runner: mutmut leaves decorated functions and everything at module level alone (tables, bounds, properties),
-chooses the tests itself and knows no bound per module; cosmic-ray starts an interpreter for each mutant, which takes an
-hour here. This one collects the tests once, forks a process for each mutant, exchanges the code of one function or one
+Why not mutmut: it skips decorated functions and everything at module level (tables, bounds, properties), chooses the
+tests itself and has no limit per module. cosmic-ray starts an interpreter for each mutant, which takes an hour here. This one collects the tests once, forks a process for each mutant, exchanges the code of one function or one
 assignment, and runs the tests that call it, the quickest first. What cannot be exchanged is imported anew.
 """
 
@@ -43,7 +42,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "inference_service.routing.classify": ("tests/unit/test_classify.py",),
     "inference_service.routing.tokens": ("tests/unit/test_tokens.py",),
     "inference_service.routing.answer.splice": ("tests/unit/test_splice.py",),
-    "inference_service.credentials.pool": ("tests/unit/test_pool.py",),
+    "inference_service.credentials.pool": ("tests/unit/test_pool_rules.py", "tests/unit/test_pool.py"),
     "inference_service.credentials.breaker": ("tests/unit/test_breaker.py",),
     "inference_service.credentials.quota": ("tests/unit/test_quota.py",),
     "inference_service.credentials.queue": ("tests/unit/test_line.py", "tests/unit/test_queue.py"),

@@ -1,4 +1,4 @@
-"""Small faults that a good test must notice, one for each place in a module where they can be made.
+"""Small faults that a good test must notice: one mutation per place in a module.
 
 Every mutation replaces one node of the syntax tree by another. Words for people (texts with a space in them),
 docstrings, annotations and log lines are left alone: a test that repeats them word for word proves nothing.

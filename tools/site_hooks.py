@@ -12,10 +12,14 @@ LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_config(config: Any) -> Any:
-    """Adds every page of docs/decisions to the navigation."""
+    """Adds every page of docs/decisions, and under "More" every page that mkdocs.yml does not list."""
     pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     entries = [{title(page): f"decisions/{page.name}"} for page in pages]
-    config.nav = [*(entry for entry in config.nav if "Decisions" not in entry), {"Decisions": entries}]
+    config.nav = [*config.nav, {"Decisions": entries}]
+    listed = set(re.findall(r"[\w./-]+\.md", str(config.nav)))
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in sorted((ROOT / "docs").rglob("*.md"))]
+    if more := [{title(ROOT / "docs" / page): page} for page in pages if page not in listed]:
+        config.nav.append({"More": more})
     return config
 
 

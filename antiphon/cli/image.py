@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from antiphon import errors, events
-from antiphon.cli.attachments import picture
+from antiphon.cli.attachments import picture as read_picture
 from antiphon.cli.chat import describe
 from antiphon.cli.output import UsageProblem, client, complaints, console, line, plain
 from antiphon.client import InferenceClient
@@ -59,7 +59,7 @@ async def image(options: ImageOptions, target: str | None) -> None:
 async def draw(service: InferenceClient, options: ImageOptions) -> None:
     """Draws over an open connection. Raises AntiphonError, UsageProblem or OSError."""
     path, file_format = destination(options)
-    start_from = picture(options.input_image) if options.input_image else None
+    start_from = read_picture(options.input_image) if options.input_image else None
     stream = service.image(
         options.prompt,
         options.model,
@@ -122,21 +122,31 @@ def free_name(path: Path, count: int = 1) -> Path:
 
 async def _receive(stream: ImageStream, path: Path, options: ImageOptions) -> None:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=complaints, transient=True, disable=options.as_json) as bars:
-        bar = bars.add_task("waiting", total=None)
-        async for event in stream:
-            if options.as_json and not isinstance(event, events.Picture):
-                line(event)
-            _move(bars, bar, event, quiet=options.as_json)
-            if isinstance(event, events.Picture):
-                file = path if options.count == 1 else path.with_stem(f"{path.stem}-{event.index + 1}")
-                with file.open("wb" if options.force else "xb") as target:
-                    target.write(event.data)
-                if options.as_json:
-                    line(event, path=str(file.absolute()))
-                else:
-                    seed = f", seed {event.seed}" if event.seed is not None else ""
-                    console.print(f"{file} ({event.width}x{event.height}{seed})")
+    files: list[str] = []  # printed at the end: a line beside a moving bar would be written over
+    try:
+        with Progress(*columns, console=complaints, transient=True, disable=options.as_json) as bars:
+            bar = bars.add_task("waiting", total=None)
+            async for event in stream:
+                _move(bars, bar, event, quiet=options.as_json)
+                if isinstance(event, events.Picture):
+                    files += _write(event, path, options)
+                elif options.as_json:
+                    line(event)
+    finally:
+        for text in files:
+            console.print(text)
+
+
+def _write(picture: events.Picture, path: Path, options: ImageOptions) -> list[str]:
+    """Writes one picture. Returns the line that reports it; with `--json` it is printed at once. Raises OSError."""
+    file = path if options.count == 1 else path.with_stem(f"{path.stem}-{picture.index + 1}")
+    with file.open("wb" if options.force else "xb") as target:
+        target.write(picture.data)
+    if options.as_json:
+        line(picture, path=str(file.absolute()))
+        return []
+    seed = f", seed {picture.seed}" if picture.seed is not None else ""
+    return [f"{file} ({picture.width}x{picture.height}{seed})"]
 
 
 def _move(bars: Progress, bar: TaskID, event: events.ImageEvent, *, quiet: bool) -> None:

@@ -1,14 +1,14 @@
 """The `[bot]` table of `antiphon.toml`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from antiphon.config.section import EnvironmentName, Port, Seconds, Section
 
 
 class BotQuotas(Section):
-    """Defaults; a server's managers may set lower or higher ones up to these maxima. 0: unlimited."""
+    """Defaults. Managers of a server may change them, up to these maxima. 0: unlimited."""
 
     user_requests_per_hour: int = Field(60, ge=0)
     """Answers and pictures of one person."""
@@ -49,6 +49,27 @@ class BotAccess(Section):
     """Answer in direct messages, too."""
 
 
+class McpServer(Section):
+    """One server of the Model Context Protocol: a program to start, or an address."""
+
+    command: list[str] = []
+    """Program and its arguments; it speaks on its standard input and output."""
+    env: list[str] = []
+    """Environment variables that the program gets, besides PATH, HOME and LANG."""
+    url: str = ""
+    """Address of a server that runs already (streamable HTTP). With `command` empty."""
+    token_env: EnvironmentName | None = None
+    """Environment variable with the bearer token for `url`."""
+    allowed: list[str] = []
+    """Tools that run without asking the person, besides those that say that they only read."""
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("give either `command` or `url`")
+        return self
+
+
 class BotTools(Section):
     """What a model may do while it answers, with models that call tools. Each call is shown; costly ones are asked for."""
 
@@ -62,6 +83,8 @@ class BotTools(Section):
     """Draw pictures, after the asker has allowed it."""
     reminders: bool = True
     """Set reminders, after the asker has allowed it."""
+    mcp: dict[str, McpServer] = {}
+    """Tools of other programs, by a short name that people see."""
 
 
 class Persona(Section):
@@ -93,7 +116,7 @@ class Bot(Section):
     personas: dict[str, Persona] = {}
     """Characters that /persona offers."""
     default_persona: str | None = None
-    """The one that is taken without a choice. Unset: none."""
+    """The persona that people get without choosing. Unset: none."""
     system_prompt: str = (
         "You are a helpful assistant in a Discord conversation. Answer in the language of the question."
     )
@@ -125,10 +148,10 @@ class Bot(Section):
     mature_pictures: Literal["refuse", "age_restricted_only", "allow"] = "age_restricted_only"
     """Pictures that are marked as mature: "refuse", "age_restricted_only" (in such channels) or "allow"."""
     api_base_url: str = "https://discord.com/api/v10"
-    """For a proxy in front of Discord."""
+    """Base URL of Discord's API, for a proxy in front of it."""
     metrics_port: Port | None = None
     """Serve Prometheus metrics of the bot, and whether it is connected to Discord, on this port. Unset: not."""
     metrics_host: str = "127.0.0.1"
     """Where the metrics of the bot are served; they need no token."""
     shard_count: int | None = Field(None, ge=1)
-    """Unset: what Discord recommends."""
+    """Unset: the number that Discord recommends."""

@@ -28,13 +28,13 @@ class Tls(Section):
     key: Path
     """PEM file with its private key."""
     client_ca: Path | None = None
-    """PEM file; when set, callers must show a certificate signed by it (mutual TLS). `callers` says who is who."""
+    """PEM file; if set, callers must present a certificate signed by it (mutual TLS). `callers` maps certificates to names."""
     reload_seconds: Seconds = 60
-    """How often the files are looked at for a renewal."""
+    """How often the files are checked for a renewal."""
 
 
 class CallerConfig(Section):
-    """A caller shows what is set here: its token, its certificate, or both."""
+    """A caller presents what is set here: its token, its certificate, or both."""
 
     token_env: EnvironmentName | None = None
     """Environment variable that holds the caller's token."""
@@ -43,9 +43,9 @@ class CallerConfig(Section):
     scopes: frozenset[Scope] = frozenset({Scope.CHAT, Scope.IMAGE})
     """What the caller may do: "chat", "image", "operate" (status, reload, everybody's usage)."""
     requests_per_minute: int | None = Field(None, ge=1)
-    """Unset: no bound."""
+    """Unset: no limit."""
     tokens_per_day: int | None = Field(None, ge=1)
-    """Tokens read and written. Unset: no bound."""
+    """Tokens read and written. Unset: no limit."""
     max_streams: int = Field(100, ge=1)
     """Streams open at once."""
 
@@ -58,7 +58,7 @@ class CallerConfig(Section):
 
 class Service(Section):
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback needs `tls`, or `insecure` in writing."""
+    """Address to listen on. Any address but loopback requires `tls`, or `insecure`."""
     port: Port = 50551
     """0 takes a free port and prints it."""
     transport: Literal["grpcio", "h2"] = "grpcio"
@@ -66,23 +66,23 @@ class Service(Section):
     workers: int = Field(1, ge=1, le=64)
     """Processes that share the port; more than one needs Redis to share state."""
     grace: Seconds = 20
-    """How long running streams may go on after SIGTERM."""
+    """How long running streams may continue after SIGTERM."""
     chat_deadline: Seconds = 180
     """Longest a chat may take when the caller sets no deadline."""
     image_deadline: Seconds = 600
     """The same for pictures."""
     max_request_bytes: int = Field(20 * 1024 * 1024, ge=65_536, le=256 * 1024 * 1024)
-    """Largest request, pictures to look at included."""
+    """Largest request, including its pictures."""
     max_streams: int = Field(2_000, ge=1)
     """Requests running at once, over all callers."""
     connection_age: Annotated[float, Field(ge=1, le=86_400)] = 1_800
-    """After so long a connection is left for a new one, so that new replicas get their share; streams on it finish."""
+    """Age after which a connection is replaced, so that new replicas get their share. Its streams finish."""
     keepalive: Annotated[float, Field(ge=1, le=3_600)] = 60
-    """Silence after which a caller is asked whether it is still there."""
+    """Silence after which the service checks whether a caller is still connected."""
     allow_provider_options: bool = False
     """Let callers put fields of their own into the bodies of upstream calls (`provider_options`)."""
     insecure: bool = False
-    """Listen without TLS on an address that is not loopback; said at every start."""
+    """Listen without TLS on an address that is not loopback. The log repeats it at every start."""
     tls: Tls | None = None
     """TLS for callers. Unset: plain text."""
     callers: dict[str, CallerConfig] = {}
@@ -101,7 +101,7 @@ class Service(Section):
     status_host: str = "127.0.0.1"
     """Where the status page listens."""
     status_names: list[str] = []
-    """Names under which browsers and Prometheus may ask for it; addresses, "localhost" and the machine's name always work."""
+    """Host names under which browsers and Prometheus may reach it; addresses, "localhost" and the machine's name always work."""
     status_port: Port = 50552
     """0 takes a free port."""
 
@@ -127,13 +127,13 @@ class Client(Section):
     target: str | None = None
     """gRPC target of the service, such as "dns:///antiphon:50551". Unset: service.host and service.port."""
     token_env: EnvironmentName = "ANTIPHON_TOKEN"  # noqa: S105 - the name of a variable, not a token
-    """Environment variable that holds this caller's token, where the service wants one."""
+    """Environment variable that holds this caller's token, if the service requires one."""
     ca: Path | None = None
     """PEM file that signed the service's certificate; setting it (or `tls`) turns TLS on."""
     tls: bool = False
     """TLS with the authorities that this machine trusts."""
     certificate: Path | None = None
-    """PEM file with our own certificate, for mutual TLS; `key` goes with it."""
+    """PEM file with this client's certificate, for mutual TLS. Needs `key`."""
     key: Path | None = None
     """PEM file with its private key."""
     server_name: str | None = None
@@ -144,21 +144,21 @@ class ModelConfig(Section):
     """Corrects what a provider's declaration says about one upstream model."""
 
     chat: bool | None = None
-    """It converses."""
+    """It answers chats."""
     vision: bool | None = None
-    """It looks at pictures."""
+    """It reads pictures."""
     image: bool | None = None
-    """It draws."""
+    """It draws pictures."""
     prefill: bool | None = None
-    """It continues an answer that was begun, so that a handover loses no word."""
+    """It continues a partial answer, so that a handover loses no word."""
     max_images: int | None = Field(None, ge=1)
-    """How many pictures to look at one request may hold."""
+    """How many pictures one request may contain."""
     context_tokens: int | None = Field(None, ge=1)
-    """How much it can read."""
+    """How many tokens it can read."""
     max_side: int | None = Field(None, ge=64)
     """Longest side of a picture in pixels."""
     drop_settings: list[str] = []
-    """Dotted request fields that the model does not honour."""
+    """Dotted request fields that the model does not support."""
     provider_options: dict[str, Any] = {}
     """Extra fields for the body of every chat with this model, as its provider documents them."""
 
@@ -167,11 +167,11 @@ class ProviderConfig(Section):
     kind: str | None = None
     """Kind of adapter. Unset: the table's own name."""
     enabled: bool = True
-    """false: as if it were not there."""
+    """false: as if the table were missing."""
     base_url: str | None = None
     """Address of the API. Unset: the kind's own."""
     credentials_env: list[EnvironmentName] | None = None
-    """Names of environment variables; "X" stands for X, X1, X2, … Unset: the kind's own names."""
+    """Names of environment variables; "X" means X, X1, X2, … Unset: the kind's own names."""
     quota_groups: list[list[str]] = []
     """Credentials (by variable name) that share one account and rest together."""
     anonymous: bool | None = None
@@ -181,19 +181,19 @@ class ProviderConfig(Section):
     proxy: str | None = None
     """HTTP proxy, such as "http://proxy:3128"."""
     verify_tls: bool = True
-    """false accepts any certificate; for a server of your own only."""
+    """false accepts any certificate. Only for your own server."""
     connect_timeout: Seconds = 5
-    """Longest until a connection stands."""
+    """Longest time to connect."""
     models: list[str] = []
     """Upstream models to offer first; the first of a task is used by the default route."""
     aliases: dict[str, str] = {}
     """Other names for upstream models."""
     model: dict[str, ModelConfig] = {}
-    """What the declaration has wrong, by upstream model."""
+    """Corrections to the declaration, by upstream model."""
     max_concurrent: int | None = Field(None, ge=1)
     """Calls at once on one credential. Unset: learned from refusals."""
     quotas: list[QuotaConfig] = []
-    """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider tells and refuses."""
+    """What each credential may use; see docs/guides/operating.md. Unset: learned from what the provider reports and refuses."""
     options: dict[str, Any] = {}
     """What only this kind understands; see docs/providers.md."""
     provider_options: dict[str, Any] = {}
@@ -223,9 +223,9 @@ class Timeouts(Section):
     slowest: float = Field(1.0, ge=0, le=1_000)
     """Characters per second over `slowest_window`; below it the stream is too slow. 0: no bound."""
     slowest_window: Seconds = 20
-    """Over how long the speed is measured."""
+    """Period over which the speed is measured."""
     short_wait: float = Field(2.0, ge=0, le=600)
-    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
+    """Longest rest named by the provider for which to wait for the preferred deployment instead of using a healthy one."""
 
 
 class ImageTimeouts(Section):
@@ -236,12 +236,12 @@ class ImageTimeouts(Section):
     total: Seconds = 300
     """Longest one attempt may take."""
     short_wait: float = Field(20.0, ge=0, le=600)
-    """Longest rest, as its provider names it, for which the preferred deployment is waited for beside a healthy one."""
+    """Longest rest named by the provider for which to wait for the preferred deployment instead of using a healthy one."""
 
 
 class BreakerConfig(Section):
     failures: int = Field(2, ge=1)
-    """A deployment is left alone after so many failures in a row, or so many that are half of the calls in `window`."""
+    """Failures in a row after which a deployment is left alone; or this many, if they are half of the calls in `window`."""
     window: Seconds = 60
     """Calls older than this are forgotten."""
     probe_interval: Seconds = 20
@@ -274,20 +274,20 @@ class RouteConfig(Section):
     """"listed": deployments are tried as they are listed. "quota": they are equal; the one whose quota would be lost soonest
     is asked first, and turns of one conversation stay with the same one while that costs no wait."""
     on_interruption: Literal["continue", "restart", "fail"] = "continue"
-    """When an answer breaks off: "continue" where it stopped (or restart where that cannot be), "restart", "fail"."""
+    """When an answer breaks off: "continue" where it stopped (or restart if that is impossible), "restart", "fail"."""
     continue_by_instruction: list[str] = []
-    """Deployments without prefill that may be asked in words to continue."""
+    """Deployments without prefill that may be asked by instruction to continue."""
     timeouts: Timeouts | None = None
     """Unset: those of [routing]."""
     image_timeouts: ImageTimeouts | None = None
     """Unset: those of [routing]."""
     hedge: Hedge | None = None
-    """Ask the next deployment, too, when the first is slow. Unset: not."""
+    """Also ask the next deployment when the first is slow. Unset: never."""
 
 
 class State(Section):
     directory: Path | None = None
-    """Where limits and rests are remembered over restarts. Unset: ".antiphon" beside the configuration file, or the user's
+    """Where limits and cooldowns are stored across restarts. Unset: ".antiphon" next to the configuration file, or the user's
     state directory without one."""
     backend: Literal["memory", "redis"] | None = None
     """Unset: redis when the variable of `redis_url_env` is set, else memory."""
@@ -298,7 +298,7 @@ class State(Section):
     timeout: Seconds = 0.25
     """Longest wait for Redis before memory is used."""
     lease: Seconds = 60
-    """How long an in-flight count outlives a crashed process."""
+    """How long the calls of a crashed process stay counted."""
 
 
 class Images(Section):
@@ -309,16 +309,16 @@ class Images(Section):
     fetch_timeout: Seconds = 60
     """Longest download of a picture that a provider names by its address."""
     allow_private_addresses: bool = False
-    """Fetch pictures from private or plain-HTTP addresses too, for a provider in the own network."""
+    """Also fetch pictures from private or plain-HTTP addresses, for a provider in your own network."""
 
 
 class Embedded(Section):
     """The offline demo voice."""
 
     characters_per_second: float = Field(180.0, ge=0)
-    """0: as fast as it goes."""
+    """0: as fast as possible."""
     image_seconds: float = Field(2.0, ge=0)
-    """How long a drawing takes. 0: as fast as it goes."""
+    """How long a drawing takes. 0: as fast as possible."""
 
 
 class Telemetry(Section):
@@ -342,13 +342,13 @@ class Config(Section):
     catalogue_dir: Path | None = None
     """Directory with rows (*.toml) of providers beside the shipped ones; ~/.config/antiphon/providers is read, too."""
     providers: dict[str, ProviderConfig] = {}
-    """Who answers: one table a provider."""
+    """Who answers: one table per provider."""
     routing: Routing = Routing()
-    """What holds for all routes."""
+    """Settings of all routes."""
     routes: dict[str, RouteConfig] = {}
-    """Names that callers ask for, and who answers them in which order."""
+    """Names that callers request, and which deployments answer them in which order."""
     state: State = State()
-    """Where limits, rests, breakers and budgets live."""
+    """Where limits, cooldowns, breakers and budgets are kept."""
     images: Images = Images()
     """Bounds for pictures."""
     embedded: Embedded = Embedded()

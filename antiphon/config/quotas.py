@@ -23,7 +23,7 @@ class QuotaConfig(Section):
     month), "pacific" (midnight in Los Angeles) or "first_use" (so long after the first call). Unset: "wall" for a day
     and a month, "first_use" for 5h and 7d, else "rolling"."""
     scope: Literal["credential", "credential_model", "group", "group_model"] = "credential_model"
-    """Who shares it: a credential or its quota group, over all models or for each model."""
+    """What shares it: a credential or its quota group, over all models or per model."""
     models: list[str] = []
     """Upstream models that it holds for, as patterns such as "gemini-*". Empty: all."""
 

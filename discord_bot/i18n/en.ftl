@@ -621,3 +621,9 @@ voice-failed = I could not listen to { $name } just now. Please try again, or ty
 voice-unreadable = { $name } is not a recording that I can listen to.
 voice-too-long = { $name } is too long for me (at most 20 minutes and 20 MB).
 voice-silent = I did not hear any words in { $name }.
+tool-foreign = Used { $tool } ({ $server })
+allow-foreign = May I use { $tool } of { $server }? { $what }
+help-more =
+    { "" }**Catch up:** { $catchup } tells you what you missed here.
+    { "" }**Change a picture:** reply to it in words, such as *make it night*. **Speak:** voice messages are questions, too.
+    { "" }**Compare:** { $compare } asks two models at once; { $models } ranks them. **Later:** { $remind }. **What I know about you:** { $memory }.

@@ -51,6 +51,7 @@ class Conversation:
     model: str | None
     persona: str | None
     closed: bool
+    created_at: float = 0.0
     origin_turn: int | None = None
     """Of a fork: the turn of another conversation that it continues."""
 
@@ -317,11 +318,15 @@ class Conversations:
                 found.setdefault(row["turn_id"], []).append(Attached(row["author_id"], row["mime"], row["data"]))
         return found
 
-    async def active(self, since: float, most: int) -> list[Conversation]:
-        """Those in a place of their own that were used since (epoch seconds), the newest first."""
+    async def active(self, within: float, most: int) -> list[Conversation]:
+        """Those in a place of their own that were used in the last `within` seconds of the bot's work, the newest first.
+
+        Counted from the last use of any: neither a long absence nor a clock that has jumped makes the bot forget them.
+        """
+        last = select(func.max(conversations.c.updated_at)).scalar_subquery()
         query = (
             select(conversations)
-            .where(conversations.c.updated_at >= since, conversations.c.kind.in_((Kind.THREAD, Kind.DIRECT)))
+            .where(conversations.c.updated_at >= last - within, conversations.c.kind.in_((Kind.THREAD, Kind.DIRECT)))
             .order_by(conversations.c.updated_at.desc())
             .limit(most)
         )

@@ -1,7 +1,7 @@
 """Reminders: kept until they are delivered, once."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -56,6 +56,13 @@ class Reminders:
                 raise TooManyReminders
             made = await connection.execute(reminders.insert().values(**values, created_at=time.time()))
         return Reminder(row_id(made), **values)
+
+    async def put_back(self, reminder: Reminder, due_at: float, keeping: Keeping) -> None:
+        """One that was taken and could not be delivered; nothing where the person's words are not stored any more."""
+        if keeping.allows(reminder.person_id):
+            values = {**asdict(reminder), "due_at": due_at, "created_at": time.time()}
+            async with self._database.write() as connection:
+                await connection.execute(reminders.insert().values(**values))
 
     async def of(self, person_id: int) -> list[Reminder]:
         """The next one first."""

@@ -14,7 +14,6 @@ from inference_service.pictures.normalise import problem, sniff
 
 MOST_LINKS = 20  # of one request; they are fetched at once
 MOST_DOCUMENTS = 20
-Place = tuple[str, chat_pb2.Part]
 
 
 class Material:

@@ -97,18 +97,22 @@ class Lot:
             return Hindrance(Kind.BUSY, NEVER)
         return Hindrance(Kind.LARGE, NEVER, window.limit if amount > window.limit else 0)
 
+    def perishes(self, now: float) -> float:
+        """The moment from which quota would be lost; 0: there is none to lose."""
+        windows = self.counted()
+        soonest = 0.0
+        for window in windows:
+            if window.quota.unit is not Unit.CONCURRENT:
+                rate = rate_of(windows, window) if len(windows) > 1 and not window.rolling else NEVER
+                soonest = max(soonest, window.spend_by(now, rate))
+        return soonest
+
     def rank(self, now: float) -> Rank:
         """The least is next: a probe that is due, few calls under way, quota that would be lost soonest, most left."""
         credential = self.credential
-        windows = self.counted()
-        soonest, left = 0.0, NEVER
-        for window in windows:
-            if window.quota.unit is Unit.CONCURRENT:
-                continue
-            rate = rate_of(windows, window) if len(windows) > 1 and not window.rolling else NEVER
-            soonest = max(soonest, window.spend_by(now, rate))
-            left = min(left, window.left(now))
-        return (not credential.quarantined, credential.flying, soonest, -left, credential.last_used)
+        counted = (window for window in self.counted() if window.quota.unit is not Unit.CONCURRENT)
+        left = min((window.left(now) for window in counted), default=NEVER)
+        return (not credential.quarantined, credential.flying, self.perishes(now), -left, credential.last_used)
 
 
 class Lane:
@@ -187,7 +191,7 @@ class Lane:
         ready = self._ready
         while ready and ready[0][2] != ready[0][3].stamp:
             heapq.heappop(ready)
-        return (ready[0][3].rank(now)[2] or NEVER) if ready else None
+        return (ready[0][3].perishes(now) or NEVER) if ready else None
 
     def next_moment(self) -> float:
         """When time alone may make a credential usable."""

@@ -62,9 +62,10 @@ class Window:
 
     def roll(self, now: float) -> None:
         """Drops what has left the window."""
-        if self.quota.unit is Unit.CONCURRENT:
+        quota = self.quota
+        if quota.unit is Unit.CONCURRENT:
             return
-        if self.rolling:
+        if quota.clock is Clock.ROLLING:
             log = self.log
             while log and log[0][0] <= now:
                 self.used -= log.popleft()[1]

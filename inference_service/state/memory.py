@@ -7,7 +7,6 @@ from inference_service.credentials.broker import Broker, Served
 from inference_service.credentials.forecast import forecast
 from inference_service.credentials.outlook import Prospect
 from inference_service.credentials.queue import Ticket
-from inference_service.credentials.quota import NEVER
 from inference_service.credentials.saved import dump, load
 from inference_service.credentials.types import (
     Ask,
@@ -141,12 +140,14 @@ class MemoryStore:
     # --- the line ------------------------------------------------------------------------------
 
     def _pump(self, now: float, pool: str | None = None) -> None:
-        if not self._waiting or not self._on_room():
+        if not self._waiting:
             return
-        for served in self.broker.pump(now, pool):
-            self._serve(served)
+        here = self._on_room()
+        if here:
+            for served in self.broker.pump(now, pool):
+                self._serve(served)
         self._refuse(self.broker.review(now))
-        self._set_timer(now)
+        self._set_timer(self.broker.next_change(now) if here else now + LONGEST_PAUSE, now)
 
     def _refuse(self, out: list[tuple[Ticket, Denied]]) -> None:
         for ticket, denied in out:
@@ -180,15 +181,14 @@ class MemoryStore:
         elif isinstance(answer, tuple):  # nobody waits for it any more
             self.broker.release(*answer, Verdict(sent=False), self._clock())
 
-    def _set_timer(self, now: float) -> None:
-        """Wakes the line when time alone makes room."""
+    def _set_timer(self, at: float, now: float) -> None:
+        """Wakes the line when time alone makes room, or makes waiting vain."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        at = self.broker.next_change(now)
-        if at != NEVER or self._waiting:
-            pause = max(SOONEST, at - now)
-            self._timer = asyncio.get_running_loop().call_later(min(pause, LONGEST_PAUSE), self._on_time)
+        if self._waiting:
+            pause = min(max(SOONEST, at - now), LONGEST_PAUSE)
+            self._timer = asyncio.get_running_loop().call_later(pause, self._on_time)
 
     def _on_time(self) -> None:
         self._timer = None

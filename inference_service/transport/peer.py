@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection: the address, and the certificate under mutual TLS."""
+"""The other end of a connection: its address, and its certificate under mutual TLS."""
 
 import asyncio
 from dataclasses import dataclass

@@ -2,11 +2,18 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from discord_bot.features.image.options import Wish
+from discord_bot.features.reminders.feature import Reminders
+from discord_bot.features.tools.remembering import Remember
+from discord_bot.features.tools.reminding import SetReminder
+from discord_bot.features.tools.tool import Occasion
+from discord_bot.features.tools.toolbox import Toolbox
 from discord_bot.store.conversations import Kind
 from discord_bot.store.database import Store, open_store
 from discord_bot.store.pictures import OrderState, PictureOrder
@@ -118,3 +125,32 @@ async def test_what_is_deleted_in_discord_leaves_no_words(store: Store, tmp_path
     erased = await store.pictures.get(drawn.id)
     assert erased is not None
     assert erased.state is OrderState.DELETED
+
+
+async def test_what_a_tool_writes_needs_the_wish_of_all_whose_words_the_model_has_read(store: Store) -> None:
+    services: Any = SimpleNamespace(store=store)
+    await store.settings.set(SettingScope.USER, ADA, "no_store", value=True)
+    occasion = Occasion(services, BEN, None, None, "en")
+    assert await occasion.may_store()
+    toolbox = Toolbox((), "en", occasion.people)
+    toolbox.people |= {ADA, BEN}
+    assert not await occasion.may_store()
+    told = await Remember(occasion).run({"note": "canary"})
+    assert told.failed
+    reminded = await SetReminder(occasion, Reminders(services)).run({"text": "canary", "minutes_from_now": 5})
+    assert reminded.failed
+    assert "canary" not in await everything(store)
+
+
+async def test_a_reminder_that_could_not_be_delivered_is_put_back_unless_its_person_is_not_stored_now(
+    store: Store,
+) -> None:
+    yes = await store.wishes.keeping([BEN])
+    made = await store.reminders.add(BEN, 7, PLACE, "the kettle", "en", 100.0, yes)
+    assert made is not None
+    assert await store.reminders.take(made.id)
+    await store.reminders.put_back(made, 160.0, yes)
+    assert [(one.text, one.due_at) for one in await store.reminders.of(BEN)] == [("the kettle", 160.0)]
+    assert await store.reminders.take(made.id)
+    await store.reminders.put_back(made, 220.0, store.wishes.nothing([BEN]))
+    assert await store.reminders.of(BEN) == []

@@ -48,12 +48,12 @@ async def test_health_follows_the_gateway(monkeypatch: pytest.MonkeyPatch, capsy
     port = await metrics.serve("127.0.0.1", 0)
     try:
         monkeypatch.setenv("ANTIPHON__BOT__METRICS_PORT", str(port))
-        assert await listing.bot_health() == UNAVAILABLE, "it has not connected yet"
+        assert await listing.bot_health(as_json=False) == UNAVAILABLE, "it has not connected yet"
         metrics.watch(FakeShards(ready=False))
         metrics.watch(shards := FakeShards())
-        assert await listing.bot_health() == DONE
+        assert await listing.bot_health(as_json=False) == DONE
         shards.shards[1].closed = True
-        assert await listing.bot_health() == UNAVAILABLE
+        assert await listing.bot_health(as_json=False) == UNAVAILABLE
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             async with session.get("/metrics") as answer:
                 text = await answer.text()
@@ -63,7 +63,7 @@ async def test_health_follows_the_gateway(monkeypatch: pytest.MonkeyPatch, capsy
         assert text.count('antiphon_bot_shard_latency_seconds{shard="1"}') == 1
     finally:
         await metrics.close()
-    assert await listing.bot_health() == UNAVAILABLE
+    assert await listing.bot_health(as_json=False) == UNAVAILABLE
     assert capsys.readouterr().out.splitlines() == [
         "not connected to Discord", "connected to Discord", "not connected to Discord", "the bot does not answer",
     ]  # fmt: skip
@@ -72,4 +72,4 @@ async def test_health_follows_the_gateway(monkeypatch: pytest.MonkeyPatch, capsy
 async def test_without_a_port_it_says_what_to_configure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTIPHON__BOT__METRICS_PORT", raising=False)
     with pytest.raises(UsageProblem, match=r"bot\.metrics_port"):
-        await listing.bot_health()
+        await listing.bot_health(as_json=False)

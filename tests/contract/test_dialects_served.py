@@ -63,8 +63,9 @@ def questions(upstream: Upstream) -> int:
 
 
 def of(*kinds: str) -> list[Cell]:
-    others = {"cerebras", "cloudflare"}  # the second of the route, and the one whose address is longer
-    cells = [cell for cell in CELLS if cell.provider not in others and cell.situation != "L4"]
+    # The second of the route, the one whose address is longer, and the one that takes one call at a time.
+    others = {"cerebras", "cloudflare", "ollama-cloud"}
+    cells = [cell for cell in CELLS if cell.provider not in others and cell.situation != "L4" and cell.status != 402]
     return [cell for cell in cells if cell.kind.value in kinds]
 
 

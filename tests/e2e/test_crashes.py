@@ -53,3 +53,20 @@ async def test_a_bot_killed_at_any_moment_comes_back_with_everything(stage: Stag
         assert TEXT in answer.content
         asked = [one["content"] for one in stage.upstream.calls[-1].body["messages"]]
         assert asked[-1] == "and about snow?"
+
+
+async def test_a_bot_killed_before_the_question_was_noted_down_answers_it_when_it_is_back(stage: Stage) -> None:
+    stage.upstream.behaviour["voice"] = "stall:120"
+    async with stage.running_bot() as bot:
+        await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> tell me about ice")
+        thread = await stage.thread()
+        await stage.upstream.arrived.wait()
+        await bot.kill()
+    # As if it had been a moment earlier: the conversation is known, the question is not.
+    with sqlite3.connect(stage.folder / "bot.sqlite3") as database:
+        database.execute("DELETE FROM turn_parts")
+        database.execute("DELETE FROM turns")
+    stage.upstream.behaviour["voice"] = "ok"
+    stage.upstream.hold.set()
+    async with stage.running_bot():
+        await stage.discord.wait_for(lambda: sum(TEXT in one.content for one in thread.from_bot) == 1)

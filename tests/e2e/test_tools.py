@@ -1,9 +1,13 @@
 """Tools with a person in the loop: searches that show their sources, and work that waits for *Allow*."""
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import Stage
 from tests.e2e.test_catchup import link, newcomer
+from tests.fakes import mcp_server
 from tests.fakes.discord.model import Channel, Message
 from tests.fakes.discord.permissions import Permission
 from tests.fakes.searx import FakeSearx
@@ -105,3 +109,37 @@ async def test_drawing_waits_for_the_asker_alone_and_a_refusal_goes_on_without(s
         await (await stage.maria.click(card, "Stop")).acknowledged()
         await stage.discord.wait_for(lambda: "Allow" not in card.buttons)
         assert "Stopped by Maria" in card.content
+
+
+async def test_tools_of_an_mcp_server_run_and_those_that_write_are_asked_for(stage: Stage) -> None:
+    program = json.dumps([sys.executable, str(Path(mcp_server.__file__))])
+    stage.more |= {
+        "ANTIPHON__BOT__TOOLS__MCP__LIBRARY__COMMAND": program,
+        "ANTIPHON__BOT__TOOLS__MCP__LIBRARY__ENV": '["LIBRARY"]',
+        "LIBRARY": "Alexandria",
+    }
+    async with stage.running_bot() as bot:
+        await bot.complaint("an MCP server is connected")
+        stage.upstream.tool_calls = [
+            [("library__find_book", {"title": "Moby Dick"})],
+            [("library__lend_book", {"title": "Moby Dick"})],
+        ]
+        await stage.maria.slash(stage.channel, "chat", prompt="Lend me Moby Dick")
+        thread = await stage.thread()
+        card = await asking(stage, thread, "May I use Lend a book of library?")
+        assert "Moby Dick" in card.content
+        assert "-# Used find\\_book (library)" in card.content
+        await (await stage.maria.click(card, "Allow")).acknowledged()
+        await stage.discord.wait_for(lambda: "Regenerate" in card.buttons)
+        assert "stands on shelf 7; home is Alexandria" in results(stage)[0]
+        assert results(stage)[-1] == "Moby Dick is lent"
+
+        # A server that dies is said to be away, and comes back.
+        lost = len(bot.errors)
+        stage.upstream.tool_calls = [[("library__burn_down", {})]]
+        await stage.maria.say(thread, "Burn it")
+        card = await asking(stage, thread, "May I use burn")
+        await (await stage.maria.click(card, "Allow")).acknowledged()
+        await stage.discord.wait_for(lambda: "Regenerate" in card.buttons)
+        assert "The tool failed" in results(stage)[-1] or "not available" in results(stage)[-1]
+        await bot.complaint("an MCP server is connected", after=lost)

@@ -106,7 +106,7 @@ async def test_a_short_soak_loses_and_truncates_nothing() -> None:
     result = await soak(30, 2.0)
     assert result.whole > 50
     assert result.classified <= result.whole // 10
-    assert result.slowest < LONGEST + 10  # a request that nobody can answer now waits until its deadline
+    assert result.slowest < LONGEST  # who cannot be answered in time is told so at once, and waits for nothing
 
 
 @pytest.mark.soak
@@ -118,4 +118,4 @@ async def test_two_hundred_streams_for_two_minutes_lose_and_truncate_nothing(
         print(f"\nsoak: {result}")
     assert result.whole > 1_000
     assert result.classified <= result.whole // 10
-    assert result.slowest < LONGEST + 10  # a request that nobody can answer now waits until its deadline
+    assert result.slowest < LONGEST  # who cannot be answered in time is told so at once, and waits for nothing

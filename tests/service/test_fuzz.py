@@ -11,19 +11,34 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.v1 import chat_pb2, common_pb2, image_pb2, models_pb2, operations_pb2, usage_pb2
+from antiphon.v1 import (
+    chat_pb2,
+    common_pb2,
+    embeddings_pb2,
+    image_pb2,
+    models_pb2,
+    operations_pb2,
+    speech_pb2,
+    tokens_pb2,
+    tools_pb2,
+    usage_pb2,
+)
 from tests.fakes.upstream.server import png
+from tests.service.test_unary import voice
 from tests.support.callers import service
 from tests.support.redis import free_port
 
 INFERENCE, OPERATIONS = "/antiphon.v1.InferenceService/", "/antiphon.v1.OperationsService/"
 METHODS = [
-    *(INFERENCE + name for name in ("Chat", "Image", "ListModels", "GetUsage")),
+    *(
+        INFERENCE + name
+        for name in ("Chat", "Complete", "Image", "Embed", "Transcribe", "CountTokens", "ListModels", "GetUsage")
+    ),
     *(OPERATIONS + name for name in ("GetStatus", "WatchStatus", "ReloadConfig")),
     "/grpc.health.v1.Health/Check",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ]
-OURS = METHODS[:7]
+OURS = METHODS[:11]
 NEVER = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 TURN = chat_pb2.Message(
     role=chat_pb2.ROLE_USER,
@@ -32,13 +47,51 @@ TURN = chat_pb2.Message(
         chat_pb2.Part(image=chat_pb2.InlineImage(mime_type="image/png", data=png())),
     ],
 )
+CALL = tools_pb2.ToolCall(id="c1", name="look_up", arguments="{}")
+RESULT = tools_pb2.ToolResult(call_id="c1", content="found")
 SEEDS = [
     chat_pb2.ChatRequest(
         model="chat", messages=[TURN], sampling=chat_pb2.Sampling(temperature=1, stop=["x"]), request_id="a"
     ),
+    chat_pb2.ChatRequest(
+        model="chat",
+        messages=[
+            TURN,
+            chat_pb2.Message(role=chat_pb2.ROLE_ASSISTANT, parts=[chat_pb2.Part(tool_call=CALL)]),
+            chat_pb2.Message(role=chat_pb2.ROLE_TOOL, parts=[chat_pb2.Part(tool_result=RESULT)]),
+            chat_pb2.Message(
+                role=chat_pb2.ROLE_USER,
+                parts=[
+                    chat_pb2.Part(document=chat_pb2.Document(mime_type="text/plain", data=b"words", name="a.txt")),
+                    chat_pb2.Part(image_link=chat_pb2.ImageLink(url="https://127.0.0.1/fox.png")),
+                ],
+            ),
+            chat_pb2.Message(role=chat_pb2.ROLE_ASSISTANT, parts=[chat_pb2.Part(text="It is")], partial=True),
+        ],
+        tools=[tools_pb2.Tool(name="look_up", parameters='{"type": "object"}', strict=True)],
+        tool_choice=tools_pb2.ToolChoice(name="look_up"),
+        parallel_tool_calls=False,
+        response_format=chat_pb2.ResponseFormat(json_schema=chat_pb2.JsonSchemaFormat(name="a", schema="{}")),
+        sampling=chat_pb2.Sampling(reasoning_effort=chat_pb2.REASONING_EFFORT_LOW, top_logprobs=3, presence_penalty=1),
+        conversation_id="c",
+        request_id="b",
+        replay=True,
+    ),
+    embeddings_pb2.EmbedRequest(model="embed", inputs=["a", "b"], dimensions=3),
+    speech_pb2.TranscribeRequest(
+        model="transcribe", audio=chat_pb2.Audio(mime_type="audio/ogg", data=voice()), language="de", timestamps=True
+    ),
+    tokens_pb2.CountTokensRequest(model="chat", messages=[TURN]),
     image_pb2.ImageRequest(model="image", prompt="a fox", size=image_pb2.Size(width=64, height=64), count=1, seed=3),
     models_pb2.ListModelsRequest(task=models_pb2.TASK_CHAT, include_deployments=True),
-    usage_pb2.GetUsageRequest(caller=common_pb2.Caller(user_id="u"), since=Timestamp(seconds=5, nanos=1)),
+    usage_pb2.GetUsageRequest(
+        caller=common_pb2.Caller(user_id="u"),
+        since=Timestamp(seconds=5, nanos=1),
+        until=Timestamp(seconds=9),
+        group_by=[usage_pb2.USAGE_DIMENSION_DAY],
+        page_size=3,
+        page_token="x",
+    ),
     operations_pb2.WatchStatusRequest(interval=Duration(seconds=1)),
 ]
 Send = Callable[[str, bytes, list[tuple[str, str]]], grpc.StatusCode]

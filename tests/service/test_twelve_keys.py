@@ -55,6 +55,10 @@ async def test_whoever_is_first_answers_and_spent_ones_are_passed_over(upstream:
         assert sum(method == "POST" for method, *_ in upstream.seen) == calls + 1  # nobody who is spent is asked
         pictures = [event async for event in client.image("a fox") if isinstance(event, events.Picture)]
         assert len(pictures) == 1
+        heard = await client.transcribe(events.Audio("audio/ogg", b"OggS" + bytes(200)))
+        assert (heard.text, heard.deployment) == ("hello", "groq/whisper-large-v3-turbo")
+        vectors = await client.embed(["a fox"])
+        assert vectors.deployment == "mistral/mistral-embed"
 
 
 async def test_a_check_names_each(tmp_path: Path, upstream: Upstream) -> None:  # noqa: F811

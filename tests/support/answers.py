@@ -93,7 +93,7 @@ class Caller:
                 self.text = self.text[: event.keep_chars]
 
     def hears(self, opening: Opening, *said: Any) -> None:
-        """What the request loop does with the events of a call; texts stand for deltas."""
+        """Does what the request loop does with the events of a call. A text is a delta."""
         for item in said:
             if isinstance(item, Finish):
                 self.gets(self.answer.end(opening, item))

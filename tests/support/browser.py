@@ -74,7 +74,7 @@ class Page:
 
 @contextlib.asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Page]:
-    """Skips the test where there is no Chromium; the gate has one."""
+    """Skips the test if there is no Chromium; the gate has one."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         if os.environ.get("CI"):

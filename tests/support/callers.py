@@ -1,4 +1,4 @@
-"""The service as a process of its own with two callers, so that one can misbehave, the other can look, and memory is its own."""
+"""The service in its own process with two callers: one misbehaves, the other observes, and its memory can be measured."""
 
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A real OTLP receiver over gRPC that keeps every span it is given."""
+"""A real OTLP receiver over gRPC that stores every span."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Callers who ask one question after another until they are told to end, and keep count of what came of it."""
+"""Callers that ask one question after another until they are stopped, and count the results."""
 
 import asyncio
 import contextlib

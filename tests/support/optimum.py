@@ -1,4 +1,4 @@
-"""How many requests could have been answered at best, by one who knows every counter and clock, with no way between."""
+"""The best possible number of answered requests, for a caller that knows every counter and clock and has no network delay."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A provider that says back whatever it was given, secrets and questions included, in every kind of answer and error."""
+"""A provider that echoes everything it receives, including secrets and questions, in every kind of answer and error."""
 
 import asyncio
 import json

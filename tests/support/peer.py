@@ -1,4 +1,4 @@
-"""A caller by hand on one connection: sends any frame, keeps every frame that comes back, and reads header blocks."""
+"""A hand-written HTTP/2 client on one connection: sends any frame, stores every frame it receives, and reads header blocks."""
 
 import asyncio
 import struct
@@ -32,7 +32,7 @@ REQUEST = {
 
 
 def block(**changed: str | None) -> bytes:
-    """A request's headers; `_` stands for `-`, `pseudo_x` for `:x`, None leaves one out."""
+    """A request's headers; `_` means `-`, `pseudo_x` means `:x`, None omits a header."""
     fields: dict[str, str | None] = dict(REQUEST)
     for name, value in changed.items():
         fields[":" + name[7:] if name.startswith("pseudo_") else name.replace("_", "-")] = value

@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own: a fresh cluster on a free port of the loopback, gone when the tests are."""
+"""A PostgreSQL for tests: a new cluster on a free loopback port, removed after the tests."""
 
 import os
 import pwd

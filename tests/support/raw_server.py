@@ -1,4 +1,4 @@
-"""A server that answers with the bytes it is told, and sees when a caller goes away."""
+"""A server that answers with prepared bytes and notices when a caller disconnects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,7 +18,7 @@ class Cut:
 
 
 HOLD, CUT = Hold(), Cut()
-Step = bytes | Hold | Cut | asyncio.Event  # an event: go on once it is set
+Step = bytes | Hold | Cut | asyncio.Event  # an event: continue once it is set
 
 
 def chunked(data: bytes) -> bytes:

@@ -43,7 +43,7 @@ async def recovering(
     - every call to a provider has ended, without waiting for the provider,
     - the next request through the same process is answered whole,
     - no credential is in flight and no request alive,
-    - after the service has stopped no task of ours and no connection to a provider is left.
+    - after the service has stopped, none of its tasks and no connection to a provider is left.
     """
     tasks = own_tasks()
     async with serving(config, keys) as (server, client):

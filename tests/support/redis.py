@@ -1,4 +1,4 @@
-"""A Redis of one's own: `redis-server` as a child on a free port of the loopback, nothing kept."""
+"""A Redis for tests: `redis-server` as a child process on a free loopback port, without persistence."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def redis_server() -> AsyncIterator[RedisServer]:
-    """Skips the test where there is no `redis-server`; the gate has one."""
+    """Skips the test if there is no `redis-server`; the gate has one."""
     if shutil.which("redis-server") is None and not os.environ.get("CI"):
         pytest.skip("redis-server is not installed")
     server = RedisServer()

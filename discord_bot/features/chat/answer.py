@@ -204,6 +204,7 @@ class Answer:
         )
         if self._toolbox is not None:
             self._toolbox.note, self._toolbox.ask = self._note, self._ask
+            self._toolbox.people |= self.people
         return self._toolbox
 
     def _note(self, line: str) -> None:

@@ -92,7 +92,6 @@ class ChatFeature:
         try:
             await self._take(whom, message)
         except Exception as error:  # noqa: BLE001 - the outermost place of a message; logged and told
-            # A database that is away, a Discord that refuses: the person hears of it, whatever it was.
             await self._apologise(message, error)
 
     async def _apologise(self, message: discord.Message, error: Exception) -> None:
@@ -215,10 +214,7 @@ class ChatFeature:
             )
             if not question:
                 raise Refused("\n".join(question.notices) or t(locale, "empty-prompt"))
-            if question.heard:  # stands above the answer
-                await sign.drop()
-                await show_heard(channel, question.heard)
-                sign = Sign(channel, locale, reply_to=reply_to)
+            await show_heard(channel, question.heard, sign)
             if known.closed and known.place_id == place_id > 0:
                 await services.store.conversations.set_closed(known.id, closed=False)
             asking = Asking(
@@ -300,25 +296,24 @@ class ChatFeature:
 
     async def run(self, *answers: Answer) -> None:
         """One question at a time in a conversation; more than one answer to it stand side by side."""
-        async with self._line(answers[0].conversation.place_id):
-            await asyncio.gather(*map(self._run, answers))
+        # While they wait, too, an erasure, the end, and a connection that comes back must reach them.
+        self.answers |= {one.turn.id: one for one in answers}
+        try:
+            async with self._line(answers[0].conversation.place_id):
+                await asyncio.gather(*map(self._run, answers))
+        finally:
+            self.answers = {number: one for number, one in self.answers.items() if one not in answers}
 
     async def _run(self, answer: Answer) -> None:
-        self.answers[answer.turn.id] = answer
         if isinstance(answer.channel, FollowupChannel):
             note = passing.note(self.services, answer.turn.id, answer.channel.interaction)
             self.services.tasks.spawn(note, "interaction")
         try:
-            self.services.metrics.running.inc()
-            try:
+            with self.services.metrics.running.track_inprogress():
                 await answer.run()
-            finally:
-                self.services.metrics.running.dec()
         finally:
             self._claimed.pop(answer.turn.id, None)
             answer.done.set()
-            if self.answers.get(answer.turn.id) is answer:
-                del self.answers[answer.turn.id]
         if isinstance(answer.channel, FollowupChannel):
             await passing.forget(self.services, answer.turn.id)
         place = answer.conversation.place_id

@@ -6,6 +6,7 @@ import discord
 import structlog
 
 from discord_bot.features.chat.addressing import Seen, opening_mention, says_something
+from discord_bot.features.chat.sign import Sign
 from discord_bot.features.voice.listening import quote
 from discord_bot.rendering.splitter import split
 from discord_bot.services import Services
@@ -61,8 +62,10 @@ async def show_typing(message: discord.Message) -> None:
         log.debug("nobody was shown to type")
 
 
-async def show_heard(channel: Any, texts: list[str]) -> None:
+async def show_heard(channel: Any, texts: list[str], sign: Sign) -> None:
     """What was spoken, as it was understood: who reads the thread, and whoever spoke, can see what was asked."""
+    if texts:
+        await sign.drop()  # the answer comes below the quote
     try:
         for part in (part for text in texts for part in split(quote(text))[:2]):
             await channel.send(part.text, suppress_embeds=True, silent=True)

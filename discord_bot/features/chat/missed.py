@@ -12,15 +12,19 @@ import structlog
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.composing import compose
+from discord_bot.features.chat.context import fetch
 from discord_bot.features.chat.feature import Asking, ChatFeature
 from discord_bot.features.chat.hearing import locale_for, see
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.store.conversations import Conversation, Kind
-from discord_bot.store.turns import State
+from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
-LOOK_BACK = 24 * 3_600.0  # seconds since a conversation was used last
+LOOK_BACK = (
+    24 * 3_600.0
+)  # seconds between the last use of a conversation and that of any; of an absence, what is read again
+EARLIER = 60.0  # seconds before a conversation was noted down in which its first message may have come
 MOST_CONVERSATIONS, MOST_CHANNELS, MOST_MESSAGES = 200, 100, 50
 PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not eat the global limit
 
@@ -73,8 +77,7 @@ def is_fresh(chat: ChatFeature, message: discord.Message) -> bool:
 
 
 async def _in_conversations(chat: ChatFeature) -> None:
-    since = time.time() - LOOK_BACK
-    for conversation in await chat.services.store.conversations.active(since, MOST_CONVERSATIONS):
+    for conversation in await chat.services.store.conversations.active(LOOK_BACK, MOST_CONVERSATIONS):
         if conversation.closed or chat.is_busy(conversation.place_id):
             continue
         try:
@@ -88,16 +91,18 @@ async def _in_conversations(chat: ChatFeature) -> None:
 
 async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
     """True when Discord was asked."""
-    channel: Any = chat.services.rooms.get_channel(conversation.channel_id)
-    if channel is None and conversation.kind is Kind.DIRECT:
-        channel = await chat.services.rooms.fetch_channel(conversation.channel_id)
     newest = await chat.services.store.conversations.newest(conversation.id)
-    if channel is None or newest is None:
-        return False  # archived meanwhile, or erased
-    known = max(newest.question_ids or newest.message_ids[:1] or [conversation.place_id])
+    channel: Any = chat.services.rooms.get_channel(conversation.channel_id)
+    if channel is None and (conversation.kind is Kind.DIRECT or newest is None):
+        channel = await chat.services.rooms.fetch_channel(conversation.channel_id)
+    if channel is None:
+        return False  # archived meanwhile
+    if newest is None:
+        await _begin(chat, conversation, channel)
+    known = _last_known(conversation, newest)
     # The library does not keep it for direct messages; they are looked into.
     last: int | None = getattr(channel, "last_message_id", None)
-    if last is not None and last <= max([known, *newest.message_ids]):
+    if last is not None and last <= max([known, *(newest.message_ids if newest is not None else ())]):
         return False
     after = discord.Object(known)
     messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=after, oldest_first=True)]
@@ -114,6 +119,28 @@ async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
     else:
         await _offer(chat, conversation, channel, missed)
     return True
+
+
+def _last_known(conversation: Conversation, newest: Turn | None) -> int:
+    """What was written behind this message may have been missed."""
+    if newest is not None:
+        return max(newest.question_ids or newest.message_ids[:1] or [conversation.place_id])
+    if conversation.kind is Kind.THREAD:
+        return conversation.place_id
+    return discord.utils.time_snowflake(datetime.fromtimestamp(conversation.created_at - EARLIER, UTC))
+
+
+async def _begin(chat: ChatFeature, conversation: Conversation, channel: Any) -> None:
+    """A thread that the bot has opened, and then it was killed before the question was noted down."""
+    if conversation.kind is not Kind.THREAD:
+        return
+    (first,) = await fetch(chat.services, channel.id, [conversation.place_id])
+    if not first.author.bot and first.webhook_id is None:
+        await chat.on_message(await _as_member(first))
+    elif not [one async for one in channel.history(limit=1) if one.author.id == chat.services.me]:
+        # A command's question: what it was is not known any more.
+        locale = first.guild.preferred_locale.value if first.guild else "en"
+        await channel.send(f"-# {t(locale, 'state-restart')}", silent=True)
 
 
 async def _as_member(message: discord.Message) -> discord.Message:

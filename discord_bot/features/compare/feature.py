@@ -1,5 +1,6 @@
 """/compare: two models answer the same question side by side, and people vote on the answers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,12 +107,13 @@ class Comparison:
         except Refused as refused:
             await private(self._interaction, str(refused))
             return
-        first = await self._turn(conversation, question, self._asked.models[0])
-        second = await self._turn(conversation, question, self._asked.models[1], beside=first)
-        models = self._asked.models
-        contest = await self._services.store.contests.create(
-            conversation.guild_id, self._place.id, (first.id, second.id), models
-        )
+        async with self._services.ledger.refunded_on_failure(lambda: self._refund(tickets)):
+            first = await self._turn(conversation, question, self._asked.models[0])
+            second = await self._turn(conversation, question, self._asked.models[1], beside=first)
+            models = self._asked.models
+            contest = await self._services.store.contests.create(
+                conversation.guild_id, self._place.id, (first.id, second.id), models
+            )
         answers = [
             self._answer(conversation, turn, ticket, f"{letter} · {model}", question.notices)
             for turn, ticket, letter, model in zip((first, second), tickets, "AB", models, strict=True)
@@ -130,9 +132,13 @@ class Comparison:
         first = await admission.admit(who, self._locale, place=conversation.place_id)
         try:
             return first, await admission.admit(who, self._locale, place=conversation.place_id)
-        except Refused:
-            await self._services.store.usage.refund(first.charge)
+        except BaseException:
+            await self._services.ledger.note("refund", lambda: self._refund((first,)))
             raise
+
+    async def _refund(self, tickets: Iterable[Ticket]) -> None:
+        for ticket in tickets:
+            await self._services.store.usage.refund(ticket.charge)
 
     async def _turn(
         self, conversation: Conversation, question: Question, model: str, *, beside: Turn | None = None

@@ -36,7 +36,7 @@ class ChannelJob:
         if ephemeral:
             await self.send(text)
             return
-        more = {} if view is None else {"view": view}
+        more = {"view": view} if view else {}
         self._shown = await self._say(text, suppress_embeds=True, **more)
 
     async def send(self, text: str, **_: Any) -> None:
@@ -52,6 +52,11 @@ class ChannelJob:
     async def original_response(self) -> discord.Message:
         assert self._shown is not None  # noqa: S101 - it is asked for after it was sent
         return self._shown
+
+    async def delete_original_response(self) -> None:
+        if self._shown is not None:
+            await self._shown.delete()
+            self._shown = None
 
     async def edit_original_response(self, *, content: str, view: Any = None, attachments: Any = ()) -> None:
         if self._shown is None and view is None:

@@ -19,10 +19,12 @@ from discord_bot.services import Services
 PATTERN = r"help:1:(?P<action>[a-z]+)"
 EXAMPLES = ("explain", "plan", "code", "draw")
 NAMED = ("chat", "image", "model", "persona", "usage", "privacy")
+MORE = ("catchup", "compare", "models", "remind", "memory")
 
 
 def text_of(services: Services, locale: str) -> str:
     text = t(locale, "help-text", **{name: services.commands.of(locale, name) for name in NAMED})
+    text += "\n" + t(locale, "help-more", **{name: services.commands.of(locale, name) for name in MORE})
     if not services.config.bot.message_content_intent:
         text += f"\n{t(locale, 'help-no-content')}"
     return f"{text}\n{t(locale, 'help-try')}"

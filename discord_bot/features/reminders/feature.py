@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 
@@ -12,6 +13,8 @@ from discord_bot.store.reminders import Reminder
 
 log = structlog.get_logger(__name__)
 LONGEST_WAIT = 366 * 86_400.0  # seconds
+AGAIN = 60.0  # seconds until a delivery that Discord could not take is tried again
+AWAY = (discord.DiscordServerError, aiohttp.ClientError, OSError)
 LATE = 600.0  # seconds after which a reminder says when it was due
 REFUSED = (discord.Forbidden, discord.NotFound)
 
@@ -50,8 +53,17 @@ class Reminders:
             await (await rooms.create_dm(person)).send("\n".join(lines), suppress_embeds=True)
         except REFUSED:
             await self._in_channel(reminder, lines)
+        except AWAY as failed:
+            log.warning("a reminder could not be delivered yet", error=type(failed).__name__)
+            await self._services.ledger.note("reminder", lambda: self._put_back(reminder, now + AGAIN))
         except discord.HTTPException as failed:
             log.warning("a reminder could not be delivered", code=failed.code)
+
+    async def _put_back(self, reminder: Reminder, due_at: float) -> None:
+        store = self._services.store
+        keeping = await store.wishes.keeping([reminder.person_id])
+        await store.reminders.put_back(reminder, due_at, keeping)
+        self.alarm.changed()
 
     async def _in_channel(self, reminder: Reminder, lines: list[str]) -> None:
         """Whoever takes no direct messages is reminded where the reminder was set."""

@@ -45,6 +45,7 @@ class Draw:
         except BadOption:
             raise BadArguments("prompt or shape cannot be used") from None
         occasion = self._occasion
+        wish = wish.written_by(*sorted(occasion.people - {occasion.person_id}))
         job = ChannelJob(await occasion.person(), occasion.guild, occasion.channel, occasion.locale)
         occasion.services.tasks.spawn(self._image.begin(cast("BotInteraction", job), wish), "draw")
         return Result("The picture is being drawn and will stand below this answer. Do not describe it as finished.")

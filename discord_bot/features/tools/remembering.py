@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from antiphon.events import Tool as Declaration
-from discord_bot.features.tools.tool import Occasion, Result, text_of
+from discord_bot.features.tools.tool import SOMEBODY_IS_NOT_STORED, Occasion, Result, text_of
 from discord_bot.i18n import t
 from discord_bot.store.memory import LONGEST_NOTE, MemoryFull
 
@@ -32,6 +32,8 @@ class Remember:
 
     async def run(self, arguments: Mapping[str, Any]) -> Result:
         store, who = self._occasion.services.store, self._occasion.person_id
+        if not await self._occasion.may_store():
+            return Result(SOMEBODY_IS_NOT_STORED.format("The person can write it down with /memory."), failed=True)
         try:
             kept = await store.memory.add(
                 who, text_of(arguments, "note", LONGEST_NOTE), await store.wishes.keeping([who])

@@ -8,7 +8,7 @@ from typing import Any
 from antiphon.events import Tool as Declaration
 from discord_bot.features.reminders.feature import LONGEST_WAIT, Reminders
 from discord_bot.features.tools.remembering import discord_safe
-from discord_bot.features.tools.tool import BadArguments, Occasion, Result, text_of
+from discord_bot.features.tools.tool import SOMEBODY_IS_NOT_STORED, BadArguments, Occasion, Result, text_of
 from discord_bot.i18n import t
 from discord_bot.store.reminders import LONGEST_REMINDER, TooManyReminders
 
@@ -44,6 +44,8 @@ class SetReminder:
 
     async def run(self, arguments: Mapping[str, Any]) -> Result:
         due, occasion = due_at(arguments, time.time()), self._occasion
+        if not await occasion.may_store():
+            return Result(SOMEBODY_IS_NOT_STORED.format("The person can set it with /remind."), failed=True)
         try:
             made = await self._reminders.set(
                 occasion.person_id, occasion.guild_id, occasion.channel.id,

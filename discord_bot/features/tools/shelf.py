@@ -1,5 +1,6 @@
 """Which tools an answer may use: by the operator's configuration, the place, the model, and the wishes of the person."""
 
+import os
 from typing import Any
 
 from antiphon.config.bot import BotTools
@@ -20,6 +21,18 @@ from discord_bot.store.settings import Scope
 class Shelf:
     def __init__(self, services: Services, image: ImageFeature, reminders: Reminders) -> None:
         self._services, self._image, self._reminders = services, image, reminders
+        listed = services.config.bot.tools.mcp
+        self._servers: list[Any] = []
+        if listed:
+            # The package takes a second to load; most bots have no such servers.
+            from discord_bot.features.tools.foreign import ForeignServer  # noqa: PLC0415
+
+            self._servers = [ForeignServer(name, server, os.environ) for name, server in listed.items()]
+
+    def connect(self) -> None:
+        """To the servers of others; whatever is away is tried again for as long as the bot lives."""
+        for server in self._servers:
+            self._services.tasks.spawn(server.run(), f"mcp {server.name}")
 
     async def toolbox(
         self, conversation: Conversation, channel: Any, person_id: int, locale: str, model: str, scope: Scope
@@ -30,7 +43,7 @@ class Shelf:
             return None
         occasion = Occasion(self._services, person_id, getattr(channel, "guild", None), channel, locale)
         tools = [*self._readers(config, occasion), *self._writers(config, occasion, conversation, scope)]
-        return Toolbox(tools, locale) if tools else None
+        return Toolbox(tools, locale, occasion.people) if tools else None
 
     async def _calls_tools(self, name: str) -> bool:
         model = await self._services.catalogue.find(name, "chat")
@@ -54,4 +67,5 @@ class Shelf:
             tools.append(SetReminder(occasion, self._reminders))
         if scope.user.remembers:
             tools.append(Remember(occasion))
+        tools += [tool for server in self._servers for tool in server.offered]
         return tools

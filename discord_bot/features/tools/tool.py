@@ -9,6 +9,10 @@ from discord_bot.services import Services
 
 LONGEST_RESULT = 6_000  # characters that go back to the model
 
+SOMEBODY_IS_NOT_STORED = (
+    "Somebody whose words are in this conversation does not want them stored, so nothing was kept. {}"
+)
+
 
 class BadArguments(ValueError):
     """The model asked for something that the tool does not do; the text is for the model."""
@@ -23,6 +27,12 @@ class Occasion:
     guild: Any
     channel: Any
     locale: str
+    people: set[int] = field(default_factory=set)
+    """Everybody whose words the model has read: what it writes may repeat them."""
+
+    async def may_store(self) -> bool:
+        """Whether all of them agree that words of theirs are stored."""
+        return (await self.services.store.wishes.keeping({self.person_id, *self.people})).everybody
 
     @property
     def guild_id(self) -> int | None:

@@ -31,11 +31,12 @@ async def no_tools(*_: Any) -> None:
 class Toolbox:
     """`note` shows a small line, `ask` a question with *Allow*; both return at once."""
 
-    def __init__(self, tools: Sequence[Tool], locale: str) -> None:
+    def __init__(self, tools: Sequence[Tool], locale: str, people: set[int] | None = None) -> None:
         self._tools = {tool.declaration.name: tool for tool in tools}
         self._locale, self._calls = locale, 0
         self.sources: list[Source] = []
-        self.people: set[int] = set()
+        self.people: set[int] = people if people is not None else set()
+        """Everybody whose words the model has read."""
         self._decision: asyncio.Future[bool] | None = None
         self.note: Callable[[str], None] = lambda _: None
         self.ask: Callable[[str], None] = lambda _: None

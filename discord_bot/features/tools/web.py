@@ -4,11 +4,13 @@ Wire format: `GET /search?q=…&format=json` answers `{"results": [{"title", "ur
 documentation: dev/search_api). The format must be switched on there under `search.formats`.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 import structlog
+from yarl import URL
 
 from antiphon.events import Tool as Declaration
 from discord_bot.features.tools.tool import LONGEST_RESULT, Occasion, Result, Source, text_of
@@ -46,9 +48,7 @@ class SearchWeb:
         try:
             async with aiohttp.ClientSession(timeout=TIME) as session, session.get(self._url, params=asked) as response:
                 response.raise_for_status()
-                if (response.content_length or 0) > LARGEST:
-                    raise ValueError("too large")
-                found = await response.json(content_type=None)
+                found = json.loads(await _body(response))
             shown = [one for one in map(_entry, found["results"]) if one is not None][:MOST_SHOWN]
         except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as error:
             log.warning("the web search failed", error=type(error).__name__)
@@ -59,6 +59,16 @@ class SearchWeb:
         return Result(text[:LONGEST_RESULT], [Source(title, url) for title, url, _ in shown])
 
 
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Raises ValueError when it is too large, whatever its head says."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > LARGEST:
+            raise ValueError("too large")
+    return bytes(body)
+
+
 def _entry(found: Any) -> tuple[str, str, str] | None:
     """Title, address and words of one result; None for what is none."""
     if not isinstance(found, dict):
@@ -66,4 +76,8 @@ def _entry(found: Any) -> tuple[str, str, str] | None:
     url, title = found.get("url"), found.get("title")
     if not isinstance(url, str) or not url.startswith(("https://", "http://")) or not isinstance(title, str):
         return None
-    return " ".join(title.split())[:120], url, " ".join(str(found.get("content") or "").split())[:LONGEST_SHOWN]
+    try:
+        address = str(URL(url))  # with escapes: it stands in a link, which it must not leave
+    except ValueError:
+        return None
+    return " ".join(title.split())[:120], address, " ".join(str(found.get("content") or "").split())[:LONGEST_SHOWN]

@@ -191,7 +191,6 @@ class AfterGiven:
     """
 
     def __init__(self, given: str) -> None:
-        self._given = given
         boundary = Boundary(given)
         self._repeats = [one for one in (given, boundary.word) if one]
         self._held = ""
