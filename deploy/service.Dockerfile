@@ -14,7 +14,7 @@ COPY --from=build --chown=10001 /var/lib/antiphon /var/lib/antiphon
 ENV PATH=/opt/antiphon/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
 WORKDIR /var/lib/antiphon
-EXPOSE 50551 50552
+EXPOSE 50550 50551 50552
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["antiphon", "health"]
 CMD ["antiphon", "serve"]
