@@ -32,7 +32,7 @@ async def test_an_answer_that_ends_while_the_database_is_away_stands_and_is_stor
             assert not any("went wrong" in one.content for one in stage.written)
             await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> and now?")
             await stage.discord.wait_for(
-                lambda: any("cannot save anything" in one.content for one in stage.channel.from_bot)
+                lambda: any("can't save anything" in one.content for one in stage.channel.from_bot)
             )
             await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             assert await bot.end() == 0, "the last try before the end writes what is still to be written"

@@ -34,15 +34,13 @@ async def test_a_full_disk_takes_no_answer_away_and_is_said_only_to_whom_it_conc
         assert body(answer.content) == TEXT
         # A conversation that stands, a new one, a command and a picture: each is told why not.
         await stage.maria.say(thread, "and now?")
-        await stage.discord.wait_for(lambda: any("cannot save" in one.content for one in thread.written))
+        await stage.discord.wait_for(lambda: any("can't save" in one.content for one in thread.written))
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> and here?")
-        await stage.discord.wait_for(lambda: any("cannot save" in one.content for one in stage.channel.written))
+        await stage.discord.wait_for(lambda: any("can't save" in one.content for one in stage.channel.written))
         for command, options in (("chat", {"prompt": "hello", "private": True}), ("image", {"prompt": "a fox"})):
             asked = await stage.maria.slash(stage.channel, command, **options)
             await stage.discord.wait_for(
-                lambda asked=asked: any(
-                    "cannot save" in one.content for one in [asked.response, *asked.followed] if one
-                )
+                lambda asked=asked: any("can't save" in one.content for one in [asked.response, *asked.followed] if one)
             )
         questions = [one for one in stage.upstream.of("a") if "title" not in str(one.body["messages"])]
         assert len(questions) == 1, "nothing was asked that nobody is charged for"

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 LOOK_BACK = (
     24 * 3_600.0
 )  # seconds between the last use of a conversation and that of any; of an absence, what is read again
+BEGAN = time.time()  # of this process
 EARLIER = 60.0  # seconds before a conversation was noted down in which its first message may have come
 MOST_CONVERSATIONS, MOST_CHANNELS, MOST_MESSAGES = 200, 100, 50
 PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not eat the global limit
@@ -92,6 +93,8 @@ async def _in_conversations(chat: ChatFeature) -> None:
 async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
     """True when Discord was asked."""
     newest = await chat.services.store.conversations.newest(conversation.id)
+    if newest is None and conversation.created_at >= BEGAN:
+        return False  # it is just beginning
     channel: Any = chat.services.rooms.get_channel(conversation.channel_id)
     if channel is None and (conversation.kind is Kind.DIRECT or newest is None):
         channel = await chat.services.rooms.fetch_channel(conversation.channel_id)
