@@ -63,10 +63,6 @@ class Contests:
     async def get(self, contest_id: int) -> Contest | None:
         return await self._one(contests.c.id == contest_id)
 
-    async def of_turn(self, turn_id: int) -> Contest | None:
-        """The comparison that a turn is one side of."""
-        return await self._one((contests.c.first_turn == turn_id) | (contests.c.second_turn == turn_id))
-
     async def _one(self, condition: Any) -> Contest | None:
         columns = [contests.c[name] for name in Contest.__dataclass_fields__]
         async with self._database.read() as connection:

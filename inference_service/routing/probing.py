@@ -28,6 +28,7 @@ QUESTION = "Count from one to ten in words, separated by single spaces, nothing 
 BEGINNING = "one two three four"
 MOST_TOKENS, COST = 12, 60
 LONGEST = 30.0  # seconds
+PAUSE, MOST_PAUSES = 1.0, 120  # seconds between two looks whether the provider is idle, and looks
 AGE = 7 * DAY
 TOPIC = "prefill"  # under which stores remember it
 
@@ -84,10 +85,20 @@ class Prober:
         await self._recall()
         while True:
             name = await self._wishes.get()
+            if not await self._idle(name.partition("/")[0]):
+                continue  # the next handover wishes again
             await self._recall()  # another replica may have asked meanwhile
             deployment = self._deployments().get(name)
             if deployment is not None and self._clock() - self._asked.get(name, 0.0) > AGE:
                 await self._ask(deployment)
+
+    async def _idle(self, pool: str) -> bool:
+        """Returns when no call to the provider is under way: the answer that moved there comes first."""
+        for _ in range(MOST_PAUSES):
+            await asyncio.sleep(PAUSE)
+            if not any(credential.in_flight for credential in await self._store.credentials(pool)):
+                return True
+        return False
 
     async def _recall(self) -> None:
         for name, text in (await self._store.recall(TOPIC)).items():

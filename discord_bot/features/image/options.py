@@ -14,7 +14,6 @@ SHAPES: dict[str, tuple[int, int]] = {
 }
 LONGEST_PROMPT = 4_000
 MOST_PICTURES = 4
-MOST_STEPS = 150
 SMALLEST_SIDE, LARGEST_SIDE = 64, 4_096
 LARGEST_RATIO = 4
 # Seeds of the contract are 64 bits wide; people should be able to read and type ours.
