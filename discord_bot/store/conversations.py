@@ -98,11 +98,12 @@ class Conversations:
         now = time.time()
         values: dict[str, Any] = {
             "place_id": place_id, "channel_id": channel_id, "guild_id": guild_id, "owner_id": owner_id,
-            "kind": kind, "model": model, "persona": persona, "closed": False, "origin_turn": origin_turn,
+            "kind": kind, "model": model, "persona": persona, "closed": False, "created_at": now,
+            "origin_turn": origin_turn,
         }  # fmt: skip
         try:
             async with self._database.write() as connection:
-                made = await connection.execute(conversations.insert().values(**values, created_at=now, updated_at=now))
+                made = await connection.execute(conversations.insert().values(**values, updated_at=now))
                 return Conversation(id=row_id(made), **values)
         except IntegrityError:
             # Two messages began the same place at once: both belong to the first one's conversation.

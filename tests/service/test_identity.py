@@ -159,7 +159,7 @@ async def test_request_ids_of_two_callers_never_meet() -> None:
             assert await asyncio.gather(*answers) == ["mine", "mine"]
             await whole(one.chat("hi", request_id="mine"))
         served = [span for _, span in collector.spans if value(span, "antiphon.request_id") == "mine"]
-        calls = [span for _, span in collector.spans if span.name.startswith("upstream")]
+        calls = [span for _, span in collector.spans if value(span, "antiphon.deployment")]
         assert len(served) == len(calls) == 3
         assert {call.parent_span_id for call in calls} == {span.span_id for span in served}
 

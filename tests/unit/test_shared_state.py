@@ -81,11 +81,11 @@ async def test_calls_in_flight_are_spread_over_processes(redis: RedisServer) -> 
 
 async def test_a_limit_at_once_holds_across_processes_and_a_crashed_ones_lease_ends(redis: RedisServer) -> None:
     spec = PoolSpec("p", ("a",), ("a",), max_concurrent=1)
-    async with store(redis, spec, lease=0.2) as first, store(redis, spec, lease=0.2) as second:
+    async with store(redis, spec, lease=1.0) as first, store(redis, spec, lease=1.0) as second:
         await granted(first)  # and never returned, as after a crash
         assert await second.acquire(ASK) == Denied(Why.BUSY, None, "busy")
         await first.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while isinstance(await second.acquire(ASK), Denied):
                 await asyncio.sleep(0.02)
 
