@@ -42,6 +42,8 @@ async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[Non
 
 
 async def explain(interaction: BotInteraction, error: BaseException, where: str) -> None:
+    if interaction.client.is_closed():
+        return  # the process ends, and with it every connection
     reference = short_reference(uuid.uuid4().hex)
     services_of(interaction).metrics.errors.labels(where).inc()
     log.error("unexpected error", where=where, reference=reference, exc_info=error)

@@ -115,6 +115,8 @@ class Writer:
             self._said.set()
             self._text_at = self._loop.time()
         if self._task is None:
+            if self._slots:  # those that are written over are the answer's from now on
+                self.on_messages(self.message_ids)
             self._task = asyncio.create_task(self._keep_showing(), name=f"writer:{self._key}")
             self._typing = asyncio.create_task(self._keep_typing(), name=f"typing:{self._key}")
 

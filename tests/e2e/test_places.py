@@ -122,7 +122,7 @@ async def test_waiting_for_a_free_token_is_shown_with_its_time(stage: Stage) -> 
     async with stage.running_bot():
         direct = stage.maria.direct()
         await stage.maria.say(direct, "hello")
-        await stage.discord.wait_for(lambda: any("In line: number 1 · about" in one.content for one in direct.from_bot))
+        await stage.discord.wait_for(lambda: any("Number 1 in line · about" in one.content for one in direct.from_bot))
         stage.upstream.behaviour["voice"] = "ok"
         answer = await stage.finished(direct)
         assert body(answer.content) == TEXT
