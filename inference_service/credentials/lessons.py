@@ -68,17 +68,9 @@ def _contradicts(call: Call, now: float) -> bool:
     return len(contradictions) == contradictions.maxlen and now - contradictions[0] < CONTRADICTED_WITHIN
 
 
-def _known(call: Call, now: float) -> bool:
-    """Whether a declared or told limit explains the refusal, so that there is nothing to learn."""
-    return any(
-        window.quota.unit is Unit.REQUESTS and window.limit and call.lot.pacing.reached(window.quota, window.limit, now)
-        for window in call.lot.windows
-    )
-
-
 def _explain(pool: "Pool", call: Call, others: int, told: float | None, now: float, *, first: bool) -> float:
     pacing = call.lot.pacing
-    if first and (_known(call, now) or not _contradicts(call, now)):
+    if first and not _contradicts(call, now):
         return told or LADDER[min(pacing.strikes - 1, len(LADDER) - 1)]
     if not first:  # it says the same as the one before
         if pacing.doubt == AT_ONCE_KEY:

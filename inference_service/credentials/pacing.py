@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import Counter, deque
 from typing import Any
 
-from inference_service.credentials.quota import NEVER, Window, slack_of
+from inference_service.credentials.quota import NEVER, Window
 from inference_service.quotas import Clock, Quota, Unit
 
 LINGER = 0.05  # seconds for which a call that has ended for us may still run for its provider
@@ -19,7 +19,6 @@ WALL_LENGTHS = frozenset({60.0, 3_600.0, 86_400.0})  # windows that may follow t
 LENGTHS = (1.0, 10.0, 60.0, 300.0, 3_600.0, 18_000.0, 86_400.0)
 LADDER = (1.0, 2.0, 15.0, 30.0, 60.0, 300.0, 3_600.0)  # seconds to rest after refusals in a row that nothing explains
 REMEMBERED = 4_000  # calls
-LATE_CALLS = 5.0  # as a multiple of the usual slack: by how much a call of a busy machine may be late
 PATIENCE = 60.0  # seconds until a learned number of calls at once is tried one higher
 FULL_WINDOWS = 3.0  # windows until a learned window is
 MOST_PATIENCE = 64.0  # as a multiple
@@ -215,10 +214,10 @@ class Pacing:
         self._undo()
         for key, window in self.windows.items():
             attempt = self.raises[key]
-            if key[0] >= at_least and attempt.trusted and self.reached(window.quota, attempt.trusted, now):
+            if key[0] >= at_least and attempt.trusted and self._counts(*key, now)[0] >= attempt.trusted:
                 attempt.failed(now, key[0] * FULL_WINDOWS)
                 _limit(window, attempt.trusted)
-                return LADDER[0] if window.fits(1.0, now) else 0.0
+                return 0.0
         if others and not at_least and others >= self.norm.proven:
             self.refused_at_once(others, now)
             self.doubt = AT_ONCE
@@ -232,12 +231,6 @@ class Pacing:
                     self._learn((length, clock), count, now)
                     return 0.0
         return LADDER[min(max(0, self.strikes - 1), len(LADDER) - 1)]
-
-    def reached(self, quota: Quota, limit: int, now: float) -> bool:
-        """Whether a known limit explains a refusal. A call may have reached the provider later than we counted it."""
-        length = quota.window
-        recent = len(self.sent) - bisect_right(self.sent, now - length - LATE_CALLS * slack_of(length))
-        return recent >= limit or self._counts(length, quota.clock, now)[0] >= limit
 
     def _undo(self) -> None:
         """The last explanation was wrong: a call was refused again before one was accepted."""

@@ -353,31 +353,6 @@ def test_one_refusal_in_spite_of_declared_quotas_teaches_no_other_limit_but_a_th
         now += 70
 
 
-@pytest.mark.parametrize("known", ["declared", "told", "learned"])
-def test_a_known_limit_explains_a_refusal_also_when_a_call_was_late(known: str) -> None:
-    """Fifteen calls in 62 seconds: the first of them may have reached the provider two seconds after we counted it."""
-    one = pool(1, *([Quota(Unit.REQUESTS, 15, 60.0, Clock.ROLLING)] if known == "declared" else []))
-    for n in range(15):
-        picked(one, f"l{n}", n * 4.0)
-        told = LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 15, 14 - n)
-        one.report(f"l{n}", (told,) if known == "told" else (), n * 4.0 + 2)
-        one.release(f"l{n}", GOOD, n * 4.0 + 2)
-    now = 62.0
-    if known == "learned":
-        picked(one, "first", 59)
-        one.release("first", rate_limited(), 59.2)
-        picked(one, "good", 61.2)
-        one.report("good", (), 61.5)
-        one.release("good", GOOD, 62)
-        now = 65.1
-    picked(one, "refused", now)
-    one.release("refused", rate_limited(), now + 0.1)
-    limits = {window.limit for window in one.pacing("a", "m").windows.values()}
-    assert limits == ({15} if known == "learned" else set())
-    assert 0 < (denied(one, now + 0.2).wait or 0) < 3
-    picked(one, "again", now + 6)
-
-
 # --- choice ----------------------------------------------------------------------------------------
 
 

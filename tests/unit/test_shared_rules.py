@@ -145,7 +145,8 @@ async def test_tenants_take_turns_across_processes(redis: RedisServer) -> None:
     async def ask_for(one: SharedStore, ask: Ask) -> None:
         answer = await one.wait([ask], asyncio.get_running_loop().time() + 60)
         assert isinstance(answer, tuple)
-        order.append(ask.tenant)
+        if one is stores[1]:  # which process gets a free slot is a race
+            order.append(ask.tenant)
         await one.release(*answer, Verdict(Vote.GOOD, good_credential=True))
 
     held = await stores[0].acquire(flood)
@@ -157,7 +158,7 @@ async def test_tenants_take_turns_across_processes(redis: RedisServer) -> None:
             await asyncio.sleep(0.01)
         await stores[0].release(flood, held, Verdict(Vote.GOOD, good_credential=True))
         await asyncio.gather(*waiting)
-    assert order[:10].count("quiet") >= 3
+    assert order[:6].count("quiet") >= 3
     for one in stores:
         await one.close()
 
