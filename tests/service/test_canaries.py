@@ -58,7 +58,7 @@ async def ask(target: str) -> list[str]:
         for name, request in (("Chat", chat), ("Image", image)):
             call = channel.unary_stream(f"/antiphon.v1.InferenceService/{name}")
             try:
-                async for data in call(request.SerializeToString(), metadata=tuple(GOOD.items()), timeout=30):
+                async for data in call(request.SerializeToString(), metadata=tuple(GOOD.items()), timeout=5):
                     seen.append(repr(data))  # noqa: PERF401 - what came before an error counts
             except grpc.aio.AioRpcError as error:
                 seen.append(known(error))

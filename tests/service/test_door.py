@@ -247,7 +247,7 @@ async def test_health_tells_alive_from_ready_and_reflection_lists_both_services(
             ready = health_pb2.HealthCheckRequest(service="antiphon.v1.InferenceService")
             assert (await health.Check(ready)).status == health_pb2.HealthCheckResponse.SERVING
             for _ in range(3):  # until both breakers are open
-                await failing(client.chat("hi"))
+                await failing(client.chat("hi", timeout=2))
             async for change in health.Watch(ready):
                 if change.status == health_pb2.HealthCheckResponse.NOT_SERVING:
                     break

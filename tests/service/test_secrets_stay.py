@@ -53,7 +53,7 @@ async def test_no_secret_and_no_prompt_leaves_the_service(fault: str, capfd: pyt
             "status_port": 0,
         }
         async with serving(config, SECRETS, SECRETS["CALLER"]) as (server, client):
-            stream = client.chat(PROMPT)
+            stream = client.chat(PROMPT, timeout=6)
             try:
                 shown += [repr(event) async for event in stream]
             except AntiphonError as error:
