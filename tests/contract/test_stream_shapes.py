@@ -95,7 +95,7 @@ async def test_thoughts_that_are_only_closed_are_taken_back_from_the_reader(upst
 
 @pytest.mark.parametrize(
     ("word", "reason"),
-    [("MAX_TOKENS", "length"), ("end_turn", "stop"), ("tool_calls", "other"), ("content_filter", "content_filter")],
+    [("MAX_TOKENS", "length"), ("end_turn", "stop"), ("tool_calls", "stop"), ("content_filter", "content_filter")],
 )
 async def test_every_good_end_is_one_for_the_caller(upstream: Upstream, word: str, reason: str) -> None:
     model, base = MODELS["openai"]

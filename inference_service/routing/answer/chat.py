@@ -288,8 +288,8 @@ class ChatAnswer:
 
     def settle_for_less(self) -> Out | None:
         """Nobody can go on. None: the request fails; else the last events of an answer that is as whole as it gets."""
-        if not self._nothing_to_add:
-            return None
+        if not self._nothing_to_add or len(self._route.deployments) > 1:
+            return None  # half a sentence is no answer because one of several had nothing to add
         self.whole = True
         return []
 
