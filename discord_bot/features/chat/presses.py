@@ -197,7 +197,8 @@ class Press:
             await recall_answer(chat.services, turn)
             before, known = turn.answer, turn.message_ids
         elif action in ("retry", "answer") and not turn.answer:
-            known = turn.message_ids
+            pressed = [interaction.message.id] if interaction.message is not None else []
+            known = turn.message_ids or pressed  # a quick press comes before the message is noted down
         elif turn.answer:
             turn.former = [*turn.former, turn.answer]
         reference = None
