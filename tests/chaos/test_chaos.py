@@ -123,6 +123,7 @@ async def check(place: Town, load: Load, people: list[Person]) -> None:
         assert not [one for one in secrets if one.encode() in file.read_bytes()], file.name
 
 
+@pytest.mark.soak
 async def test_a_town_comes_through_kills_a_full_disk_wrong_clocks_and_no_descriptors(tmp_path: Path) -> None:
     async with town(tmp_path) as place:
         people = await people_of(place, 2)
