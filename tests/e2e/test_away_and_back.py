@@ -97,7 +97,10 @@ async def test_two_clicks_on_one_button_give_one_answer(stage: Stage) -> None:
         # Whichever of the two comes first draws the answer, and the other one is told so.
         refused = await stage.discord.wait_for(
             lambda: [
-                message for click in (first, second) for message in click.followed if "already working" in message.content
+                message
+                for click in (first, second)
+                for message in click.followed
+                if "already working" in message.content
             ]
         )
         assert [(message.content, message.ephemeral) for message in refused] == [("I'm already working on that.", True)]
