@@ -68,7 +68,9 @@ async def test_mistrals_limit_without_a_time_rests_to_the_next_minute(upstream: 
     )
     with pytest.raises(errors.QuotaExceeded) as caught:
         await answer(config("mistral", f"{upstream.url}/v1", "mistral-large-latest"), timeout=3)
-    assert caught.value.retry_after == pytest.approx(60 - time.time() % 60, abs=5)
+    assert caught.value.retry_after is not None
+    late = (caught.value.retry_after + time.time() + 30) % 60 - 30  # seconds from a full minute
+    assert abs(late) < 10
 
 
 async def test_github_speaks_with_publisher_and_knows_its_retirement(upstream: Upstream) -> None:

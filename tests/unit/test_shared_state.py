@@ -188,9 +188,9 @@ async def test_a_restart_between_two_calls_goes_unnoticed_by_callers_and_no_rest
 
 async def test_a_call_longer_than_a_lease_stays_counted_while_its_process_lives(redis: RedisServer) -> None:
     spec = PoolSpec("p", ("a",), ("a",), max_concurrent=1)
-    async with store(redis, spec, lease=1.5) as first, store(redis, spec, lease=1.5) as second:
+    async with store(redis, spec, lease=4) as first, store(redis, spec, lease=4) as second:
         held = await granted(first)
-        until = time.monotonic() + 5.0
+        until = time.monotonic() + 6.0
         while time.monotonic() < until:
             assert isinstance(await second.acquire(ASK), Denied)
             await asyncio.sleep(0.01)
