@@ -47,6 +47,7 @@ async def interrupted(text: str, breaks: str, share: int, step: int, second: str
                 assert preset == "vllm"
                 # Where nothing was left to say but thoughts, the next one is asked, too.
                 assert {(turn["role"], turn["content"]) for turn in asked} == {("assistant", text[: kept[0]])}
+                assert len(asked) <= 2
             else:  # too little had arrived to be continued, nobody continues, or nothing broke
                 assert [turn["role"] for turn in asked] in (["user"], [])
                 assert preset == "plain" or not kept or kept[0] < 16

@@ -48,13 +48,13 @@ class Start:
 
 
 def author_of(message: discord.Message) -> int:
-    """Whoever wrote it, or had the bot write it by a command."""
+    """The author of a message, or the person whose command made the bot write it."""
     asked = message.interaction_metadata
     return asked.user.id if asked is not None else message.author.id
 
 
 def refusal(interaction: BotInteraction) -> str | None:
-    """The key of the sentence for why nothing can be read here. Reads with the rights of whoever asks, never more."""
+    """The key of the sentence that says why nothing can be read here. Uses only what the asker may read."""
     if interaction.guild_id is None:
         return "catchup-direct"
     if not interaction.is_guild_integration():

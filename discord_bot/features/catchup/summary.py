@@ -1,4 +1,4 @@
-"""What a reader is told of messages: the request to the model, and the words around its answer."""
+"""Summaries of messages: the request to the model, and the words around its answer."""
 
 from antiphon.streams import ChatStream
 from discord_bot.features.catchup.reading import Line, Reading, linked, numbered

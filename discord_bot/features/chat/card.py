@@ -27,7 +27,7 @@ READABLE = ("view_channel", "read_message_history")
 
 @dataclass(frozen=True)
 class Spot:
-    """Who asks, and where: what that person may read is read."""
+    """The asker and the channel. Only messages that the asker may read are used."""
 
     person: Any
     channel: Any
@@ -83,7 +83,7 @@ class Card:
             self._read.append(t(self._locale, "read-before", count=len(parts)))
 
     async def _first_post(self, channel: discord.Thread, seen: set[int]) -> list[discord.Message]:
-        """What a thread is about. Of a forum post it stands in the thread, of others in the channel above."""
+        """The message that a thread is about: in a forum, the first post of the thread; elsewhere, a message of the parent channel."""
         try:
             first = [] if channel.id in seen else await fetch(self._services, channel.id, [channel.id])
         except discord.HTTPException:

@@ -62,7 +62,7 @@ class Desk:
         return False
 
     def typing(self, user_id: int) -> None:
-        """Whoever has asked goes on writing; what others type holds nobody up."""
+        """The asker is still typing, so the question waits. Typing of others delays nothing."""
         if any(one.author.id == user_id for one in self._pending):
             self._typing_until = asyncio.get_running_loop().time() + MERGE
             self._arrived.set()
