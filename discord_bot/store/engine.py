@@ -24,11 +24,15 @@ PATIENCE = 30.0  # seconds that a writer waits for another process, such as seve
 CONNECTING, LONGEST_COMMAND = 10.0, 60.0  # seconds, for PostgreSQL
 OWNER_ONLY = 0o600
 BESIDE = ("", "-wal", "-shm", "-journal")
+CLOSING = 5.0  # seconds that `close` waits for transactions in progress
 
 
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self._in_use = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def is_sqlite(self) -> bool:
@@ -36,13 +40,13 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        async with self.engine.connect() as connection:
+        async with self._connection() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: all of it is committed, or nothing."""
-        async with self.engine.connect() as connection:
+        async with self._connection() as connection:
             await connection.execution_options(writes=True)
             async with connection.begin():
                 yield connection
@@ -51,7 +55,7 @@ class Database:
         """After an erasure: the write-ahead log must not keep what the tables no longer hold."""
         if not self.is_sqlite:
             return  # PostgreSQL's autovacuum reclaims the rows
-        async with self.engine.connect() as connection:
+        async with self._connection() as connection:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None  # noqa: S101 - a connection that was opened has one
             async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
@@ -60,7 +64,25 @@ class Database:
             log.info("the write-ahead log is in use; it is truncated at the next erasure")
 
     async def close(self) -> None:
+        """Waits until every connection is back in the pool: a loop that ends must not cancel a rollback midway."""
+        try:
+            async with asyncio.timeout(CLOSING):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("the database closes with transactions in progress", count=self._in_use)
         await self.engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        self._in_use += 1
+        self._idle.clear()
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        finally:
+            self._in_use -= 1
+            if not self._in_use:
+                self._idle.set()
 
 
 async def connect(url: URL) -> Database:

@@ -410,3 +410,22 @@ async def test_sqlite_lets_readers_and_the_writer_work_side_by_side(tmp_path: Pa
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
         assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
         assert (await connection.execute(text("PRAGMA busy_timeout"))).scalar_one() > 0
+
+
+async def test_closing_waits_until_a_transaction_in_progress_has_ended(url: str) -> None:
+    store, began, end = await open_store(url), asyncio.Event(), asyncio.Event()
+
+    async def read() -> None:
+        async with store.database.read() as connection:
+            await connection.execute(select(usage))
+            began.set()
+            await end.wait()
+
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(read())
+        await began.wait()
+        closing = group.create_task(store.close())
+        assert (await asyncio.wait({closing}, timeout=0.1))[1] == {closing}
+        end.set()
+        await closing
+        assert reading.done()
