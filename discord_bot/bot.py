@@ -15,6 +15,7 @@ from antiphon.config.model import Config
 from discord_bot import tracing
 from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
+from discord_bot.clock import DiscordClock
 from discord_bot.commands import CommandMentions, FluentTranslator, sync_if_changed
 from discord_bot.features import all_commands, all_controls
 from discord_bot.features.catchup.digest import Digests
@@ -23,7 +24,7 @@ from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.missed import answer_missed
 from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
-from discord_bot.features.privacy.retention import DiscordClock, keep_retention
+from discord_bot.features.privacy.retention import keep_retention
 from discord_bot.features.reminders.feature import Reminders
 from discord_bot.features.settings.welcome import welcome
 from discord_bot.features.tools.shelf import Shelf
@@ -79,7 +80,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.chat = ChatFeature(self.services)
         self.aftermath = Aftermath(self.chat)
         self.image = ImageFeature(self.services)
-        self._presence = Presence(store)
+        self._presence = Presence(store, self._clock)
         self.digests = Digests(self.services)
         self.reminders = Reminders(self.services)
         self.chat.takers.append(Editing(self.image).take)
@@ -146,7 +147,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.aftermath.recover()
         await self.image.recover()
         places = [one for guild in self.guilds for one in (*guild.channels, *guild.threads)]
-        await answer_missed(self.chat, places, away_since)
+        await answer_missed(self.chat, places, away_since, self._clock)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Discord tells a person's language only here; answers to their messages are in it, too."""

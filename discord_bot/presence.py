@@ -4,10 +4,10 @@ A moment of life is kept in the store while the gateway is connected, so that a 
 """
 
 import asyncio
-import time
 
 import structlog
 
+from discord_bot.clock import DiscordClock
 from discord_bot.ledger import TROUBLE
 from discord_bot.store.database import Store
 
@@ -17,8 +17,9 @@ PERIOD = 15.0  # seconds between two marks; a message of this time may be looked
 
 
 class Presence:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: DiscordClock) -> None:
         self._store = store
+        self._clock = clock
         self._connected = False
 
     async def keep(self) -> None:
@@ -30,7 +31,7 @@ class Presence:
 
     async def mark(self) -> None:
         try:
-            await self._store.set_meta(KEY, str(time.time()))
+            await self._store.set_meta(KEY, str(self._clock.now()))
         except TROUBLE:
             log.info("the moment could not be kept")
 

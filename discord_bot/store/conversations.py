@@ -319,15 +319,14 @@ class Conversations:
                 found.setdefault(row["turn_id"], []).append(Attached(row["author_id"], row["mime"], row["data"]))
         return found
 
-    async def active(self, within: float, most: int) -> list[Conversation]:
-        """Those in a place of their own that were used in the last `within` seconds of the bot's work, the newest first.
+    async def recent(self, most: int) -> list[Conversation]:
+        """Those in a place of their own, the last used first.
 
-        Counted from the last use of any: neither a long absence nor a clock that has jumped makes the bot forget them.
+        Bounded by their number alone: a bound in seconds forgets people after a long absence or a jump of the clock.
         """
-        last = select(func.max(conversations.c.updated_at)).scalar_subquery()
         query = (
             select(conversations)
-            .where(conversations.c.updated_at >= last - within, conversations.c.kind.in_((Kind.THREAD, Kind.DIRECT)))
+            .where(conversations.c.kind.in_((Kind.THREAD, Kind.DIRECT)))
             .order_by(conversations.c.updated_at.desc())
             .limit(most)
         )

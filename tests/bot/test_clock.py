@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from discord_bot.features.privacy.retention import MOST_SKEW, DiscordClock, erase_old
+from discord_bot.clock import MOST_SKEW, DiscordClock
+from discord_bot.features.privacy.retention import erase_old
+from discord_bot.presence import Presence
 from discord_bot.store.conversations import Kind
 from discord_bot.store.database import Store, open_store
 from discord_bot.store.turns import Part
@@ -80,3 +82,36 @@ async def test_what_was_counted_while_the_clock_was_ahead_locks_nobody_out(
     await store.usage.charge(PERSON, 7, seen.append)
     assert (seen[1].user_hour.requests, seen[1].user_day.requests) == (1, 1)
     monkeypatch.setattr(time, "time", real)
+
+
+def test_discords_time_is_this_machines_until_the_two_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW + 400 * DAY)
+    clock = DiscordClock()
+    assert clock.now() == NOW + 400 * DAY
+    clock.observe(formatdate(NOW, usegmt=True), NOW + 400 * DAY)
+    assert clock.now() == NOW
+    clock.observe(formatdate(NOW, usegmt=True), NOW + MOST_SKEW - 5)
+    assert clock.now() == NOW + 400 * DAY, "a small difference is the header's own coarseness"
+
+
+async def test_the_last_sign_of_life_is_kept_in_discords_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW + 400 * DAY)
+    clock = DiscordClock()
+    clock.observe(formatdate(NOW, usegmt=True), NOW + 400 * DAY)
+    presence = Presence(store, clock)
+    assert await presence.back() is None
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    clock.observe(formatdate(NOW, usegmt=True), NOW)
+    assert await presence.back() == NOW
+
+
+async def test_a_conversation_used_while_the_clock_was_ahead_hides_no_other_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    mine = await store.conversations.create(PLACE, PLACE, None, PERSON, Kind.DIRECT)
+    monkeypatch.setattr(time, "time", lambda: NOW + 400 * DAY)
+    other = await store.conversations.create(PLACE + 1, PLACE + 1, None, PERSON + 1, Kind.DIRECT)
+    await store.conversations.create(PLACE + 2, PLACE + 2, 7, PERSON, Kind.CHAIN)
+    assert [one.id for one in await store.conversations.recent(10)] == [other.id, mine.id]
+    assert [one.id for one in await store.conversations.recent(1)] == [other.id]

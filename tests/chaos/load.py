@@ -9,6 +9,7 @@ import aiohttp
 
 from antiphon.client import InferenceClient
 from antiphon.errors import AntiphonError
+from discord_bot.i18n import t
 from tests.chaos.town import CALLER_TOKEN, Town
 from tests.e2e.conftest import REGENERATE
 from tests.e2e.test_conversation import body
@@ -19,6 +20,7 @@ from tests.fakes.upstream.server import TEXT
 LONGEST = 90.0  # seconds that one piece of work may take, restarts and slow machines included
 PAUSE = 0.1  # seconds between two tries of one caller
 STOP = ("Stop", "Стоп")
+SIGNS = tuple(f"-# {t(locale, 'state-thinking')}" for locale in ("en", "ru"))
 CANARY = "zaunkönig"
 
 
@@ -112,8 +114,8 @@ def is_whole(message: Message) -> bool:
 
 
 def _ended(message: Message) -> bool:
-    """An answer that still grows can be stopped; one that has ended, or a refusal, cannot."""
-    return not any(one in message.buttons for one in STOP)
+    """An answer that still grows can be stopped; one that has ended, or a refusal, cannot. The first sign is no end."""
+    return message.content not in SIGNS and not any(one in message.buttons for one in STOP)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import discord
 import structlog
 
+from discord_bot.clock import DiscordClock
 from discord_bot.features.chat import buttons
 from discord_bot.features.chat.addressing import For, judge, says_something
 from discord_bot.features.chat.composing import compose
@@ -21,26 +22,29 @@ from discord_bot.store.conversations import Conversation, Kind
 from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
-LOOK_BACK = (
-    24 * 3_600.0
-)  # seconds between the last use of a conversation and that of any; of an absence, what is read again
+LOOK_BACK = 24 * 3_600.0  # seconds of an absence that are read again at most
 BEGAN = time.time()  # of this process
 EARLIER = 60.0  # seconds before a conversation was noted down in which its first message may have come
 MOST_CONVERSATIONS, MOST_CHANNELS, MOST_MESSAGES = 200, 100, 50
 PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not eat the global limit
 
 
-async def answer_missed(chat: ChatFeature, channels: Iterable[Any], away_since: float | None) -> None:
+async def answer_missed(
+    chat: ChatFeature, channels: Iterable[Any], away_since: float | None, clock: DiscordClock
+) -> None:
     """Once after each start of a session. Where nobody wrote meanwhile nothing is asked of Discord.
 
     `channels`: in which the bot may have been mentioned; `away_since`: epoch seconds, None when that is not known.
     """
-    await _in_conversations(chat)
+    await _in_conversations(chat, clock)
     if away_since is not None:
-        await _in_channels(chat, channels, max(away_since, time.time() - LOOK_BACK))
+        earliest, now = clock.now() - LOOK_BACK, clock.now()
+        # A moment that is yet to come was noted by a clock that was wrong.
+        since = max(away_since, earliest) if away_since <= now else earliest
+        await _in_channels(chat, channels, since, clock)
 
 
-async def _in_channels(chat: ChatFeature, channels: Iterable[Any], since: float) -> None:
+async def _in_channels(chat: ChatFeature, channels: Iterable[Any], since: float, clock: DiscordClock) -> None:
     """Mentions and replies in channels, which belong to no conversation yet. The liveliest channels first."""
     after = discord.utils.time_snowflake(datetime.fromtimestamp(since, UTC))
     lively = sorted(
@@ -51,13 +55,13 @@ async def _in_channels(chat: ChatFeature, channels: Iterable[Any], since: float)
         try:
             messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=discord.Object(after))]
             for message in messages:
-                await _answer_mention(chat, message)
+                await _answer_mention(chat, message, clock)
         except discord.HTTPException as error:
             log.info("a channel could not be read again", status=error.status)
         await asyncio.sleep(PAUSE)
 
 
-async def _answer_mention(chat: ChatFeature, message: discord.Message) -> None:
+async def _answer_mention(chat: ChatFeature, message: discord.Message, clock: DiscordClock) -> None:
     store = chat.services.store.conversations
     whom = judge(await see(chat.services, message))
     if message.author.bot or whom not in (For.MENTION, For.CHAIN) or chat.has_heard(message.id):
@@ -65,7 +69,7 @@ async def _answer_mention(chat: ChatFeature, message: discord.Message) -> None:
     for place in (message.channel.id, message.id):  # the channel, or the thread that hangs on the message
         if await store.by_message(place, message.id) is not None:
             return
-    if is_fresh(chat, message):
+    if is_fresh(chat, message, clock):
         await chat.on_message(await _as_member(message))
         return
     guild_id = message.guild.id if message.guild else None
@@ -73,16 +77,16 @@ async def _answer_mention(chat: ChatFeature, message: discord.Message) -> None:
     await _offer(chat, conversation, message.channel, [message])
 
 
-def is_fresh(chat: ChatFeature, message: discord.Message) -> bool:
-    return time.time() - message.created_at.timestamp() < chat.services.config.bot.missed_timeout
+def is_fresh(chat: ChatFeature, message: discord.Message, clock: DiscordClock) -> bool:
+    return clock.now() - message.created_at.timestamp() < chat.services.config.bot.missed_timeout
 
 
-async def _in_conversations(chat: ChatFeature) -> None:
-    for conversation in await chat.services.store.conversations.active(LOOK_BACK, MOST_CONVERSATIONS):
+async def _in_conversations(chat: ChatFeature, clock: DiscordClock) -> None:
+    for conversation in await chat.services.store.conversations.recent(MOST_CONVERSATIONS):
         if conversation.closed or chat.is_busy(conversation.place_id):
             continue
         try:
-            asked = await _look(chat, conversation)
+            asked = await _look(chat, conversation, clock)
         except discord.HTTPException as error:
             log.info("a conversation could not be read again", status=error.status)
             asked = True
@@ -90,10 +94,10 @@ async def _in_conversations(chat: ChatFeature) -> None:
             await asyncio.sleep(PAUSE)
 
 
-async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
+async def _look(chat: ChatFeature, conversation: Conversation, clock: DiscordClock) -> bool:
     """True when Discord was asked."""
     newest = await chat.services.store.conversations.newest(conversation.id)
-    if newest is None and conversation.created_at >= BEGAN:
+    if newest is None and BEGAN <= conversation.created_at <= time.time():
         return False  # it is just beginning
     channel: Any = chat.services.rooms.get_channel(conversation.channel_id)
     if channel is None and (conversation.kind is Kind.DIRECT or newest is None):
@@ -102,7 +106,7 @@ async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
         return False  # archived meanwhile
     if newest is None:
         await _begin(chat, conversation, channel)
-    known = _last_known(conversation, newest)
+    known = _last_known(conversation, newest, clock.now())
     # The library does not keep it for direct messages; they are looked into.
     last: int | None = getattr(channel, "last_message_id", None)
     if last is not None and last <= max([known, *(newest.message_ids if newest is not None else ())]):
@@ -116,7 +120,7 @@ async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
             missed.append(message)
     if not missed:
         return True
-    if is_fresh(chat, missed[-1]):
+    if is_fresh(chat, missed[-1], clock):
         for message in missed:
             await chat.on_message(await _as_member(message))
     else:
@@ -124,13 +128,14 @@ async def _look(chat: ChatFeature, conversation: Conversation) -> bool:
     return True
 
 
-def _last_known(conversation: Conversation, newest: Turn | None) -> int:
-    """What was written behind this message may have been missed."""
+def _last_known(conversation: Conversation, newest: Turn | None, now: float) -> int:
+    """What was written behind this message may have been missed. `now`: epoch seconds by Discord's clock."""
     if newest is not None:
         return max(newest.question_ids or newest.message_ids[:1] or [conversation.place_id])
     if conversation.kind is Kind.THREAD:
         return conversation.place_id
-    return discord.utils.time_snowflake(datetime.fromtimestamp(conversation.created_at - EARLIER, UTC))
+    began = conversation.created_at if conversation.created_at <= now else now - LOOK_BACK
+    return discord.utils.time_snowflake(datetime.fromtimestamp(began - EARLIER, UTC))
 
 
 async def _begin(chat: ChatFeature, conversation: Conversation, channel: Any) -> None:
