@@ -22,7 +22,18 @@ MOST_FILES, LARGEST = 6, 20 * 1024 * 1024
 LARGEST_SIDE, MOST_PIXELS, LARGEST_AS_IT_IS = 2048, 40_000_000, 4 * 1024 * 1024
 LONGEST_TEXT, MOST_PAGES = 60_000, 40
 MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
-HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypheis", b"ftypmif1", b"ftypmsf1")
+HEIC = (
+    b"ftypheic",
+    b"ftypheix",
+    b"ftyphevc",
+    b"ftyphevx",
+    b"ftyphevm",
+    b"ftyphevs",
+    b"ftypheim",
+    b"ftypheis",
+    b"ftypmif1",
+    b"ftypmsf1",
+)
 # Two pictures of the largest size at once, however many people send one.
 READERS = ThreadPoolExecutor(2, thread_name_prefix="attachments")
 

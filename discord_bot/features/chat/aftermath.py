@@ -11,6 +11,7 @@ from discord_bot.features.chat import buttons, passing
 from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.context import fetch, said
 from discord_bot.features.chat.inbox import Inbox
+from discord_bot.features.chat.question import Question
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.rendering.view import Look, contents
@@ -55,7 +56,7 @@ class Aftermath:
         keeping = await self._services.store.wishes.keeping(turn.people)
         await store.set_question(turn, keeping)
         if is_last:
-            await self._answer_again(turn, message, channel, question.notices)
+            await self._answer_again(turn, message, channel, question)
 
     async def _turn(self, channel_id: int, message_id: int) -> Turn | None:
         """A question that began a thread stands in the channel above; the thread has the message's id."""
@@ -72,7 +73,7 @@ class Aftermath:
                 log.info("a part of a question is gone")
         return found
 
-    async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, notices: list[str]) -> None:
+    async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, question: Question) -> None:
         conversation = await self._services.store.conversations.get(turn.conversation_id)
         claim = self._chat.running.claim(turn.id)
         if conversation is None or self._chat.running.closing or claim is None:
@@ -80,9 +81,11 @@ class Aftermath:
             return
         try:
             who = asker(message.author, conversation.guild_id, channel.id, channel)
-            ticket = await self._services.admission.admit(who, turn.locale, place=channel.id)
+            ticket = question.ticket or await self._services.admission.admit(who, turn.locale, place=channel.id)
             turn.former = [*turn.former, turn.answer] if turn.answer else turn.former
-            await self._chat.ask_again(conversation, turn, ticket, channel, known=turn.message_ids, notices=notices)
+            await self._chat.ask_again(
+                conversation, turn, ticket, channel, known=turn.message_ids, notices=question.notices
+            )
         except Refused:
             return  # the former answer stays; whoever edits on and on is not told on and on
         finally:

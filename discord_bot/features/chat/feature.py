@@ -33,7 +33,9 @@ class ChatFeature:
 
     async def ask(self, conversation: Conversation, asking: Asking) -> None:
         """A new question, from its charge to the end of its answer. Raises admission.Refused before any work."""
-        ticket = await self.services.admission.admit(asking.who, asking.locale, place=conversation.place_id)
+        ticket = asking.question.ticket or await self.services.admission.admit(
+            asking.who, asking.locale, place=conversation.place_id
+        )
         async with self._refunded(ticket):
             turn = await self.records.add_turn(conversation, asking)
         if any(one in self.records.deleted for one in turn.question_ids):
