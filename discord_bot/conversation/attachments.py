@@ -14,8 +14,8 @@ import discord
 from PIL import Image
 
 from antiphon.repainting import End, repainted
+from discord_bot.conversation.documents import read_document
 from discord_bot.conversation.title import file_name
-from discord_bot.documents.reading import read_document
 from discord_bot.i18n import t
 
 MOST_FILES, LARGEST = 6, 20 * 1024 * 1024
@@ -145,7 +145,7 @@ def _document(name: str, data: bytes, locale: str, found: Read) -> None:
         found.notices.append(t(locale, "notice-encrypted", name=name))
         return
     if not text.strip():
-        key = {"late": "notice-slow", "large": "notice-slow", "whole": "notice-no-text"}
+        key = {"late": "notice-slow", "large": "notice-slow", "whole": "notice-no-text", "shortened": "notice-no-text"}
         found.notices.append(t(locale, key.get(document.end, "notice-unreadable"), name=name))
         return
     if len(document.pages) < document.count and len(text) <= LONGEST_TEXT:
