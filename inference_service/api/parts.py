@@ -19,9 +19,9 @@ class Shared:
     ledger: Ledger
     traces: Traces
     material: Material = field(default_factory=Material)
-    openai_url: str = ""  # where OpenAI's API is served; empty: nowhere
+    openai_url: str = ""  # of the OpenAI-compatible API; empty: it is not served
     replays: Replays = field(default_factory=Replays)
 
     def known_model(self, model: str) -> str:
-        """A label for metrics: free text of callers must not make new ones."""
+        """A label for metrics: callers' free text must not create new ones."""
         return model if self.router.knows(model) else "unknown"

@@ -1,4 +1,4 @@
-"""Answers that have finished, kept for a while so that a caller who asks again with the same id pays once."""
+"""Keeps finished answers for a while, so that a caller who repeats a request with the same id pays once."""
 
 import hashlib
 import time
@@ -13,7 +13,7 @@ from inference_service.api.turns import InvalidRequestError
 
 KEPT = 600.0  # seconds
 MOST_BYTES = 64 * 1024 * 1024  # over all callers
-LARGEST = 16 * 1024 * 1024  # of one answer; a larger one is not kept
+LARGEST = 16 * 1024 * 1024  # of one answer; larger answers are not kept
 Key = tuple[str, str, str]  # caller, operation, request id
 
 
@@ -27,7 +27,7 @@ class Answer(Struct):
 
 
 class Recording:
-    """What one request is answered with; `finish` keeps it. An answer that fails is never kept."""
+    """Records the answer to one request; `finish` keeps it. A failed answer is never kept."""
 
     def __init__(self, keep: Callable[["Recording"], None]) -> None:
         self._keep = keep
@@ -47,7 +47,7 @@ class Recording:
 
 
 class Replays:
-    """`clock` gives seconds."""
+    """`clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -55,7 +55,7 @@ class Replays:
         self._size = 0
 
     def find(self, key: Key, request: Any) -> Sequence[Message] | None:
-        """The answer to the same request, marked as replayed. Raises InvalidRequestError where another had this id."""
+        """The recorded answer to the same request, marked as replayed. Raises InvalidRequestError if the id belongs to another one."""
         self._forget()
         answer = self._answers.get(key)
         if answer is None:
@@ -65,7 +65,7 @@ class Replays:
         return [*answer.messages[:-1], replayed(answer.messages[-1])]
 
     def record(self, key: Key, request: Any) -> Recording:
-        """Call it before the request is changed."""
+        """Call this before the request is modified."""
         known = digest(request)
         return Recording(lambda recording: self._keep(key, known, recording))
 

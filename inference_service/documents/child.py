@@ -1,6 +1,6 @@
-"""Reads one PDF from standard input, in a process that may use little time and memory and knows no secret.
+"""Reads a PDF from standard input, in a process with little time and memory and without any secret.
 
-Writes a line of JSON for each page as soon as it is read, so that what was read stands even if the time is up.
+Writes a line of JSON per page as soon as it is read, so that these pages are kept if the time runs out.
 """
 
 import contextlib
