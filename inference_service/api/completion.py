@@ -19,7 +19,7 @@ from inference_service.tools import ToolCall
 
 
 class Completion:
-    """`add` returns the whole response with the last event, and None before."""
+    """`add` yields the whole response with the last event."""
 
     def __init__(self, request_id: str) -> None:
         self._made = chat_pb2.CompleteResponse(request_id=request_id)

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: what the caller sent, as a ChatRequest. Pure."""
+"""POST /v1/chat/completions: converts the caller's body to a ChatRequest. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,12 +22,12 @@ INTERRUPTIONS = {
     "restart": chat_pb2.ON_INTERRUPTION_RESTART,
     "fail": chat_pb2.ON_INTERRUPTION_FAIL,
 }
-# As many clients name what belongs together.
+# Many clients give related requests the same value.
 CONVERSATION_IDS = ("prompt_cache_key", "session_id", "chat_id")
 
 
 class ChatOrder:
-    """A request that was read. `ignored`: parameters without effect. `spell`: fields of the contract as parameters."""
+    """A parsed request. `ignored`: parameters without effect. `spell`: maps fields of the contract to the caller's parameters."""
 
     def __init__(self, members: dict[str, Any], labels: Labels) -> None:
         """Raises Refusal."""
@@ -80,7 +80,7 @@ class ChatOrder:
 
 
 def take_own(fields: Fields, request: Message, ignored: list[str], **choices: Mapping[str, Any]) -> None:
-    """The members of the parameter `antiphon`: for each field of the contract what its words mean."""
+    """The members of the parameter `antiphon`: for each field of the contract, the words it accepts."""
     own = Fields(fields.members("antiphon") or {}, "antiphon")
     for name, allowed in choices.items():
         if (value := own.choice(name, allowed)) is not None:
@@ -90,7 +90,7 @@ def take_own(fields: Fields, request: Message, ignored: list[str], **choices: Ma
 
 
 def caller(fields: Fields, ignored: list[str], labels: Labels) -> common_pb2.Caller:
-    """Who asks behind the caller; an id that is too long is left out, as OpenAI's API never refuses one."""
+    """The end user behind the caller; an id that is too long is dropped, because OpenAI's API never refuses one."""
     names = [name for name in ("safety_identifier", "user") if fields.has(name)]
     ids = {name: fields.any(name) for name in names}
     usable = {name: value for name, value in ids.items() if isinstance(value, str) and len(value) <= LONGEST_ID}

@@ -1,4 +1,4 @@
-"""The messages of a chat as OpenAI's API has them, turned into those of the contract. Pure."""
+"""Converts the messages of a chat from OpenAI's format to the contract's. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ ROLES = {
 TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}  # kind → its member
 KINDS = ("text", "image_url", "input_audio", "file")
 PATH = re.compile(r"messages\[(\d+)\](?:\.parts\[(\d+)\])?(.*)")
-# What the members of a part are called in a message of OpenAI's API. Of other parts the whole part is named.
+# What the members of a part are called in OpenAI's format. For other parts, the whole part is named.
 MEMBERS = {
     ".tool_result.call_id": ".tool_call_id",
     ".tool_result.content": ".content",
@@ -31,7 +31,7 @@ Placed = tuple[str, chat_pb2.Part]  # with its path
 
 
 class Conversation:
-    """`messages` for the request; `spell` leads from their paths back to the caller's."""
+    """`messages` for the request; `spell` maps their paths back to the caller's."""
 
     def __init__(self) -> None:
         self.messages: list[chat_pb2.Message] = []
@@ -66,10 +66,10 @@ class Conversation:
     @staticmethod
     def _settle_last(last: chat_pb2.Message) -> None:
         if last.role == chat_pb2.ROLE_SYSTEM:
-            # Instructions alone are a question to OpenAI's models, and must be one to those that need a user.
+            # OpenAI's models answer instructions alone; a model that requires a user turn gets them as its question.
             last.role = chat_pb2.ROLE_USER
         elif last.role == chat_pb2.ROLE_ASSISTANT:
-            last.partial = True  # the answer has begun like this
+            last.partial = True  # the beginning of the answer
 
     def wrong(self, path: str, text: str) -> None:
         self.violations.append((path, text))
@@ -86,7 +86,7 @@ class Conversation:
         placed = list(self._parts(f"{path}.content", turn.get("content")))
         if role == chat_pb2.ROLE_ASSISTANT:
             placed += self._calls(f"{path}.tool_calls", turn.get("tool_calls"))
-        if not placed:  # an empty turn says nothing, and many providers refuse one
+        if not placed:  # an empty turn says nothing, and many providers refuse it
             return
         self.messages.append(chat_pb2.Message(role=role, parts=[part for _, part in placed]))
         self._origins.append((path, [origin for origin, _ in placed]))
@@ -131,7 +131,7 @@ class Conversation:
     # --- tools -------------------------------------------------------------------------------------
 
     def _result(self, path: str, turn: dict[str, Any]) -> None:
-        """What a tool has returned. The contract has all results of one turn in one message."""
+        """The result of a tool. The contract puts all results of one turn into one message."""
         call_id, content = turn.get("tool_call_id"), turn.get("content")
         if not isinstance(call_id, str) or not call_id:
             self.wrong(f"{path}.tool_call_id", "is required: the id of the call that this answers")
