@@ -40,11 +40,11 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_PERIOD = 1.0
 NOTICE = 0.5  # seconds for clients to notice that a replica is stopping and to switch; at most a quarter of the grace
-GOODBYE = 1.0  # the last seconds of the grace, in which the service ends the remaining calls itself
+GOODBYE = 1.0  # the last seconds of the grace, in which the service itself ends the remaining calls
 
 
 class StartProblem(Exception):
-    """The service cannot start. The text says what to do."""
+    """The service cannot start. The message says what to do."""
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ class Server:
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
         self._usage, shared = None, None
         if redis_url:
-            # Redis is loaded only where replicas share.
+            # Redis is loaded only if replicas share state.
             from inference_service.state.shared import SharedStore  # noqa: PLC0415
             from inference_service.usage.shared import SharedUsage  # noqa: PLC0415
 
@@ -167,7 +167,7 @@ class Server:
 
     @property
     def http_port(self) -> int | None:
-        """Where OpenAI's API is served; None: nowhere."""
+        """The URL of the OpenAI-compatible API; None if it is off."""
         return self._http.port if self._http is not None else None
 
     @property
@@ -202,7 +202,7 @@ class Server:
             return changes
 
     async def probe(self) -> list[dict[str, Any]]:
-        """The rows of `antiphon check --list` for the configuration in force."""
+        """The rows of `antiphon check --list` for the configuration in effect."""
         from inference_service import check  # noqa: PLC0415 - it imports this module
 
         parts = build_parts(self.config, self._environ)
@@ -238,7 +238,7 @@ class Server:
         await self.shared.ledger.flush_all()
         if self._usage is not None:
             await self._usage.close()
-        await asyncio.to_thread(self.shared.traces.close)  # it waits for the collector
+        await asyncio.to_thread(self.shared.traces.close)  # waits for the trace collector
 
 
 def check_exposure(config: Config) -> None:
@@ -284,7 +284,7 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
 
 
 def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
-    """The URL of Redis, None without one. Raises ConfigProblem if Redis is configured and the URL is missing or wrong."""
+    """The URL of Redis, None without Redis. Raises ConfigProblem if Redis is configured and the URL is missing or invalid."""
     if config.state.backend == "memory":
         return None
     secret = find_secret(config.state.redis_url_env, environ)
