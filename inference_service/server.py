@@ -46,7 +46,7 @@ GOODBYE = 1.0  # the last seconds of the grace, in which the service ends the re
 
 
 class StartProblem(Exception):
-    """The service cannot start. The text says what to do."""
+    """The service cannot start. The message says what to do."""
 
 
 @contextlib.contextmanager
@@ -86,7 +86,7 @@ class Server:
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
         self._usage = self._answers = shared = None
         if redis_url:
-            # Redis is loaded only where replicas share.
+            # Redis is loaded only if replicas share state.
             from inference_service.state.shared import SharedStore  # noqa: PLC0415
             from inference_service.usage.answers import SharedAnswers  # noqa: PLC0415
             from inference_service.usage.shared import SharedUsage  # noqa: PLC0415
@@ -174,7 +174,7 @@ class Server:
 
     @property
     def http_port(self) -> int | None:
-        """Where OpenAI's API is served; None: nowhere."""
+        """The URL of the OpenAI-compatible API; None if it is off."""
         return self._http.port if self._http is not None else None
 
     @property
@@ -209,7 +209,7 @@ class Server:
             return changes
 
     async def probe(self) -> list[dict[str, Any]]:
-        """The rows of `antiphon check --list` for the configuration in force."""
+        """The rows of `antiphon check --list` for the configuration in effect."""
         from inference_service import check  # noqa: PLC0415 - it imports this module
 
         parts = build_parts(self.config, self._environ)
@@ -292,7 +292,7 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
 
 
 def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
-    """The URL of Redis, None without one. Raises ConfigProblem if Redis is configured and the URL is missing or wrong."""
+    """The URL of Redis, None without Redis. Raises ConfigProblem if Redis is configured and the URL is missing or invalid."""
     if config.state.backend == "memory":
         return None
     secret = find_secret(config.state.redis_url_env, environ)

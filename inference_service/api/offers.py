@@ -1,4 +1,4 @@
-"""Checks what a request offers a model and wants of it: tools, a choice among them, the form of the answer."""
+"""Validates what a request offers the model and demands of it: tools, the tool choice and the response format."""
 
 import re
 from collections.abc import Iterator, Sequence

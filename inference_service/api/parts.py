@@ -23,5 +23,5 @@ class Shared:
     replays: Replays = field(default_factory=Replays)  # finished answers
 
     def known_model(self, model: str) -> str:
-        """A label for metrics: free text of callers must not make new ones."""
+        """A label for metrics: callers' free text must not create new ones."""
         return model if self.router.knows(model) else "unknown"

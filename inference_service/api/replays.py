@@ -19,7 +19,7 @@ from inference_service.api.turns import InvalidRequestError
 
 KEPT = 600.0  # seconds
 MOST_BYTES = 64 * 1024 * 1024  # over all callers
-LARGEST = 16 * 1024 * 1024  # of one answer; a larger one is not kept
+LARGEST = 16 * 1024 * 1024  # of one answer; larger answers are not kept
 Key = tuple[str, str, str]  # caller, operation, request id
 RESPONSES: dict[str, type[Message]] = {
     "chat": chat_pb2.ChatResponse,
@@ -50,7 +50,7 @@ class Answer(Struct):
 
 
 class Recording:
-    """What one request is answered with; `finish` keeps it. An answer that fails is never kept."""
+    """Records the answer to one request; `finish` keeps it. A failed answer is never kept."""
 
     def __init__(self, keep: Callable[["Recording"], Awaitable[None]]) -> None:
         self._keep = keep
@@ -89,7 +89,7 @@ class Replays:
         return [*answer.messages[:-1], replayed(answer.messages[-1])]
 
     def record(self, key: Key, request: Any) -> Recording:
-        """Call it before the request is changed."""
+        """Call this before the request is modified."""
         known = digest(request)
 
         def keep(recording: Recording) -> Awaitable[None]:

@@ -1,4 +1,4 @@
-"""The answer of a chat in OpenAI's shapes: chunks of a stream, or one object. Pure."""
+"""A chat answer in OpenAI's format: chunks of a stream, or one object. Pure."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ class Chunks:
         return self._opened(self._head + b'"choices":[' + encode(choice) + b"]" + self._usage + b"}\n\n")
 
     def _opened(self, chunk: bytes) -> bytes:
-        """The first chunk comes with one that names the role before it."""
+        """The first chunk is preceded by one that names the role."""
         opening, self._opening = self._opening, b""
         return opening + chunk
 
@@ -85,7 +85,7 @@ def _token(one: chat_pb2.TokenLogprob | chat_pb2.TopLogprob) -> dict[str, Any]:
 
 
 def message_of(text: str, reasoning: str, calls: list[tools_pb2.ToolCall]) -> dict[str, Any]:
-    """The message of an answer in one piece."""
+    """The message of a non-streamed answer."""
     message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
     if reasoning:
         message["reasoning_content"] = reasoning

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: what the caller sent, as a ChatRequest. Pure."""
+"""POST /v1/chat/completions: converts the caller's body to a ChatRequest. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ CONVERSATION_IDS = ("prompt_cache_key", "session_id", "chat_id")
 
 
 class ChatOrder:
-    """A request that was read. `ignored`: parameters without effect. `spell`: fields of the contract as parameters."""
+    """A parsed request. `ignored`: parameters without effect. `spell`: maps fields of the contract to the caller's parameters."""
 
     def __init__(self, members: dict[str, Any], labels: Labels) -> None:
         """Raises Refusal."""
@@ -117,7 +117,7 @@ def leave(own: Fields, fields: Fields, ignored: list[str]) -> None:
 
 
 def caller(fields: Fields, ignored: list[str], labels: Labels) -> common_pb2.Caller:
-    """Who asks behind the caller; an id that is too long is left out, as OpenAI's API never refuses one."""
+    """The end user behind the caller; an id that is too long is dropped, because OpenAI's API never refuses one."""
     names = [name for name in ("safety_identifier", "user") if fields.has(name)]
     ids = {name: fields.any(name) for name in names}
     usable = {name: value for name, value in ids.items() if isinstance(value, str) and len(value) <= LONGEST_ID}

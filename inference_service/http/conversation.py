@@ -1,4 +1,4 @@
-"""The messages of a chat as OpenAI's API has them, turned into those of the contract. Pure."""
+"""Converts the messages of a chat from OpenAI's format to the contract's. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ROLES = {
 TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}  # kind → its member
 KINDS = ("text", "image_url", "input_audio", "file")
 PATH = re.compile(r"messages\[(\d+)\](?:\.parts\[(\d+)\])?(.*)")
-# What the members of a part are called in a message of OpenAI's API. Of other parts the whole part is named.
+# What the members of a part are called in OpenAI's format. For other parts, the whole part is named.
 MEMBERS = {
     ".tool_result.call_id": ".tool_call_id",
     ".tool_result.content": ".content",
@@ -33,7 +33,7 @@ Placed = tuple[str, chat_pb2.Part]  # with its path
 
 
 class Conversation:
-    """`messages` for the request; `spell` leads from their paths back to the caller's."""
+    """`messages` for the request; `spell` maps their paths back to the caller's."""
 
     def __init__(self) -> None:
         self.messages: list[chat_pb2.Message] = []
@@ -69,10 +69,10 @@ class Conversation:
     @staticmethod
     def _settle_last(last: chat_pb2.Message) -> None:
         if last.role == chat_pb2.ROLE_SYSTEM:
-            # Instructions alone are a question to OpenAI's models, and must be one to those that need a user.
+            # OpenAI's models answer instructions alone; a model that requires a user turn gets them as its question.
             last.role = chat_pb2.ROLE_USER
         elif last.role == chat_pb2.ROLE_ASSISTANT:
-            last.partial = True  # the answer has begun like this
+            last.partial = True  # the beginning of the answer
 
     def wrong(self, path: str, text: str) -> None:
         self.violations.append((path, text))
@@ -135,7 +135,7 @@ class Conversation:
     # --- tools -------------------------------------------------------------------------------------
 
     def _result(self, path: str, turn: dict[str, Any]) -> None:
-        """What a tool has returned. The contract has all results of one turn in one message."""
+        """The result of a tool. The contract puts all results of one turn into one message."""
         call_id, content = turn.get("tool_call_id"), turn.get("content")
         if turn["role"] == FUNCTION:
             call_id = call_id or self._function_id()
