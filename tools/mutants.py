@@ -51,8 +51,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "inference_service.credentials.pool": (
         "tests/unit/test_pool_rules.py",
         "tests/unit/test_pool.py",
-        "tests/unit/test_pool_cost.py",
-        "tests/unit/test_pool_simulation.py",
+        "tests/unit/test_line.py",
+        "tests/unit/test_foresight.py",
+        "tests/unit/test_limit_ledger.py",
     ),
     "inference_service.credentials.breaker": ("tests/unit/test_breaker.py",),
     "inference_service.credentials.quota": ("tests/unit/test_quota.py",),
