@@ -1,7 +1,7 @@
 """When the next calls for one model can begin, from every limit and every call under way. Pure: `now` is an argument.
 
-Each limit is a room: a part of it is free now, the rest comes back at known moments. A planned call takes its share and
-gives it back later, so the turns of a long line account for each other, also where credentials share a limit.
+Each limit is a room: part of it is free now, the rest comes back at known moments. A planned call takes its share and
+gives it back later, so the turns of a long queue account for each other, even if credentials share a limit.
 """
 
 import heapq
@@ -17,13 +17,13 @@ from inference_service.quotas import Clock, Unit
 if TYPE_CHECKING:
     from inference_service.credentials.lane import Lot
 
-UNKNOWN_DURATION = 4.0  # seconds that a call takes, as long as none has ended
-LEAST_AMOUNT = 1e-9  # a call of unknown size needs some room all the same
+UNKNOWN_DURATION = 4.0  # seconds that a call takes until the first one has ended
+LEAST_AMOUNT = 1e-9  # room for a call of unknown size
 Returning = tuple[float, float]  # moment, amount
 
 
 class Durations:
-    """How long calls take: mean and mean deviation, smoothed as TCP smooths round trips."""
+    """How long calls take: mean and mean deviation, smoothed the way TCP smooths round trips."""
 
     __slots__ = ("deviation", "known", "mean")
 
@@ -39,14 +39,14 @@ class Durations:
 
     @property
     def margin(self) -> float:
-        """By how much a wait for calls that end may exceed the expected one."""
+        """How much longer than expected a running call may still take."""
         return 2 * self.deviation
 
 
 class Room:
     """One limit, of which `free` is left. `coming`: what comes back when; asked once, when nothing is left.
 
-    returns: when a call that begins at a moment gives its share back.
+    returns: when a call that begins at a given moment gives its share back.
     """
 
     __slots__ = ("_amount", "_at", "_coming", "_free", "_heap", "_returns")
@@ -87,7 +87,7 @@ class Room:
 
 
 class Growing(Room):
-    """Calls at once as they are tried: once as many as are allowed were accepted, there is room for half as many more."""
+    """The ramp of concurrent calls: once as many as allowed have been accepted, there is room for half as many more."""
 
     __slots__ = ("_level", "_most", "_tried")
 
@@ -130,7 +130,7 @@ class FromFirstUse(Room):
 
 
 class Foresight:
-    """The turns of one lane for calls of one size, found as far as somebody asked."""
+    """The turns of one lane for calls of one size, computed only as far as needed."""
 
     def __init__(self, lots: Iterable["Lot"], ask: Ask, now: float, durations: Durations, ways: Durations) -> None:
         self.at, self.size = now, (ask.tokens, ask.pictures)
@@ -150,7 +150,7 @@ class Foresight:
         heapq.heapify(self._heap)
 
     def turns(self, count: int) -> list[float]:
-        """When the next `count` calls can begin, the soonest first; fewer where no more are in sight."""
+        """When the next `count` calls can begin, soonest first; fewer if no more are foreseeable."""
         heap, begins = self._heap, self.begins
         while heap and len(begins) < count:
             at, number = heap[0]
@@ -213,7 +213,7 @@ def _returns(window: Window, way: float) -> Callable[[float], float]:
             def by_the_clock(at: float) -> float:
                 end = window.end_after(at)
                 late = at >= end - 2 * slack_of(window.quota.window)
-                return window.end_after(end) if late else end  # a late call counts in the next window, too
+                return window.end_after(end) if late else end  # a late call counts in the next window as well
 
             return by_the_clock
 
@@ -228,7 +228,7 @@ def _at_once(pacing: Pacing, now: float, mean: float) -> Room:
 
 
 def _running(pacing: Pacing, count: int, now: float, mean: float) -> list[Returning]:
-    """When calls under way end. One that lasts for longer than usual may end at any moment."""
+    """When running calls end. One that has overrun may end at any moment."""
     sent = pacing.sent
     begins = [sent[-1 - place] for place in range(min(count, pacing.flying, len(sent)))]
     begins += [now] * (count - len(begins))  # of other models

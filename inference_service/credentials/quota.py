@@ -1,4 +1,4 @@
-"""One counted limit: what is used of it, what is left, and when there is room again. Pure: `now` is an argument.
+"""One counted limit: how much of it is used and left, and when there is room again. Pure: `now` is an argument.
 
 A call is counted when its credential is picked, but its provider counts it on arrival and by its own clock. A call has
 arrived between the moment at which it was counted here and the one at which the provider accepted it, or it ended:
@@ -33,7 +33,7 @@ class Window:
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
-        self.firm = quota.firm  # declared by a person: what an upstream says may lower it, not raise it
+        self.firm = quota.firm  # declared by the operator: an upstream's report may lower it but not raise it
         self.used = 0.0
         self.ends = 0.0  # of a fixed window
         self.since = 0.0  # the earliest moment at which the provider's window by the clock may have begun
@@ -222,7 +222,7 @@ class Window:
     # --- asking --------------------------------------------------------------------------------
 
     def amount(self, tokens: int, pictures: int) -> float:
-        """What a call takes of this limit, as far as it is known."""
+        """How much of this limit a call takes, as far as it is known."""
         match self.quota.unit:
             case Unit.TOKENS:
                 return float(tokens) if tokens else min(self.typical, float(self.limit))
@@ -266,7 +266,7 @@ class Window:
         return self.used + amount <= self.limit
 
     def room_at(self, amount: float, now: float) -> float:
-        """When `amount` fits, as far as time alone decides; NEVER when it cannot, or when only a returning call helps."""
+        """When `amount` fits, as far as time alone decides; NEVER if it cannot, or if only a returning call helps."""
         self.roll(now)
         limit = self.limit
         if amount > limit or not limit:
@@ -282,7 +282,7 @@ class Window:
         return max(self._left_at(over, now), self.held_until)
 
     def _left_at(self, amount: float, now: float) -> float:
-        """When so much has left a rolling window. Entries leave in their order, also where a later one could go before."""
+        """When enough has left a rolling window. Entries leave in order, even if a later one could go earlier."""
         at = now
         for entry in self.log:
             amount -= entry.amount
@@ -292,7 +292,7 @@ class Window:
         return at
 
     def room(self, now: float) -> float:
-        """What is free now; below nothing where more is used than the limit."""
+        """What is free now; negative if more is used than the limit."""
         self.roll(now)
         return self.limit - self.used
 
@@ -326,14 +326,14 @@ class Window:
         )
 
     def end_after(self, now: float) -> float:
-        """The end of the window of the clock that contains `now`."""
+        """The end of the clock-aligned window that contains `now`."""
         slack = slack_of(self.quota.window)
         return window_end(self.quota.clock, self.quota.window, now - slack) + slack
 
     def spend_by(self, now: float, rate: float) -> float:
-        """The moment from which what is left can no longer be used up; `rate`: units a second that other limits allow.
+        """When it becomes impossible to use up what is left; `rate`: units per second that other limits allow.
 
-        A rolling window loses what it does not use as soon as it is full again.
+        A rolling window wastes quota as soon as it is full again.
         """
         self.roll(now)
         limit = max(1, self.limit)
@@ -346,7 +346,7 @@ class Window:
     # --- memory --------------------------------------------------------------------------------
 
     def shift(self, by: float, now: float) -> None:
-        """The clock was moved: what has been counted stays counted for as long as it would have been."""
+        """The clock was moved: whatever is counted stays counted for its remaining time."""
         for entry in self.log:
             entry.began += by
             entry.leaves += by

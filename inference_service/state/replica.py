@@ -1,4 +1,4 @@
-"""A process's copy of a shared pool: events of the log, whoever caused them, applied to the rules in their order."""
+"""A process's copy of a shared pool: events of the log, from any process, applied to the rules in order."""
 
 from collections import deque
 from typing import Any
@@ -78,7 +78,7 @@ def encode(body: Body, accepted: dict[str, float]) -> str:
 
 
 class Replica:
-    """`seen`: the number of the last event that was applied. `calls`: those under way in all processes, by lease.
+    """`seen`: the number of the last applied event. `calls`: the running calls of all processes, by lease.
 
     owner: this process, as events name it.
     """
@@ -87,10 +87,8 @@ class Replica:
         self.pool, self._broker, self.owner, self._silence = pool, broker, owner, silence
         self.seen = 0
         self.calls: dict[str, tuple[str, Take]] = {}
-        self.ended: deque[str] = deque(
-            maxlen=MOST_ENDED
-        )  # leases of this process of which the log may not know the end
-        self.orphans: list[tuple[str, Take]] = []  # such leases that the log has counted all the same
+        self.ended: deque[str] = deque(maxlen=MOST_ENDED)  # leases of this process whose end the log may not know
+        self.orphans: list[tuple[str, Take]] = []  # such leases that the log has counted nevertheless
         self._alive: dict[str, float] = {}
         self._accepted: dict[str, float] = {}  # calls of this process of which the log does not know it; when it was
 
@@ -154,7 +152,7 @@ class Replica:
         self._broker.follow(ask, credential, body.lease, at)
 
     def _bury(self, at: float) -> None:
-        """Calls of processes that are silent for too long have ended with them."""
+        """Calls of processes that have been silent for too long have ended with them."""
         gone = {owner for owner, beat in self._alive.items() if beat + self._silence < at}
         for lease in [lease for lease, (_, body) in self.calls.items() if body.owner in gone]:
             self._end(lease, at)
@@ -185,7 +183,7 @@ class Replica:
         return msgspec.json.encode(Snapshot(self.seen, rows, list(self.calls.values()))).decode()
 
     def begin(self, snapshot: str, now: float) -> None:
-        """Starts from what another process has written down."""
+        """Starts from a snapshot of another process."""
         try:
             stored = msgspec.json.decode(snapshot, type=Snapshot)
         except msgspec.MsgspecError:
