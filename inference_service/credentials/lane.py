@@ -127,7 +127,9 @@ class Lane:
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
         self.busy: dict[str, Lot] = {}
         self.quarantined: dict[str, Lot] = {}
+        self.ways = Durations()  # until the provider accepts a call
         self._foresight: Foresight | None = None
+        self._begun = 0  # calls since that foresight
 
     def refresh(self, lot: Lot, now: float) -> None:
         """Puts a credential into the right heap."""
@@ -148,6 +150,11 @@ class Lane:
             self.busy[name] = lot
         if found.at != NEVER:
             heapq.heappush(self._asleep, (found.at, next(self._order), lot.stamp, lot, found.kind))
+
+    def begin(self, lot: Lot, now: float) -> None:
+        """A call of this lane has begun: the first turn is taken."""
+        self._begun += 1
+        self.refresh(lot, now)
 
     def wake(self, now: float) -> None:
         asleep = self._asleep
@@ -220,5 +227,6 @@ class Lane:
         large = seen is not None and max(len(seen.begins), len(self.lots)) > SHORT_LINE
         fresh = seen is not None and 0 <= now - seen.at < FORESIGHT and (large or not seen.stale)
         if seen is None or not fresh or seen.size != (ask.tokens, ask.pictures):
-            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations)
-        return seen.turns(count)
+            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations, self.ways)
+            self._begun = 0
+        return seen.turns(self._begun + count)[self._begun :]
