@@ -75,6 +75,7 @@ state-stopped = Stopped by { $who }
 state-cut-off = Cut off: the model reached its length limit.
 state-filtered = The provider's content filter stopped the answer here.
 state-restart = I was restarted before I could finish.
+closing = I'm restarting. Please try again in a minute.
 state-history-cut = { $count ->
     [one] The oldest message no longer fits and was left out.
    *[other] The oldest { $count } messages no longer fit and were left out.
