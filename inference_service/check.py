@@ -1,4 +1,4 @@
-"""`antiphon check`: asks every provider with every credential one real question per task, and says what to do about each problem."""
+"""`antiphon check`: sends one real request per task with every credential of every provider, and explains each problem."""
 
 import asyncio
 import json
@@ -48,8 +48,8 @@ class Row(Struct, frozen=True):
     models: int
     seconds: float
     advice: str
-    task: str = ""  # what was asked for; empty: only the list
-    left: str = ""  # what the provider tells about its limits, else what its row says
+    task: str = ""  # the model that was asked; empty: only the list was requested
+    left: str = ""  # the limits that the provider reported, else those of its catalogue row
 
 
 async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, only_list: bool = False) -> int:
@@ -83,7 +83,7 @@ async def rows(parts: Parts, *, only_list: bool) -> list[Row]:
 
 
 def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
-    """Routes that no credential can answer: by its answer for the route's task, else by whatever it was asked."""
+    """Routes that no credential can answer, judged by the route's own task, else by whatever was tested."""
     asked = {(row.provider, row.task) for row in rows}
     good = {(row.provider, row.task) for row in rows if row.state == "ok"}
     alive = {provider for provider, _ in good}
@@ -100,7 +100,7 @@ def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
 
 
 def _task(parts: Parts, route: str, deployment: str) -> str:
-    """Which question tells whether this deployment answers on this route."""
+    """The question that shows whether this deployment answers on this route."""
     if route in QUESTIONS:
         return route
     can = parts.plan.deployments[deployment].capabilities
@@ -108,7 +108,7 @@ def _task(parts: Parts, route: str, deployment: str) -> str:
 
 
 async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
-    """Checks one credential after the other, so that the check itself does not reach a limit."""
+    """Tests one credential after the other, so that the check itself does not reach a limit."""
     provider = parts.plan.providers[name]
     costs_nothing = Ranks(parts.rows, ()).is_free(provider.declaration.kind)
     rows = []
@@ -122,7 +122,7 @@ async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
             for task in QUESTIONS
             if (costs_nothing or task not in COSTLY) and (model := _model(parts, provider, name, task))
         ]
-        if asked:  # a real answer says more than a list, whether that is public or missing
+        if asked:  # a real answer proves more than a list, whether the list is public or missing
             rows[-1:] = asked
     row = parts.rows.get(provider.declaration.kind)
     usual = f"usually {row.about.limits}" if row is not None and row.about.limits not in ("", "none") else ""
@@ -130,7 +130,7 @@ async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
 
 
 def _model(parts: Parts, provider: Provider, name: str, task: str) -> str:
-    """The model of this provider that a route of the task would ask; empty where there is none."""
+    """The model of this provider that a route of the task would use; empty if there is none."""
     named = [one for route in parts.plan.routes if route.model == task for one in route.deployments]
     mine = [one.partition("/")[2] for one in named if one.partition("/")[0] == name]
     models = mine or choices(provider, task)[0]

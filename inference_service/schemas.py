@@ -1,4 +1,4 @@
-"""JSON Schemas that callers bring: whether they are schemas, and whether a document holds to one.
+"""JSON Schemas from callers: whether they are valid, and whether a document conforms to one.
 
 The library is written in Rust and matches patterns in linear time, so that a caller's schema cannot hold the process up; nothing
 is ever fetched for a reference. See docs/decisions/0016-json-schema.md.
@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 import jsonschema_rs
 import msgspec
 
-MASK = "the value"  # stands for what the model has written: errors and logs hold nothing of it
+MASK = "the value"  # replaces the model's words: errors and logs contain none of them
 LONGEST = 300
 
 
 class NoSchemaError(ValueError):
-    """What was brought is no JSON Schema; the text says why."""
+    """The text is not a JSON Schema; the message says why."""
 
 
 def _refuse(uri: str) -> NoReturn:
@@ -23,7 +23,7 @@ def _refuse(uri: str) -> NoReturn:
 
 
 def read(text: str) -> Mapping[str, Any]:
-    """The schema in a JSON text. Raises NoSchemaError."""
+    """Parses a schema. Raises NoSchemaError."""
     try:
         schema = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -35,7 +35,7 @@ def read(text: str) -> Mapping[str, Any]:
 
 
 class Schema:
-    """A schema that documents are held to. Raises NoSchemaError."""
+    """A schema to validate documents with. Raises NoSchemaError."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         try:
@@ -46,7 +46,7 @@ class Schema:
             raise NoSchemaError(f"is no JSON Schema: {_first_line(error)}") from None
 
     def violation(self, document: Any) -> str:
-        """How the document breaks the schema, without a word of it; empty: it does not."""
+        """How the document violates the schema, without a word of it; empty if it conforms."""
         try:
             error = next(self._validator.iter_errors(document), None)
         except (ValueError, RecursionError) as problem:

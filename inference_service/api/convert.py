@@ -1,4 +1,4 @@
-"""Between protobuf and the values of the domain. Requests are checked before they come here."""
+"""Converts between protobuf and the domain's values. Requests have been validated before they get here."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -88,7 +88,7 @@ def caller_of(name: str, given: common_pb2.Caller) -> Caller:
 
 
 def chat_request(given: chat_pb2.ChatRequest, request_id: str, caller: str) -> domain.ChatRequest:
-    """Links and documents are fetched and read already (`material`)."""
+    """Links and documents have been fetched and read already (`material`)."""
     begun = given.messages[-1].partial
     turns = given.messages[:-1] if begun else given.messages
     names = {
@@ -112,7 +112,7 @@ def chat_request(given: chat_pb2.ChatRequest, request_id: str, caller: str) -> d
 
 
 def part_of(part: chat_pb2.Part, names: Mapping[str, str] = {}) -> domain.Part:
-    """`names`: of tools, by the ids of their calls."""
+    """`names`: the tools' names by the ids of their calls."""
     match part.WhichOneof("content"):
         case "text":
             return TextPart(part.text)
@@ -130,7 +130,7 @@ def part_of(part: chat_pb2.Part, names: Mapping[str, str] = {}) -> domain.Part:
 
 
 def mime_of(given: str) -> str:
-    """Without parameters such as the codec."""
+    """Drops parameters such as the codec."""
     return given.partition(";")[0].strip().lower()
 
 
@@ -158,7 +158,7 @@ def options_of(given: struct_pb2.Struct) -> dict[str, dict[str, Any]]:
 
 
 def whole_numbers(value: Any) -> Any:
-    """A Struct has one kind of number; APIs tell 1 from 1.0."""
+    """A Struct has only one kind of number; APIs tell 1 from 1.0."""
     if isinstance(value, dict):
         return {name: whole_numbers(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -293,7 +293,7 @@ def chat_finished(event: Finished) -> chat_pb2.ChatFinished:
     )
 
 
-# By type: for each class of ours that an event is not of, a pattern would call a method.
+# Dispatches by type: a class pattern would call a method for every class that does not match.
 CHAT_RESPONSES: dict[type[Any], Callable[[Any], chat_pb2.ChatResponse]] = {
     Delta: lambda event: chat_pb2.ChatResponse(delta=event.text),
     Reasoning: lambda event: chat_pb2.ChatResponse(reasoning=event.text),

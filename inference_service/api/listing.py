@@ -106,7 +106,7 @@ def usage_row(group: Group, sums: Sums) -> usage_pb2.UsageRow:
 
 
 def paged(rows: Sequence[T], request: Any, usual: int = 0) -> tuple[Sequence[T], str]:
-    """A page of what the request lists; a token belongs to the same request. Raises InvalidRequestError."""
+    """One page of what the request lists; a page token is valid only for the same request. Raises InvalidRequestError."""
     same = type(request)()
     same.CopyFrom(request)
     same.ClearField("page_token")

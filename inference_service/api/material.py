@@ -1,4 +1,4 @@
-"""What a request only points at or packs up: links become pictures, documents become text, before anybody is asked."""
+"""Resolves what a request only refers to: links become pictures and documents become text before a provider is called."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,18 +12,21 @@ from inference_service.failures import UpstreamFailure
 from inference_service.pictures.fetch import PictureFetcher
 from inference_service.pictures.normalise import problem, sniff
 
-MOST_LINKS = 20  # of one request; they are fetched at once
+MOST_LINKS = 20  # links per request; all are fetched at once
 MOST_DOCUMENTS = 20
 
 
 class Material:
-    """One for the whole process: it bounds how much is read at once."""
+    """One per process: it bounds how much is read at once."""
 
     def __init__(self) -> None:
         self._reader = Reader()
 
     async def unpack(self, messages: Sequence[chat_pb2.Message], images: Images) -> list[Violation]:
-        """`images`: the rules by which pictures are fetched. Replaces links and documents in the messages by what they hold. Returns what cannot be had, with its field."""
+        """Replaces links and documents in the messages by their contents. Returns what could not be read, with its field.
+
+        images: the rules by which pictures are fetched.
+        """
         places = [
             (f"messages[{number}].parts[{place}]", part)
             for number, message in enumerate(messages)

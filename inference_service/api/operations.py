@@ -1,4 +1,4 @@
-"""OperationsService: the status once or again and again, and the reload."""
+"""OperationsService: the status, once or as a stream, and reloads."""
 
 import asyncio
 import time
@@ -87,7 +87,7 @@ async def reload(shared: Shared, context: Context, do_reload: Reload) -> None:
 
 
 async def now(shared: Shared) -> pb.Status:
-    """How things stand."""
+    """The current status."""
     seen = await shared.router.snapshot()
     made = pb.Status(
         time=convert.timestamp(time.time()),

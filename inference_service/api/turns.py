@@ -1,4 +1,4 @@
-"""Checks the turns of a conversation: who may say what, and that tool calls and their results belong together."""
+"""Validates the turns of a conversation: who may say what, and that tool calls and their results match."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ LARGEST_IMAGE = LARGEST_DOCUMENT = 10 * 1024 * 1024
 LONGEST_TEXT, LONGEST_URL, LONGEST_NAME, LONGEST_CALL_ID = 1_000_000, 2_048, 255, 128
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PDF = "application/pdf"
-# Kinds of parts → the roles that may hold them; text is for all but tools.
+# Kind of part → the roles that may contain it. Text is allowed in all but tool turns.
 USER, ASSISTANT, TOOL = chat_pb2.ROLE_USER, chat_pb2.ROLE_ASSISTANT, chat_pb2.ROLE_TOOL
 ALLOWED = {
     "image": (USER, "only messages of the role USER may hold pictures"),
@@ -40,11 +40,11 @@ ALLOWED = {
 
 
 class Turns:
-    """One look through a conversation. `pictures` are those found on the way, with their paths."""
+    """One pass over a conversation. `pictures` collects every picture with its path."""
 
     def __init__(self) -> None:
         self.pictures: list[tuple[str, chat_pb2.InlineImage]] = []
-        self._open: dict[str, str] = {}  # ids of calls without a result yet → the path of the call
+        self._open: dict[str, str] = {}  # id of a call without a result so far → path of the call
 
     def check(self, messages: list[chat_pb2.Message]) -> Iterator[Violation]:
         count = len(messages)
@@ -74,7 +74,7 @@ class Turns:
             yield from partial(path, message, last=last)
 
     def _without_result(self) -> Iterator[Violation]:
-        """Providers refuse a conversation that goes on without an answer to every call."""
+        """Providers refuse a conversation that continues before every call has its result."""
         for call_id, path in self._open.items():
             yield (
                 path,

@@ -1,4 +1,4 @@
-"""The Embed, Transcribe and CountTokens RPCs: one result each, over the same router and into the same accounts."""
+"""The Embed, Transcribe and CountTokens RPCs: a single result each, over the same router and with the same accounting."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -96,7 +96,7 @@ def transcribe_request(given: speech_pb2.TranscribeRequest, admission: Admission
 
 
 def assembled(made: Any, event: Any) -> Iterator[Any]:
-    """The whole response with the last event. The two responses share the fields of how it went."""
+    """Returns the whole response with the last event. Both responses share the fields about the attempts."""
     match event:
         case Embedded():
             made.embeddings.extend(embeddings_pb2.Embedding(values=vector) for vector in event.vectors)

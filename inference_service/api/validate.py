@@ -1,4 +1,4 @@
-"""Checks every field of a request by the ranges that its comment in the contract gives; all problems at once."""
+"""Validates every field of a request by the ranges that the contract's comments give, and reports all problems at once."""
 
 import re
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ MOST_ROWS = 1_000
 DIMENSIONS = frozenset(usage_pb2.UsageDimension.values()) - {usage_pb2.USAGE_DIMENSION_UNSPECIFIED}
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 MOST_VIOLATIONS = 20
-OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})  # keys of a body that no caller replaces
+OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})  # keys of a body that no caller may replace
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
 
-# Asked of every request; the wrappers make a new list each time.
+# Checked for every request; the wrappers build a new list each time.
 INTERRUPTIONS = frozenset(chat_pb2.OnInterruption.values())
 SETTINGS = frozenset(common_pb2.UnsupportedSetting.values())
 
 
 async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, size: int = 0) -> list[Violation]:
-    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as [images] sets it.
+    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as set in [images].
 
-    `size`: of the request in bytes; large ones are checked beside the event loop.
+    `size`: of the request in bytes; large ones are validated off the event loop.
     """
     turns = Turns()
     found = [*_common(request), *await apart(size, lambda: list(turns.check(list(request.messages))))]
@@ -49,7 +49,7 @@ async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, siz
 
 
 async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) -> list[Violation]:
-    """As `chat`."""
+    """Same as `chat`."""
     found = [*_common(request), *_drawing(request)]
     if request.HasField("input_image"):
         problems = list(picture("input_image", request.input_image))
@@ -58,7 +58,7 @@ async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) 
 
 
 def embed(request: embeddings_pb2.EmbedRequest) -> list[Violation]:
-    """As `chat`."""
+    """Same as `chat`."""
     found = list(_common(request))
     if not 1 <= len(request.inputs) <= MOST_INPUTS:
         found.append(("inputs", f"has {len(request.inputs)} texts; 1 to {MOST_INPUTS:,} are allowed"))
@@ -72,7 +72,7 @@ def embed(request: embeddings_pb2.EmbedRequest) -> list[Violation]:
 
 
 def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
-    """As `chat`."""
+    """Same as `chat`."""
     found = [*_common(request), *audio("audio", request.audio)]
     if request.language and not LANGUAGE.fullmatch(request.language):
         found.append(("language", "must be a language by ISO 639-1, such as 'de'"))
@@ -83,11 +83,11 @@ def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
 
 
 def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
-    """As `chat`."""
+    """Same as `chat`."""
     found = list(_caller(request.caller))
     for name in ("since", "until"):
         moment = getattr(request, name)
-        # Beyond these google.protobuf.Timestamp is not valid.
+        # Outside of this range a google.protobuf.Timestamp is invalid.
         if not EARLIEST <= moment.seconds <= LATEST or not 0 <= moment.nanos < 1_000_000_000:
             found.append((name, "is not a time between the years 1 and 9999"))
     if request.HasField("since") and request.HasField("until") and request.until.seconds < request.since.seconds:
@@ -117,7 +117,7 @@ def _common(request: Any) -> Iterator[Violation]:
 
 
 def _together(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
-    """Fields that need, or exclude, each other."""
+    """Fields that require or exclude each other."""
     if request.HasField("parallel_tool_calls") and not request.tools:
         yield "parallel_tool_calls", "needs tools"
     if len(request.conversation_id) > LONGEST_ID:

@@ -1,4 +1,4 @@
-"""All windows of a pool, by owner: a credential or its quota group, for one model or for all. Pure."""
+"""Every window of a pool, by owner: a credential or its quota group, for one model or for all. Pure."""
 
 from collections.abc import Collection
 from fnmatch import fnmatchcase
@@ -9,17 +9,17 @@ from inference_service.quotas import DAY, MINUTE, MONTH, Clock, LimitFact, Quota
 
 STANDARD = (MINUTE, 3_600.0, 5 * 3_600.0, DAY, 7 * DAY, MONTH)
 LONGEST_TOLD = 32 * DAY
-LONGEST_UNNAMED = DAY  # a wait that names no window is not believed for longer
+LONGEST_UNNAMED = DAY  # a wait that names no window is capped at this
 
 
 def believed(seconds: float, window: float | None) -> float:
-    """A wait that the provider told, within sense."""
+    """The wait that the provider stated, capped to a plausible length."""
     longest = LONGEST_UNNAMED if window is None else LONGEST_TOLD if window >= MONTH else window + min(window, 60.0)
     return min(max(seconds, 0.0), longest)
 
 
 class Books:
-    """`declared` keeps its counts over every reload; `told` are windows that only the provider has named."""
+    """`declared` keeps its counts over every reload; `told` holds windows that only the provider has named."""
 
     def __init__(self) -> None:
         self._quotas: tuple[Quota, ...] = ()
@@ -40,14 +40,14 @@ class Books:
                 self.declared[key].quota, self.declared[key].firm = wanted[name], wanted[name].firm
 
     def windows(self, credential: str, group: str, model: str) -> list[Window]:
-        """Every window that a call of this credential for this model is counted in."""
+        """Every window in which a call with this credential to this model is counted."""
         found = []
         for quota in self._quotas:
             if not covers(quota, model):
                 continue
             owner, of = _owner(Scope(quota.scope), credential, group, model)
             found.append(self._window(self.declared, f"{owner}|{of}|{_name(quota)}", quota))
-        # An upstream may correct what the catalogue declares, and add what it does not.
+        # An upstream may correct what the catalogue declares, and add to it.
         for owner, of in {
             ("c:" + credential, model),
             ("c:" + credential, ""),
@@ -73,7 +73,7 @@ class Books:
         calls: Collection[float],
         now: float,
     ) -> tuple[Window | None, bool]:
-        """The window that a provider speaks about, and whether it is new; None where too little is told."""
+        """The window that a provider refers to, and whether it is new; None if the report says too little."""
         length = fact.window if fact.window is not None else _guess(fact, len(calls))
         known = [one for one in self.windows(credential, group, model) if one.quota.unit is fact.unit]
         for window in sorted(known, key=lambda one: one.quota.window):
@@ -98,7 +98,7 @@ class Books:
         return window, True
 
     def recall(self, key: str, window: Window) -> None:
-        """What was counted of a declared quota before a restart; its limit is the one that is declared now."""
+        """Restores the count of a declared quota after a restart; the limit is the one declared now."""
         name = key.split("|", 2)[-1]
         quota = next((one for one in self._quotas if _name(one) == name), None)
         if quota is None:
@@ -113,14 +113,14 @@ def covers(quota: Quota, model: str) -> bool:
 
 
 def rate_of(windows: list[Window], besides: Window) -> float:
-    """Units a second that the other windows of a credential let through."""
+    """Units per second that the other windows of a credential allow."""
     return min(
         (one.limit / one.quota.window for one in windows if one is not besides and one.quota.window), default=NEVER
     )
 
 
 def _guess(fact: LimitFact, calls: int) -> float:
-    """The length of a window that is not named. The reset of one that has only just begun is its whole length."""
+    """The length of an unnamed window: the reset of a window that has just begun is its whole length."""
     reset = fact.resets_after or 0.0
     if fact.limit is not None and fact.remaining is not None:
         fresh = fact.remaining >= fact.limit - 1 > 0

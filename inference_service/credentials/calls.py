@@ -1,4 +1,4 @@
-"""The calls under way on a pool, and what time alone does to them. Pure."""
+"""The calls under way on a pool, and how they age. Pure."""
 
 from collections import deque
 
@@ -8,11 +8,11 @@ from inference_service.credentials.lane import Lot
 from inference_service.credentials.pacing import LINGER
 from inference_service.credentials.quota import NEVER, Window
 
-ACCEPTED_AFTER = 3.0  # a call that was not refused by then has been taken
+ACCEPTED_AFTER = 3.0  # a call that was not refused within this time counts as accepted
 
 
 class Call(Struct):
-    """`marks`: window, mark and amount of what it takes. `chance`, 0 to 1, spreads its rest; the same in every process."""
+    """`marks`: window, mark and amount of what it takes. `chance`, 0 to 1, jitters its cooldown; the same in every process."""
 
     lot: Lot
     began: float
@@ -20,17 +20,19 @@ class Call(Struct):
     chance: float
     scout: bool = False
     accepted: bool = False
-    confirmed: bool = False  # the provider has said so
+    confirmed: bool = False  # the provider has confirmed it
     over: bool = False
 
 
 class Calls:
-    """By lease, the oldest first. All calls are bounded by the same time, so each queue below is in order."""
+    """By lease, oldest first. All calls have the same time limits, so each queue below is ordered."""
 
     def __init__(self, lease_time: float) -> None:
         self._lease_time = lease_time
         self._calls: dict[str, Call] = {}
-        self._fresh: deque[tuple[float, str]] = deque()  # not known to be accepted; when they are taken for it
+        self._fresh: deque[tuple[float, str]] = (
+            deque()
+        )  # not known to be accepted, with the time when they count as accepted
         self._lingering: deque[tuple[float, str]] = deque()
 
     def begin(self, lease: str, call: Call) -> None:
@@ -47,7 +49,7 @@ class Calls:
         self._lingering.append((now + LINGER, lease))
 
     def gone(self, now: float) -> list[str]:
-        """Calls that their provider has ended, too, and those whose holder is no more."""
+        """Calls that have ended for their provider as well, and those whose holder has disappeared."""
         found = []
         while self._lingering and self._lingering[0][0] <= now:
             found.append(self._lingering.popleft()[1])
@@ -73,7 +75,7 @@ class Calls:
         return min(first, self._lingering[0][0]) if self._lingering else first
 
     def follow(self, lots: dict[tuple[str, str], Lot]) -> None:
-        """The credentials were arranged anew; a call of one that is no more keeps the old one to the end."""
+        """The credentials were rebuilt; a call of a removed one keeps the old object to its end."""
         for call in self._calls.values():
             call.lot = lots.get((call.lot.model, call.lot.credential.id), call.lot)
 

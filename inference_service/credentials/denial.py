@@ -6,11 +6,11 @@ from itertools import islice
 from inference_service.credentials.lane import Kind, Lane, Lot
 from inference_service.credentials.types import Ask, Denied, Why
 
-MOST_LOOKED_AT = 64  # credentials of a large pool that are asked for their reasons
+MOST_LOOKED_AT = 64  # credentials of a large pool whose reasons are examined
 
 
 def denial(lane: Lane, ask: Ask, now: float) -> Denied:
-    """`lane` has no credential for `ask` now."""
+    """`lane` has no credential for `ask` right now."""
     if ask.tokens:
         return _by_size(lane, ask, now)
     waking = lane.next_wake()
@@ -26,7 +26,7 @@ def denial(lane: Lane, ask: Ask, now: float) -> Denied:
 
 
 def _by_size(lane: Lane, ask: Ask, now: float) -> Denied:
-    """A call of known size may find room elsewhere and later than a small one."""
+    """A call of known size may find room in other places, and later, than a small one."""
     if len(lane.lots) > MOST_LOOKED_AT:
         some = _looked_at(lane.soonest(MOST_LOOKED_AT), ask, now)
         if some.why is not Why.TOO_LARGE:
@@ -49,7 +49,7 @@ def _until(kind: Kind, seconds: float, lot: Lot, *, busy: bool) -> Denied:
 
 
 def _looked_at(lots: Iterable[Lot], ask: Ask, now: float) -> Denied:
-    """Every credential may have a reason of its own."""
+    """Each credential may have a different reason."""
     asked = [(lot.hindrance(ask.tokens, ask.pictures, now), lot) for lot in lots]
     hindered = [(hindrance, lot) for hindrance, lot in asked if hindrance is not None]
     busy = any(hindrance.kind is Kind.BUSY for hindrance, _ in hindered)
@@ -57,7 +57,7 @@ def _looked_at(lots: Iterable[Lot], ask: Ask, now: float) -> Denied:
     if timed:
         first, lot = min(timed, key=lambda pair: pair[0].at)
         return _until(first.kind, first.at - now, lot, busy=busy)
-    if busy or (asked and not hindered):  # with room: others are before
+    if busy or (asked and not hindered):  # there is room, but others are first in line
         return Denied(Why.BUSY, None, "busy")
     limits = [hindrance.limit for hindrance, _ in hindered if hindrance.kind is Kind.LARGE and hindrance.limit]
     if limits:

@@ -1,7 +1,7 @@
 """When the next calls for one model can begin, from every limit and every call under way. Pure: `now` is an argument.
 
-Each limit is a room: a part of it is free now, the rest comes back at known moments. A planned call takes its share and
-gives it back later, so the turns of a long line account for each other, also where credentials share a limit.
+Each limit is a room: part of it is free now, the rest comes back at known moments. A planned call takes its share and
+gives it back later, so the turns of a long queue account for each other, even if credentials share a limit.
 """
 
 import heapq
@@ -16,13 +16,13 @@ from inference_service.quotas import Clock, Unit
 if TYPE_CHECKING:
     from inference_service.credentials.lane import Lot
 
-UNKNOWN_DURATION = 4.0  # seconds that a call takes, as long as none has ended
-LEAST_AMOUNT = 1e-9  # a call of unknown size needs some room all the same
+UNKNOWN_DURATION = 4.0  # seconds that a call takes until the first one has ended
+LEAST_AMOUNT = 1e-9  # room for a call of unknown size
 Returning = tuple[float, float]  # moment, amount
 
 
 class Durations:
-    """How long calls take: mean and mean deviation, smoothed as TCP smooths round trips."""
+    """How long calls take: mean and mean deviation, smoothed the way TCP smooths round trips."""
 
     __slots__ = ("deviation", "known", "mean")
 
@@ -38,14 +38,14 @@ class Durations:
 
     @property
     def margin(self) -> float:
-        """By how much a wait for calls that end may exceed the expected one."""
+        """How much longer than expected a running call may still take."""
         return 2 * self.deviation
 
 
 class Room:
-    """One limit. `coming`: asked once, when `free` is used up: what is free then, and what comes back when.
+    """One limit. `coming`: called once when `free` is used up; returns what is free then, and what comes back when.
 
-    returns: when a call that begins at a moment gives its share back.
+    returns: when a call that begins at a given moment gives its share back.
     """
 
     __slots__ = ("_amount", "_at", "_coming", "_free", "_heap", "_planned", "_returns")
@@ -64,7 +64,7 @@ class Room:
         self._planned = 0.0
 
     def opens(self) -> float:
-        """When the next call fits; NEVER: it does not."""
+        """When the next call fits; NEVER if it does not."""
         while self._free < self._amount - 1e-6:
             if self._coming is not None:
                 free, coming = self._coming()
@@ -90,7 +90,7 @@ class Room:
 
 
 class Growing(Room):
-    """Calls at once as they are tried: once as many as are allowed were accepted, there is room for half as many more."""
+    """The ramp of concurrent calls: once as many as allowed have been accepted, there is room for half as many more."""
 
     __slots__ = ("_level", "_most", "_tried")
 
@@ -111,7 +111,7 @@ class Growing(Room):
 
 
 class Foresight:
-    """The turns of one lane for calls of one size, found as far as somebody asked."""
+    """The turns of one lane for calls of one size, computed only as far as needed."""
 
     def __init__(self, lots: Iterable["Lot"], ask: Ask, now: float, durations: Durations) -> None:
         self.at, self.size = now, (ask.tokens, ask.pictures)
@@ -130,7 +130,7 @@ class Foresight:
         heapq.heapify(self._heap)
 
     def turns(self, count: int) -> list[float]:
-        """When the next `count` calls can begin, the soonest first; fewer where no more are in sight."""
+        """When the next `count` calls can begin, soonest first; fewer if no more are foreseeable."""
         heap, begins = self._heap, self.begins
         while heap and len(begins) < count:
             at, number = heap[0]
@@ -181,7 +181,7 @@ def _after(length: float) -> Callable[[float], float]:
 
 
 def _returns(window: Window) -> Callable[[float], float]:
-    """When a call that begins at a moment leaves the window."""
+    """When a call that begins at a given moment leaves the window."""
     length = window.quota.window + slack_of(window.quota.window)
     match window.quota.clock:
         case Clock.ROLLING:
@@ -200,7 +200,7 @@ def _returns(window: Window) -> Callable[[float], float]:
             def by_the_clock(at: float) -> float:
                 end = window.end_after(at)
                 late = at >= end - 2 * slack_of(window.quota.window)
-                return window.end_after(end) if late else end  # a late call counts in the next window, too
+                return window.end_after(end) if late else end  # a late call counts in the next window as well
 
             return by_the_clock
 
@@ -215,7 +215,7 @@ def _at_once(pacing: Pacing, now: float, mean: float) -> Room:
 
 
 def _running(pacing: Pacing, count: int, now: float, mean: float) -> list[Returning]:
-    """When calls under way end. One that lasts for longer than usual may end at any moment."""
+    """When running calls end. One that has overrun may end at any moment."""
     sent = pacing.sent
     begins = [sent[-1 - place] for place in range(min(count, pacing.flying, len(sent)))]
     begins += [now] * (count - len(begins))  # of other models

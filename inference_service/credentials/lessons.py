@@ -1,4 +1,4 @@
-"""What a refusal teaches a pool: how long to rest, at which scope, and which limit was behind it. Pure."""
+"""What a refusal teaches a pool: how long to rest, at which scope, and which limit caused it. Pure."""
 
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,15 @@ from inference_service.quotas import LimitFact, Unit
 if TYPE_CHECKING:
     from inference_service.credentials.pool import Pool
 
-SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not at once"
+SHORTEST_REST, AT_ONCE = 0.5, 0.05  # a provider that says "0 seconds" means "not immediately"
 LONGEST_REST = 86_400.0
 CONTRADICTED_WITHIN = 3_600.0
-# Refusals that say nothing about how many calls a credential bears.
+# Refusals that say nothing about how many concurrent calls a credential can take.
 NO_LIMIT = frozenset({FailureKind.FORBIDDEN, FailureKind.MODEL_FORBIDDEN})
 
 
 def refused(pool: "Pool", call: Call, verdict: Verdict, now: float) -> None:
-    """Refusals of calls that were under way together are one strike. What is not about a limit only rests."""
+    """Refusals of calls that ran at the same time are one strike. A refusal that is not about a limit only causes a cooldown."""
     if verdict.reason in NO_LIMIT:
         pool.spread(call.lot, verdict, now + _bounded(verdict.cooldown or LONGEST_REST, verdict, call.chance))
         return
@@ -46,7 +46,7 @@ def refused(pool: "Pool", call: Call, verdict: Verdict, now: float) -> None:
     elif told is not None:
         rest = told
     if told is not None and first and pacing.strikes > 1:
-        rest *= 2.0 ** min(pacing.strikes - 1, 10)  # what was told before was too short
+        rest *= 2.0 ** min(pacing.strikes - 1, 10)  # the wait that was stated before was too short
     if told is not None or rest:
         if pacing.doubt != AT_ONCE_KEY:
             pacing.slow = 1
@@ -60,7 +60,7 @@ def _bounded(rest: float, verdict: Verdict, chance: float) -> float:
 
 
 def _contradicts(call: Call, now: float) -> bool:
-    """Whether refusals go on although a person's quotas are kept. One may come of calls that nobody has counted here."""
+    """Whether refusals continue although the operator's quotas are kept. A single one may come from calls made elsewhere."""
     if not any(window.firm and window.quota.unit is Unit.REQUESTS for window in call.lot.windows):
         return True
     contradictions = call.lot.pacing.contradictions
@@ -72,7 +72,7 @@ def _explain(pool: "Pool", call: Call, others: int, told: float | None, now: flo
     pacing = call.lot.pacing
     if first and not _contradicts(call, now):
         return told or LADDER[min(pacing.strikes - 1, len(LADDER) - 1)]
-    if not first:  # it says the same as the one before
+    if not first:  # it repeats the one before
         if pacing.doubt == AT_ONCE_KEY:
             pacing.refused_at_once(others, now)
         return told or 0.0

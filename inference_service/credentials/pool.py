@@ -1,8 +1,8 @@
 """One provider's pool: which credential may make the next call, and what calls teach. Pure: `now` is an argument.
 
-Of the usable ones the one with the fewest calls under way is picked, then the one whose quota would be lost soonest, then
-the one with most of it left. A credential that rests, whose window is full or that has as many calls under way as it
-bears is never picked.
+Among usable credentials, the one with the fewest running calls is picked, then the one whose quota expires soonest,
+then the one with the most left. A credential that is resting, has a full window or has as many running calls as it
+can take is never picked.
 """
 
 from zlib import crc32
@@ -36,7 +36,7 @@ class Pool:
         self.books = Books()
         self.pacings: dict[tuple[str, str], Pacing] = {}  # by group and model
         self.norms: dict[str, Norm] = {}
-        self.touched: set[Lot] = set()  # what a ledger has to write
+        self.touched: set[Lot] = set()  # what still has to be written to the ledger
         self._credentials: dict[str, Credential] = {}
         self._accounts: dict[str, list[Credential]] = {}  # by group
         self._lanes: dict[str, Lane] = {}
@@ -45,7 +45,7 @@ class Pool:
         self.configure(spec)
 
     def configure(self, spec: PoolSpec) -> None:
-        """Takes a changed list of credentials and quotas; what stays keeps its state."""
+        """Adopts a changed list of credentials and quotas; the remaining ones keep their state."""
         known, self.spec = self._credentials, spec
         self._credentials, self._accounts = {}, {}
         for name, group in zip(spec.credentials, spec.groups, strict=True):
@@ -58,7 +58,7 @@ class Pool:
         self.rebuild(0.0)
 
     def rebuild(self, now: float) -> None:
-        """Makes the lanes again, after anything that changed under them."""
+        """Rebuilds the lanes after a change of what they are built on."""
         durations = {model: lane.durations for model, lane in self._lanes.items()}
         self._lanes = {}
         for model in dict.fromkeys((*self.spec.models, *durations)):
@@ -69,7 +69,7 @@ class Pool:
         )
 
     def shift(self, by: float, now: float) -> None:
-        """The clock was moved; whatever lasts goes on for as long as it would have."""
+        """The clock was moved; every pending period keeps its remaining length."""
         for window in (*self.books.declared.values(), *self.books.told.values()):
             window.shift(by, now)
         for pacing in self.pacings.values():
@@ -102,14 +102,14 @@ class Pool:
         return self.pacings[key]
 
     def _refresh(self, credential: Credential, now: float) -> None:
-        """After anything that may have changed what a credential, and the account behind it, can take."""
+        """Call after anything that may have changed what a credential, or the account behind it, can take."""
         for lane in self._lanes.values():
             for member in self._accounts.get(credential.group, ()):
                 if member.id in lane.lots:
                     lane.refresh(lane.lots[member.id], now)
 
     def _renew_windows(self, model: str, now: float) -> None:
-        """A window was named that nobody had counted yet."""
+        """The provider named a window that was not counted so far."""
         for lane in self._lanes.values():
             for lot in lane.lots.values():
                 one = lot.credential
@@ -133,7 +133,7 @@ class Pool:
         return chosen.credential.id
 
     def _preferred(self, lane: Lane, ask: Ask, now: float) -> Lot | None:
-        """The conversation's own credential, if it can take the call and is not the one that tries how much it bears."""
+        """The conversation's own credential, if it can take the call and is not the one testing a higher limit."""
         lane.wake(now)
         for name in self._ring.candidates(ask.conversation):
             lot = lane.lots[name]
@@ -150,7 +150,7 @@ class Pool:
             amount = window.amount(ask.tokens, ask.pictures)
             marks.append((window, window.take(amount, now), amount))
         level = lot.pacing.took(now)
-        # The only call of an account is taken for accepted as soon as a later one is.
+        # The only call of an account counts as accepted as soon as a later one is.
         call = Call(lot, now, marks, crc32(lease.encode()) / 2**32, scout=level > 1 or bool(lot.pacing.slow))
         if not call.scout:
             lot.pacing.quiet = call
@@ -161,7 +161,7 @@ class Pool:
         lane.refresh(lot, now)
 
     def candidates(self, ask: Ask, now: float) -> list[tuple[str, str]] | Denied:
-        """Credentials that could take the call, with their accounts; the best first."""
+        """Credentials that could take the call, with their accounts; best first."""
         self.tick(now)
         lane = self.lane(ask.model, now)
         preferred = self._preferred(lane, ask, now) if ask.conversation else None
@@ -176,7 +176,7 @@ class Pool:
         return {lot for lane in self._lanes.values() for lot in lane.lots.values()}
 
     def restore(self, rests: list[Rest], now: float) -> None:
-        """Rests that another process knows of; nothing ends earlier by it."""
+        """Cooldowns that another process knows of; they never shorten what is known here."""
         for rest in rests:
             one = self._credentials.get(rest.credential)
             if one is not None and rest.until > now:
@@ -193,7 +193,7 @@ class Pool:
             self._take(lane, lane.lots[credential], ask, lease, now)
 
     def perishes(self, ask: Ask, now: float) -> float | None:
-        """The moment from which quota of the credential that is next would be lost; None: no credential is usable."""
+        """When quota of the next credential expires; None: no credential is usable."""
         self.tick(now)
         return self.lane(ask.model, now).perishes(now)
 
@@ -211,7 +211,7 @@ class Pool:
     # --- time ----------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """What time alone does to calls."""
+        """Ages the calls."""
         for lease in self._calls.gone(now):
             self._land(lease, now)
         for call in self._calls.taken(now):
@@ -224,7 +224,7 @@ class Pool:
     # --- what calls teach ----------------------------------------------------------------------
 
     def report(self, lease: str, limits: tuple[LimitFact, ...], now: float) -> None:
-        """The provider has taken the call, and tells its own counts. They may be older than calls still under way."""
+        """The provider has accepted the call and reports its own counts, which may be older than calls still running."""
         call = self._calls.get(lease)
         if call is None:
             return
@@ -252,7 +252,7 @@ class Pool:
 
     @staticmethod
     def _refresh_busy(lane: Lane, now: float) -> None:
-        """More calls at once may be allowed."""
+        """More concurrent calls may be allowed."""
         for lot in [*lane.busy.values()]:
             lane.refresh(lot, now)
 
@@ -273,7 +273,7 @@ class Pool:
             self._renew_windows(lot.model, now)
 
     def release(self, lease: str, verdict: Verdict, now: float) -> None:
-        """Ends a lease with what the call taught. An unknown one is nothing."""
+        """Ends a lease with what the call taught. An unknown lease is ignored."""
         call = self._calls.get(lease)
         if call is None or call.over:
             return
@@ -310,7 +310,7 @@ class Pool:
         return bool(known) or any(window.quota.unit is Unit.CONCURRENT for window in lot.windows)
 
     def _land(self, lease: str, now: float) -> None:
-        """The call is over for the provider, too."""
+        """The call is over for the provider as well."""
         call = self._calls.end(lease)
         if call is None:
             return

@@ -1,14 +1,14 @@
-"""One counted limit: what is used of it, what is left, and when there is room again. Pure: `now` is an argument.
+"""One counted limit: how much of it is used and left, and when there is room again. Pure: `now` is an argument.
 
 A call is counted when its credential is picked, but its provider counts it on arrival and by its own clock. `slack`
 covers the difference:
 
-- rolling: a call leaves the window a slack later. Once the provider has accepted it, it was counted by then, and leaves
-  a window after that moment at the latest.
+rolling: a call leaves the window a slack later. Once the provider has accepted it, it was counted by then, and leaves
+at the latest one window after that moment.
 - by the clock (full minute, midnight): a window begins a slack later, and a call close to the end counts in both windows.
 - from the first use: the window ends when its first call has left it. Around that moment no call is sent, because nobody
-  could tell which window it falls into.
-
+- from the first use: the window ends when its first call has left it. Around that moment no call is sent, because it
+is unknown into which window it would fall.
 So a declared limit is never overrun.
 """
 
@@ -19,13 +19,13 @@ from inference_service.quotas import Clock, LimitFact, Quota, Unit, window_end
 
 SLOTS = 600  # entries in the log of a window; calls that are closer together share one
 LONGEST_SLACK = 1.0
-DRIFT = 2_000.0  # our clock and the provider's may differ by this part of a window
+DRIFT = 2_000.0  # the two clocks may differ by this fraction of a window
 NEVER = float("inf")
-SMOOTHING = 0.2  # weight of the newest call in what a call typically takes
+SMOOTHING = 0.2  # weight of the newest call in the estimate of a call's size
 
 
 def slack_of(length: float) -> float:
-    """How far our clock and the provider's may be apart, with the way between them."""
+    """How far our clock and the provider's may be apart, network delay included."""
     return min(LONGEST_SLACK, max(0.05, length / 20))
 
 
@@ -36,15 +36,15 @@ class Window:
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
-        self.firm = quota.firm  # declared by a person: what an upstream says may lower it, not raise it
+        self.firm = quota.firm  # declared by the operator: an upstream's report may lower it but not raise it
         self.used = 0.0
         self.ends = 0.0  # of a fixed window
-        self.late = 0.0  # the part of `used` that may fall into the provider's next window already
+        self.late = 0.0  # the part of `used` that may already fall into the provider's next window
         # Of a window that depends on the moments of its calls: leaves at, amount, first and last mark of the calls that
         # share the entry, how many of them the provider has not accepted yet, when it accepted the latest one.
         self.log: deque[list[float]] = deque()
-        self.held_until = 0.0  # the provider says that nothing fits before
-        self.typical = 0.0  # what a call takes that does not say so beforehand
+        self.held_until = 0.0  # the provider says that nothing fits before then
+        self.typical = 0.0  # estimate for a call whose size is not known in advance
 
     @property
     def limit(self) -> int:
@@ -82,7 +82,7 @@ class Window:
             self.ends = self.end_after(now)
 
     def take(self, amount: float, now: float) -> float:
-        """Counts a call; gives back the mark by which `settle` and `confirm` find it again."""
+        """Counts a call; returns the mark by which `settle` and `confirm` find it."""
         if self.quota.unit is Unit.CONCURRENT:
             self.used += amount
             return 0.0
@@ -108,10 +108,10 @@ class Window:
         return self.ends
 
     def _follow_log(self) -> None:
-        """A window from the first use lasts until that first call leaves it."""
+        """A window from the first use lasts until its first call leaves it."""
         if self.quota.clock is Clock.FIRST_USE:
             while self.log and self.log[0][1] <= 0 and self.used > 0:
-                self.log.popleft()  # that call never counted, so the window began with the next one
+                self.log.popleft()  # that call never counted, so the window began with the next call
             self.ends = self.log[0][0] if self.log and self.used > 0 else 0.0
             if not self.ends:
                 self.log.clear()
@@ -121,7 +121,7 @@ class Window:
         return entry if entry is not None and entry[3] >= mark else None
 
     def confirm(self, mark: float, now: float) -> None:
-        """The provider has accepted the call, so it had counted it by `now`."""
+        """The provider has accepted the call, so it was counted by `now`."""
         if not self._logs or (entry := self._entry(mark)) is None:
             return
         entry[4] -= 1
@@ -132,7 +132,7 @@ class Window:
             self._follow_log()
 
     def settle(self, mark: float, taken: float, used: float) -> None:
-        """The call has taken `used` instead of `taken`. One that has left the window changes nothing."""
+        """The call has used `used` instead of `taken`. A call that has left the window changes nothing."""
         difference = used - taken
         if self.quota.unit is Unit.CONCURRENT:
             self.used = max(0.0, self.used + difference)
@@ -152,7 +152,7 @@ class Window:
     # --- asking --------------------------------------------------------------------------------
 
     def amount(self, tokens: int, pictures: int) -> float:
-        """What a call takes of this limit, as far as it is known."""
+        """How much of this limit a call takes, as far as it is known."""
         match self.quota.unit:
             case Unit.TOKENS:
                 return float(tokens) if tokens else min(self.typical, float(self.limit))
@@ -168,7 +168,7 @@ class Window:
         return 0.0 if now < self.held_until else max(0.0, self.limit - self.used)
 
     def _changing(self, now: float) -> bool:
-        """The window of the first use is about to end; a call sent now may fall into it or into the next one."""
+        """The window is about to end; a call sent now may fall into it or into the next."""
         if self.quota.clock is not Clock.FIRST_USE or not self.ends:
             return False
         began = self.log[0][2] if self.log else self.ends
@@ -185,7 +185,7 @@ class Window:
         return self.used + amount <= self.limit
 
     def room_at(self, amount: float, now: float) -> float:
-        """When `amount` fits, as far as time alone decides; NEVER when it cannot, or when only a returning call helps."""
+        """When `amount` fits, as far as time alone decides; NEVER if it cannot, or if only a returning call helps."""
         self.roll(now)
         limit = self.limit
         if amount > limit or not limit:
@@ -201,7 +201,7 @@ class Window:
         return max(self._left_at(over, now), self.held_until)
 
     def _left_at(self, amount: float, now: float) -> float:
-        """When so much has left a rolling window. Entries leave in their order, also where a later one could go before."""
+        """When enough has left a rolling window. Entries leave in order, even if a later one could go earlier."""
         at = now
         for leaves, part, *_ in self.log:
             amount -= part
@@ -211,7 +211,7 @@ class Window:
         return at
 
     def room(self, now: float) -> float:
-        """What is free now; below nothing where more is used than the limit."""
+        """What is free now; negative if more is used than the limit."""
         self.roll(now)
         return min(0.0, self.limit - self.used) if self._changing(now) else self.limit - self.used
 
@@ -226,14 +226,14 @@ class Window:
         return [(self.ends, self.used - self.late), (self.end_after(self.ends), self.late)]
 
     def end_after(self, now: float) -> float:
-        """The end of the window of the clock that contains `now`."""
+        """The end of the clock-aligned window that contains `now`."""
         slack = slack_of(self.quota.window)
         return window_end(self.quota.clock, self.quota.window, now - slack) + slack
 
     def spend_by(self, now: float, rate: float) -> float:
-        """The moment from which what is left can no longer be used up; `rate`: units a second that other limits allow.
+        """When it becomes impossible to use up what is left; `rate`: units per second that other limits allow.
 
-        A rolling window loses what it does not use as soon as it is full again.
+        A rolling window wastes quota as soon as it is full again.
         """
         self.roll(now)
         limit = max(1, self.limit)
@@ -248,7 +248,7 @@ class Window:
     def correct(
         self, fact: LimitFact, flying: float, now: float, bound: Callable[[float], float], *, refused: bool = False
     ) -> None:
-        """Takes the provider's own count. `flying`: what calls under way have taken that it may not have counted yet.
+        """Adopts the provider's own count. `flying`: what running calls have taken that it may not have counted yet.
 
         When it accepts a call, the reset of a rolling window is the time until it is empty, not a wait.
         """
@@ -274,7 +274,7 @@ class Window:
             self.held_until = max(self.held_until, now + bound(fact.resets_after))
 
     def _add(self, amount: float, now: float, resets_after: float | None) -> None:
-        """Calls that we do not know of; when they leave the window only the provider can say."""
+        """Calls made elsewhere; only the provider knows when they leave the window."""
         self.used += amount
         if self._logs:
             length = self.quota.window
@@ -286,7 +286,7 @@ class Window:
             self.ends = self.end_after(now)
 
     def _drop(self, amount: float) -> None:
-        """The provider has counted fewer: the oldest are over, or the latest were never counted in a window that goes on."""
+        """The provider has counted fewer: the oldest have left, or, in a window that continues, the latest were never counted."""
         self.used = max(0.0, self.used - amount)
         end = 0 if self.rolling else -1
         while amount > 0 and self.log:
@@ -301,7 +301,7 @@ class Window:
     # --- memory --------------------------------------------------------------------------------
 
     def shift(self, by: float, now: float) -> None:
-        """The clock was moved: what has been counted stays counted for as long as it would have been."""
+        """The clock was moved: whatever is counted stays counted for its remaining time."""
         for entry in self.log:
             for moment in (0, 2, 3, 5):
                 entry[moment] += by
@@ -315,7 +315,7 @@ class Window:
         return [self.used, self.ends, self.late, self.held_until, self.typical, *log]
 
     def load(self, stored: list[float], now: float) -> None:
-        """Nothing is kept for longer than a window, whatever the clock did meanwhile."""
+        """Nothing is kept for longer than a window, however the clock was moved."""
         self.used, ends, self.late, held, self.typical, *log = stored
         length = self.quota.window + 2 * slack_of(self.quota.window)
         pairs = zip(log[::2], log[1::2], strict=True)

@@ -1,6 +1,6 @@
 """What a pool remembers over a restart, as rows of text by key. Pure.
 
-Calls under way are not remembered: they end with the process, and what they have used is counted already.
+Running calls are not saved: they end with the process, and what they have used is counted already.
 """
 
 from contextlib import suppress
@@ -75,9 +75,9 @@ def dump(pool: Pool, lots: set[Lot]) -> Rows:
 
 
 def load(pool: Pool, rows: Rows, now: float) -> None:
-    """Puts back what `dump` gave; rows of credentials, quotas and groups that are no more are passed over."""
+    """Restores what `dump` returned; rows of removed credentials, quotas and groups are skipped."""
     for key, text in rows.items():
-        with suppress(msgspec.MsgspecError, ValueError):  # one that cannot be read is forgotten
+        with suppress(msgspec.MsgspecError, ValueError):  # an unreadable row is dropped
             _load_row(pool, key, text, now)
     pool.rebuild(now)
 

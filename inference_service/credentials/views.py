@@ -1,4 +1,4 @@
-"""How the credentials of a pool do, for the status. Pure."""
+"""The state of the credentials of a pool, for the status. Pure."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ def credential_views(credentials: Iterable[Credential], lanes: Iterable[Lane], n
 
 
 def open_rests(credentials: Iterable[Credential], now: float) -> list[Rest]:
-    """Every rest that is not over."""
+    """Every cooldown in progress."""
     found = []
     for one in credentials:
         times = one.refused if one.quarantined else 0

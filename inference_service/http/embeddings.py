@@ -22,7 +22,7 @@ FORMATS = {"float": False, "base64": True}
 
 
 class EmbedOrder:
-    """A request that was read. `packed`: vectors are wanted as base64 of 32-bit numbers."""
+    """A parsed request. `packed`: vectors are wanted as base64 of 32-bit floats."""
 
     def __init__(self, members: dict[str, Any], told: Labels) -> None:
         """Raises Refusal."""
@@ -120,4 +120,4 @@ class EmbeddingsExchange:
         return self._order.spell(field)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""

@@ -1,4 +1,4 @@
-"""Files within messages as clients send them: pictures, recordings and documents, in base64 or as links."""
+"""Files inside messages, as clients send them: pictures, recordings and documents, in base64 or as links."""
 
 import binascii
 import re
@@ -21,7 +21,7 @@ AUDIO = {
     "mp4": "audio/mp4",
     "webm": "audio/webm",
 }
-LINKS = ("https://", "http://")  # the latter is refused where all links are judged, in words of its own
+LINKS = ("https://", "http://")  # plain HTTP is refused where all links are checked, with a message of its own
 PIECE = 256 * 1024  # characters that are decoded at a time; a multiple of 4
 
 
@@ -34,10 +34,10 @@ class BadFile(Exception):
 
 
 def part(path: str, kind: str, value: Any) -> tuple[str, chat_pb2.Part]:
-    """The part of a message and the path of what it holds. Raises BadFile."""
+    """The part of a message and the path of its contents. Raises BadFile."""
     match kind:
         case "image_url":
-            # Some clients send the URL alone.
+            # Some clients send just the URL.
             place, url = (
                 (f"{path}.image_url.url", value.get("url")) if isinstance(value, dict) else (f"{path}.image_url", value)
             )
@@ -95,12 +95,12 @@ def _from_data_url(path: str, url: str, example: str) -> tuple[str, bytes]:
 
 
 def picture_type(data: bytes, named: str) -> str:
-    """The type of a picture by its bytes, where they tell: clients often name another."""
+    """The type of a picture by its bytes if they tell: clients often state a wrong one."""
     return sniff(data) or SYNONYMS.get(named, named)
 
 
 def decoded(text: str, start: int = 0) -> bytes | None:
-    """Base64 behind `start`; None where it is none. Piece by piece, so that the interpreter is free in between."""
+    """The base64 after `start`; None if it is invalid. Decoded piece by piece, so that the GIL is released in between."""
     body = text[start:]
     if any(sign in body for sign in " \r\n\t"):
         body = "".join(body.split())

@@ -21,7 +21,7 @@ encode = msgspec.json.encode
 
 
 class ImageExchange:
-    """One order of pictures. `limit`: of the body in bytes. `edit`: the body is a form with a picture to start from."""
+    """One request for pictures. `limit`: size of the body in bytes. `edit`: the body is a form with a picture to start from."""
 
     def __init__(self, request: web.Request, facts: Facts, limit: int, *, edit: bool) -> None:
         self._http, self._facts, self._limit = request, facts, limit
@@ -32,7 +32,7 @@ class ImageExchange:
         self._events: sse.EventStream | None = None
         self._header: image_pb2.ImageHeader
         self._chunks: list[bytes] = []
-        self._made: list[dict[str, Any]] = []  # pictures of an answer in one piece, or the last one of a stream
+        self._made: list[dict[str, Any]] = []  # pictures of a non-streamed answer, or the last one of a stream
         self._previews: dict[int, int] = {}  # sent, by picture
 
     async def request(self) -> image_pb2.ImageRequest:
@@ -89,7 +89,7 @@ class ImageExchange:
         if self._events is None:
             self._made.append({**content, **shape, "antiphon": told})
             return
-        # The usage of a stream goes with its last picture, which waits for it.
+        # The usage of a stream is sent with its last picture, which waits for it.
         await self._send_last()
         self._made = [{**content, **shape, **self._look(), "antiphon": told}]
 
@@ -159,7 +159,7 @@ class ImageExchange:
 
 
 def taken_apart(form: dict[str, list[str | Upload]]) -> tuple[dict[str, str], Upload]:
-    """The texts of a form, and its picture. Raises Refusal."""
+    """The strings of a form, and its picture. Raises Refusal."""
     pictures = form.pop("image", [])
     if "mask" in form:
         raise invalid("mask", "is not supported: no deployment takes one", "unsupported_parameter")

@@ -13,7 +13,7 @@ OWNER = "antiphon"
 
 
 class ModelsExchange:
-    """`name`: of one model; None: all. `since`: when the service began, in epoch seconds."""
+    """`name`: one model; None: all. `since`: when the service started, in epoch seconds."""
 
     def __init__(self, name: str | None, since: int) -> None:
         self._name, self._since = name, since
@@ -67,4 +67,4 @@ class ModelsExchange:
         return field
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""

@@ -1,4 +1,4 @@
-"""Errors as OpenAI's API words them. A gRPC status and its details in, an HTTP status and an error object out. Pure."""
+"""Translates a gRPC status and its details to an HTTP status and an error object in OpenAI's format. Pure."""
 
 import json
 import math
@@ -18,8 +18,8 @@ Violation = tuple[str, str]  # parameter, what is wrong with it
 
 INVALID, SERVER = "invalid_request_error", "server_error"
 MOST_NAMED = 3  # violations in one message
-SOON = 5.0  # seconds until another try, where nobody has named a time
-LONGEST_RETRY = 60.0  # seconds; clients that wait longer by themselves would only hold their callers
+SOON = 5.0  # seconds until a retry, if nobody stated a time
+LONGEST_RETRY = 60.0  # seconds; clients that wait for longer on their own would only hold their callers
 
 CODES: dict[grpc.StatusCode, Kind] = {
     grpc.StatusCode.INVALID_ARGUMENT: (400, INVALID, "invalid_value"),
@@ -33,23 +33,23 @@ CODES: dict[grpc.StatusCode, Kind] = {
     grpc.StatusCode.UNAVAILABLE: (503, SERVER, "service_unavailable"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (504, SERVER, "timeout"),
 }
-# Where the reason says more than the code.
+# Codes for which the reason is more specific.
 REASONS: dict[str, Kind] = {
     "CONTENT_REFUSED": (400, INVALID, "content_filter"),
     "SERVICE_BUSY": (503, "overloaded_error", "overloaded"),
     "DRAINING": (503, "overloaded_error", "shutting_down"),
 }
-# Where every attempt failed for the same reason.
+# Codes for failures that every attempt shares.
 FAILURES: dict[str, Kind] = {
     "context_too_long": (400, INVALID, "context_length_exceeded"),
     "invalid_output": (503, SERVER, "invalid_output"),
 }
-# Nothing has been tried for these, so a client's own second try is welcome.
+# Nothing was tried for these, so a client's own retry is welcome.
 UNTRIED = ("SERVICE_BUSY", "DRAINING", "CALLER_LIMIT")
 
 
 class Problem(Struct, frozen=True):
-    """An answer that is an error. `headers` go with it, `extra` into the vendor field of the error."""
+    """An error response. `headers` go with it, `extra` into the error's `antiphon` field."""
 
     status: int
     type: str
@@ -99,7 +99,7 @@ def not_found(path: str) -> Problem:
 
 
 def of_status(code: grpc.StatusCode, text: str, trailing: Any, spell: Callable[[str], str]) -> Problem:
-    """What a call was aborted with. `spell` turns a field of the contract into the caller's own parameter."""
+    """Converts the status of an aborted call. `spell` maps a field of the contract to the caller's parameter."""
     reason, retry, violations = "", None, list[Violation]()
     extra: dict[str, Any] = {}
     for detail in _details(trailing):
@@ -148,7 +148,7 @@ def _attempt(attempt: Any) -> dict[str, Any]:
 
 
 def _retry_headers(status: int, reason: str, retry: float | None) -> dict[str, str]:
-    """When to come back, and whether a client's own retries make sense: failover has tried what there is."""
+    """When to come back, and whether a client should retry by itself: failover has already tried every deployment."""
     if status not in (409, 429, 500, 503, 504):
         return {}
     headers = {}

@@ -1,4 +1,4 @@
-"""What happened on the way to an answer: its headers, its usage and its vendor field `antiphon`. Pure."""
+"""What led to an answer: its headers, its usage and its vendor field `antiphon`. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ LONGEST_HEADER = 1_000  # characters
 
 
 class Story:
-    """What happened on the way: for the usage and for the vendor field `antiphon`."""
+    """Collects what led to an answer, for the usage and the vendor field `antiphon`."""
 
     def __init__(self) -> None:
         self.deployments: list[str] = []
@@ -41,7 +41,7 @@ class Story:
         self._usages.append(usage)
 
     def unary(self, answer: Any) -> None:
-        """All of it, of an answer that comes in one message."""
+        """Reads an answer that comes as one message."""
         self.used(answer.usage)
         for notice in answer.notices:
             self.noticed(notice)
@@ -84,7 +84,7 @@ class Story:
         return told
 
     def usage(self) -> dict[str, Any]:
-        """The sum over all attempts, as they are paid for."""
+        """The sum over all attempts, all of which are paid for."""
         read = sum(usage.prompt_tokens for usage in self._usages)
         written = sum(usage.completion_tokens for usage in self._usages)
         thought = sum(usage.reasoning_tokens for usage in self._usages)

@@ -62,7 +62,7 @@ def as_vtt(answer: speech_pb2.TranscribeResponse) -> bytes:
 
 
 def lines(answer: speech_pb2.TranscribeResponse) -> list[tuple[float, float, str]]:
-    """(start, end, text); one line where the deployment told no times."""
+    """(start, end, text); a single line if the deployment reported no times."""
     found = [(seconds(one.start), seconds(one.end), one.text.strip()) for one in answer.segments]
     if not found and answer.text.strip():
         found = [(0.0, seconds(answer.duration), answer.text.strip())]

@@ -1,4 +1,4 @@
-"""Tools and the form of an answer: OpenAI's words turned into those of the contract. Pure."""
+"""Tools and response formats, converted from OpenAI's format to the contract's. Pure."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def _take_choice(fields: Fields, request: chat_pb2.ChatRequest) -> None:
     if choice is None:
         return
     if isinstance(choice, str) and choice in MODES:
-        # Without tools these two say what is so anyway.
+        # Without tools, these two choices are the default anyway.
         if request.tools or choice == "required":
             request.tool_choice.mode = MODES[choice]
         return
@@ -85,17 +85,17 @@ def _take_schema(fields: Fields, request: chat_pb2.ChatRequest, given: Any) -> N
     target = request.response_format.json_schema
     target.name, target.description = described.text("name") or "", described.text("description") or ""
     target.schema = _json(schema) if schema is not None else ""
-    described.flag("strict")  # every document is checked, whatever this says
+    described.flag("strict")  # every document is validated, whatever this says
     fields.violations += described.violations
 
 
 def _json(value: dict[str, Any]) -> str:
-    """Keeps the order of members, which models see."""
+    """Keeps the order of members, because models see it."""
     return msgspec.json.encode(value).decode()
 
 
 def spell(field: str) -> str:
-    """A field of the contract as the caller's parameter."""
+    """The caller's name for a field of the contract."""
     if field.startswith("tools["):
         place, dot, member = field.partition("].")
         return f"{place}].function.{member}" if dot else field

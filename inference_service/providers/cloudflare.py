@@ -1,7 +1,7 @@
 """Cloudflare Workers AI: chat over its OpenAI API, pictures, speech and embeddings over its own `run` endpoint.
 
-The account is part of the address: of the base URL, of `options.account`, or of a credential `account:token`, which the
-service makes from CLOUDFLARE_ACCOUNT_ID. A day ends at 00:00 UTC.
+The account is part of the address: in the base URL, in `options.account`, or in a credential `account:token`, which the
+service builds from CLOUDFLARE_ACCOUNT_ID. A day ends at 00:00 UTC.
 Sources: Cloudflare's REST reference, model pages and error table; recorded answers.
 """
 
@@ -62,14 +62,14 @@ class Cloudflare(OpenAI):
     # --- the address, which depends on the account ----------------------------------------
 
     def root(self, secret: str | None) -> str:
-        """The address of the OpenAI API. Raises UpstreamFailure when no account is known."""
+        """The base URL of the OpenAI API. Raises UpstreamFailure if no account is known."""
         base = self.settings.base_url
         if PLACEHOLDER in base:
             base = base.replace(PLACEHOLDER, self._account(secret))
         return f"{base}/v1" if base.endswith("/ai") else base
 
     def _own(self, secret: str | None) -> str:
-        """The address of Cloudflare's own API, beside it."""
+        """The base URL of Cloudflare's own API, next to it."""
         return self.root(secret).removesuffix("/v1")
 
     def _account(self, secret: str | None) -> str:

@@ -109,7 +109,7 @@ class DeepInfra(OpenAI):
 
     async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         target = Target(self._root(), self.headers(call.secret))
-        # Only the OpenAI route has edits.
+        # Only the OpenAI endpoint can edit pictures.
         edits = call.request.input_image is not None
         events = images.draw(self, call) if edits else draw(self, self._style(), target, call)
         async with aclosing(events) as drawing:

@@ -1,4 +1,4 @@
-"""The types and ranges of what adapters yield, one check a type. What makes no sense is left out, or the call fails.
+"""The types and ranges of what adapters yield, one check per type. Nonsense is dropped, or the call fails.
 
 `seam.checked` applies them.
 """
@@ -28,7 +28,7 @@ from inference_service.tools import ToolCall
 from inference_service.unary import Embedded, Transcribed
 
 log = structlog.get_logger(__name__)
-MOST_TOKENS = 100_000_000  # more than any model takes or writes; beyond, the number is a mistake
+MOST_TOKENS = 100_000_000  # more than any model reads or writes; anything beyond is a mistake
 LARGEST_SEED = 2**64 - 1
 LARGEST_INDEX = 1_000
 LONGEST_STAGE, LONGEST_NOTICE = 80, 500
@@ -59,7 +59,7 @@ def count(value: Any, most: int) -> int | None:
 
 
 def _usage(event: Any) -> Usage | None:
-    """Not reported where a number makes no sense: an estimate is better."""
+    """Treats an implausible number as not reported: an estimate is better."""
     told = [getattr(event, name) for name in COUNTS]
     numbers = [known for value in told if (known := count(value, MOST_TOKENS)) is not None]
     seconds = number(event.audio_seconds)
@@ -74,7 +74,7 @@ def _composing(event: Any) -> Composing | None:
 
 
 def _tool_call(event: Any) -> ToolCall:
-    """A caller runs what it says: whatever is odd about it is no call."""
+    """A caller runs what it says, so an invalid call is no call at all."""
     texts = (event.id, event.name, event.arguments)
     if not all(isinstance(text, str) and text for text in texts) or not isinstance(event.signature, bytes):
         raise odd(event)

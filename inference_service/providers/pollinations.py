@@ -1,6 +1,6 @@
-"""Pollinations: chat over its OpenAI API, pictures by one GET whose path is the prompt.
+"""Pollinations: chat over its OpenAI API, pictures by a GET request whose path is the prompt.
 
-The key goes into a header, never into the address: addresses end up in logs. Pollen is refilled at the full hour.
+The key goes into a header, never into the URL: URLs end up in logs. Pollen is refilled at the full hour.
 Sources: Pollinations' API documents and server; its clients.
 """
 
@@ -25,7 +25,7 @@ from inference_service.providers.pictures.style import dropped
 from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
 
 K = FailureKind
-LONGEST_PROMPT = 6_000  # characters of the address; servers and proxies refuse more than about 8,000
+LONGEST_PROMPT = 6_000  # characters of the URL; servers and proxies refuse more than about 8,000
 TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS)
 PAINTER = Capabilities(
     image=True,
@@ -38,7 +38,7 @@ KNOWN_PAINTERS = ("flux", "zimage", "turbo", "gptimage", "kontext", "seedream", 
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    safe: bool = True  # ask for the provider's own filter
+    safe: bool = True  # turn on the provider's own filter
     preset: str = "plain"
     prefill: bool | None = None
 
@@ -112,8 +112,8 @@ class Pollinations(OpenAI):
 
 
 def path_of(prompt: str) -> str:
-    """The prompt as one segment of a path. Raises UpstreamFailure when it is too long for an address."""
-    # A segment of dots only would be taken for "this folder" or "the one above".
+    """The prompt as one segment of a path. Raises UpstreamFailure if it is too long for a URL."""
+    # A segment of dots only would mean "this folder" or "the one above".
     text = prompt if prompt.strip(".") else f"{prompt} "
     path = quote(text, safe="")
     if len(path) > LONGEST_PROMPT:

@@ -1,4 +1,4 @@
-"""Every kind of provider, and how a configured one is made: an adapter where the wire differs, a row of the catalogue else."""
+"""Every kind of provider, and how a configured one is built: by an adapter if its wire format differs, else from its row."""
 
 import difflib
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from inference_service.providers.pollinations import Pollinations
 from inference_service.providers.seam import Declaration, Provider, Settings
 from inference_service.settings import FIELDS
 
-# Adapters with more than a row can say. Every other row of the catalogue is served by `OpenAI`.
+# Adapters that do more than a row can say. Every other catalogue row is served by `OpenAI`.
 KINDS: Mapping[str, type[Any]] = {
     "github": GitHub,
     "azure": Azure,
@@ -48,7 +48,7 @@ KINDS: Mapping[str, type[Any]] = {
     "flux-schnell": FluxSchnell,
     "embedded": Embedded,
 }
-PRESETS = {"plain": "compatible"}  # names that rows once had
+PRESETS = {"plain": "compatible"}  # former names of rows
 
 
 def known_kinds(rows: Mapping[str, Row]) -> dict[str, None]:
@@ -56,7 +56,7 @@ def known_kinds(rows: Mapping[str, Row]) -> dict[str, None]:
 
 
 def declaration_of(kind: str, rows: Mapping[str, Row]) -> Declaration:
-    """What a kind is, without making one."""
+    """What a kind is, without building one."""
     own = KINDS[kind].declaration if kind in KINDS else Declaration(kind, rows[kind].title, "")
     return declared(own, rows[kind], discovers=True) if kind in rows else cast("Declaration", own)
 
@@ -66,7 +66,7 @@ def build_provider(
 ) -> Provider:
     """The provider of one table `[providers.<name>]`. Raises ValueError with what is wrong in it.
 
-    base_url: an address from the environment, which the configuration goes before.
+    base_url: an address from the environment; the configuration overrides it.
     """
     rows = load.shipped() if rows is None else rows
     kind = given.kind or name
@@ -110,7 +110,7 @@ def build_provider(
 
 
 def _row(kind: str, options: Mapping[str, object], rows: Mapping[str, Row], *, own_address: bool) -> Row | None:
-    """The row by which requests are written and refusals are read. Raises ValueError."""
+    """The row that defines how requests are written and refusals are read. Raises ValueError."""
     preset = options.get("preset")
     if isinstance(preset, str) and preset:
         preset = PRESETS.get(preset, preset)
@@ -121,13 +121,13 @@ def _row(kind: str, options: Mapping[str, object], rows: Mapping[str, Row], *, o
         if kind == "openai":
             return rows[preset]
     if kind == "openai" and not own_address:
-        # Another server that speaks the same API, or a proxy: the usual models, and no habits of OpenAI's own.
+        # Another server that speaks the same API, or a proxy: the usual models, and none of OpenAI's peculiarities.
         return msgspec.structs.replace(rows["openai"], wire=rows["compatible"].wire)
     return rows.get(kind)
 
 
 def _aliases(declared: Mapping[str, str], given: ProviderConfig) -> dict[str, str]:
-    """The mission's names, but not for models that the operator has left out."""
+    """The built-in public names, except for models that the operator has left out."""
     return {alias: model for alias, model in declared.items() if not given.models or model in given.models}
 
 

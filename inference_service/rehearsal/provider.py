@@ -1,4 +1,4 @@
-"""A provider's own books, as a simulation needs them: what it accepts, by its own exact count and clock. Pure."""
+"""A provider's own accounting for a simulation: what it accepts, by its own exact count and clock. Pure."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from inference_service.quotas import Clock, LimitFact, Quota, Unit, window_end
 
 class Refusal(Struct, frozen=True):
     quota: Quota
-    wait: float  # until the same call would be accepted; 0: as soon as another one ends
+    wait: float  # until the same call would be accepted; 0: as soon as another call ends
 
 
 class Counter:
@@ -57,14 +57,14 @@ class Counter:
         return self.quota.window
 
     def fact(self, now: float) -> LimitFact:
-        """What its headers would tell."""
+        """What its headers would report."""
         quota = self.quota
         left = max(0, int(quota.limit - self.used))
         return LimitFact(quota.unit, quota.window, quota.clock, quota.limit, left, self.wait(quota.limit, now))
 
 
 class Upstream:
-    """All counters of one provider. `quotas` are its real ones, whatever the pool was told."""
+    """All counters of one provider. `quotas` are its actual ones, whatever the pool was configured with."""
 
     def __init__(self, quotas: Sequence[Quota]) -> None:
         self._quotas = quotas

@@ -39,17 +39,17 @@ class Plan(Struct, frozen=True):
 
 class Hour(Struct):
     answered: int = 0
-    queued: int = 0  # of the answered, those that waited in line
+    queued: int = 0  # of the answered questions, those that waited in a queue
     refused: int = 0
 
 
 class Rehearsal(Simulation):
-    """Notes which quotas were full when somebody had to wait."""
+    """Notes which quotas were full when a question had to wait."""
 
     full: Counter[str]
 
     def preferred(self, request: Request) -> list[Ask]:
-        return list(request.asks)  # as the route orders them
+        return list(request.asks)  # in the order of the route
 
     def _join(self, request: Request) -> None:
         for ask in request.asks:
@@ -65,7 +65,7 @@ def _per(window: float) -> str:
 
 
 def rehearse(config: Config, environ: Mapping[str, str], plan: Plan, *, as_json: bool, picture: Path | None) -> int:
-    """Prints hour by hour what would be answered, queued and refused. 0 when all is answered, else 1."""
+    """Prints hour by hour what would be answered, queued and refused. Returns 0 if everything is answered, else 1."""
     parts = build_parts(config, environ)
     route = next((one for one in parts.plan.routes if plan.model in (one.model, *one.aliases)), None)
     console = Console(stderr=True)

@@ -32,7 +32,7 @@ class ConfigProblem(Exception):
 
 
 class Parts(Struct):
-    """What a router is made of. `secrets` and `labels` are by pool and credential id; `notes` are for a person at the start."""
+    """The parts of a router. `secrets` and `labels` are by pool and credential id; `notes` are shown to people at the start."""
 
     plan: Plan
     pools: dict[str, PoolSpec]
@@ -43,7 +43,7 @@ class Parts(Struct):
 
 
 class _Draft(Struct):
-    """Everything while it is put together."""
+    """Collects the parts while they are built."""
 
     config: Config
     environ: Mapping[str, str]
@@ -74,7 +74,7 @@ def build_parts(config: Config, environ: Mapping[str, str]) -> Parts:
 
 
 def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
-    """One provider with its credentials; what is wrong with it goes into the problems or warnings."""
+    """One provider with its credentials; its mistakes go into the problems or warnings."""
     kind = given.kind or name
     row = draft.rows.get(kind)
     try:
@@ -123,12 +123,12 @@ def _deployments(providers: Mapping[str, Provider]) -> dict[str, Deployment]:
 
 
 def _offered(provider: Provider) -> tuple[str, ...]:
-    """Models of a provider without any configuration of them; own models replace the defaults."""
+    """Models of a provider that has no configured models; configured models replace the defaults."""
     return () if provider.settings.models else provider.declaration.default_models
 
 
 def recompose(parts: Parts, config: Config) -> list[str]:
-    """Composes the routes again by what model lists have taught. What has changed, in sentences."""
+    """Composes the routes again from what model lists have taught. Returns the changes in sentences."""
     plan = parts.plan
     before = {route.model: route.deployments for route in plan.routes}
     plan.replace(compose_routes(config, plan.providers, plan.deployments, parts.rows, []))
@@ -154,7 +154,7 @@ def compose_routes(
     rows: Mapping[str, Row],
     problems: list[tuple[str, str]],
 ) -> list[Route]:
-    """Every route; deployments that they name are added. What is wrong goes into `problems`."""
+    """Every route; deployments named in routes are added. Mistakes go into `problems`."""
     ranks = Ranks(rows, config.routing.order)
     known = {**providers, **known_kinds(rows)}
     problems += [
@@ -208,7 +208,7 @@ def _named(
     deployments: dict[str, Deployment],
     problems: list[tuple[str, str]],
 ) -> list[str]:
-    """Deployments that a route names; one of an unused provider is passed over, one of an unknown is a problem."""
+    """Deployments that a route names; those of an unused provider are skipped, those of an unknown provider are a problem."""
     usable = []
     for name in names:
         provider_name, _, model = name.partition("/")
@@ -291,7 +291,7 @@ def _pools(
 
 
 def _unknown_members(key: str, given: ProviderConfig, provider: Provider) -> list[tuple[str, str]]:
-    """Names in quota groups that no credential of the provider can have; a variable that is not set is no mistake."""
+    """Names in quota groups that no credential of the provider can have; an unset variable is not a mistake."""
     names = given.credentials_env or list(provider.declaration.credentials)
     pattern = re.compile("|".join(rf"{re.escape(name)}\d*" for name in names) or "(?!)")
     return [
@@ -313,5 +313,5 @@ def _group(given: ProviderConfig, provider: Provider, key: str, secret: Secret) 
 
 
 def credential_id(value: str) -> str:
-    """The same in every process, and nothing can be read from it."""
+    """The same in every process, and impossible to reverse."""
     return hashlib.sha256(b"antiphon:" + value.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""From a model's name to the deployments that may answer, in their order. Pure."""
+"""From a model's name to the deployments that may answer, in order. Pure."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from inference_service.routing.learned import Learned
 from inference_service.routing.watch import Bounds
 
 R = TypeVar("R", ChatRequest, ImageRequest)
-# Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
+# Deployments that callers named and no configuration did; bounded, because callers can invent any name.
 MOST_ON_THE_FLY = 1_000
 
 
@@ -38,7 +38,7 @@ class Deployment(Struct, frozen=True, eq=False):
         return self.provider.capabilities(self.model)
 
     def bounds(self, usual: Bounds, total: float) -> Bounds:
-        """The bounds of one call that has `total` seconds left. The provider's own patience extends what nobody set."""
+        """The time limits of one call that has `total` seconds left. The provider's own patience extends what is not configured."""
         patience = self.provider.declaration.patience
         return msgspec.structs.replace(
             usual,
@@ -79,13 +79,13 @@ class Plan:
         self.routes = list(routes)
         self._timeouts, self._image_timeouts = timeouts, image_timeouts
         self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
-        self._singles: dict[str, Route] = {}  # of models that no route names, as long as the deployments are these
+        self._singles: dict[str, Route] = {}  # for models that no route names, as long as the deployments stay the same
         self._singles_of = 0
         self._on_the_fly = 0
 
     def route(self, model: str) -> Route:
         """The route that a request's `model` names. Raises RequestFailure(UNKNOWN_MODEL) with the nearest names."""
-        if self._singles_of != len(self.deployments):  # a list has taught new ones
+        if self._singles_of != len(self.deployments):  # a list has taught new names
             self._singles, self._singles_of = {}, len(self.deployments)
         found = self._by_name.get(model) or self._singles.get(model)
         if found is None:
@@ -93,7 +93,7 @@ class Plan:
         return found
 
     def replace(self, routes: Sequence[Route]) -> None:
-        """Puts other routes in force; requests under way keep theirs."""
+        """Puts other routes into effect; running requests keep theirs."""
         self.routes = list(routes)
         self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
         self._singles = {}
@@ -120,7 +120,7 @@ class Plan:
         return Route(model, deployments, timeouts=self._timeouts, image_timeouts=self._image_timeouts)
 
     def _add(self, provider_name: str, upstream: str) -> bool:
-        """A deployment that nothing has named before: any model of a provider may be asked for."""
+        """A deployment that nothing has named before: a caller may name any model of a provider."""
         provider = self.providers[provider_name]
         can = provider.capabilities(upstream) if upstream else Capabilities()
         if not any(map(can.can, Task)) or self._on_the_fly >= MOST_ON_THE_FLY:
@@ -131,7 +131,7 @@ class Plan:
         return True
 
     def chat(self, request: ChatRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
-        """Who may answer, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        """The deployments that may answer, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
@@ -160,13 +160,13 @@ class Plan:
 
     @staticmethod
     def _capable(able: list[Deployment], capability: str, learned: Learned, now: float) -> list[Deployment]:
-        """Those that have the capability, and behind them those of which nobody knows."""
+        """Those with the capability, followed by those for which it is unknown."""
         willing = [one for one in able if not learned.denied(one.name, capability, now)]
         known = [one for one in willing if getattr(one.capabilities, capability)]
         return known + [one for one in willing if capability in one.capabilities.unknown]
 
     def image(self, request: ImageRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
-        """Who may draw, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        """The deployments that may draw, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.IMAGE, "model")
         if request.input_image is not None:
@@ -184,7 +184,7 @@ class Plan:
         return route, able
 
     def unary(self, model: str, task: Task, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
-        """Who may embed or transcribe, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        """The deployments that may embed or transcribe, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(model)
         able = self._able(route, task, "model")
         return route, [one for one in able if not learned.denied(one.name, task.value, now)] or able
@@ -206,7 +206,7 @@ def wanted_settings(request: Any) -> frozenset[str]:
 
 
 def few_enough(able: list[Deployment], images: int) -> list[Deployment]:
-    """Only what takes so many pictures in one request. Raises RequestFailure(UNSUPPORTED) with the largest number."""
+    """Only deployments that accept this many pictures per request. Raises RequestFailure(UNSUPPORTED) with the largest number."""
     limits = [deployment.capabilities.max_images for deployment in able]
     willing = [deployment for deployment, most in zip(able, limits, strict=True) if not most or images <= most]
     if willing or not able:
@@ -216,7 +216,7 @@ def few_enough(able: list[Deployment], images: int) -> list[Deployment]:
 
 
 def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, now: float) -> list[Deployment]:
-    """Only what honours every setting. Raises RequestFailure(UNSUPPORTED) naming one that nobody does."""
+    """Only deployments that honour every setting. Raises RequestFailure(UNSUPPORTED), naming one that none honours."""
     willing = [
         deployment
         for deployment in able
@@ -248,7 +248,7 @@ def without_unsupported(request: R, can: Capabilities, refused: frozenset[str] =
 
 
 def fit_size(request: ImageRequest, can: Capabilities) -> tuple[tuple[int, int] | None, list[Notice]]:
-    """The nearest size that the deployment allows; a notice when it is not the one asked for."""
+    """The nearest size that the deployment allows; a notice if it is not the requested one."""
     if request.size is None and request.aspect_ratio is None:
         return None, []
     largest = can.max_side or 1024
@@ -256,7 +256,7 @@ def fit_size(request: ImageRequest, can: Capabilities) -> tuple[tuple[int, int] 
         wanted, field = request.size, "size"
     else:
         horizontal, vertical = request.aspect_ratio or (1, 1)
-        # As many pixels as a square of 1,024, or of the largest side where that is less.
+        # As many pixels as a square of 1,024, or of the largest side if that is less.
         area = min(largest, 1024) ** 2
         height = (area * vertical / horizontal) ** 0.5
         wanted, field = (round(height * horizontal / vertical), round(height)), "aspect_ratio"

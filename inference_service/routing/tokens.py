@@ -1,4 +1,4 @@
-"""Estimates of what a request will read, where a provider reports nothing. They are marked as such wherever they go."""
+"""Estimates of what a request will read, if a provider reports nothing. They are marked as estimates everywhere."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from inference_service.recordings import seconds_of
 from inference_service.routing.journal import estimate
 
 PER_IMAGE = 800
-PER_SECOND = 32  # of a recording, as models that listen count it
+PER_SECOND = 32  # of a recording, as models that accept audio count it
 SAMPLE = 2_000
 
 

@@ -1,4 +1,4 @@
-"""What a person wants to read at the start: which keys were found, what is missing, and where the next free one is."""
+"""What a person wants to read at the start: which keys were found, what is missing, and where to get the next free key."""
 
 from collections.abc import Mapping
 
@@ -34,5 +34,5 @@ def notes(parts: Parts) -> list[str]:
 
 
 def next_free(rows: Mapping[str, Row], present: set[str]) -> Row | None:
-    """The first provider of the catalogue that is free for good and not in use yet."""
+    """The first provider of the catalogue with a permanent free tier that is not in use yet."""
     return next((row for kind, row in rows.items() if row.tier == "recurring" and kind not in present), None)

@@ -1,4 +1,4 @@
-"""A process's copy of a shared pool: events of the log, whoever caused them, applied to the rules in their order."""
+"""A process's copy of a shared pool: events of the log, from any process, applied to the rules in order."""
 
 from collections import deque
 from typing import Any
@@ -45,7 +45,7 @@ class Beat(msgspec.Struct, tag="beat"):
 
 
 class Restore(msgspec.Struct, tag="restore"):
-    """What a process knows that the log may not: rests, its calls under way with their credentials, leases that ended."""
+    """What a process knows that the log may not: cooldowns, its running calls with their credentials, leases that ended."""
 
     rests: list[Rest]
     calls: list[tuple[str, Take]]
@@ -68,7 +68,7 @@ def encode(body: Body) -> str:
 
 
 class Replica:
-    """`seen`: the number of the last event that was applied. `calls`: those under way in all processes, by lease.
+    """`seen`: the number of the last applied event. `calls`: the running calls of all processes, by lease.
 
     owner: this process, as events name it.
     """
@@ -77,10 +77,8 @@ class Replica:
         self.pool, self._broker, self.owner, self._silence = pool, broker, owner, silence
         self.seen = 0
         self.calls: dict[str, tuple[str, Take]] = {}
-        self.ended: deque[str] = deque(
-            maxlen=MOST_ENDED
-        )  # leases of this process of which the log may not know the end
-        self.orphans: list[tuple[str, Take]] = []  # such leases that the log has counted all the same
+        self.ended: deque[str] = deque(maxlen=MOST_ENDED)  # leases of this process whose end the log may not know
+        self.orphans: list[tuple[str, Take]] = []  # such leases that the log has counted nevertheless
         self._alive: dict[str, float] = {}
 
     def apply(self, events: list[Event]) -> None:
@@ -90,7 +88,7 @@ class Replica:
                 self._apply(event)
 
     def alone(self, body: str, at: float, credential: str = "-") -> None:
-        """An event of this process that the log does not know of."""
+        """An event of this process that the log does not know."""
         if body:
             self._apply(Event(self.seen, at, credential, body), alone=True)
 
@@ -98,7 +96,7 @@ class Replica:
         try:
             body: Any = DECODER.decode(event.body)
         except msgspec.MsgspecError:
-            return  # of another version of this program
+            return  # from another version of this program
         match body:
             case Take():
                 self._take(event.credential, body, event.at)
@@ -133,7 +131,7 @@ class Replica:
         self._broker.follow(ask, credential, body.lease, at)
 
     def _bury(self, at: float) -> None:
-        """Calls of processes that are silent for too long have ended with them."""
+        """Calls of processes that have been silent for too long have ended with them."""
         gone = {owner for owner, beat in self._alive.items() if beat + self._silence < at}
         for lease in [lease for lease, (_, body) in self.calls.items() if body.owner in gone]:
             self._end(lease, at)
@@ -164,7 +162,7 @@ class Replica:
         return msgspec.json.encode(Snapshot(self.seen, rows, list(self.calls.values()))).decode()
 
     def begin(self, snapshot: str, now: float) -> None:
-        """Starts from what another process has written down."""
+        """Starts from a snapshot of another process."""
         try:
             stored = msgspec.json.decode(snapshot, type=Snapshot)
         except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""Pools that several processes share through Redis, with memory behind it: answers go on when Redis is slow or gone.
+"""Pools that several processes share through Redis, with memory behind it: answers continue when Redis is slow or down.
 
 Each process keeps a copy of every pool and applies the events of the pool's log to it in their order, so that the rules of
 `credentials/` hold for all of them together. One round trip for each of acquire and release; a second one only when another
@@ -38,15 +38,15 @@ from inference_service.state.replica import Beat, Give, Lift, Replica, Restore, 
 from inference_service.tasks import Supervisor
 
 REJOIN_PERIOD = 1.0
-LOOK_PERIOD = 0.05  # between two looks at the log while somebody waits here
+LOOK_PERIOD = 0.05  # between two looks at the log while a caller waits here
 SNAPSHOT_PERIOD = 1_000  # events
-MOST_TRIES = 20  # looks for a credential that other processes take as fast
+MOST_TRIES = 20  # tries for a credential while other processes keep taking it first
 LOST = (RedisError, TimeoutError, OSError)
 T = TypeVar("T")
 
 
 class SharedClock:
-    """Redis' own time, as far as it is known here."""
+    """Redis's own time, as far as it is known here."""
 
     def __init__(self) -> None:
         self.offset = 0.0
@@ -72,10 +72,10 @@ class SharedStore:
         self._supervisor = supervisor
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost = False
-        self._news = asyncio.Event()  # something may have changed for those who wait here
+        self._news = asyncio.Event()  # something may have changed for callers who wait here
 
     async def start(self) -> None:
-        """Looks whether Redis answers; a Redis that does not is no reason not to start."""
+        """Checks whether Redis answers; if it does not, the service starts anyway."""
         await self._try(self._join)
         self._own(self._supervisor.watch("shared state: heartbeat", self._beat))
         self._own(self._supervisor.watch("shared state: line", self._serve_line))
@@ -97,7 +97,7 @@ class SharedStore:
     # --- Redis, there and gone -----------------------------------------------------------------
 
     async def _try(self, ask: Callable[..., Awaitable[T]], *arguments: Any) -> T | None:
-        """The answer of Redis, None without one."""
+        """The answer of Redis, None without it."""
         if self._lost:
             return None
         try:
@@ -135,7 +135,7 @@ class SharedStore:
             self._tell(str(self.backend))
 
     async def _join(self) -> None:
-        """Learns what the log knows and this process does not, and the other way round."""
+        """Learns what the log knows and this process does not, and vice versa."""
         for name in self._replicas:
             await self._join_pool(name)
 
@@ -181,7 +181,7 @@ class SharedStore:
                 self._apply_here(pool, body)
 
     def _apply_here(self, pool: str, body: str) -> None:
-        """Without Redis an event happens in this process alone."""
+        """Without Redis, an event happens in this process alone."""
         self._replicas[pool].alone(body, self._clock())
         self._memory.pump()
 
@@ -189,7 +189,7 @@ class SharedStore:
         await self._write(pool, "", "-", restricts=False)
 
     async def _beat(self) -> None:
-        """Tells that the calls of this process still have somebody who waits for them."""
+        """Reports that the calls of this process still have a caller waiting for them."""
         while True:
             await asyncio.sleep(self._lease_time / 3)
             for pool in self._replicas:
@@ -218,7 +218,7 @@ class SharedStore:
             raise
 
     def _unwanted(self, ask: Ask, done: "asyncio.Future[Grant | Denied]") -> None:
-        """Whoever asked has left meanwhile."""
+        """The caller has left meanwhile."""
         if not done.cancelled() and done.exception() is None and isinstance(grant := done.result(), Grant):
             self._spawn(self.release(ask, grant, Verdict(sent=False)))
 
@@ -240,7 +240,7 @@ class SharedStore:
             if isinstance(found, Denied) and attempt:
                 return found
             candidates, probe = ([], False) if isinstance(found, Denied) else found
-            # A conversation's own credential is worth a second look, when another process has just used it.
+            # A conversation's own credential is worth a second look if another process has just used it.
             own = bool(ask.conversation) and not attempt
             step = await self._log.call(ask.pool, replica.seen, encode(body), candidates, alone=probe, first=own)
             if step.what in ("strange", "behind"):
@@ -290,12 +290,12 @@ class SharedStore:
         return await self._memory.wait(asks, deadline, progress)
 
     def _room(self) -> bool:
-        """Memory asks whether it may let somebody in by itself."""
+        """Memory asks whether it may admit a caller by itself."""
         self._news.set()
         return self._lost
 
     async def _serve_line(self) -> None:
-        """Lets in whoever is next, one by one, when there may be room."""
+        """Admits waiting callers one by one when there may be room."""
         while True:
             await self._news.wait()
             self._news.clear()

@@ -21,7 +21,7 @@ from inference_service.telemetry.hour import LastHour, Sums
 
 log = structlog.get_logger(__name__)
 KEPT_ERRORS = 50
-NO_FAILURE = ("cancelled", "lost")  # a caller that has seen enough; a hedge that came second
+NO_FAILURE = ("cancelled", "lost")  # a caller that has disconnected; a hedge that came second
 CALLERS_FAULT = ("invalid_argument", "not_found", "failed_precondition")
 
 

@@ -20,7 +20,7 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Spent:
-    """Which bound is reached ("requests" or "tokens") and the seconds until there is room again."""
+    """Which limit is reached ("requests" or "tokens") and the seconds until there is room again."""
 
     what: str
     retry_after: float

@@ -1,4 +1,4 @@
-"""What usage is grouped by, and pages of it. Pure."""
+"""What usage is grouped by, and its pages. Pure."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ class Dimension(StrEnum):
 
 
 class Group(Struct, frozen=True):
-    """What the rows of a group have in common; what they are not grouped by is empty. `day`: epoch seconds of its start."""
+    """What the rows of a group have in common; fields that are not grouped by are empty. `day`: epoch seconds of its start."""
 
     deployment: str = ""
     caller: str = ""
@@ -35,7 +35,7 @@ class Group(Struct, frozen=True):
 
 
 def grouped(rows: Iterable[tuple[Key, Sums]], by: Sequence[Dimension]) -> list[tuple[Group, Sums]]:
-    """Most requests first; groups of equally many in the order of their names, so that pages do not shift."""
+    """Most requests first; ties in the order of their names, so that pages do not shift."""
     found: dict[Group, Sums] = {}
     for (hour, caller, tenant, user, deployment, model), sums in rows:
         whole = {
@@ -48,7 +48,7 @@ def grouped(rows: Iterable[tuple[Key, Sums]], by: Sequence[Dimension]) -> list[t
         }
         group = Group(**{one.value: whole[one] for one in by})  # type: ignore[arg-type] # each has its type
         found.setdefault(group, Sums()).add(sums)
-    if Dimension.DEPLOYMENT not in by:  # a request that several deployments took part in is one
+    if Dimension.DEPLOYMENT not in by:  # a request with several deployments counts once
         for sums in found.values():
             sums.requests = sums.questions or sums.requests
     return sorted(found.items(), key=lambda row: (-row[1].requests, _name(row[0])))
@@ -59,7 +59,7 @@ def _name(group: Group) -> tuple[str, ...]:
 
 
 class WrongPageError(ValueError):
-    """The token is none, or belongs to another request."""
+    """The page token is invalid, or belongs to another request."""
 
 
 def page_of(rows: Sequence[T], size: int, token: str, request: bytes) -> tuple[Sequence[T], str]:

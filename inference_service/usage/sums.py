@@ -6,7 +6,7 @@ from inference_service.domain import Cost, Usage, UsageRecord
 
 
 def total(records: Sequence[UsageRecord]) -> UsageRecord:
-    """Estimated where any part is. Its deployment is empty."""
+    """Estimated if any part is. Its deployment is empty."""
     used = [record.usage for record in records]
     sums = Usage(
         prompt_tokens=sum(one.prompt_tokens for one in used),
@@ -21,7 +21,7 @@ def total(records: Sequence[UsageRecord]) -> UsageRecord:
 
 
 def cost(records: Sequence[UsageRecord]) -> Cost | None:
-    """In the currency of the first part that has a price; None where no part has one."""
+    """In the currency of the first part with a price; None if no part has one."""
     known = [record.cost for record in records if record.cost is not None]
     if not known:
         return None

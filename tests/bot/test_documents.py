@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 
 from discord_bot.conversation.documents import read_document
-from tests.bot.test_attachments import pdf
+from tests.support.pdf import pdf
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 ODT = (

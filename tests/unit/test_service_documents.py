@@ -1,7 +1,7 @@
 """Documents that a caller sends are read by the same child process as those that people attach."""
 
 from inference_service.documents.reading import End, Reader, document
-from tests.bot.test_attachments import pdf
+from tests.support.pdf import pdf
 
 
 async def test_a_pdf_is_read_and_a_broken_one_says_why_not() -> None:

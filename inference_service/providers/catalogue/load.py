@@ -1,4 +1,4 @@
-"""Reads the shipped rows and a person's own, once. A mistake is one line: which file, which row, which key, what to do."""
+"""Reads the shipped rows and the user's own, once. A mistake becomes one line: which file, row and key, and what to do."""
 
 import difflib
 import re
@@ -32,7 +32,7 @@ def shipped() -> Mapping[str, Row]:
 
 
 def directories(environ: Mapping[str, str], configured: Path | None) -> list[Path]:
-    """Where a person's own rows are: the user's configuration directory, then what `catalogue_dir` names."""
+    """Directories of the user's own rows: the user's configuration directory, then what `catalogue_dir` names."""
     found = [home / "providers"] if (home := config_home(environ)) else []
     return [*found, configured] if configured else found
 
@@ -86,7 +86,7 @@ def _row(path: Path, name: str, table: Any, lines: list[str]) -> Row | None:
 
 
 def _said(text: str) -> str:
-    """msgspec's sentence with the key in front and, for an unknown one, the nearest known."""
+    """msgspec's message with the key in front and, for an unknown key, the nearest known."""
     sentence, _, place = text.partition(" - at `$.")
     key = place.rstrip("`")
     if match := _UNKNOWN.search(sentence):

@@ -1,4 +1,4 @@
-"""What a paid model costs, as data with the day it was looked up. A model without a price is not known to cost anything."""
+"""What a paid model costs, as data with the day it was looked up. A model without a price has an unknown cost."""
 
 import datetime as dt
 import math
@@ -9,9 +9,9 @@ from msgspec import Struct
 
 
 class Price(Struct, frozen=True, forbid_unknown_fields=True):
-    """models: patterns of upstream ids. input, output, cached: a million tokens; cached None: as input.
+    """models: patterns of upstream ids. input, output, cached: per million tokens; cached None: same as input.
 
-    picture: each; minute: of a recording. Amounts are in `currency` (ISO 4217).
+    picture: per picture; minute: per minute of a recording. Amounts are in `currency` (ISO 4217).
     """
 
     models: tuple[str, ...]
@@ -26,7 +26,7 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
     def micros(
         self, prompt: int = 0, completion: int = 0, *, cached: int = 0, pictures: int = 0, seconds: float = 0.0
     ) -> int:
-        """Millionths of the currency. cached: how many of the prompt's tokens came from a cache."""
+        """In millionths of the currency. cached: how many of the prompt's tokens came from a cache."""
         cached = min(cached, prompt)
         tokens = (prompt - cached) * self.input + completion * self.output
         tokens += cached * (self.input if self.cached is None else self.cached)
@@ -34,12 +34,12 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def price_in(prices: tuple[Price, ...], model: str) -> Price | None:
-    """The first whose patterns name the model."""
+    """The first price whose patterns match the model."""
     return next((one for one in prices if any(fnmatchcase(model, pattern) for pattern in one.models)), None)
 
 
 def price_of(provider: Any, model: str) -> Price | None:
-    """Of an upstream model at a provider; None where its row knows none, or where it has no row."""
+    """The price of an upstream model at a provider; None if its row has none, or if it has no row."""
     row = getattr(provider, "row", None)
     return price_in(row.prices, model) if row is not None else None
 

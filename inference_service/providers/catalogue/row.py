@@ -1,6 +1,6 @@
-"""One row of the catalogue: everything about a provider that is data, and the checks of it.
+"""One row of the catalogue: everything about a provider that is data, and its validation.
 
-Names of fields are the keys of the TOML table; docs/guides/adding-a-provider.md explains each.
+Field names are the keys of the TOML table; docs/guides/adding-a-provider.md explains each.
 """
 
 import datetime as dt
@@ -34,7 +34,7 @@ TASKS = ("chat", "vision", "image", "transcribe", "embed", "fast")
 class QuotaRow(Struct, frozen=True, forbid_unknown_fields=True):
     limit: int
     unit: Unit = Unit.REQUESTS
-    per: Window | None = None  # None: calls at once
+    per: Window | None = None  # None: concurrent calls
     clock: Clock = Clock.ROLLING
     scope: Scope = Scope.CREDENTIAL_MODEL
     models: tuple[str, ...] = ()
@@ -66,12 +66,13 @@ class SignRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
-    """Patterns of upstream models. other: what the list holds beside chat models; free: what costs nothing.
+    """Patterns of upstream models. hears: take recordings in a conversation; other: what the list holds beside chat models; free: what costs nothing.
 
-    pictures: how many one request may hold; 0: not known."""
+    pictures: how many one request may hold; 0: unknown."""
 
     sees: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
@@ -84,8 +85,8 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     """How requests differ. refuses, takes: dotted settings, fewer or more than most servers take; renames: dotted setting
     → key of the body; most: highest value.
 
-    formats: of an answer, that the provider enforces. default_tokens: sent as the bound of an answer where the caller sets none. usage: whether `stream_options` is taken.
-    body: sent with every chat. list: path of the model list; strip: beginning of the ids in it that is left out.
+    formats: response formats that the provider enforces. default_tokens: sent as the limit of an answer if the caller sets none. usage: whether `stream_options` is accepted.
+    body: sent with every chat. list: path of the model list; strip: prefix of its ids to drop.
     """
 
     headers: Mapping[str, str] = {}
@@ -116,7 +117,7 @@ class Prefill(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """group: who shares a quota; scope: what a rate limit speaks about; windows: of header names that name none."""
+    """group: who shares a quota; scope: what a rate limit applies to; windows: for header names that state none."""
 
     group: Literal["credential", "account"] = "credential"
     scope: Scope = Scope.CREDENTIAL_MODEL
@@ -124,7 +125,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class About(Struct, frozen=True, forbid_unknown_fields=True):
-    """For people: what is free, what happens to their data, where to get a key, and how this row is known."""
+    """For people: what is free, what happens to their data, where to get a key, and the sources of this row."""
 
     limits: str = ""
     data: str = ""
@@ -134,7 +135,7 @@ class About(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):
-    """rank: place among providers of the same price in default routes, lowest first."""
+    """rank: position among providers of the same price in default routes, lowest first."""
 
     title: str
     tier: Tier
@@ -161,7 +162,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     about: About = About()
 
     def dialect(self, signs: tuple[Sign, ...] = ()) -> Dialect:
-        """signs: an adapter's own, looked at first."""
+        """signs: an adapter's own, checked first."""
         return Dialect(
             signs=(*signs, *(one.sign() for one in self.signs)),
             quotas=tuple(one.quota() for one in self.quotas),
@@ -171,7 +172,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def group(self) -> str:
-        """Who shares a quota: the whole account, where the row says so or declares a quota of the whole group."""
+        """Who shares a quota: the whole account, if the row says so or declares a quota of the whole group."""
         return "account" if any(quota.scope is Scope.GROUP for quota in self.quotas) else self.limits.group
 
     def preferences(self, task: str) -> tuple[str, ...]:
@@ -179,7 +180,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         return found
 
     def first_choices(self, *tasks: str) -> tuple[str, ...]:
-        """The ids to offer before the list is known: for each task the first preference that is no pattern."""
+        """The ids to offer before the list is known: for each task, the first preference that is not a pattern."""
         named = [next((one for one in self.preferences(task) if not is_pattern(one)), "") for task in tasks]
         return tuple(dict.fromkeys(one for one in named if one))
 
@@ -206,6 +207,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         return Capabilities(
             chat=True,
             vision=sees,
+            audio=matches(model, facts.hears),
             streaming=True,
             prefill=continues,
             tools=calls,
@@ -226,7 +228,7 @@ def matches(model: str, patterns: tuple[str, ...]) -> bool:
 
 
 def mistakes(row: Row) -> list[tuple[str, str]]:
-    """(key, what is wrong and what to do) of a row whose types are right."""
+    """(key, what is wrong and what to do) for a row whose types are valid."""
     found = []
     for key, pattern in (("key", row.key), *((f"signs[{at}].words", one.words) for at, one in enumerate(row.signs))):
         try:

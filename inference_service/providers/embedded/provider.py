@@ -1,4 +1,4 @@
-"""The offline demo voice: no key, no network. It says what it is in every answer and on every picture.
+"""The offline demo: no key, no network. Every answer and every picture says that it is a demo.
 
 There is no upstream and no wire format. Rates come from `[embedded]`: characters per second, seconds per picture.
 """

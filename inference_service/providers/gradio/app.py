@@ -1,4 +1,4 @@
-"""What a Gradio app says about itself: its version of the protocol, its functions, their inputs and outputs.
+"""What a Gradio app says about itself: its protocol version, its functions, their inputs and outputs.
 
 Source: `GET /config` and `GET {prefix}/info` as Gradio 3.50 to 6 answer them; recorded answers.
 """
@@ -16,11 +16,11 @@ from inference_service.providers.kit import errors
 STATE = ("state", "browserstate")
 TEXTS = ("textbox", "textarea", "multimodaltextbox", "text")
 SAYING = (*TEXTS, "markdown", "chatbot", "json", "label", "html", "code", "highlightedtext")
-DIFFERING = ("sse_v2", "sse_v2.1", "sse_v3")  # protocols whose partial outputs are differences
+DIFFERING = ("sse_v2", "sse_v2.1", "sse_v3")  # protocols that send partial outputs as differences
 
 
 class Input(Struct, frozen=True):
-    """One input of a function. `name` is its parameter's, else the label's words; bounds are a slider's."""
+    """One input of a function. `name` is its parameter's name, else the words of its label; the limits are a slider's."""
 
     name: str
     kind: str
@@ -30,7 +30,7 @@ class Input(Struct, frozen=True):
     maximum: float | None = None
     step: float | None = None
     choices: tuple[Any, ...] = ()
-    shown: tuple[str, ...] = ()  # what people see of the choices
+    shown: tuple[str, ...] = ()  # the displayed form of the choices
     turns: str = "messages"  # of a chatbot: "pairs", "messages", or "parts" (messages of parts)
 
 
@@ -42,7 +42,7 @@ class Output(Struct, frozen=True):
 
 
 class Function(Struct, frozen=True):
-    """`queued` is False where the app has no queue for it, so that it is asked by one direct POST."""
+    """`queued` is False if the app has no queue for it; it is then called by one direct POST."""
 
     index: int
     name: str
@@ -53,7 +53,7 @@ class Function(Struct, frozen=True):
 
     @property
     def remembers(self) -> bool:
-        """Whether something of the session goes into its answer."""
+        """Whether session state influences its answer."""
         return any(one.kind in STATE for one in self.inputs)
 
     def gives(self, *kinds: str) -> bool:
@@ -61,19 +61,19 @@ class Function(Struct, frozen=True):
 
 
 class App(Struct, frozen=True):
-    """`functions` by API name. `max_file_size` in bytes, None when the app does not say."""
+    """`functions` by API name. `max_file_size` in bytes, None if the app does not say."""
 
     prefix: str
     version: str
     protocol: str
     functions: Mapping[str, Function]
-    identity: str = ""  # another one after each restart
+    identity: str = ""  # changes with each restart
     max_file_size: int | None = None
 
     def find(self, name: str) -> Function:
-        """A function by its name; "chat" and "image" also stand for the only one that does such a thing.
+        """A function by name; "chat" and "image" also mean the only function that does such a thing.
 
-        Raises UpstreamFailure(MODEL_NOT_FOUND) when the app has no such function.
+        Raises UpstreamFailure(MODEL_NOT_FOUND) if the app has no such function.
         """
         found = self.functions.get(name.strip("/")) or self._only(name)
         if found is None:
@@ -94,7 +94,7 @@ def _takes_words(function: Function) -> bool:
 
 
 def read_app(config: Any, info: Any) -> App:
-    """Raises UpstreamFailure(BAD_RESPONSE) for what is no description of an app."""
+    """Raises UpstreamFailure(BAD_RESPONSE) if this is not a description of an app."""
     try:
         parts = {part["id"]: part for part in config["components"]}
         parameters = (info or {}).get("named_endpoints") or {}
@@ -146,7 +146,7 @@ def _output(part: Mapping[str, Any]) -> Output:
 
 def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
     props, kind = part.get("props") or {}, str(part.get("type", ""))
-    # State is not among the parameters that the app tells.
+    # The app does not list State among its parameters.
     about: Mapping[str, Any] = next(told, {}) if kind not in STATE else {}
     choices = props.get("choices") or ()
     return Input(
@@ -157,7 +157,7 @@ def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
         minimum=_number(props.get("minimum")),
         maximum=_number(props.get("maximum")),
         step=_number(props.get("step")),
-        # From Gradio 4 on a choice is a pair of what is shown and what it means.
+        # From Gradio 4 on, a choice is a pair of label and value.
         choices=tuple(choice[1] if isinstance(choice, list) and len(choice) == 2 else choice for choice in choices),
         shown=tuple(str(choice[0] if isinstance(choice, list) and choice else choice) for choice in choices),
         turns=_turns(props.get("type"), major),
@@ -170,7 +170,7 @@ def _major(version: str) -> int:
 
 
 def _turns(told: Any, major: int) -> str:
-    """Pairs until Gradio 4, where messages came up as a choice; from 6 on there is nothing else, and they have parts."""
+    """Pairs until Gradio 4, which introduced messages as a choice; from 6 on, always messages with parts."""
     if major >= 6:
         return "parts"
     return "messages" if told == "messages" else "pairs"

@@ -1,7 +1,7 @@
-"""The arguments of an app's function, from what a request wants and from what the function takes. Pure.
+"""Builds the arguments of an app's function from a request. Pure.
 
-Values are matched by the parameter's name, then by the label that people see. The question, pictures and earlier turns
-also find the first input of their kind, whatever its name. What finds no place is reported by `honoured`.
+Values are matched by the parameter's name, then by the displayed label. The question, pictures and earlier turns also
+match the first input of their kind, whatever its name. What matches no input is missing from `honoured`.
 """
 
 import re
@@ -18,7 +18,7 @@ QUESTIONS = ("question", "prompt", "message", "text", "inputs", "input", "query"
 PICTURES = ("image", "imageeditor", "file")
 BOTH = "multimodaltextbox"
 SYSTEM = "system"
-# A setting of a request → the names that apps give to it.
+# Setting of a request → the names that apps use for it.
 NAMES: Mapping[str, tuple[str, ...]] = {
     SYSTEM: ("system_message", "system_prompt", "system", "system_instruction", "system_instructions"),
     "sampling.temperature": ("temperature", "temp"),
@@ -40,11 +40,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 SEEDS = frozenset({"seed", "sampling.seed"})
 RANDOM = ("randomize_seed", "randomise_seed", "random_seed", "randomize", "use_random_seed")
-CONTRACT = {"width": "size", "height": "size"}  # the field that a notice names, where it is another one
+CONTRACT = {"width": "size", "height": "size"}  # the field that a notice names, if it differs
 
 
 class Wanted(Struct, frozen=True):
-    """`pictures` are files as the app takes them; `named` are values by the keys of NAMES, None for unset ones.
+    """`pictures` are files as the app accepts them; `named` are values by the keys of NAMES, None if not set.
 
     strict: raise instead of changing a value.
     """
@@ -57,9 +57,9 @@ class Wanted(Struct, frozen=True):
 
 
 def arguments(function: Function, wanted: Wanted) -> tuple[list[Any], list[Notice]]:
-    """In the function's order, with a notice for each value that had to be changed.
+    """In the function's order, with a notice for each changed value.
 
-    What is not wanted keeps the app's default; numbers are brought within a slider's bounds and onto its steps.
+    Unset values keep the app's default; numbers are clamped to a slider's range and snapped to its steps.
     Raises UpstreamFailure for a value that a strict caller would lose.
     """
     asked, pictured = asks(function), picture_input(function)
@@ -87,7 +87,7 @@ def arguments(function: Function, wanted: Wanted) -> tuple[list[Any], list[Notic
 
 
 def asks(function: Function) -> int | None:
-    """Which input the question goes into."""
+    """Which input takes the question."""
     texts = [(at, one) for at, one in enumerate(function.inputs) if one.kind in TEXTS]
     for name in QUESTIONS:
         for at, one in texts:
@@ -97,12 +97,12 @@ def asks(function: Function) -> int | None:
 
 
 def picture_input(function: Function) -> int | None:
-    """Which input a picture goes into, beside those that take it together with the question."""
+    """Which input takes a picture, besides those that take it together with the question."""
     return next((at for at, one in enumerate(function.inputs) if one.kind in PICTURES), None)
 
 
 def most_pictures(function: Function) -> int:
-    """How many pictures the function looks at: none, one, or any number."""
+    """How many pictures the function accepts: none, one, or any number."""
     asked = asks(function)
     if asked is not None and function.inputs[asked].kind == BOTH:
         return 1_000
@@ -129,7 +129,7 @@ def placed(function: Function) -> dict[str, int]:
 
 
 def honoured(function: Function) -> frozenset[str]:
-    """The settings of a request, as the contract names them, that find a place in this function."""
+    """The settings of a request, by the contract's names, that this function has an input for."""
     found = set(placed(function))
     if found >= {"width", "height"}:
         found |= {"size", "aspect_ratio"}
@@ -137,7 +137,7 @@ def honoured(function: Function) -> frozenset[str]:
 
 
 def turns(history: Sequence[Message], form: str) -> list[Any]:
-    """What a chatbot shows, in one of its forms: messages with a role, or pairs of question and answer."""
+    """The history in a chatbot's format: messages with a role, or pairs of question and answer."""
     if form == "parts":
         return [{"role": turn.role.value, "content": [{"type": "text", "text": turn.text}]} for turn in history]
     if form == "messages":
@@ -152,7 +152,7 @@ def turns(history: Sequence[Message], form: str) -> list[Any]:
 
 
 def _fitted(one: Input, field: str, wanted: Wanted) -> tuple[Any, Notice | None]:
-    """The value as the input takes it, and a notice where it had to become another one."""
+    """The value in the input's form, and a notice if it had to change."""
     value = wanted.named[field]
     fitted = _choice(one, value) if one.choices else _number(one, value)
     if one.kind in TEXTS:
@@ -168,7 +168,7 @@ def _fitted(one: Input, field: str, wanted: Wanted) -> tuple[Any, Notice | None]
 
 
 def _choice(one: Input, value: Any) -> Any:
-    """The choice that says this value, also among other words: "16:9" is found in "Wide (16:9)"."""
+    """The choice that contains this value: "16:9" matches "Wide (16:9)"."""
     if value in one.choices:
         return value
     pattern = re.compile(rf"(?<![\d.]){re.escape(str(value)).replace(':', '[:/x×]')}(?![\d.])")

@@ -1,4 +1,4 @@
-"""A chat with a Space: where the conversation finds its place, and how what the app shows becomes an answer."""
+"""A chat with a Space: where the conversation goes, and how the app's output becomes an answer."""
 
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 
 async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
-    """Answers with text that grows, or that comes whole at the end. Raises UpstreamFailure.
+    """Answers with growing text, or with all of it at the end. Raises UpstreamFailure.
 
-    What was said before goes where the app has a place for it: into its chatbot, into a session that remembers it, else
-    in front of the question.
+    Earlier turns go where the app has room for them: into its chatbot, into a session that remembers them, else in front
+    of the question.
     """
     try:
         app, line = await space.reach(call.secret)
@@ -78,7 +78,7 @@ async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | Lim
 
 
 def place(space: "Space", app: App, function: Function, request: ChatRequest) -> tuple[str, Wanted]:
-    """The session to ask in, and where the words of the conversation go."""
+    """The session to use, and where the words of the conversation go."""
     turns = request.messages
     boxes = placed(function)
     system = "\n\n".join(turn.text for turn in turns if turn.role is Role.SYSTEM)
@@ -97,7 +97,7 @@ def place(space: "Space", app: App, function: Function, request: ChatRequest) ->
 
 
 def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
-    """A notice for each setting that finds no place in the app. Raises UpstreamFailure for a strict caller."""
+    """A notice for each setting that the app has no input for. Raises UpstreamFailure for a strict caller."""
     lost = sorted(settings.wanted(request.sampling) - honoured(function))
     if lost and request.strict:
         text = f"the Space has no place for {', '.join(lost)}"
@@ -109,7 +109,7 @@ def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
 
 
 def chosen_pictures(space: "Space", function: Function, request: ChatRequest) -> tuple[list[ImagePart], list[Notice]]:
-    """The pictures that the app is shown: of the newest turn that has some, as many as it takes."""
+    """The pictures to send: those of the newest turn that has any, as many as the app accepts."""
     most = most_pictures(function)
     given = next((list(turn.images) for turn in reversed(request.messages) if turn.images), [])
     if given and not most:

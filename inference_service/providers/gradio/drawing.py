@@ -1,4 +1,4 @@
-"""Pictures from a Space: the seed that is drawn, sent and reported, previews as they grow, and what a picture is."""
+"""Pictures from a Space: the seed that is chosen, sent and reported, growing previews, and the recognition of pictures."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -60,7 +60,7 @@ async def image(space: "Space", call: ImageCall) -> AsyncGenerator[ImageEvent | 
 async def _deliver(
     line: Line, found: list[files.File], call: ImageCall, seed: int | None
 ) -> AsyncGenerator[ImageEvent, None]:
-    """Pictures with the usage after each; one that cannot be fetched costs only itself."""
+    """Pictures with the usage after each; one that cannot be fetched fails alone."""
     if not found:
         raise UpstreamFailure(FailureKind.BAD_RESPONSE, "the Space ended without a picture", status=200)
     came, lost = 0, None
@@ -78,7 +78,7 @@ async def _deliver(
 
 
 def chosen_seed(request: ImageRequest, function: Function) -> tuple[int | None, list[Notice]]:
-    """The seed to send, within the bounds of the app's own input; None where it has none."""
+    """The seed to send, within the range of the app's own input; None if it has none."""
     at = placed(function).get("seed")
     if at is None:
         return None, []
@@ -87,7 +87,7 @@ def chosen_seed(request: ImageRequest, function: Function) -> tuple[int | None, 
 
 
 def wishes(call: ImageCall, seed: int | None) -> dict[str, Any]:
-    """What the request wants, by the names that `arguments` looks for."""
+    """The request's settings, by the names that `arguments` uses."""
     request = call.request
     width, height = call.size or (None, None)
     return {

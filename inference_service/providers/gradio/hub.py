@@ -1,4 +1,4 @@
-"""What the hub says of a Space: its host, and why its app does not answer.
+"""What the hub says about a Space: its host, and why its app does not answer.
 
 Source: Hugging Face's documents on Spaces and their `runtime` answer, as the hub's own clients read it.
 """
@@ -44,7 +44,7 @@ async def _stage(http: HttpClient, hub: str, space: str, secret: str | None) -> 
     try:
         async with http.request("GET", f"{hub}/api/spaces/{quote(space, safe='/')}/runtime", headers=head) as response:
             if response.status != 200:
-                # The hub says 401 for what does not exist, too, so that nobody can find out.
+                # The hub answers 401 for missing Spaces as well, so that nobody can probe for private ones.
                 return "", response.status not in (401, 404)
             found = decode(await read(response, 65_536))
     except UpstreamFailure:

@@ -1,7 +1,7 @@
-"""Apps behind a user name and a password: one login for each credential, kept as cookies.
+"""Apps behind a user name and a password: one login per credential, kept as cookies.
 
-The credential is written as `user:password`. Cookies of an app's first answer are kept too: hosts with several replicas
-send a session to its replica by them. Source: Gradio's server (login route), 3.50 to 6.
+The credential is written as `user:password`. Cookies of an app's first answer are kept as well: hosts with several
+replicas route a session to its replica by them. Source: Gradio's server (login route), 3.50 to 6.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class Cookies:
 
 
 async def log_in(http: HttpClient, host: str, headers: Mapping[str, str], secret: str | None, cookies: Cookies) -> None:
-    """Raises UpstreamFailure(UNAUTHENTICATED) when the app does not know the user or the password."""
+    """Raises UpstreamFailure(UNAUTHENTICATED) if the app does not know the user or the password."""
     user, colon, password = (secret or "").partition(":")
     if not colon:
         text = "the Space wants a login: its credential must be written as user:password"

@@ -2,7 +2,7 @@
 
 Sources: RFC 9110 (Retry-After), the OpenAI SDK (retry-after-ms), draft-ietf-httpapi-ratelimit-headers, the documents of
 OpenAI, Anthropic, Cohere, Groq, Mistral and GitHub, and recorded answers of Cerebras, SambaNova and OpenRouter.
-Results are seconds from now; what cannot be read is absent.
+Results are seconds from now; unreadable values are absent.
 """
 
 import re
@@ -23,7 +23,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|d)")
 _EVERY = {"ms": 0.001, "s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
 _EPOCH = 1e9  # larger numbers are moments, not durations
 _EPOCH_MS = 1e11
-_JUST_NOW = 60.0  # a moment further in the past says nothing
+_JUST_NOW = 60.0  # a moment further in the past is meaningless
 _WHAT = r"requests?|req|images?|(?:input-|output-)?tokens(?:-prompt|-generated)?"
 _WHEN = r"second|minute|hour|day|month"
 _GRAMMAR = re.compile(
@@ -37,11 +37,11 @@ _IETF_POLICY = re.compile(r"\bq=(\d+)(?:\s*;[^,]*?\bw=(\d+))?")
 
 
 def wake_after(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> float | None:
-    """Seconds to wait by the refusal's own headers. `now`: epoch time of this machine."""
+    """Seconds to wait according to the refusal's own headers. `now`: epoch time of this machine."""
     told = retry_after(headers, now)
     if told is not None:
         return told
-    # A reset speaks about this refusal only where its budget is used up.
+    # A reset concerns this refusal only if its budget is used up.
     resets = [
         fact.resets_after
         for fact in facts(headers, now, dialect)
@@ -55,7 +55,7 @@ def wake_after(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """The wait that the refusal tells outright. Only for refusals: some send one with every answer."""
+    """The wait that the refusal states outright. Only for refusals: some send it with every answer."""
     values = (
         _scaled(headers.get("retry-after-ms"), 0.001),
         moment(headers.get("retry-after"), headers, now),
@@ -66,7 +66,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def report(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> LimitReport | None:
-    """What an accepted call tells about the limits ahead, the tightest first; None when it tells nothing."""
+    """What an accepted call reports about the limits ahead, the tightest first; None if it reports nothing."""
     told = [fact for fact in facts(headers, now, dialect) if fact.remaining is not None or fact.limit is not None]
     return LimitReport(tuple(told)) if told else None
 
@@ -99,7 +99,7 @@ def _left(fact: LimitFact) -> float:
 
 
 def _place(name: str, dialect: Dialect) -> tuple[str, float | None, str] | None:
-    """(what is counted, over which window, limit or remaining or reset) of a header's name."""
+    """(what is counted, over which window, limit or remaining or reset) from a header's name."""
     if match := _GRAMMAR.fullmatch(name):
         what = match["what"] or match["first"] or "requests"
         window = WINDOWS[match["when"]] if match["when"] else dialect.windows.get(_family(what))
@@ -146,7 +146,7 @@ def until_window_end(clock: Clock, window: float, now: float) -> float:
 
 
 def upstream_clock(headers: Mapping[str, str], now: float) -> float:
-    """Epoch time by the upstream's `Date` where it sent one: clocks disagree."""
+    """Epoch time by the upstream's `Date` if it sent one: clocks disagree."""
     return _date(headers.get("date", "")) or now
 
 
@@ -216,7 +216,7 @@ def _scaled(text: str | None, factor: float) -> float | None:
 
 
 def _count(text: str | None) -> int | None:
-    """A whole number; of `100, 100;w=60` the first."""
+    """An integer; the first of `100, 100;w=60`."""
     try:
         number = int(float((text or "").partition(",")[0]))
     except (ValueError, OverflowError):

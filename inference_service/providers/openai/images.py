@@ -1,6 +1,6 @@
-"""Pictures over the OpenAI images API, from words or from another picture, as a stream of previews or in one piece.
+"""Pictures over the OpenAI images API, from words or from another picture, streamed with previews or in one piece.
 
-Hosts with an API of their own are in `pictures/hosts.py`. Source: OpenAI API reference (images, streaming).
+Hosts with their own API are in `pictures/hosts.py`. Source: OpenAI API reference (images, streaming).
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -39,7 +39,7 @@ class Host(drawing.Host, Protocol):
 
 
 async def draw(host: Host, call: ImageCall) -> ImageEvents:
-    """One call, in the style that `options.image_api` names, else in OpenAI's own. Raises UpstreamFailure."""
+    """One call, in the style that `options.image_api` names, else in OpenAI's. Raises UpstreamFailure."""
     if name := _api(host):
         style = hosts.style_of(name, call.model)
         events = drawing.draw(host, style, _target(host, style, call), call)
@@ -51,7 +51,7 @@ async def draw(host: Host, call: ImageCall) -> ImageEvents:
 
 
 def capabilities(host: Host, model: str) -> Capabilities | None:
-    """Of a picture model that nothing describes, at a host whose way of drawing is known. None for anything else."""
+    """For an undescribed picture model at a host whose picture API is known. None otherwise."""
     name = _api(host)
     return hosts.style_of(name, model).capabilities if name and hosts.draws(model) else None
 
@@ -63,7 +63,7 @@ def _api(host: Host) -> str:
 
 
 def _target(host: Host, style: Style, call: ImageCall) -> Target:
-    """Where the order goes. A base URL of the operator's own stands for all hosts of the provider."""
+    """Where the request goes. An operator's own base URL replaces all hosts of the provider."""
     own = getattr(host.options, "image_base_url", "")
     if not own and host.settings.base_url != host.declaration.base_url:
         own = host.root(call.secret)
@@ -71,7 +71,7 @@ def _target(host: Host, style: Style, call: ImageCall) -> Target:
 
 
 def body(call: ImageCall, partial_images: int) -> dict[str, Any]:
-    """GPT-image models stream and always answer base64; DALL·E wants to be told."""
+    """GPT-image models stream and always answer in base64; DALL·E must be asked for it."""
     chosen: dict[str, Any] = {"model": call.model, "prompt": call.request.prompt, "n": call.count}
     if call.size:
         chosen["size"] = f"{call.size[0]}x{call.size[1]}"
@@ -110,20 +110,20 @@ async def _draw(host: Host, call: ImageCall) -> ImageEvents:
 
 
 async def _sent(wanted: Mapping[str, Any], call: ImageCall) -> dict[str, Any]:
-    """JSON, or a form where a picture goes along."""
+    """JSON, or a form if a picture is included."""
     if call.request.input_image is None:
         return {"json": msgspec.json.encode(wanted)}
     given = await without_gif(call.request.input_image)
     form = aiohttp.FormData()
     for name, value in wanted.items():
         form.add_field(name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
-    name = f"input.{given.mime.partition('/')[2]}"  # the server reads the format from the name's end
+    name = f"input.{given.mime.partition('/')[2]}"  # the server reads the format from the file extension
     form.add_field("image", given.data, filename=name, content_type=given.mime)
     return {"form": form}
 
 
 async def _streamed(response: aiohttp.ClientResponse, call: ImageCall) -> ImageEvents:
-    """Previews, then pictures. A stream without a picture at its end was cut."""
+    """Previews, then pictures. A stream that ends without a picture was cut."""
     parser, came, usage = SseParser(LARGEST_EVENT), 0, Usage()
     try:
         async with aclosing(_events(response, parser)) as reading:

@@ -1,6 +1,6 @@
 """Chunks of a chat answer in the OpenAI wire format.
 
-Well-formed chunks are decoded into typed structs; an odd one is read field by field, so that no odd value costs the words
+Well-formed chunks are decoded into typed structs; others are read field by field, so that a malformed value costs no words
 beside it. Sources: the OpenAI API reference (streaming) and, for the tolerances, the official SDKs, the servers of vLLM,
 Ollama, llama.cpp, and recorded streams of Mistral, DeepInfra, Groq, OpenRouter, Gemini and Z.ai.
 """
@@ -19,7 +19,7 @@ from inference_service.providers.kit.frames import DONE
 from inference_service.providers.kit.sse import SseEvent
 
 FEW = 3  # chunks that are not worth decoding together
-ENDING = 3  # the events that end an answer: why, usage, the mark
+ENDING = 3  # the events that end an answer: reason, usage, end marker
 REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_content", "reasoning.text", "reasoning.summary", "thought"})
 NO_WORDS = frozenset({"reasoning.encrypted", "redacted_thinking", "reference", "tool_reference", "tool_use"})
@@ -62,7 +62,7 @@ class QuickChunk(Struct, gc=False):
 
 
 class PlainDelta(Struct, gc=False):
-    """Words and nothing else, as nearly every chunk has them: whatever else is there must be null."""
+    """Words and nothing else, as in nearly every chunk: everything else must be null."""
 
     content: str
     reasoning_content: None = None
@@ -95,7 +95,7 @@ _plain_one = msgspec.json.Decoder(PlainChunk)
 
 
 class ChunkFormat(WireFormat):
-    """One instance an answer: it knows whether words, and tool calls, have come as deltas."""
+    """One instance per answer: it knows whether words and tool calls have arrived as deltas."""
 
     def __init__(self, kind: str = "") -> None:
         """kind: of the provider; signatures of its tool calls begin with it."""
@@ -103,7 +103,7 @@ class ChunkFormat(WireFormat):
         self._kind = kind
 
     def words(self, events: Sequence[SseEvent]) -> list[str]:
-        """Decoded in one go, which is much cheaper; none where one of them holds anything else."""
+        """Decoded in one go, which is much cheaper; empty if one of them holds anything else."""
         plain = events[:-ENDING] if events[-1:] == [DONE] else events
         if not plain:
             return []
@@ -142,7 +142,7 @@ class ChunkFormat(WireFormat):
         found = Piece(error=_error(chunk, name), done=name == "done")
         found.usage = _usage(chunk)
         for choice in values.items(chunk.get("choices")):
-            if isinstance(choice, dict) and not values.number(choice.get("index")):  # others are not ours
+            if isinstance(choice, dict) and not values.number(choice.get("index")):  # only the first choice is ours
                 self._choice(choice, found)
         if "choices" not in chunk:  # the native streams of Workers AI and Ollama
             found.text = values.text_of(chunk.get("response"))
@@ -159,7 +159,7 @@ class ChunkFormat(WireFormat):
         found.logprobs = _logprobs(choice.get("logprobs")) or found.logprobs
         found.text += words
         found.reasoning += thoughts
-        # `stop_reason` beside `finish_reason` is the stop text that was met (vLLM); alone it is the reason.
+        # `stop_reason` beside `finish_reason` is the stop sequence that was hit (vLLM); alone it is the reason.
         finish = choice.get("finish_reason", choice.get("stop_reason")) or choice.get("finishReason")
         found.finish = finish if finish is not None else found.finish
         if error := choice.get("error"):
@@ -209,13 +209,13 @@ def _parts(content: list[Any] | dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def _reasoning(value: object) -> str:
-    """Reasoning as text, as an object, or as a list of objects of which some hold no words."""
+    """Reasoning as text, as an object, or as a list of objects, some of them without words."""
     parts = value if isinstance(value, list) else [value]
     return "".join(values.text_of(part) for part in parts if values.mapping(part).get("type") not in NO_WORDS)
 
 
 def _usage(chunk: dict[str, Any]) -> Usage | None:
-    """In the chunk, or where Groq has it."""
+    """In the chunk, or where Groq puts it."""
     used = values.mapping(chunk.get("usage")) or values.mapping(values.mapping(chunk.get("x_groq")).get("usage"))
     details = values.mapping(used.get("completion_tokens_details"))
     read = values.mapping(used.get("prompt_tokens_details"))
@@ -223,14 +223,14 @@ def _usage(chunk: dict[str, Any]) -> Usage | None:
         used.get("prompt_tokens"),
         used.get("completion_tokens"),
         details.get("reasoning_tokens"),
-        # DeepSeek tells hits of its cache beside the prompt's tokens.
+        # DeepSeek reports cache hits next to the prompt's tokens.
         cached=read.get("cached_tokens", used.get("prompt_cache_hit_tokens")),
         audio=read.get("audio_tokens"),
     )
 
 
 def _calls(delta: object, kind: str) -> tuple[Fragment, ...]:
-    """Fragments of tool calls, also in the form that OpenAI had before tools."""
+    """Fragments of tool calls, also in OpenAI's older function format."""
     about = values.mapping(delta)
     old = values.mapping(about.get("function_call"))
     if old:
@@ -240,7 +240,7 @@ def _calls(delta: object, kind: str) -> tuple[Fragment, ...]:
 
 
 def _logprobs(value: object) -> Logprobs | None:
-    """Log probabilities as OpenAI writes them; an odd token costs itself."""
+    """Log probabilities in OpenAI's format; a malformed token costs only itself."""
     tokens = []
     for item in map(values.mapping, values.items(values.mapping(value).get("content"))):
         likely = [

@@ -17,11 +17,11 @@ from inference_service.tools import ResponseFormat, Tool, ToolCall, ToolMode
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 AUDIO_FORMATS = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/flac": "flac", "audio/ogg": "ogg", "audio/mp4": "m4a"}
 SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")
-UNSIGNED = "skip_thought_signature_validator"  # Gemini's word for a call that another model has written
+UNSIGNED = "skip_thought_signature_validator"  # Gemini's marker for a call that another model has written
 
 
 class Manner(Struct, frozen=True):
-    """How a provider wants to see tool calls again. short_ids: nine letters and digits. signs: its kind, where it signs calls."""
+    """How a provider expects tool calls back. short_ids: nine letters and digits. signs: its kind, if it signs calls."""
 
     short_ids: bool = False
     signs: str = ""
@@ -31,7 +31,7 @@ PLAIN = Manner()
 
 
 def messages(request: ChatRequest, prefix: str, manner: Manner = PLAIN) -> list[dict[str, Any]]:
-    """The conversation; plain strings wherever there is nothing but text. A prefix is the assistant's open turn."""
+    """The conversation, as plain strings if it is only text. A prefix becomes the assistant's open turn."""
     listed = [made for message in request.messages for made in _message(message, manner)]
     if prefix:
         listed.append({"role": "assistant", "content": prefix})
@@ -82,7 +82,7 @@ def _call(call: ToolCall, manner: Manner) -> dict[str, Any]:
 
 
 def call_id(given: str, manner: Manner) -> str:
-    """The id as this provider takes it: the same for a call and its result."""
+    """The id in this provider's form: the same for a call and its result."""
     if not manner.short_ids or SHORT_ID.fullmatch(given):
         return given
     return hashlib.sha256(given.encode()).hexdigest()[:9]
@@ -110,7 +110,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 
 def answer_format(wanted: ResponseFormat | None, enforced: frozenset[str]) -> dict[str, Any]:
-    """The part of a body that asks for a document, as far as the deployment enforces one."""
+    """The part of a body that asks for a document, as far as the deployment enforces it."""
     if wanted is None:
         return {}
     if wanted.schema is not None and "json_schema" in enforced:
@@ -122,7 +122,7 @@ def answer_format(wanted: ResponseFormat | None, enforced: frozenset[str]) -> di
 
 
 def is_strict(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema is of the kind that OpenAI can hold a model to: every object lists all it may have, and needs it."""
+    """Whether OpenAI can enforce a schema: every object lists all allowed properties and requires them."""
     if schema.get("type") == "object" or "properties" in schema:
         properties = schema.get("properties", {})
         if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):

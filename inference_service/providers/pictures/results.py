@@ -1,7 +1,7 @@
-"""One reader for every documented shape of a picture result. Pure.
+"""One parser for every documented shape of a picture result. Pure.
 
 Sources: API references of OpenAI, Together, DeepInfra, Hugging Face, fal, Replicate, WaveSpeed, Z.ai, Cloudflare,
-NVIDIA, SiliconFlow, OpenRouter and the AI Horde. A picture is base64, a data URI or a URL; it is checked later.
+NVIDIA, SiliconFlow, OpenRouter and the AI Horde. A picture is base64, a data URI or a URL; it is validated later.
 """
 
 import base64
@@ -18,7 +18,7 @@ from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.kit import errors
 from inference_service.providers.pictures.seeds import reported
 
-# In the order in which they are looked for; the first one with a value wins.
+# Tried in this order; the first with a value wins.
 PLACES = (
     "b64_json", "base64", "images", "artifacts", "generations", "img", "output", "outputs", "output_images",
     "image_url", "image_result", "url", "image", "result", "data",
@@ -30,7 +30,7 @@ _FILTERED = re.compile(r"content.?filter|censored|csam|nsfw|safety", re.IGNORECA
 
 
 class Result(Struct, frozen=True):
-    """One picture: its bytes, or the URL to fetch it from, or the fact that the provider withheld it."""
+    """One picture: its bytes, the URL to fetch it from, or the fact that the provider withheld it."""
 
     data: bytes = b""
     url: str = ""
@@ -47,7 +47,7 @@ def decode(answer: bytes) -> Any:
 
 
 def read_results(answer: Any, base: str) -> list[Result]:
-    """All pictures of an answer. `base`: the URL that a path without a host belongs to. Raises UpstreamFailure if there is none."""
+    """All pictures of an answer. `base`: the URL for paths without a host. Raises UpstreamFailure if there is none."""
     found = list(_results(answer, None, base, 0))
     flags = _flags(answer)
     if len(flags) == len(found):
@@ -81,7 +81,7 @@ def _results(answer: Any, seed: int | None, base: str, depth: int) -> Iterator[R
 
 
 def _of_chat(choices: list[Any], base: str) -> Iterator[Result]:
-    """Pictures of a chat answer stand beside its words."""
+    """A chat answer puts its pictures next to its words."""
     for choice in choices:
         if not isinstance(choice, dict):
             continue

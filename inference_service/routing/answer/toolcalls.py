@@ -1,4 +1,4 @@
-"""The tool calls of one answer: held until their attempt has ended well, and checked before they leave. Pure."""
+"""The tool calls of one answer: held until their attempt has ended well, and validated before they are sent. Pure."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from inference_service.tools import ToolCall, ToolMode
 
 
 class ToolRules:
-    """What one request allows and wants."""
+    """What one request allows and requires."""
 
     def __init__(self, request: ChatRequest) -> None:
         choice = request.tool_choice
