@@ -42,6 +42,8 @@ class Inbox:
 
     async def on_message(self, message: discord.Message) -> None:
         """Also for those that were missed; each is answered once."""
+        if self.chat.running.closing:
+            return  # the next start finds it
         if message.author.id == self.services.me or not self._heard.add(message.id):
             return
         if message.author.bot or message.webhook_id is not None:
