@@ -113,4 +113,6 @@ def paged(rows: Sequence[T], request: Any, usual: int = 0) -> tuple[Sequence[T],
     try:
         return page_of(rows, request.page_size or usual, request.page_token, same.SerializeToString(deterministic=True))
     except WrongPageError:
-        raise InvalidRequestError([("page_token", "is none of this list: ask for the first page again")]) from None
+        raise InvalidRequestError(
+            [("page_token", "does not belong to this list: request the first page again")]
+        ) from None

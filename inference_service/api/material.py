@@ -64,7 +64,7 @@ async def fetch(path: str, part: chat_pb2.Part, images: Images) -> Violation | N
         return path, failure.message.replace("the provider's picture", "the picture")
     mime = sniff(data)
     if mime is None or len(data) > LARGEST_IMAGE:
-        return path, f"the file is no PNG, JPEG, WebP or GIF of at most {LARGEST_IMAGE} bytes"
+        return path, f"the file is not a PNG, JPEG, WebP or GIF of at most {LARGEST_IMAGE} bytes"
     if text := await problem(ImagePart(mime, data), images.max_pixels):
         return path, text
     part.image.mime_type, part.image.data = mime, data

@@ -75,7 +75,7 @@ def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
     """Same as `chat`."""
     found = [*_common(request), *audio("audio", request.audio)]
     if request.language and not LANGUAGE.fullmatch(request.language):
-        found.append(("language", "must be a language by ISO 639-1, such as 'de'"))
+        found.append(("language", "must be an ISO 639-1 language code, such as 'de'"))
     found += length("prompt", request.prompt, LONGEST_HINT)
     if request.HasField("temperature") and not 0 <= request.temperature <= 1:
         found.append(("temperature", f"is {request.temperature:g}; 0 to 1 is allowed"))
@@ -96,7 +96,7 @@ def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
         if dimension not in DIMENSIONS:
             found.append((f"group_by[{place}]", "is not one of DEPLOYMENT, CALLER, TENANT, USER, MODEL, DAY"))
         elif dimension in request.group_by[:place]:
-            found.append((f"group_by[{place}]", "is there already"))
+            found.append((f"group_by[{place}]", "is listed twice"))
     if request.page_size > MOST_ROWS:
         found.append(("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed"))
     return found
@@ -131,7 +131,7 @@ def _together(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
             yield path, "must be an object: the fields for this provider"
             continue
         for key in sorted(OURS & set(options.struct_value.fields)):
-            yield f"{path}.{key}", "is what the service itself decides"
+            yield f"{path}.{key}", "is set by the service itself and cannot be overridden"
 
 
 def _caller(caller: common_pb2.Caller) -> Iterator[Violation]:

@@ -31,7 +31,7 @@ class End(StrEnum):
 
 
 PROBLEMS = {
-    End.ENCRYPTED: "only a password opens it",
+    End.ENCRYPTED: "it is protected by a password",
     End.LARGE: "reading it takes more memory than allowed",
     End.LATE: "reading it takes more time than allowed",
     End.UNREADABLE: "it cannot be read",
@@ -54,7 +54,7 @@ class Document(Struct, frozen=True):
         """Why there is nothing to read; empty if there is."""
         if self.text.strip():
             return ""
-        return PROBLEMS.get(self.end, "it holds no text; pages that are pictures are read as pictures")
+        return PROBLEMS.get(self.end, "it contains no text; send scanned pages as pictures")
 
 
 class Reader:

@@ -51,7 +51,7 @@ class ChatOrder:
     def _request(self, fields: Fields, labels: Labels) -> chat_pb2.ChatRequest:
         count = fields.whole("n", 1_000_000)
         if count is not None and count != 1:
-            fields.wrong("n", f"is {count}; this service gives one answer by request, so only 1 is allowed")
+            fields.wrong("n", f"is {count}; this service gives one answer per request, so only 1 is allowed")
         request = chat_pb2.ChatRequest(model=fields.text("model") or "")
         if not request.model:
             fields.wrong("model", "is required, such as 'chat'")

@@ -55,13 +55,11 @@ def _inputs(fields: Fields) -> list[str]:
     given = fields.any("input")
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts:
-        fields.wrong("input", "is required: a text or a list of texts")
+        fields.wrong("input", "is required: a string or a list of strings")
         return []
     for number, text in enumerate(texts):
         if not isinstance(text, str):
-            fields.wrong(
-                f"input[{number}]", "must be a text: which tokens numbers stand for only their own model knows"
-            )
+            fields.wrong(f"input[{number}]", "must be a string: token ids mean something only to their own model")
             return []
     return texts
 

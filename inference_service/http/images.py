@@ -162,9 +162,9 @@ def taken_apart(form: dict[str, list[str | Upload]]) -> tuple[dict[str, str], Up
     """The strings of a form, and its picture. Raises Refusal."""
     pictures = form.pop("image", [])
     if "mask" in form:
-        raise invalid("mask", "is not supported: no deployment takes one", "unsupported_parameter")
+        raise invalid("mask", "is not supported by any deployment", "unsupported_parameter")
     if len(pictures) != 1 or not isinstance(pictures[0], Upload):
-        found = f"{len(pictures)} were sent" if len(pictures) != 1 else "a text was sent"
+        found = f"{len(pictures)} were sent" if len(pictures) != 1 else "a string was sent"
         raise invalid("image", f"must be one file, a picture to start from; {found}")
     texts = {name: values[-1] for name, values in form.items() if isinstance(values[-1], str)}
     return texts, pictures[0]

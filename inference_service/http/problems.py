@@ -89,12 +89,12 @@ def violated(violations: list[Violation], code: str = "invalid_value") -> Refusa
 
 
 def too_large(limit: int) -> Refusal:
-    text = f"the body is larger than {limit:,} bytes, which is all that is taken (service.max_request_bytes)"
+    text = f"the body is larger than {limit:,} bytes, the maximum (service.max_request_bytes)"
     return Refusal(Problem(413, INVALID, "request_too_large", text, headers={"Connection": "close"}))
 
 
 def not_found(path: str) -> Problem:
-    text = f"there is no {path[:200]!r} here; /v1/models, /v1/chat/completions and /v1/images/generations are"
+    text = f"there is no endpoint {path[:200]!r}; try /v1/models, /v1/chat/completions or /v1/images/generations"
     return Problem(404, "not_found_error", "unknown_url", text)
 
 

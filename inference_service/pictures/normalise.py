@@ -78,7 +78,7 @@ async def without_gif(picture: ImagePart, limits: Images = DEFAULTS) -> ImagePar
     try:
         return ImagePart("image/png", await in_pool(_as_png, picture.data, limits))
     except BadPicture as error:
-        raise UpstreamFailure(FailureKind.BAD_REQUEST, f"the given picture cannot be read: {error}") from error
+        raise UpstreamFailure(FailureKind.BAD_REQUEST, f"the input picture cannot be read: {error}") from error
 
 
 def _problem(picture: ImagePart, max_pixels: int) -> str | None:

@@ -53,11 +53,11 @@ CAN = Capabilities(
 )
 # What the catalogue row does not cover, because chat never needs it.
 RETURN_CODES: Mapping[str, tuple[FailureKind, str]] = {
-    "TooManySteps": (K.UNSUPPORTED, "the AI Horde does not take so many steps"),
-    "InvalidSize": (K.UNSUPPORTED, "the AI Horde does not take this size"),
-    "RequestNotFound": (K.SERVER_ERROR, "the AI Horde has lost the order"),
-    "RequestExpired": (K.TIMEOUT, "the order has expired at the AI Horde"),
-    "Locked": (K.UNAVAILABLE, "the AI Horde is locked for a moment"),
+    "TooManySteps": (K.UNSUPPORTED, "the AI Horde does not allow that many steps"),
+    "InvalidSize": (K.UNSUPPORTED, "the AI Horde does not allow this size"),
+    "RequestNotFound": (K.SERVER_ERROR, "the AI Horde no longer knows the request"),
+    "RequestExpired": (K.TIMEOUT, "the request has expired at the AI Horde"),
+    "Locked": (K.UNAVAILABLE, "the AI Horde is temporarily locked"),
 }
 
 
@@ -203,7 +203,7 @@ class AIHorde:
                 if state.get("done") is True:
                     return
                 if state.get("faulted") is True:
-                    raise UpstreamFailure(K.SERVER_ERROR, "the AI Horde gave the order up", status=200)
+                    raise UpstreamFailure(K.SERVER_ERROR, "the AI Horde gave up the request", status=200)
                 if state.get("is_possible") is False:
                     raise UpstreamFailure(K.UNAVAILABLE, "no worker of the AI Horde can draw this now", status=200)
                 yield progress_of(state)

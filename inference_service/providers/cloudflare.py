@@ -94,7 +94,7 @@ class Cloudflare(OpenAI):
     async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         style = workers_ai.style_of(call.model)
         if style is None:
-            raise UpstreamFailure(K.UNSUPPORTED, "this model makes no pictures, as far as its name says")
+            raise UpstreamFailure(K.UNSUPPORTED, "by its name, this model does not make pictures")
         target = Target(self._own(call.secret), self.headers(call.secret))
         async with aclosing(draw(self, style, target, call)) as drawing:
             async for event in drawing:

@@ -63,9 +63,7 @@ def checked(call: EmbedCall, *, dimensions: bool) -> tuple[Notice, ...]:
     if not call.inputs or any(not text for text in call.inputs):
         raise UpstreamFailure(FailureKind.BAD_REQUEST, "there is nothing to embed: every input needs a text")
     if len(call.inputs) > MOST_INPUTS:
-        raise UpstreamFailure(
-            FailureKind.UNSUPPORTED, f"this deployment embeds at most {MOST_INPUTS} texts by one call"
-        )
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, f"this deployment embeds at most {MOST_INPUTS} texts per call")
     if call.dimensions is None or dimensions:
         return ()
     text = "This deployment does not honour dimensions; it had no effect."

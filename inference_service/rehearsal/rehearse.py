@@ -155,5 +155,5 @@ def _tell(hours: list[Hour], full: Counter[str], unknown: list[str], by_pool: di
         console.print(f"Bottleneck: {full.most_common(1)[0][0]}.", markup=False)
     for name in unknown:
         console.print(
-            f"No quota is known for {name}: it is taken for unlimited. Write [[providers.{name}.quotas]].", markup=False
+            f"No quota is known for {name}: it counts as unlimited. Add [[providers.{name}.quotas]].", markup=False
         )

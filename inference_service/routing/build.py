@@ -92,7 +92,7 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
     if row is not None and "{account}" in provider.settings.base_url and not _account(provider):
         paired = [keys.with_account(secret, row, draft.environ) for secret in secrets]
         if secrets and None in paired:
-            text = f"the account is not known: set {row.account_env[0]}, or write account:token into {secrets[0].name}"
+            text = f"the account is unknown: set {row.account_env[0]}, or write account:token into {secrets[0].name}"
             if name in draft.config.providers:
                 draft.problems.append((f"providers.{name}", text))
                 return
@@ -241,7 +241,7 @@ def _aliases(
             seen.append(target)
             target = settings[target].alias_of or ""
         if target in seen:
-            problems.append((f"routes.{name}.alias_of", f"the aliases go in a circle: {' → '.join([*seen, target])}"))
+            problems.append((f"routes.{name}.alias_of", f"the aliases form a circle: {' → '.join([*seen, target])}"))
         elif target not in lists:
             problems.append((f"routes.{name}.alias_of", f"there is no route {target!r}; known are {', '.join(lists)}"))
         else:

@@ -95,7 +95,7 @@ def _of_one(route: str, task: Task, name: str, provider: Provider, price: str) -
     able = [model for model in models if serves(provider.capabilities(model), route, task)]
     if route == "vision" and not able:
         hopeful = [one for one in choices(provider, "chat")[0] if "vision" in provider.capabilities(one).unknown]
-        reason = "not known to look at pictures: tried last"
+        reason = "not known to accept pictures: tried last"
         return [Member(f"{name}/{model}", name, model, reason, unknown=True) for model in hopeful[:1]]
     most = 1 if provider.settings.models else MOST_OF_ONE
     return [

@@ -139,7 +139,7 @@ class Plan:
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,
-                    f"no deployment of {route.model!r} looks at pictures; try the model 'vision'",
+                    f"no deployment of {route.model!r} accepts pictures; try the model 'vision'",
                     field="messages",
                 )
             able = few_enough(able, sum(len(message.images) for message in request.messages))
@@ -152,7 +152,7 @@ class Plan:
         if request.has_audio:
             able = self._capable(able, "audio", learned, now)
             if not able:
-                text = f"no deployment of {route.model!r} listens to recordings; Transcribe turns them into text"
+                text = f"no deployment of {route.model!r} accepts recordings; Transcribe turns them into text"
                 raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
@@ -177,7 +177,9 @@ class Plan:
             ]
             if not able:
                 raise RequestFailure(
-                    Outcome.UNSUPPORTED, f"no deployment of {route.model!r} starts from a picture", field="input_image"
+                    Outcome.UNSUPPORTED,
+                    f"no deployment of {route.model!r} can start from a picture",
+                    field="input_image",
                 )
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
@@ -211,7 +213,7 @@ def few_enough(able: list[Deployment], images: int) -> list[Deployment]:
     willing = [deployment for deployment, most in zip(able, limits, strict=True) if not most or images <= most]
     if willing or not able:
         return willing
-    text = f"the request has {images} pictures; at most {max(limits)} are taken"
+    text = f"the request has {images} pictures; at most {max(limits)} are accepted"
     raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
 
 

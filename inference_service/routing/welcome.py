@@ -9,7 +9,7 @@ NEEDS = {
     "chat": "answers questions",
     "vision": "looks at pictures",
     "image": "draws",
-    "transcribe": "hears voice messages",
+    "transcribe": "understands voice messages",
 }
 
 

@@ -99,7 +99,7 @@ class StatusServer:
         bearer = BEARER.fullmatch(request.headers.get("Authorization", ""))
         caller = tokens.find(bearer[1]) if bearer else None
         if caller is None or not any(hmac.compare_digest(scope, Scope.OPERATE) for scope in caller[1].scopes):
-            raise web.HTTPUnauthorized(text="an operator's token is needed", headers={"WWW-Authenticate": "Bearer"})
+            raise web.HTTPUnauthorized(text="an operator's token is required", headers={"WWW-Authenticate": "Bearer"})
 
     def is_own_name(self, host: str) -> bool:
         """An address, this machine's own names, or a name that the configuration lists."""

@@ -56,6 +56,9 @@ def mistakes(prices: tuple[Price, ...]) -> list[tuple[str, str]]:
                 found.append((f"prices[{at}].{name}", f"is {amount}: a price is zero or more"))
         if not (len(one.currency) == 3 and one.currency.isalpha() and one.currency.isupper()):
             found.append(
-                (f"prices[{at}].currency", f"{one.currency[:10]!r} is no currency: write USD, EUR or another ISO code")
+                (
+                    f"prices[{at}].currency",
+                    f"{one.currency[:10]!r} is not a currency: write USD, EUR or another ISO code",
+                )
             )
     return found

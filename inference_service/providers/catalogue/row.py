@@ -238,7 +238,7 @@ def mistakes(row: Row) -> list[tuple[str, str]]:
     if "{account}" in row.base_url and not row.account_env:
         found.append(("account_env", "is missing: base_url has {account}, so name the variable that holds it"))
     found += [
-        ("env", f"{name[:4]!r}… is not the name of a variable: keys do not belong into a row")
+        ("env", f"{name[:4]!r}… is not the name of a variable: keys do not belong in a row")
         for name in row.env
         if not re.fullmatch(r"[A-Za-z_]\w*", name)
     ]

@@ -100,7 +100,7 @@ def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
     """A notice for each setting that the app has no input for. Raises UpstreamFailure for a strict caller."""
     lost = sorted(settings.wanted(request.sampling) - honoured(function))
     if lost and request.strict:
-        text = f"the Space has no place for {', '.join(lost)}"
+        text = f"the Space does not accept {', '.join(lost)}"
         raise UpstreamFailure(FailureKind.FIELD_REFUSED, text, field=lost[0])
     return [
         Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
@@ -113,15 +113,15 @@ def chosen_pictures(space: "Space", function: Function, request: ChatRequest) ->
     most = most_pictures(function)
     given = next((list(turn.images) for turn in reversed(request.messages) if turn.images), [])
     if given and not most:
-        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space takes no picture", capability="vision")
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space does not accept a picture", capability="vision")
     if not given and most == 1 and space.blank_picture is not None:
-        text = "This Space answers about a picture only; there was none, so it was given a blank one."
+        text = "This Space only answers questions about a picture; there was none, so a blank one was used."
         return [space.blank_picture], [Notice(NoticeKind.INFO, "messages", text)]
     if len(given) > most:
         if request.strict:
             text = f"the Space looks at {most} picture at a time"
             raise UpstreamFailure(FailureKind.UNSUPPORTED, text, capability="vision")
-        text = f"This Space looks at one picture at a time; of {len(given)} the last one was used."
+        text = f"This Space looks at one picture at a time; of {len(given)}, only the last was used."
         return given[-most:], [Notice(NoticeKind.DROPPED, "messages", text)]
     return given, []
 

@@ -33,7 +33,9 @@ async def image(space: "Space", call: ImageCall) -> AsyncGenerator[ImageEvent | 
             yield notice
         given = request.input_image
         if given is not None and not most_pictures(function):
-            raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space takes no picture", capability="input_image")
+            raise UpstreamFailure(
+                FailureKind.UNSUPPORTED, "the Space does not accept a picture", capability="input_image"
+            )
         pictures = () if given is None else (await files.picture_value(line, app, given),)
         wanted = Wanted(request.prompt, pictures, (), wishes(call, seed), request.strict)
         shown: files.File | None = None

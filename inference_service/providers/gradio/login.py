@@ -43,7 +43,7 @@ async def log_in(http: HttpClient, host: str, headers: Mapping[str, str], secret
     """Raises UpstreamFailure(UNAUTHENTICATED) if the app does not know the user or the password."""
     user, colon, password = (secret or "").partition(":")
     if not colon:
-        text = "the Space wants a login: its credential must be written as user:password"
+        text = "the Space requires a login: its credential must be written as user:password"
         raise UpstreamFailure(FailureKind.UNAUTHENTICATED, text)
     form = aiohttp.FormData({"username": user, "password": password})
     async with http.request("POST", f"{host}/login", headers=headers, form=form) as response:

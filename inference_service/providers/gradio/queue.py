@@ -94,7 +94,7 @@ async def call(
             yield made
             if isinstance(made, Output) and made.final:
                 return
-    raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream ended without its end", status=200)
+    raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream stopped before its end", status=200)
 
 
 async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:

@@ -169,7 +169,7 @@ class Speech:
             self.text += rest.answer
             yield Delta(rest.answer)
         if not self.text.strip():
-            words = "the Space answered without a text that can be understood"
+            words = "the Space's answer contains no readable text"
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, words, status=200)
 
     def _take_back(self) -> Iterator[ChatEvent]:

@@ -115,7 +115,7 @@ class Calls:
             if arguments is None or not call.name:
                 if cut and place == len(self._calls) - 1:
                     break
-                what = "has no name" if not call.name else "has arguments that are no JSON object"
+                what = "has no name" if not call.name else "has arguments that are not a JSON object"
                 raise BrokenCallError(f"a tool call {what}")
             known = call.id if call.id and call.id not in taken and len(call.id) <= LONGEST_ID else new_id()
             taken.add(known)

@@ -72,10 +72,10 @@ def changes(dialect: Dialect, call: ChatCall) -> list[Notice]:
     found = changed(call.request.sampling, dialect.wire_names())
     if found and call.request.strict:
         field = min(found)
-        text = f"the provider does not take {field} as it was asked for"
+        text = f"the provider does not accept the requested {field}"
         raise UpstreamFailure(FailureKind.UNSUPPORTED, text, field=field)
     return [
-        Notice(NoticeKind.CHANGED, field, f"This deployment does not take {field} as asked; {value} was used.")
+        Notice(NoticeKind.CHANGED, field, f"This deployment does not accept the requested {field}; {value} was used.")
         for field, value in found.items()
     ]
 

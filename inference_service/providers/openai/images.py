@@ -144,7 +144,7 @@ async def _streamed(response: aiohttp.ClientResponse, call: ImageCall) -> ImageE
     except EventTooLargeError as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
     if not came:
-        raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's picture ended without its end", status=200)
+        raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's picture stopped before its end", status=200)
     yield Finish(FinishReason.STOP)
 
 

@@ -310,5 +310,5 @@ def continued(request: ChatRequest, kept: str) -> ChatRequest:
 
 def nothing_said(finish: Finish) -> UpstreamFailure:
     if finish.reason is FinishReason.CONTENT_FILTER:
-        return UpstreamFailure(FailureKind.CONTENT_REFUSED, "the provider's filter kept the answer back")
+        return UpstreamFailure(FailureKind.CONTENT_REFUSED, "the provider's filter withheld the answer")
     return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer was empty", status=200)
