@@ -21,6 +21,7 @@ from discord_bot.features import all_commands, all_controls
 from discord_bot.features.catchup.digest import Digests
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.chat.inbox import Inbox
 from discord_bot.features.chat.missed import answer_missed
 from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
@@ -78,12 +79,13 @@ class AntiphonBot(discord.AutoShardedClient):
         )  # fmt: skip
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self.services)
-        self.aftermath = Aftermath(self.chat)
+        self.inbox = Inbox(self.chat)
+        self.aftermath = Aftermath(self.inbox)
         self.image = ImageFeature(self.services)
         self._presence = Presence(store, self._clock)
         self.digests = Digests(self.services)
         self.reminders = Reminders(self.services)
-        self.chat.takers.append(Editing(self.image).take)
+        self.inbox.takers.append(Editing(self.image).take)
         self.shelf = Shelf(self.services, self.image, self.reminders)
         self.chat.toolbox = self.shelf.toolbox
         self._was_ready = False
@@ -147,7 +149,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.aftermath.recover()
         await self.image.recover()
         places = [one for guild in self.guilds for one in (*guild.channels, *guild.threads)]
-        await answer_missed(self.chat, places, away_since, self._clock)
+        await answer_missed(self.inbox, places, away_since, self._clock)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Discord tells a person's language only here; answers to their messages are in it, too."""
@@ -165,7 +167,7 @@ class AntiphonBot(discord.AutoShardedClient):
 
     async def on_message(self, message: discord.Message) -> None:
         with tracing.began(self.services.inference, "message"):
-            await self.chat.on_message(message)
+            await self.inbox.on_message(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         await self.aftermath.on_edit(payload)
@@ -181,7 +183,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.image.on_delete(channel_id, message_ids)
 
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
-        self.chat.on_typing(payload.channel_id, payload.user_id)
+        self.inbox.on_typing(payload.channel_id, payload.user_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         await self.aftermath.on_thread_gone(payload.thread_id)

@@ -14,15 +14,26 @@ import discord
 from PIL import Image
 
 from antiphon.repainting import End, repainted
+from discord_bot.conversation.documents import read_document
 from discord_bot.conversation.title import file_name
-from discord_bot.documents.reading import read_document
 from discord_bot.i18n import t
 
 MOST_FILES, LARGEST = 6, 20 * 1024 * 1024
 LARGEST_SIDE, MOST_PIXELS, LARGEST_AS_IT_IS = 2048, 40_000_000, 4 * 1024 * 1024
 LONGEST_TEXT, MOST_PAGES = 60_000, 40
 MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
-HEIC = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypheis", b"ftypmif1", b"ftypmsf1")
+HEIC = (
+    b"ftypheic",
+    b"ftypheix",
+    b"ftyphevc",
+    b"ftyphevx",
+    b"ftyphevm",
+    b"ftyphevs",
+    b"ftypheim",
+    b"ftypheis",
+    b"ftypmif1",
+    b"ftypmsf1",
+)
 # Two pictures of the largest size at once, however many people send one.
 READERS = ThreadPoolExecutor(2, thread_name_prefix="attachments")
 
@@ -134,7 +145,7 @@ def _document(name: str, data: bytes, locale: str, found: Read) -> None:
         found.notices.append(t(locale, "notice-encrypted", name=name))
         return
     if not text.strip():
-        key = {"late": "notice-slow", "large": "notice-slow", "whole": "notice-no-text"}
+        key = {"late": "notice-slow", "large": "notice-slow", "whole": "notice-no-text", "shortened": "notice-no-text"}
         found.notices.append(t(locale, key.get(document.end, "notice-unreadable"), name=name))
         return
     if len(document.pages) < document.count and len(text) <= LONGEST_TEXT:

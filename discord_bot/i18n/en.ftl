@@ -627,3 +627,11 @@ help-more =
     { "" }**Catch up:** { $catchup } tells you what you missed here.
     { "" }**Change a picture:** reply to it in words, such as *make it night*. **Speak:** voice messages are questions, too.
     { "" }**Compare:** { $compare } asks two models at once; { $models } ranks them. **Later:** { $remind }. **What I know about you:** { $memory }.
+settings-page-tools = Tools
+settings-tools = What I may use while I answer, with models that can. I always show it, and I ask before I draw, set a reminder or change anything.
+settings-tools-none = The person who runs this bot has turned off all tools.
+settings-switch-web-search = Web search
+settings-switch-message-search = Message search
+settings-switch-drawing-tool = Drawing
+settings-switch-reminder-tool = Reminders
+settings-switch-foreign-tools = Other tools (MCP)

@@ -87,7 +87,7 @@ class Writer:
         self.problem: Exception | None = None
         self.on_messages: Callable[[list[int]], None] = lambda _: None
         self.on_first_text: Callable[[], None] = lambda: None
-        self.on_removal: Callable[[int], None] = lambda _: None
+        self.on_removal: Callable[[int], object] = lambda _: None
         self._text_seen = False
         self._text_at = 0.0
 

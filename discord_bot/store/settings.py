@@ -43,6 +43,12 @@ class GuildSettings:
     context_messages: int = 0
     """Messages before a mention that the bot reads in a channel."""
     pictures: bool = True
+    web_search: bool = True
+    message_search: bool = True
+    drawing_tool: bool = True
+    reminder_tool: bool = True
+    foreign_tools: bool = True
+    """Tools of other programs, over MCP."""
     threads: bool = True
     leave_people_alone: bool = True
     lock_model: bool = False

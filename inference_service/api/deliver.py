@@ -39,7 +39,7 @@ async def deliver(
     recording = None
     if asked is not None:
         key = (admission.caller, operation, admission.request_id)
-        if (kept := shared.replays.find(key, asked)) is not None:
+        if (kept := await shared.replays.find(key, asked)) is not None:
             for message in kept:
                 await context.write(message)
             return
@@ -59,7 +59,7 @@ async def deliver(
                         recording.add(response)
         failure = ""
         if recording is not None:
-            recording.finish()
+            await recording.finish()
     except RequestFailure as failed:
         failure = status.CODES[failed.outcome][0].name.lower()
         raise

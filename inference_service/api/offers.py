@@ -7,6 +7,7 @@ from typing import Any
 from antiphon.v1 import chat_pb2, tools_pb2
 from inference_service import schemas
 from inference_service.api.turns import TOOL_NAME, Violation, length
+from inference_service.contradictions import contradiction
 
 MOST_TOOLS = 128
 LARGEST_SCHEMA = 65_536
@@ -60,12 +61,12 @@ def answer_format(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
             if not FORMAT_NAME.fullmatch(wanted.name):
                 yield f"{path}.name", "must be at most 64 letters, digits, '_' or '-'"
             yield from length(f"{path}.description", wanted.description, LONGEST_ABOUT)
-            yield from schema(f"{path}.schema", wanted.schema)
+            yield from schema(f"{path}.schema", wanted.schema, of_answer=True)
         case None:
             yield path, "must contain text, json_object or json_schema"
 
 
-def schema(path: str, text: str, *, of_object: bool = False) -> Iterator[Violation]:
+def schema(path: str, text: str, *, of_object: bool = False, of_answer: bool = False) -> Iterator[Violation]:
     if not 1 <= len(text.encode()) <= LARGEST_SCHEMA:
         yield path, f"has {len(text.encode())} bytes; 1 to {LARGEST_SCHEMA} are allowed"
         return
@@ -76,3 +77,5 @@ def schema(path: str, text: str, *, of_object: bool = False) -> Iterator[Violati
         return
     if of_object and found.get("type", "object") != "object":
         yield path, "must be of the type object: the arguments of a tool are one"
+    if of_answer and (text := contradiction(found)):
+        yield path, f"{text}: no answer can hold to it"

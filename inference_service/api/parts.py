@@ -19,8 +19,8 @@ class Shared:
     ledger: Ledger
     traces: Traces
     material: Material = field(default_factory=Material)
-    openai_url: str = ""  # of the OpenAI-compatible API; empty: it is not served
-    replays: Replays = field(default_factory=Replays)
+    openai_url: str = ""  # where OpenAI's API is served; empty: nowhere
+    replays: Replays = field(default_factory=Replays)  # finished answers
 
     def known_model(self, model: str) -> str:
         """A label for metrics: callers' free text must not create new ones."""

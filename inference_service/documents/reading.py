@@ -2,23 +2,17 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
 
+from antiphon.isolated import environment
+
 LONGEST = 20.0  # seconds for one document
 MOST_PAGES, MOST_TEXT = 500, 1_000_000
 AT_ONCE = 2
-INHERITED = (
-    "PATH",
-    "PYTHONPATH",
-    "LANG",
-    "LC_ALL",
-    "SYSTEMROOT",
-)  # environment variables for the child: no secret among them
 
 
 class End(StrEnum):
@@ -67,9 +61,9 @@ class Reader:
         """Never raises for the contents of the file."""
         async with self._room:
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "inference_service.documents.child", str(MOST_PAGES), str(MOST_TEXT),
+                sys.executable, "-m", "antiphon.documents.child", str(MOST_PAGES), str(MOST_TEXT),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                env={name: os.environ[name] for name in INHERITED if name in os.environ},
+                env=environment(),
                 limit=8 * MOST_TEXT,
             )  # fmt: skip
             try:
@@ -94,7 +88,7 @@ def document(said: bytes, end: End) -> Document:
         if told.text is not None:
             pages.append(told.text)
         end = told.end or end
-    return Document("\n\n".join(pages), end)
+    return Document("\n\n".join(pages)[:MOST_TEXT], end)
 
 
 def plain(data: bytes) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from antiphon.v1 import chat_pb2, tools_pb2
+from inference_service.http import signatures
 from inference_service.http.story import Story
 
 FINISHES = {
@@ -67,7 +68,12 @@ class Chunks:
 
 
 def tool_call(call: tools_pb2.ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    """With the provider's signature, if there is one, in the member in which clients send it back."""
+    function = {"name": call.name, "arguments": call.arguments}
+    made: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
+    if call.signature:
+        made["extra_content"] = signatures.written(call.signature)
+    return made
 
 
 def token_logprobs(logprobs: chat_pb2.Logprobs) -> list[dict[str, Any]]:

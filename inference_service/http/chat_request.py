@@ -22,7 +22,9 @@ INTERRUPTIONS = {
     "restart": chat_pb2.ON_INTERRUPTION_RESTART,
     "fail": chat_pb2.ON_INTERRUPTION_FAIL,
 }
-# Many clients give related requests the same value.
+OWN = "antiphon"  # the parameter with what only this service knows
+OWN_FIELDS = ("provider_options", "conversation_id", "on_interruption", "unsupported_setting")
+# As many clients name what belongs together.
 CONVERSATION_IDS = ("prompt_cache_key", "session_id", "chat_id")
 
 
@@ -63,8 +65,21 @@ class ChatOrder:
         request.request_id, request.replay = labels.request_id, labels.replay
         request.conversation_id = self._conversation_id(fields)
         request.caller.CopyFrom(caller(fields, self.ignored, labels))
-        take_own(fields, request, self.ignored, on_interruption=INTERRUPTIONS, unsupported_setting=UNSUPPORTED_SETTINGS)
+        self._own(fields, request)
         return request
+
+    def _own(self, fields: Fields, request: chat_pb2.ChatRequest) -> None:
+        """The members of the parameter `antiphon`: what OpenAI's API has no name for."""
+        own = Fields(fields.members(OWN) or {}, OWN)
+        take_choices(own, request, on_interruption=INTERRUPTIONS, unsupported_setting=UNSUPPORTED_SETTINGS)
+        if (conversation := own.text("conversation_id")) is not None:
+            request.conversation_id = conversation
+        if (options := own.members("provider_options")) is not None:
+            try:
+                request.provider_options.update(options)
+            except ValueError:
+                own.wrong("provider_options", "holds a number that is no finite number")
+        leave(own, fields, self.ignored)
 
     @staticmethod
     def _conversation_id(fields: Fields) -> str:
@@ -76,15 +91,27 @@ class ChatOrder:
         base = field.partition("[")[0]  # of "sampling.stop[1]"
         if base in self._spelling:
             return self._spelling[base] + field[len(base) :]
+        if base.partition(".")[0] in OWN_FIELDS:
+            return f"{OWN}.{field}"
         return tools.spell(self._conversation.spell(field))
 
 
 def take_own(fields: Fields, request: Message, ignored: list[str], **choices: Mapping[str, Any]) -> None:
-    """The members of the parameter `antiphon`: for each field of the contract, the words it accepts."""
-    own = Fields(fields.members("antiphon") or {}, "antiphon")
+    """The members of the parameter `antiphon`, where all of them are choices."""
+    own = Fields(fields.members(OWN) or {}, OWN)
+    take_choices(own, request, **choices)
+    leave(own, fields, ignored)
+
+
+def take_choices(own: Fields, request: Message, **choices: Mapping[str, Any]) -> None:
+    """For each field of the contract what its words mean."""
     for name, allowed in choices.items():
         if (value := own.choice(name, allowed)) is not None:
             setattr(request, name, value)
+
+
+def leave(own: Fields, fields: Fields, ignored: list[str]) -> None:
+    """What was wrong, and what nobody has taken."""
     fields.violations += own.violations
     ignored += own.left()
 

@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from antiphon.v1 import chat_pb2, tools_pb2
-from inference_service.http import files
+from inference_service.http import files, signatures
 from inference_service.http.fields import kind_of
 from inference_service.http.problems import Violation
 
+FUNCTION = "function"  # what a tool was called before tools: one call by message, named instead of numbered
 ROLES = {
     "system": chat_pb2.ROLE_SYSTEM,
     "developer": chat_pb2.ROLE_SYSTEM,
     "user": chat_pb2.ROLE_USER,
     "assistant": chat_pb2.ROLE_ASSISTANT,
     "tool": chat_pb2.ROLE_TOOL,
+    FUNCTION: chat_pb2.ROLE_TOOL,
 }
 TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}  # kind → its member
 KINDS = ("text", "image_url", "input_audio", "file")
@@ -37,6 +39,7 @@ class Conversation:
         self.messages: list[chat_pb2.Message] = []
         self.violations: list[Violation] = []
         self._origins: list[tuple[str, list[str]]] = []  # of each message and its parts
+        self._function_calls = 0
 
     def spell(self, field: str) -> str:
         match = PATH.fullmatch(field)
@@ -86,7 +89,8 @@ class Conversation:
         placed = list(self._parts(f"{path}.content", turn.get("content")))
         if role == chat_pb2.ROLE_ASSISTANT:
             placed += self._calls(f"{path}.tool_calls", turn.get("tool_calls"))
-        if not placed:  # an empty turn says nothing, and many providers refuse it
+            placed += self._function_call(f"{path}.function_call", turn.get("function_call"))
+        if not placed:  # an empty turn says nothing, and many providers refuse one
             return
         self.messages.append(chat_pb2.Message(role=role, parts=[part for _, part in placed]))
         self._origins.append((path, [origin for origin, _ in placed]))
@@ -133,6 +137,8 @@ class Conversation:
     def _result(self, path: str, turn: dict[str, Any]) -> None:
         """The result of a tool. The contract puts all results of one turn into one message."""
         call_id, content = turn.get("tool_call_id"), turn.get("content")
+        if turn["role"] == FUNCTION:
+            call_id = call_id or self._function_id()
         if not isinstance(call_id, str) or not call_id:
             self.wrong(f"{path}.tool_call_id", "is required: the id of the call that this answers")
             return
@@ -152,17 +158,30 @@ class Conversation:
         for number, call in enumerate(calls or ()):
             place = f"{path}[{number}]"
             function = call.get("function") if isinstance(call, dict) else None
-            if not isinstance(function, dict):
+            if isinstance(function, dict):
+                yield from self._call(place, call.get("id"), function, signatures.read(call.get("extra_content")))
+            else:
                 self.wrong(place, "must be an object with id, type and function")
-                continue
-            members = {
-                "id": call.get("id"),
-                "name": function.get("name"),
-                "arguments": function.get("arguments") or "{}",
-            }
-            bad = [name for name, value in members.items() if not isinstance(value, str)]
-            if bad:
-                inner = bad[0] if bad[0] == "id" else f"function.{bad[0]}"
-                self.wrong(f"{place}.{inner}", f"must be a string, not {kind_of(members[bad[0]])}")
-                continue
-            yield place, chat_pb2.Part(tool_call=tools_pb2.ToolCall(**members))
+
+    def _function_call(self, path: str, function: Any) -> Iterator[Placed]:
+        if isinstance(function, dict):
+            self._function_calls += 1
+            yield from self._call(path, self._function_id(), function, inner="")
+        elif function is not None:
+            self.wrong(path, f"must be an object with name and arguments, not {kind_of(function)}")
+
+    def _function_id(self) -> str:
+        """Of the last call of a function; the result of a function does not say whose it is."""
+        return f"function_call_{self._function_calls}" if self._function_calls else ""
+
+    def _call(
+        self, path: str, call_id: Any, function: dict[str, Any], signature: bytes = b"", inner: str = ".function"
+    ) -> Iterator[Placed]:
+        """`inner`: where the members of the function are, as seen from the call."""
+        places = {"id": f"{path}.id", "name": f"{path}{inner}.name", "arguments": f"{path}{inner}.arguments"}
+        members = {"id": call_id, "name": function.get("name"), "arguments": function.get("arguments") or "{}"}
+        for name, value in members.items():
+            if not isinstance(value, str):
+                self.wrong(places[name], f"must be a string, not {kind_of(value)}")
+                return
+        yield path, chat_pb2.Part(tool_call=tools_pb2.ToolCall(**members, signature=signature))

@@ -122,6 +122,7 @@ class Attempt:
             size = len(event.text)
             self._watch.hears(now, content=True, life=True, characters=size)
             entry.characters += size
+            entry.spoke = entry.spoke or kind is Delta
             if len(entry.sample) < SAMPLE:
                 entry.sample += event.text[:SAMPLE]
         elif kind is Composing:

@@ -129,7 +129,7 @@ class Calls:
         self._learn(call.name, failure, now)
         decide.learn_failure(
             self.facts, call.name, failure, now,
-            began=self._answer.began, wanted=self.terms.wanted, spread=random.random(),
+            began=self._answer.began and call.attempt.entry.spoke, wanted=self.terms.wanted, spread=random.random(),
         )  # fmt: skip
         self.reason = failure.kind.value
         await self.close(call)

@@ -210,7 +210,7 @@ def learn_failure(
 ) -> None:
     """The one place in which a failure changes what the request does next.
 
-    began: words of the answer were sent. wanted: optional fields that the caller set. spread: random, 0 to 1.
+    began: words of the answer have left, and this call sent some. wanted: optional fields that the caller set. spread: 0 to 1, by chance.
     """
     facts.last = failed
     facts.failed += 1

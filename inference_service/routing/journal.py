@@ -26,7 +26,8 @@ class Entry:
     hedge: bool = False
     answered: bool = False  # the provider accepted the call, so the prompt is paid for
     first_content: float | None = None
-    characters: int = 0  # characters of answer and reasoning that the provider sent
+    spoke: bool = False  # the provider sent words of an answer
+    characters: int = 0  # of answer and reasoning that the provider sent
     pictures: int = 0
     sample: str = ""
     usage: Usage | None = None

@@ -55,17 +55,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 """
 
 
-class SharedUsage:
-    """Every method returns None if Redis does not answer in time. The caller then uses its own counts."""
+class Connection:
+    """Redis, left alone for a moment after it did not answer in time. `texts`: answers are decoded."""
 
-    def __init__(self, url: str, settings: State) -> None:
+    def __init__(self, url: str, settings: State, *, texts: bool) -> None:
         self._prefix, self._timeout = settings.prefix, settings.timeout
         self._redis: Redis = Redis.from_url(
-            url, decode_responses=True, socket_timeout=settings.timeout, socket_connect_timeout=settings.timeout
+            url, decode_responses=texts, socket_timeout=settings.timeout, socket_connect_timeout=settings.timeout
         )
-        self._take = self._redis.register_script(TAKE)
-        self._spend = self._redis.register_script(SPEND)
-        self._add = self._redis.register_script(ADD)
         self._quiet_until = 0.0
 
     async def _try(self, ask: Callable[[], Awaitable[T]]) -> T | None:
@@ -77,6 +74,19 @@ class SharedUsage:
         except LOST:
             self._quiet_until = time.monotonic() + PAUSE
             return None
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+class SharedUsage(Connection):
+    """Every method returns None if Redis does not answer in time. The caller then uses its own counts."""
+
+    def __init__(self, url: str, settings: State) -> None:
+        super().__init__(url, settings, texts=True)
+        self._take = self._redis.register_script(TAKE)
+        self._spend = self._redis.register_script(SPEND)
+        self._add = self._redis.register_script(ADD)
 
     async def take(self, name: str, allowed: Allowance) -> tuple[Spent | None] | None:
         """(None,): counted, go on; (Spent,): no room."""
@@ -124,6 +134,3 @@ class SharedUsage:
             return float(await self._redis.get(key) or now)
 
         return await self._try(ask)
-
-    async def close(self) -> None:
-        await self._redis.aclose()

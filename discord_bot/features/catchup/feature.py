@@ -14,7 +14,7 @@ from discord_bot.admission import Refused
 from discord_bot.features.catchup.reading import Reading, read
 from discord_bot.features.catchup.summary import Summary
 from discord_bot.features.chat.buttons import view_of
-from discord_bot.features.chat.places import FollowupChannel
+from discord_bot.features.chat.places import FollowupChannel, settings_channel
 from discord_bot.i18n import t
 from discord_bot.interactions import BotInteraction, asker_of, private
 from discord_bot.problems import Problem, countdown_at, describe, utcnow
@@ -115,7 +115,9 @@ class Catchup:
         ticket.start()
         try:
             scope = await services.store.settings.scope(
-                interaction.guild_id, interaction.channel_id or 0, interaction.user.id
+                interaction.guild_id,
+                settings_channel(interaction.channel, interaction.channel_id or 0),
+                interaction.user.id,
             )
             summary = Summary(services, reading, locale)
             stream = await summary.ask(scope, interaction.guild_id, ticket, interaction.user.display_name)

@@ -10,7 +10,8 @@ from discord_bot.admission import Refused
 from discord_bot.features.chat import buttons, passing
 from discord_bot.features.chat.composing import compose
 from discord_bot.features.chat.context import fetch, said
-from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.chat.inbox import Inbox
+from discord_bot.features.chat.question import Question
 from discord_bot.i18n import t
 from discord_bot.interactions import asker
 from discord_bot.rendering.view import Look, contents
@@ -23,8 +24,8 @@ LAST_WORDS = 10.0  # seconds that running answers have to say that they end
 
 
 class Aftermath:
-    def __init__(self, chat: ChatFeature) -> None:
-        self._chat, self._services = chat, chat.services
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox, self._chat, self._services = inbox, inbox.chat, inbox.services
 
     # --- edits ---------------------------------------------------------------------------------------
 
@@ -34,7 +35,7 @@ class Aftermath:
         # Discord also sends this for previews of links and for threads on a message.
         if message.author.id == self._services.me or not payload.data.get("edited_timestamp"):
             return
-        if self._chat.replace(message):
+        if self._inbox.replace(message):
             return
         turn = await self._turn(payload.channel_id, payload.message_id)
         if turn is None or payload.message_id not in turn.question_ids:
@@ -47,7 +48,7 @@ class Aftermath:
             return
         newest = await store.newest(turn.conversation_id)
         is_last = newest is not None and newest.id == turn.id
-        running = self._chat.answers.get(turn.id)
+        running = self._chat.running.answers.get(turn.id)
         if running is not None:
             await running.abandon(State.DONE)
             turn = await store.turn(turn.id) or turn
@@ -55,7 +56,7 @@ class Aftermath:
         keeping = await self._services.store.wishes.keeping(turn.people)
         await store.set_question(turn, keeping)
         if is_last:
-            await self._answer_again(turn, message, channel, question.notices)
+            await self._answer_again(turn, message, channel, question)
 
     async def _turn(self, channel_id: int, message_id: int) -> Turn | None:
         """A question that began a thread stands in the channel above; the thread has the message's id."""
@@ -72,28 +73,30 @@ class Aftermath:
                 log.info("a part of a question is gone")
         return found
 
-    async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, notices: list[str]) -> None:
+    async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, question: Question) -> None:
         conversation = await self._services.store.conversations.get(turn.conversation_id)
-        claim = self._chat.claim(turn.id)
-        if conversation is None or self._chat.closing or claim is None:
-            self._chat.release(turn.id, claim)
+        claim = self._chat.running.claim(turn.id)
+        if conversation is None or self._chat.running.closing or claim is None:
+            self._chat.running.release(turn.id, claim)
             return
         try:
             who = asker(message.author, conversation.guild_id, channel.id, channel)
-            ticket = await self._services.admission.admit(who, turn.locale, place=channel.id)
+            ticket = question.ticket or await self._services.admission.admit(who, turn.locale, place=channel.id)
             turn.former = [*turn.former, turn.answer] if turn.answer else turn.former
-            await self._chat.ask_again(conversation, turn, ticket, channel, known=turn.message_ids, notices=notices)
+            await self._chat.ask_again(
+                conversation, turn, ticket, channel, known=turn.message_ids, notices=question.notices
+            )
         except Refused:
             return  # the former answer stays; whoever edits on and on is not told on and on
         finally:
-            self._chat.release(turn.id, claim)
+            self._chat.running.release(turn.id, claim)
 
     # --- deletions -------------------------------------------------------------------------------------
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
-        others = {one for one in message_ids if not self._chat.removals.discard(one)}
+        others = {one for one in message_ids if not self._chat.records.removals.discard(one)}
         for message_id in others:
-            self._chat.forget(message_id)
+            self._inbox.forget(message_id)
         if others:
             await self._services.ledger.note("deletion", lambda: self._delete_turns(channel_id, others))
 
@@ -104,7 +107,7 @@ class Aftermath:
             turn = await self._turn(channel_id, message_id)
             if turn is None or turn.state is State.DELETED:
                 continue
-            running = self._chat.answers.get(turn.id)
+            running = self._chat.running.answers.get(turn.id)
             if running is not None:
                 running.forgotten = True
                 await running.abandon(State.DELETED)
@@ -119,14 +122,14 @@ class Aftermath:
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
         channel = self._services.rooms.get_partial_messageable(channel_id)
         for message_id in message_ids:
-            self._chat.removed(message_id)
+            self._chat.records.removals.add(message_id)
             try:
                 await channel.get_partial_message(message_id).delete()
             except discord.HTTPException:
                 log.debug("an answer could not be deleted")
 
     async def on_thread_gone(self, channel_id: int) -> None:
-        for answer in [one for one in self._chat.answers.values() if one.turn.channel_id == channel_id]:
+        for answer in [one for one in self._chat.running.answers.values() if one.turn.channel_id == channel_id]:
             await answer.abandon(State.DELETED)
         privacy = self._services.store.privacy
         await self._services.ledger.note("place gone", lambda: privacy.erase_place(channel_id))
@@ -135,10 +138,7 @@ class Aftermath:
 
     async def interrupt_all(self) -> None:
         """The process ends: every running answer says so, and none begins."""
-        self._chat.closing = True
-        running = list(self._chat.answers.values())
-        for answer in running:
-            answer.stop(t(answer.turn.locale, "state-restart"), State.INTERRUPTED)
+        running = self._chat.running.close()
         if running:
             await asyncio.wait([asyncio.ensure_future(answer.done.wait()) for answer in running], timeout=LAST_WORDS)
 
@@ -146,7 +146,7 @@ class Aftermath:
         """After a crash: what stands unfinished in Discord gets an honest end."""
         store = self._services.store.conversations
         for turn in await store.running():
-            if turn.id in self._chat.answers:
+            if turn.id in self._chat.running.answers:
                 continue
             turn.state = State.INTERRUPTED
             conversation = await store.get(turn.conversation_id)

@@ -1,24 +1,18 @@
 """To which conversation a message belongs, and what of its surroundings is read."""
 
-from typing import TYPE_CHECKING
-
 import discord
 
-from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import For
 from discord_bot.features.chat.card import IN_THREADS
 from discord_bot.features.chat.composing import own_text
+from discord_bot.features.chat.naming import Titles
 from discord_bot.features.chat.places import thread_on
 from discord_bot.services import Services
 from discord_bot.store.conversations import PASSING, Conversation, Kind
 
-if TYPE_CHECKING:
-    from discord_bot.features.chat.feature import ChatFeature
 
-
-async def conversation_for(chat: "ChatFeature", whom: For, message: discord.Message) -> Conversation:
-    services, channel = chat.services, message.channel
-    store = services.store.conversations
+async def conversation_for(services: Services, titles: Titles, whom: For, message: discord.Message) -> Conversation:
+    channel, store = message.channel, services.store.conversations
     guild_id, author = message.guild.id if message.guild else None, message.author.id
     # A reply goes on where the answer stands, also in a conversation that its place has left behind.
     replied = await _replied_conversation(services, message)
@@ -36,7 +30,7 @@ async def conversation_for(chat: "ChatFeature", whom: For, message: discord.Mess
     thread = await thread_on(message, question, settings)
     if thread is None:
         return await store.create(message.id, channel.id, guild_id, author, Kind.CHAIN)
-    chat.names.add((thread.id, thread_name(question)))
+    titles.wanted(thread.id, question)
     return await store.create(thread.id, thread.id, guild_id, author, Kind.THREAD)
 
 

@@ -9,6 +9,7 @@ from discord_bot.features.chat.card import Card, Spot
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.words import named, names_in, names_of, said_by
 from discord_bot.features.voice.listening import ears
+from discord_bot.interactions import asker
 from discord_bot.services import Services
 from discord_bot.store.turns import Part
 
@@ -16,8 +17,8 @@ from discord_bot.store.turns import Part
 async def compose(services: Services, messages: Sequence[discord.Message], locale: str, *, before: int = 0) -> Question:
     """In the order of writing, each part with its author. `before`: so many messages of the channel belong to it, too."""
     last = messages[-1]
-    listen = ears(services, last.author.id, last.guild.id if last.guild else None)
-    question = Question(ids=[message.id for message in messages], listen=listen)
+    who = asker(last.author, last.guild.id if last.guild else None, last.channel.id, last.channel)
+    question = Question(ids=[message.id for message in messages], listen=ears(services, who))
     card = Card(services, question, locale)
     for message in messages:
         await card.add(message)
@@ -45,7 +46,8 @@ async def compose_typed(
     before_id: int = 0,
 ) -> Question:
     """The question of a command. `before`: so many messages before `before_id` belong to it, too."""
-    question = Question(listen=ears(services, spot.person.id, spot.guild_id))
+    who = asker(spot.person, spot.guild_id, spot.channel.id, spot.channel)
+    question = Question(listen=ears(services, who))
     card = Card(services, question, locale)
     await card.add_links(prompt, spot)
     if says_something(prompt):

@@ -67,6 +67,12 @@ class Desk:
             self._typing_until = asyncio.get_running_loop().time() + MERGE
             self._arrived.set()
 
+    async def end(self) -> None:
+        """Nothing more is answered; returns when what was being done has been undone."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while self._pending:

@@ -21,7 +21,7 @@ SHOWN_TITLE = 80
 async def fork(chat: ChatFeature, interaction: BotInteraction, conversation: Conversation, turn: Turn) -> None:
     """The interaction was deferred privately. Nothing is charged: the first question there is."""
     locale, who = interaction.locale.value, asker_of(interaction)
-    claim = chat.claim(turn.id)
+    claim = chat.running.claim(turn.id)
     if claim is None:
         await private(interaction, t(locale, "fork-busy"))
         return
@@ -33,7 +33,7 @@ async def fork(chat: ChatFeature, interaction: BotInteraction, conversation: Con
         denied = await chat.services.admission.refusal(who, locale, place=interaction.id, queued=True)
         await private(interaction, denied or await _open(chat, interaction, conversation, turn))
     finally:
-        chat.release(turn.id, claim)
+        chat.running.release(turn.id, claim)
 
 
 async def _exists(chat: ChatFeature, channel_id: int) -> bool:

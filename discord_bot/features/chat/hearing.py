@@ -1,4 +1,4 @@
-"""What a message says about for whom it is, and the language of its author."""
+"""What a message says about for whom it is, the language of its author, and small replies to it."""
 
 from typing import Any
 
@@ -12,6 +12,8 @@ from discord_bot.rendering.splitter import split
 from discord_bot.services import Services
 
 log = structlog.get_logger(__name__)
+NOT_USED = "🚫"
+REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
 MESSAGES = (discord.MessageType.default, discord.MessageType.reply)
 
 
@@ -71,3 +73,15 @@ async def show_heard(channel: Any, texts: list[str], sign: Sign) -> None:
             await channel.send(part.text, suppress_embeds=True, silent=True)
     except discord.HTTPException:
         log.info("what was heard could not be shown")
+
+
+async def refuse(message: discord.Message, text: str) -> None:
+    """A message cannot be answered privately; the refusal goes away by itself. Where no word is possible, a sign is."""
+    try:
+        if text:
+            await message.reply(text, mention_author=False, delete_after=REFUSAL_SHOWN, silent=True)
+    except discord.HTTPException:
+        try:
+            await message.add_reaction(NOT_USED)
+        except discord.HTTPException:
+            log.info("a refusal could not be told")

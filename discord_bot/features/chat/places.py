@@ -32,6 +32,11 @@ def may_have_thread(channel: object, guild: discord.Guild | None) -> bool:
     return all(getattr(mine, name) for name in THREAD_PERMISSIONS)
 
 
+def settings_channel(channel: object, channel_id: int) -> int:
+    """The channel whose settings hold: for a thread, the one above it."""
+    return getattr(channel, "parent_id", None) or channel_id
+
+
 def announcement(name: str, question: str, files: int = 0) -> str:
     """What stands in the channel above the thread: the question, as long as a message allows."""
     safe = discord.utils.escape_markdown(discord.utils.escape_mentions(name))
@@ -68,6 +73,11 @@ class FollowupChannel:
 
     def __init__(self, interaction: BotInteraction, *, ephemeral: bool) -> None:
         self.interaction, self._ephemeral = interaction, ephemeral
+
+    @property
+    def parent_id(self) -> int | None:
+        """Of the place of the interaction, where that is a thread."""
+        return getattr(self.interaction.channel, "parent_id", None)
 
     async def send(self, content: str, **more: Any) -> FollowupMessage:
         view = more.get("view")

@@ -48,7 +48,7 @@ class Press:
     async def press(self, action: str, turn_id: int) -> None:
         await self._acknowledge(action)
         store = self._chat.services.store.conversations
-        standing = await self._chat.standing(turn_id)
+        standing = await self._chat.running.standing(turn_id)
         turn = await store.turn(turn_id)
         conversation = await store.get(turn.conversation_id) if turn else None
         if turn is None or conversation is None or action not in LABELS:
@@ -90,7 +90,7 @@ class Press:
             await self._interaction.response.defer()
 
     async def _stop(self, turn: Turn) -> None:
-        running = self._chat.answers.get(turn.id)
+        running = self._chat.running.answers.get(turn.id)
         # By name: in a thread "you" would be wrong for all readers but one.
         who = discord.utils.escape_markdown(self._interaction.user.display_name)
         if running is None or not running.stop(t(turn.locale, "state-stopped", who=who)):
@@ -98,8 +98,8 @@ class Press:
 
     async def _decide(self, turn: Turn, *, allowed: bool) -> None:
         """A tool waits for the word of the person for whom it would work, and of nobody else."""
-        running = self._chat.answers.get(turn.id)
-        if running is not None and running.ticket.payer != self._interaction.user.id:
+        running = self._chat.running.answers.get(turn.id)
+        if running is not None and running.request.ticket.payer != self._interaction.user.id:
             await private(self._interaction, t(self._locale, "access-asker"))
         elif running is None or not running.decide(allowed=allowed):
             await private(self._interaction, t(self._locale, "allow-late"))
@@ -148,9 +148,11 @@ class Press:
     async def _again(self, action: str, conversation: Conversation, turn: Turn) -> None:
         """Try again, continue, regenerate, answer now. Charged to whoever presses."""
         chat, interaction, locale = self._chat, self._interaction, self._locale
-        claim = chat.claim(turn.id)
-        if claim is None or chat.is_busy(conversation.place_id):  # two clicks on one button, or another answer here
-            chat.release(turn.id, claim)
+        claim = chat.running.claim(turn.id)
+        if claim is None or chat.running.is_busy(
+            conversation.place_id
+        ):  # two clicks on one button, or another answer here
+            chat.running.release(turn.id, claim)
             await private(interaction, t(locale, "answer-runs"))
             return
         try:
@@ -167,7 +169,7 @@ class Press:
         except Refused as refused:
             await private(interaction, str(refused))
         finally:
-            chat.release(turn.id, claim)
+            chat.running.release(turn.id, claim)
 
     async def _take_buttons(self) -> None:
         """From the former answer. In an archived thread it keeps them: nothing can be edited there."""

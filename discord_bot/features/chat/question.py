@@ -9,6 +9,7 @@ from discord_bot.conversation.attachments import MOST_FILES, read
 from discord_bot.conversation.title import file_name
 from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.voice.listening import Heard, Listen, is_recording
+from discord_bot.quotas import Ticket
 from discord_bot.store.turns import Attached, Part, PartKind
 
 
@@ -25,6 +26,8 @@ class Question:
     """Writes recordings down; None: they are files that cannot be read."""
     heard: list[str] = field(default_factory=list)
     """What was spoken, for all to read above the answer."""
+    ticket: Ticket | None = None
+    """What was charged for listening; it pays for the answer, too."""
 
     def __bool__(self) -> bool:
         return any(says_something(part.text) for part in self.parts) or bool(self.images)
@@ -60,8 +63,9 @@ class Question:
 
     def _hear(self, author: discord.abc.User, heard: Heard, recording: discord.Attachment) -> None:
         self.files += 1
+        self.ticket = self.ticket or heard.ticket
         if not heard.text:
-            self.notices.append(heard.notice)
+            self.notices += [heard.notice] if heard.notice not in self.notices else []
         elif heard.is_voice:
             self.parts.append(Part(author.id, author.display_name, heard.text))
             self.heard.append(heard.text)

@@ -8,12 +8,11 @@ import discord
 import structlog
 
 from discord_bot.admission import Refused
-from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import says_something
-from discord_bot.features.chat.answer import Tell
+from discord_bot.features.chat.asking import Asking, Tell
 from discord_bot.features.chat.card import IN_THREADS, Spot
 from discord_bot.features.chat.composing import compose_typed
-from discord_bot.features.chat.feature import Asking, ChatFeature
+from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.places import FollowupChannel, announcement, may_have_thread, thread_on
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.sign import Sign
@@ -100,7 +99,7 @@ async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked
     if thread is None and settings.threads and isinstance(channel, discord.TextChannel):
         await private(interaction, t(locale, "no-threads"))
     if thread is not None:
-        chat.names.add((thread.id, thread_name(asked.prompt)))
+        chat.titles.wanted(thread.id, asked.prompt)
     place: Any = thread or channel
     conversation = await services.store.conversations.create(
         thread.id if thread else message.id,

@@ -53,7 +53,7 @@ async def _press(chat: ChatFeature, interaction: BotInteraction, action: str) ->
             view = view_of(privacy_button("sure", locale)) or discord.utils.MISSING
             await private(interaction, t(locale, "privacy-erase-sure"), view=view)
         case "sure":
-            chat.forget_person(user_id)
+            chat.running.forget_person(user_id)
             await store.usage.forget_later(user_id)
             await store.privacy.erase_user(user_id)
             await interaction.response.edit_message(content=t(locale, "privacy-erased"), view=None)

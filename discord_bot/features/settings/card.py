@@ -18,6 +18,7 @@ CONTEXT_MESSAGES = (0, 5, 10, 20)
 RETENTION_DAYS = (1, 7, 30, 90)
 ROLE_LIMIT = "role_limit"
 MOST_ROLES = 10  # with limits of their own, as lines
+BUTTONS_IN_A_ROW = 3  # of the pages; with Discord's five, a phone cuts the labels
 MOST_NAMED = 12  # channels or roles in a line
 PLACES = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.category, discord.ChannelType.forum]
 
@@ -27,12 +28,14 @@ class Page(StrEnum):
     ANSWERS = "answers"
     PICTURES = "pictures"
     LIMITS = "limits"
+    TOOLS = "tools"
     PRIVACY = "privacy"
 
 
 SWITCHES = {
     Page.ANSWERS: ("threads", "leave_people_alone", "footer", "lock_model"),
     Page.PICTURES: ("pictures",),
+    Page.TOOLS: ("web_search", "message_search", "drawing_tool", "reminder_tool", "foreign_tools"),
 }
 LISTS = ("channels", "blocked_channels", "roles", "blocked_roles")
 FORMS = ("member", "server")
@@ -65,7 +68,9 @@ class Card:
         for row in self._rows():
             container.add_item(discord.ui.ActionRow(*row))
         container.add_item(discord.ui.Separator())
-        container.add_item(discord.ui.ActionRow(*(self._page_button(page) for page in Page)))
+        pages: list[discord.ui.Item[Any]] = [self._page_button(page) for page in Page]
+        for row in (pages[:BUTTONS_IN_A_ROW], pages[BUTTONS_IN_A_ROW:]):
+            container.add_item(discord.ui.ActionRow(*row))
         container.add_item(
             discord.ui.ActionRow(
                 self._button("check", t(self.locale, "settings-check")),
@@ -94,6 +99,8 @@ class Card:
                 ]
             case Page.PICTURES:
                 return [self._line("image-model", self.settings.image_model or t(self.locale, "settings-default"))]
+            case Page.TOOLS:
+                return [t(self.locale, "settings-tools" if self._switches() else "settings-tools-none")]
             case Page.PRIVACY:
                 days = self.settings.days_kept(self.config.retention_days)
                 return [self._line("retention", self._days(days)), t(self.locale, "settings-retention-note")]
@@ -163,13 +170,19 @@ class Card:
                 offered = [one for one in RETENTION_DAYS if not most or one <= most]
                 kept = [(str(one), self._days(one)) for one in offered]
                 rows += self._choice("retention_days", kept, str(self.settings.retention_days))
+            case Page.TOOLS:
+                pass  # switches alone
             case _:
                 rows.append([self._button(form, t(self.locale, f"settings-form-{form}")) for form in FORMS])
                 rows.append([self._role_limit()])
-        switches = SWITCHES.get(self.page, ())
-        if switches:
+        if switches := self._switches():
             rows.append([self._switch(name) for name in switches])
         return rows
+
+    def _switches(self) -> list[str]:
+        """Of tools, those that the operator offers."""
+        offered = offered_tools(self.config)
+        return [name for name in SWITCHES.get(self.page, ()) if offered.get(name, True)]
 
     def _id(self, action: str) -> str:
         return f"settings:2:{self.page}:{action}"
@@ -248,3 +261,16 @@ def is_on(name: str, settings: GuildSettings, config: Bot) -> bool:
     if name == "footer":
         return config.footer if settings.footer is None else settings.footer
     return bool(getattr(settings, name))
+
+
+def offered_tools(config: Bot) -> dict[str, bool]:
+    """By the switch of a tool: whether there is anything to switch."""
+    tools = config.tools
+    offered = {
+        "web_search": bool(tools.search_url),
+        "message_search": tools.messages and config.message_content_intent,
+        "drawing_tool": tools.drawing,
+        "reminder_tool": tools.reminders,
+        "foreign_tools": bool(tools.mcp),
+    }
+    return {name: tools.enabled and able for name, able in offered.items()}

@@ -14,7 +14,7 @@ class Talk:
     """Iterate once. `begin` asks the service once; without a toolbox there is one round."""
 
     def __init__(self, begin: Begin, messages: Sequence[events.Message], toolbox: Toolbox | None) -> None:
-        self._begin, self._messages, self._toolbox = begin, list(messages), toolbox
+        self._begin, self._messages, self.toolbox = begin, list(messages), toolbox
         self._rounds: list[ChatStream] = []
         self._cancelled = False
 
@@ -55,13 +55,13 @@ class Talk:
 
     def cancel(self) -> None:
         self._cancelled = True
-        if self._toolbox is not None:
-            self._toolbox.decide(allowed=False)
+        if self.toolbox is not None:
+            self.toolbox.decide(allowed=False)
         if self._now is not None:
             self._now.cancel()
 
     async def __aiter__(self) -> AsyncIterator[events.ChatEvent]:
-        offered = self._toolbox.declarations if self._toolbox is not None else []
+        offered = self.toolbox.declarations if self.toolbox is not None else []
         while not self._cancelled:
             last = len(self._rounds) + 1 >= MOST_ROUNDS
             stream = self._begin(self._messages, [] if last else offered)
@@ -75,7 +75,7 @@ class Talk:
                 offered = []  # no model here calls tools, so it answers without
                 self._rounds.clear()
                 continue
-            if not stream.tool_calls or self._toolbox is None or self._cancelled:
+            if not stream.tool_calls or self.toolbox is None or self._cancelled:
                 return
-            results = [await self._toolbox.run(call) for call in stream.tool_calls]
+            results = [await self.toolbox.run(call) for call in stream.tool_calls]
             self._messages += [stream.message, events.Message.tool(*results)]

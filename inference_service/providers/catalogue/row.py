@@ -66,12 +66,13 @@ class SignRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
-    """Patterns of upstream models. other: what the list holds beside chat models; free: models without cost.
+    """Patterns of upstream models. hears: take recordings in a conversation; other: what the list holds beside chat models; free: what costs nothing.
 
     pictures: how many one request may hold; 0: unknown."""
 
     sees: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
@@ -206,6 +207,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         return Capabilities(
             chat=True,
             vision=sees,
+            audio=matches(model, facts.hears),
             streaming=True,
             prefill=continues,
             tools=calls,

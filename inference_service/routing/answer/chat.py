@@ -40,6 +40,7 @@ from inference_service.routing.answer.splice import (
     Restart,
     looks_whole,
 )
+from inference_service.routing.answer.thoughts import Thoughts
 from inference_service.routing.answer.toolcalls import ToolRules
 from inference_service.routing.answer.written import Written
 from inference_service.routing.decide import Standing
@@ -89,6 +90,7 @@ class ChatAnswer:
         self._composed = False  # some deployment has begun a tool call: its text belongs to that call
         self._calls = 0  # tool calls sent
         self._announcer = Announcer()
+        self._thoughts = Thoughts()
         self._nothing_to_add = False  # a continuation has ended well without a word
         self.whole = False
 
@@ -169,6 +171,7 @@ class ChatAnswer:
     def begin(self, opening: Opening) -> Out:
         """The first sign of an answer by this deployment."""
         opening.begun = True
+        self._thoughts.begin()
         out: Out = [*self._announcer.start(opening.deployment, opening.number)]
         waits = isinstance(opening.joint, Restart | AfterInstruction)  # nothing is taken back until words replace it
         if not out and not waits and self._announcer.moves(opening.deployment, opening.reason):
@@ -190,7 +193,9 @@ class ChatAnswer:
         return self._deliver(opening, opening.joint.feed(event.text))
 
     def _beside(self, opening: Opening, event: Any, kind: type[Any]) -> Out:
-        """Events that are not text of the answer."""
+        """What is no text of the answer."""
+        if kind is Reasoning:
+            return self._think(event.text)
         if kind is Retract:
             return self._retract(opening)
         if kind is ToolCall:
@@ -200,12 +205,16 @@ class ChatAnswer:
             return []
         return [event]
 
+    def _think(self, thoughts: str) -> Out:
+        news = self._thoughts.feed(thoughts)
+        return [Reasoning(news)] if news else []
+
     def _retract(self, opening: Opening) -> Out:
         """What this call has said so far was reasoning: the caller removes it again."""
         text, opening.said = self._written.text(), False
         if opening.held is not None:
             thoughts, opening.held = "".join(opening.held), []
-            return [Reasoning(thoughts)] if thoughts else []
+            return self._think(thoughts)
         if isinstance(opening.joint, Restart):
             opening.joint = Restart(text)
             return []
@@ -223,7 +232,7 @@ class ChatAnswer:
         self._written.replace(text[: opening.kept])
         kept = opening.kept - len(self._request.partial)
         cut = Handover(opening.deployment, opening.deployment, RETRACTED, kept, opening.number)
-        return [cut, Reasoning(thoughts)]
+        return [cut, *self._think(thoughts)]
 
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
         opening.handed_over = True

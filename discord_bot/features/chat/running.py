@@ -1,0 +1,93 @@
+"""What runs at the moment: one question at a time in a conversation, and no turn answered twice at once."""
+
+import asyncio
+from weakref import WeakValueDictionary
+
+from discord_bot.features.chat import passing
+from discord_bot.features.chat.answer import Answer
+from discord_bot.features.chat.naming import Titles
+from discord_bot.features.chat.places import FollowupChannel
+from discord_bot.i18n import t
+from discord_bot.services import Services
+from discord_bot.store.turns import State
+
+
+class Running:
+    def __init__(self, services: Services, titles: Titles) -> None:
+        self._services, self._titles = services, titles
+        self.answers: dict[int, Answer] = {}  # by turn
+        self.closing = False
+        self._lines = WeakValueDictionary[int, asyncio.Lock]()
+        self._claimed: dict[int, object] = {}
+
+    async def run(self, *answers: Answer) -> None:
+        """To the end of all of them. More than one answer to a question stand side by side."""
+        # While they wait, too, an erasure, the end, and a connection that comes back must reach them.
+        self.answers |= {one.turn.id: one for one in answers}
+        if self.closing:
+            self._interrupt()
+        try:
+            async with self.line(answers[0].request.conversation.place_id):
+                await asyncio.gather(*map(self._run, answers))
+        finally:
+            self.answers = {number: one for number, one in self.answers.items() if one not in answers}
+
+    async def _run(self, answer: Answer) -> None:
+        channel = answer.request.channel
+        if isinstance(channel, FollowupChannel):
+            note = passing.note(self._services, answer.turn.id, channel.interaction)
+            self._services.tasks.spawn(note, "interaction")
+        try:
+            with self._services.metrics.running.track_inprogress():
+                await answer.run()
+        finally:
+            self._claimed.pop(answer.turn.id, None)
+            answer.done.set()
+        if isinstance(channel, FollowupChannel):
+            await passing.forget(self._services, answer.turn.id)
+        self._titles.answered(answer.request.conversation.place_id, answer.turn, answer.request.ticket)
+
+    def close(self) -> list[Answer]:
+        """The process ends: every answer says so, and none begins. Those that still run."""
+        self.closing = True
+        self._interrupt()
+        return list(self.answers.values())
+
+    def _interrupt(self) -> None:
+        for answer in self.answers.values():
+            answer.stop(t(answer.turn.locale, "state-restart"), State.INTERRUPTED)
+
+    def line(self, place_id: int) -> asyncio.Lock:
+        """Held while anything is answered in the conversation."""
+        return self._lines.setdefault(place_id, asyncio.Lock())
+
+    def is_busy(self, place_id: int) -> bool:
+        return self.line(place_id).locked()
+
+    def claim(self, turn_id: int) -> object | None:
+        """Before a turn is answered again; None: somebody is at it already. It ends when the answer stands."""
+        if turn_id in self._claimed:
+            return None
+        claim = self._claimed[turn_id] = object()
+        return claim
+
+    def release(self, turn_id: int, claim: object | None) -> None:
+        """A claim that came to nothing."""
+        if claim is not None and self._claimed.get(turn_id) is claim:
+            del self._claimed[turn_id]
+
+    async def standing(self, turn_id: int) -> bool:
+        """False while the turn is being answered; where its answer stands, waits until that is noted down."""
+        running = self.answers.get(turn_id)
+        if running is None:
+            return True
+        if running.turn.state is State.RUNNING:
+            return False
+        await running.done.wait()
+        return True
+
+    def forget_person(self, user_id: int) -> None:
+        """Everything of the person was erased: what still runs is not stored again."""
+        for answer in self.answers.values():
+            if user_id in answer.people | answer.turn.people:
+                answer.forgotten = True
