@@ -1,4 +1,4 @@
-"""The models one may choose, remembered for a minute so that autocomplete never waits for the service."""
+"""The models that people may choose, cached for a minute so that autocomplete never waits for the service."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ LONGEST_CHOICE = 100
 
 
 class Catalogue:
-    """Only what the operator offers: `offered` by name, or the routes where it is empty."""
+    """Only what the operator offers: the models named in `offered`, or the routes if it is empty."""
 
     def __init__(self, inference: InferenceClient, offered: Collection[str] = ()) -> None:
         self._inference, self._offered = inference, frozenset(offered)
@@ -31,7 +31,7 @@ class Catalogue:
         self._reading: asyncio.Task[None] | None = None
 
     async def models(self, task: Task | None = None) -> list[Model]:
-        """What the service offers, or what it offered last when it cannot be asked in time."""
+        """What the service offers, or offered last if it does not answer in time."""
         if time.monotonic() - self._read_at > FRESH:
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read(), name="catalogue")
@@ -48,14 +48,14 @@ class Catalogue:
         return not model.is_deployment
 
     async def choose(self, wishes: Sequence[str], task: Task) -> str:
-        """The first wish that is offered. The last one is the operator's own default, and is not looked up."""
+        """The first wish that is offered. The last one is the operator's own default, and is not checked."""
         for wish in wishes[:-1]:
             if await self.find(wish, task) is not None:
                 return wish
         return wishes[-1]
 
     async def find(self, name: str, task: Task) -> Model | None:
-        """By name or alias; None for what is not offered."""
+        """By name or alias; None if it is not offered."""
         if self._offered and name not in self._offered:
             return None
         return next((one for one in await self.models(task) if name == one.name or name in one.aliases), None)
@@ -87,7 +87,7 @@ class Catalogue:
 
 
 def rank(query: str, names: Sequence[str]) -> list[str]:
-    """Equal, then beginning, then a word's beginning, then anywhere; among equals the given order."""
+    """Exact matches, then prefixes, then word prefixes, then substrings; ties keep their order."""
     query = query.strip().casefold()
     unique = list(dict.fromkeys(names))
     if not query:

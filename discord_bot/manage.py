@@ -1,4 +1,4 @@
-"""`antiphon backup`, `restore` and `migrate`: the bot's database as a whole. The bot may run meanwhile."""
+"""`antiphon backup`, `restore` and `migrate`: the bot's database as a whole. The bot may keep running."""
 
 import argparse
 import asyncio
@@ -35,7 +35,7 @@ def manage(arguments: Sequence[str], url: str, environ: Mapping[str, str]) -> in
 
 
 def target_of(text: str, environ: Mapping[str, str]) -> str:
-    """A URL, or the name of a variable that holds one: a password does not belong into a list of processes."""
+    """A URL, or the name of a variable that holds one: a password does not belong in a process list."""
     if ":" in text:
         return text
     secret = find_secret(text, environ)

@@ -1,6 +1,6 @@
-"""What people attach: pictures for vision, text, code and documents as text. Limits are told, never silently applied.
+"""Attachments: pictures for vision; text, code and documents as text. Every limit that applies is mentioned.
 
-Everything is opened in a small pool of threads, documents in a child process of their own.
+Everything is opened in a small pool of threads, documents in a child process.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ HEIC = (
     b"ftypmif1",
     b"ftypmsf1",
 )
-# Two pictures of the largest size at once, however many people send one.
+# Two pictures of the largest size at a time, however many people send one.
 READERS = ThreadPoolExecutor(2, thread_name_prefix="attachments")
 
 
 @dataclass
 class Read:
-    """`images` are (MIME, bytes); `texts` are ready to stand in a prompt; `notices` are for the person."""
+    """`images` are (MIME, bytes); `texts` are ready to go into a prompt; `notices` are for the person."""
 
     images: list[tuple[str, bytes]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Read:
 
 
 async def read(attachments: Sequence[discord.Attachment], locale: str, most: int = MOST_FILES) -> Read:
-    """`most`: what is left of the files that one question may have."""
+    """`most`: how many more files the question may have."""
     found = Read()
     if len(attachments) > most:
         found.notices.append(t(locale, "notice-too-many", count=len(attachments) - most))

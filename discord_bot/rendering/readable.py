@@ -1,6 +1,6 @@
-"""What Discord does not render, made readable: tables, headings below the third level, other fences. Pure.
+"""Converts what Discord does not render: tables, headings below the third level, other fences. Pure.
 
-Works line by line; formulas may be longer. Only the table at the end of a growing text may still change its look: as
+Works line by line; formulas may span lines. Only the table at the end of a growing text may still change its look: as
 soon as it is too wide for a phone, its columns become a list.
 """
 
@@ -10,16 +10,16 @@ from discord_bot.rendering import tables
 from discord_bot.rendering.formulas import readable_formulas
 from discord_bot.rendering.marks import fence_of
 
-INNER = "``\u200b`"  # looks like a mark, and ends no block
+INNER = "``\u200b`"  # looks like a fence, and ends no block
 DEEP = re.compile(r"((?:[ \t]*>)*[ \t]*(?:[-*][ \t]+)?)#{4,6}[ \t]")
 CODE = re.compile(r"(`{1,2}[^`\n]{1,300}`{1,2})")
 
 
 def readable(text: str, *, growing: bool = False) -> str:
-    """The text as Discord can show it. What stands in a code block stays as it is."""
+    """The text as Discord can show it. Code blocks are kept as they are."""
     made: list[str] = []
     prose: list[str] = []
-    marks: list[str] = []  # of the open blocks: an example of Markdown may hold blocks itself
+    marks: list[str] = []  # of the open blocks: an example of Markdown may contain blocks itself
     for line in text.split("\n"):
         fence = fence_of(line)
         if not marks and fence is None:
@@ -28,7 +28,7 @@ def readable(text: str, *, growing: bool = False) -> str:
             made += _prose(prose, growing=False)
             prose = []
             marks.append(fence.mark)
-            # Discord knows neither tildes nor longer marks.
+            # Discord knows neither tildes nor longer fences.
             made.append(f"{fence.prefix}```{fence.info}" if fence.mark != "```" else line)
         elif fence is not None and fence.closes(marks[-1]):
             marks.pop()
@@ -41,7 +41,7 @@ def readable(text: str, *, growing: bool = False) -> str:
 
 
 def _inner(line: str) -> str:
-    """Discord would end the block at the first mark, whatever opened it."""
+    """Discord would end the block at the first fence, whatever opened it."""
     return line.replace("```", INNER)
 
 
@@ -56,7 +56,7 @@ def _prose(lines: list[str], *, growing: bool) -> list[str]:
         line = lines[number]
         if number + 1 < len(lines) and "|" in line and tables.is_separator(lines[number + 1]):
             end = _end_of_table(lines, number + 2)
-            # The row that is being written comes when it is whole.
+            # The row that is being written appears when it is complete.
             whole = end - (growing and end == len(lines) and end > number + 2)
             made += tables.render(lines[number:whole])
             number = end
@@ -67,7 +67,7 @@ def _prose(lines: list[str], *, growing: bool) -> list[str]:
 
 
 def _formulas(text: str) -> str:
-    """Formulas as text, but in `code`."""
+    """Formulas as text, except in `code`."""
     pieces = CODE.split(text)
     return "".join(piece if number % 2 else readable_formulas(piece) for number, piece in enumerate(pieces))
 

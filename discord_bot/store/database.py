@@ -28,7 +28,7 @@ async def open_store(url: str) -> "Store":
 
 
 async def open_database(url: str) -> Database:
-    """As `open_store`, for whoever works on tables as a whole."""
+    """Like `open_store`, for code that works on whole tables."""
     address = address_of(url)
     try:
         database = await connect(address)

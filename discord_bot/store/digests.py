@@ -1,4 +1,4 @@
-"""Daily summaries of channels: when each is due, and from when on it tells."""
+"""Daily summaries of channels: when each is due, and where it starts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,7 @@ class Digests:
             return found
 
     async def claim(self, digest: Digest, since: float, due_at: float) -> bool:
-        """The next one is due at `due_at`. True for one caller alone: it sends the digest, and nobody else does."""
+        """Schedules the next one at `due_at`. True for one caller alone, which sends the digest."""
         here = (digests.c.channel_id == digest.channel_id) & (digests.c.due_at == digest.due_at)
         async with self._database.write() as connection:
             changed = await connection.execute(update(digests).where(here).values(since=since, due_at=due_at))

@@ -1,4 +1,4 @@
-"""Brings a database to the present form: in one transaction, under a lock, so a crash leaves the former form."""
+"""Brings a database to the current schema: in one transaction, under a lock, so a crash leaves the former schema."""
 
 from importlib import resources
 
@@ -39,7 +39,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _clear_unfinished(connection: Connection) -> None:
-    """Version 0.1.0 could be killed amid its first start, which left some of its tables, all of them empty."""
+    """Version 0.1.0 could be killed during its first start, which left some of its tables, all of them empty."""
     there = set(inspect(connection).get_table_names())
     for name in FIRST_TABLES:
         if name in there and not connection.execute(text(f"SELECT COUNT(*) FROM {name}")).scalar():  # noqa: S608 - a fixed list

@@ -1,4 +1,4 @@
-"""Whether a person's words may be stored. Every write of words asks for the answer, in the form of a `Keeping`."""
+"""Whether a person's words may be stored. Every write of words needs the answer, as a `Keeping`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ DO_NOT_STORE = "no_store"
 
 @dataclass(frozen=True)
 class Keeping:
-    """Whose words may be written now. Only `Wishes` makes one: nobody else knows what the people wish."""
+    """Whose words may be written now. Only `Wishes` creates one: nothing else knows people's choices."""
 
     people: frozenset[int]
     """Everybody whose words are about to be written, or stand in what was answered."""
     refusing: frozenset[int]
 
     def allows(self, person: int) -> bool:
-        """Someone who was not asked about is not stored."""
+        """A person who was not looked up is not stored."""
         return person in self.people and person not in self.refusing
 
     @property
@@ -47,6 +47,6 @@ class Wishes:
 
     @staticmethod
     def nothing(people: Iterable[int]) -> Keeping:
-        """For words whose erasure was asked for while they were in use."""
+        """For words whose erasure was requested while they were in use."""
         asked = frozenset(people)
         return Keeping(asked, asked)

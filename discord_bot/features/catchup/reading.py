@@ -1,4 +1,4 @@
-"""The messages of a channel that somebody has missed: a bounded number, the newest, each as one numbered line."""
+"""The messages of a channel that a person has missed: the newest, up to a limit, each as one numbered line."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ async def read(
 
 
 def line_of(message: discord.Message) -> Line | None:
-    """None for lines of Discord itself, and where nothing can be read."""
+    """None for system messages, and for messages without readable content."""
     if message.type not in WRITTEN:
         return None
     attached = [(one, (one.content_type or "").startswith("image/")) for one in message.attachments]
@@ -98,7 +98,7 @@ def _file(attachment: discord.Attachment, *, picture: bool) -> str:
 
 
 def numbered(lines: Sequence[Line], budget: int) -> tuple[str, int]:
-    """The newest lines that fit into so many tokens, with their numbers from 1; and how many older ones do not fit."""
+    """The newest lines that fit into that many tokens, numbered from 1; and how many older ones do not fit."""
     shown: list[str] = []
     for number in range(len(lines), 0, -1):
         line = f"[{number}] {lines[number - 1].author}: {lines[number - 1].text}"
@@ -110,7 +110,7 @@ def numbered(lines: Sequence[Line], budget: int) -> tuple[str, int]:
 
 
 def linked(text: str, urls: Mapping[int, str]) -> str:
-    """References like [3] or [3, 5–7] as links to the messages; those to no message go away."""
+    """References like [3] or [3, 5–7] as links to the messages; references to nothing are dropped."""
 
     def links(match: "re.Match[str]") -> str:
         numbers = dict.fromkeys(int(one) for one in re.findall(r"\d+", match[1]))

@@ -1,4 +1,4 @@
-"""For whom a message is: pure rules over what Discord told about it."""
+"""Whether a message is meant for the bot: pure rules over Discord's data."""
 
 import re
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Seen:
 
 
 def judge(seen: Seen, *, leave_people_alone: bool = True) -> For:
-    """`leave_people_alone`: in a thread, what people say to each other is not for the bot."""
+    """`leave_people_alone`: in a thread, messages between people are not for the bot."""
     if seen.by_machine:
         return For.NOBODY
     if not seen.readable and not seen.mentions_me:
@@ -58,19 +58,19 @@ _LEADING_MENTION = re.compile(r"^\s*<@!?(\d+)>")
 
 
 def opening_mention(text: str) -> int | None:
-    """The account that the text begins with, if it begins with one."""
+    """The account that the text mentions first, if it starts with a mention."""
     match = _LEADING_MENTION.match(text)
     return int(match[1]) if match else None
 
 
 def without_mention(text: str, *accounts: int) -> str:
-    """The prompt: the text with the mentions of the bot itself, and of its role, taken out."""
+    """The prompt: the text without mentions of the bot itself and of its role."""
     named = "|".join(map(str, accounts))
     pieces = re.split(rf"<@[!&]?(?:{named})>[,:]?", text)
     return " ".join(stripped for piece in pieces if (stripped := piece.strip()))
 
 
-# Zero-width and direction-changing characters: alone they are no question.
+# Zero-width and direction-changing characters alone are not a question.
 _NOTHING = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\u180e\u3164\u115f\u1160]+")
 
 

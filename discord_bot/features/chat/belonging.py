@@ -1,4 +1,4 @@
-"""To which conversation a message belongs, and what of its surroundings is read."""
+"""Which conversation a message belongs to, and how much of its surroundings is read."""
 
 import discord
 
@@ -14,7 +14,7 @@ from discord_bot.store.conversations import PASSING, Conversation, Kind
 async def conversation_for(services: Services, titles: Titles, whom: For, message: discord.Message) -> Conversation:
     channel, store = message.channel, services.store.conversations
     guild_id, author = message.guild.id if message.guild else None, message.author.id
-    # A reply goes on where the answer stands, also in a conversation that its place has left behind.
+    # A reply continues where the answer is, even in a conversation that was left behind by /new.
     replied = await _replied_conversation(services, message)
     if replied is not None and (whom is For.CHAIN or replied.channel_id == channel.id):
         return replied
@@ -22,7 +22,7 @@ async def conversation_for(services: Services, titles: Titles, whom: For, messag
         kind = Kind.THREAD if whom is For.THREAD else Kind.DIRECT
         known = await store.find(channel.id)
         if known is not None and whom is For.DIRECT and any(one.id == services.me for one in message.mentions):
-            await store.retire(known)  # a mention begins anew, as it does in channels
+            await store.retire(known)  # a mention starts over, as it does in channels
             known = None
         return known or await store.create(channel.id, channel.id, guild_id, author, kind)
     settings = await services.store.settings.guild(guild_id)
@@ -43,7 +43,7 @@ async def _replied_conversation(services: Services, message: discord.Message) ->
 
 
 async def messages_before(services: Services, conversation: Conversation, first: discord.Message) -> int:
-    """How many messages of the channel are read where the bot is called into a talk of people."""
+    """How many messages of the channel are read when the bot is called into a conversation between people."""
     if conversation.place_id != first.id and conversation.kind is not Kind.THREAD:
         return 0
     if isinstance(first.channel, discord.Thread):

@@ -1,4 +1,4 @@
-"""What was said before and is not stored: of people who do not want it, the words stand in Discord alone."""
+"""Earlier turns that are not stored: if people do not want their words stored, these are in Discord alone."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LOOK_BACK = 100  # messages: one request
 
 
 async def recollect(services: Services, turns: list[Turn]) -> list[Turn]:
-    """The same turns; those of which something is not kept have it from the channel, as far as it still stands there."""
+    """The same turns; those that are not stored in full are read from the channel, if they are still there."""
     bare = [one for one in turns if one.state in ENDED and (not one.answer or not one.parts)]
     if bare:
         await _read_again(services, bare)
@@ -23,7 +23,7 @@ async def recollect(services: Services, turns: list[Turn]) -> list[Turn]:
 
 
 async def recall_answer(services: Services, turn: Turn) -> None:
-    """The answer of a turn as it stands in Discord, where it is not stored."""
+    """The answer of a turn from Discord, if it is not stored."""
     if not turn.answer and turn.message_ids:
         await _read_again(services, [turn])
 
@@ -42,7 +42,7 @@ async def _read_again(services: Services, turns: list[Turn]) -> None:
         turn.answer = (
             turn.answer or "\n".join(said(standing[one].content) for one in turn.message_ids if one in standing).strip()
         )
-        # What /chat was asked stands above the thread, in the bot's own words.
+        # The question of /chat is above the thread, in the bot's own message.
         asked = [standing[one] for one in turn.question_ids or [turn.channel_id] if one in standing]
         known = {part.author_id for part in turn.parts}
         unkept = [one for one in asked if one.author.id not in known and (one.author.id != services.me or not known)]
@@ -50,7 +50,7 @@ async def _read_again(services: Services, turns: list[Turn]) -> None:
 
 
 async def fetch(services: Services, channel_id: int, ids: list[int]) -> list[discord.Message]:
-    """Messages of a channel. The one that a thread hangs on stands in the channel above. Raises discord.HTTPException."""
+    """Messages of a channel. A thread's first message is in the channel above. Raises discord.HTTPException."""
     channel: Any = services.rooms.get_channel(channel_id) or services.rooms.get_partial_messageable(channel_id)
     above = channel.parent if isinstance(channel, discord.Thread) else None
     return [

@@ -1,4 +1,4 @@
-"""What an answer is asked of: the model, the branch of the conversation that leads to the question, and the tools."""
+"""What an answer is based on: the model, the branch of the conversation that leads to the question, and the tools."""
 
 from dataclasses import dataclass, replace
 
@@ -26,7 +26,7 @@ class Prompt:
 
 
 async def prepare(services: Services, request: Request, fill: Fill) -> Prompt:
-    """`fill` gives the tools. A half answer that is continued, and one of a comparison, are words alone."""
+    """`fill` returns the tools. A continued half answer, and one in a comparison, use none."""
     conversation, turn, config = request.conversation, request.turn, services.config
     scope = await services.store.settings.scope(
         conversation.guild_id, settings_channel(request.channel, conversation.channel_id), turn.asker_id

@@ -1,4 +1,4 @@
-"""What is asked: the text, files and pictures of messages, each with its author, as they go into a prompt."""
+"""A question: the text, files and pictures of messages, each with its author, as they go into a prompt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from discord_bot.store.turns import Attached, Part, PartKind
 
 @dataclass
 class Question:
-    """`notices` are for the person: what was too large, too many or unreadable. False when nothing is left to answer."""
+    """`notices` are for the person: what was too large, too many or unreadable. False if nothing is left to answer."""
 
     parts: list[Part] = field(default_factory=list)
     images: list[Attached] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Question:
         *,
         owner: int | None = None,
     ) -> None:
-        """Reads files; they belong to whoever brought them, or to `owner`."""
+        """Reads files; they belong to the person who attached them, or to `owner`."""
         if self.listen is not None:
             for recording in filter(is_recording, attachments):
                 self._hear(author, await self.listen(recording, locale), recording)

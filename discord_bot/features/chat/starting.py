@@ -1,4 +1,4 @@
-"""/chat and everything else that begins or continues a conversation by an interaction."""
+"""/chat and everything else that starts or continues a conversation by an interaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person has filled in."""
+    """The fields that a person has filled in."""
 
     prompt: str
     attachments: Sequence[discord.Attachment] = ()
@@ -38,7 +38,7 @@ class Asked:
 
 
 async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
-    """/chat: in a thread of its own where there are threads, else where it was asked."""
+    """/chat: in a new thread if the channel has threads, else where it was used."""
     locale = interaction.locale.value
     denied: str | None = t(locale, "empty-prompt")
     if asked.model and await is_locked(chat.services, interaction):
@@ -48,7 +48,7 @@ async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) ->
     if denied:
         await private(interaction, denied)
         return
-    # Installed by a person alone, the bot sees nothing of the place: what it may do there is to answer.
+    # If installed only by a person, the bot cannot see the place: it may only answer.
     at_home = interaction.guild_id is None or interaction.is_guild_integration()
     here = await _conversation_here(chat, interaction) if at_home and not asked.hidden else None
     if here is not None and (asked.model or asked.persona) and not may_change(interaction, here):
@@ -67,7 +67,7 @@ async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) ->
 
 
 async def _conversation_here(chat: ChatFeature, interaction: BotInteraction) -> Conversation | None:
-    """The conversation that a place already is."""
+    """The conversation of the current place."""
     if interaction.channel_id is None:
         return None
     store, place = chat.services.store.conversations, interaction.channel_id
@@ -77,7 +77,7 @@ async def _conversation_here(chat: ChatFeature, interaction: BotInteraction) -> 
 
 
 async def _choose(chat: ChatFeature, conversation: Conversation, asked: Asked) -> None:
-    """Another model or persona from this question on; what was said before stays."""
+    """Another model or persona from this question on; earlier turns stay."""
     store = chat.services.store.conversations
     if asked.model:
         conversation.model = asked.model
@@ -88,7 +88,7 @@ async def _choose(chat: ChatFeature, conversation: Conversation, asked: Asked) -
 
 
 async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
-    """In a new thread, or as a chain of replies where there are no threads."""
+    """In a new thread, or as a chain of replies in channels without threads."""
     locale, services, channel = interaction.locale.value, chat.services, interaction.channel
     said = await interaction.response.send_message(
         announcement(interaction.user.display_name, asked.prompt, len(asked.attachments)), suppress_embeds=True
@@ -120,7 +120,7 @@ def _spot(interaction: BotInteraction) -> Spot:
 
 
 def _as_message(said: Any, interaction: BotInteraction) -> Any:
-    """The answer that Discord has just returned, as a message that a thread can hang on: nothing is asked again."""
+    """The answer that Discord has just returned, as a message that a thread can be attached to: no further request."""
     resource = said.resource
     partial = interaction.channel.get_partial_message(resource.id) if resource is not None else None  # type: ignore[union-attr] # checked before
     return partial or resource
@@ -131,7 +131,7 @@ def _reference(message_id: int, channel_id: int) -> discord.MessageReference:
 
 
 async def go_on(chat: ChatFeature, interaction: BotInteraction, conversation: Conversation, asked: Asked) -> None:
-    """The next question of a conversation that stands already, in its place."""
+    """The next question of an existing conversation, in its place."""
     said = await interaction.response.send_message(
         announcement(interaction.user.display_name, asked.prompt, len(asked.attachments)), suppress_embeds=True
     )
@@ -157,7 +157,7 @@ async def _ask(
             chat.services, asked.prompt, asked.attachments, _spot(interaction), locale,
             before=IN_THREADS if called else 0, before_id=message_id,
         )  # fmt: skip
-        question.ids = [message_id]  # where the question stands
+        question.ids = [message_id]  # where the question is
         if not question:
             await sign.drop()
             await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
@@ -198,7 +198,7 @@ async def answer_interaction(
     model: str | None = None,
     persona: str | None = None,
 ) -> None:
-    """One answer in an interaction that was deferred; it is no conversation that goes on."""
+    """One answer in a deferred interaction; it cannot be continued."""
     locale, channel_id = interaction.locale.value, interaction.channel_id or interaction.id
     if not question:
         await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
@@ -218,7 +218,7 @@ async def answer_interaction(
 
 
 async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
-    """Where questions go to, privately, to whoever asks for the first time."""
+    """Tells first-time askers privately where their questions go."""
     settings, who, locale = chat.services.store.settings, interaction.user.id, interaction.locale.value
     try:
         if (await settings.user(who)).told or interaction.is_expired():
@@ -231,7 +231,7 @@ async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
 
 
 def teller(interaction: BotInteraction) -> Tell:
-    """Tells the person alone, as long as Discord lets the interaction be answered."""
+    """Tells the person alone, as long as the interaction can be answered."""
 
     async def tell(text: str) -> None:
         if not interaction.is_expired():

@@ -76,7 +76,7 @@ async def _ranking(services: Services, interaction: BotInteraction) -> tuple[str
 
 
 def _in_order(offered: list[Model], standings: list[Standing]) -> list[Model]:
-    """Models with votes by their rank, then all others as they come."""
+    """Models with votes by rank, then all others in their order."""
     place = {one.model: number for number, one in enumerate(standings)}
     return sorted(offered, key=lambda model: place.get(model.name, len(place)))
 

@@ -21,7 +21,7 @@ LABELS = {
     "edit": "button-memory-edit",
     "erase": "button-memory-erase",
 }
-LONGEST_FORM = 4_000  # characters that a form takes
+LONGEST_FORM = 4_000  # characters that a form accepts
 
 
 def memory_commands(services: Services) -> list[app_commands.Command[Any, Any, Any]]:
@@ -34,7 +34,7 @@ def memory_commands(services: Services) -> list[app_commands.Command[Any, Any, A
 
 
 def memory_buttons(services: Services) -> type[discord.ui.DynamicItem[Any]]:
-    """Each acts on the memory of whoever presses it, nobody else's."""
+    """Each affects the memory of the person who presses it, nobody else's."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
         await _press(services, interaction, match["action"])
@@ -102,7 +102,7 @@ async def _show(services: Services, interaction: BotInteraction, note: str = "")
 
 
 class MemoryForm(discord.ui.Modal):
-    """All notes, one a line, to be written over."""
+    """All notes, one per line, for editing."""
 
     def __init__(self, services: Services, locale: str, notes: list[str]) -> None:
         super().__init__(title=t(locale, "memory-modal-title"))

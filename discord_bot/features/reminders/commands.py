@@ -115,7 +115,7 @@ def _short(text: str) -> str:
 
 
 def reminder_controls(services: Services) -> type[discord.ui.DynamicItem[Any]]:
-    """The select deletes reminders of whoever uses it, nobody else's."""
+    """The select deletes reminders of the person who uses it, nobody else's."""
 
     async def press(interaction: BotInteraction, _: "re.Match[str]", values: list[Any]) -> None:
         for value in values:

@@ -1,4 +1,4 @@
-"""What a press in /settings changes: saved at once, by those who manage the server."""
+"""What a press in /settings changes: saved at once, by people who manage the server."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ NAMES = ("model", "image_model", "persona")
 
 
 def settings_controls(services: Services) -> type[discord.ui.DynamicItem[Any]]:
-    """The controls of the card; what they hold is in the store, so they work for ever."""
+    """The controls of the card; their values are in the store, so they never expire."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", values: list[Any]) -> None:
         page = Page(match["page"]) if match["page"] in list(Page) else Page.ACCESS

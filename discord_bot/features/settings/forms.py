@@ -1,4 +1,4 @@
-"""The limits of a server, typed as numbers. A form is checked whole before any of it is saved."""
+"""The limits of a server, typed as numbers. A form is validated whole before any of it is saved."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ Saved = Callable[[BotInteraction], Awaitable[None]]
 
 
 class LimitsForm(discord.ui.Modal):
-    """An empty field takes the bot's own value again."""
+    """An empty field restores the bot's own value."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class LimitsForm(discord.ui.Modal):
         chosen: BotInteraction = interaction
         async with answered(chosen, "settings:form"):
             locale = chosen.locale.value
-            if not chosen.permissions.manage_guild:  # it may have been taken away while the form was open
+            if not chosen.permissions.manage_guild:  # the permission may have been removed while the form was open
                 await private(chosen, t(locale, "access-manage"))
                 return
             typed = {name: field.value.strip() for name, field in self._fields.items()}

@@ -1,4 +1,4 @@
-"""The server's own message search, with the eyes of the person who asks: each result is checked against their rights.
+"""The server's own message search with the asker's permissions: each result is checked against them.
 
 Wire format: `GET /guilds/{guild.id}/messages/search` of Discord's API (documentation: resources/message, search guild
 messages). 202 means that the server is not indexed yet.
@@ -67,7 +67,7 @@ class SearchMessages:
         here = getattr(occasion.channel, "id", 0)
         channel = occasion.guild.get_channel_or_thread(channel_id)
         if channel is None:
-            # An archived thread is not in the cache; whoever reads its channel reads it, unless it is private.
+            # An archived thread is not cached; whoever can read its channel can read it, unless it is private.
             thread = next((one for one in found.get("threads") or [] if int(one["id"]) == channel_id), None)
             if thread is None or thread["type"] == discord.ChannelType.private_thread.value:
                 return False

@@ -1,4 +1,4 @@
-"""One answer in several rounds: the model asks for tools, they run, and it goes on. Looks like a single stream."""
+"""One answer in several rounds: the model requests tools, they run, and it continues. Looks like a single stream."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -11,7 +11,7 @@ Begin = Callable[[Sequence[events.Message], Sequence[events.Tool]], ChatStream]
 
 
 class Talk:
-    """Iterate once. `begin` asks the service once; without a toolbox there is one round."""
+    """Iterate once. `begin` calls the service once; without a toolbox there is one round."""
 
     def __init__(self, begin: Begin, messages: Sequence[events.Message], toolbox: Toolbox | None) -> None:
         self._begin, self._messages, self.toolbox = begin, list(messages), toolbox
@@ -72,7 +72,7 @@ class Talk:
             except errors.Unsupported:
                 if not offered or len(self._rounds) > 1:
                     raise
-                offered = []  # no model here calls tools, so it answers without
+                offered = []  # no available model calls tools, so it answers without them
                 self._rounds.clear()
                 continue
             if not stream.tool_calls or self.toolbox is None or self._cancelled:

@@ -60,7 +60,7 @@ class SearchWeb:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Raises ValueError when it is too large, whatever its head says."""
+    """Raises ValueError if it is too large, whatever its header says."""
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
@@ -70,14 +70,14 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _entry(found: Any) -> tuple[str, str, str] | None:
-    """Title, address and words of one result; None for what is none."""
+    """Title, address and text of one result; None if it is malformed."""
     if not isinstance(found, dict):
         return None
     url, title = found.get("url"), found.get("title")
     if not isinstance(url, str) or not url.startswith(("https://", "http://")) or not isinstance(title, str):
         return None
     try:
-        address = str(URL(url))  # with escapes: it stands in a link, which it must not leave
+        address = str(URL(url))  # escaped: it goes into a link and must not end it
     except ValueError:
         return None
     return " ".join(title.split())[:120], address, " ".join(str(found.get("content") or "").split())[:LONGEST_SHOWN]
