@@ -54,8 +54,8 @@ class Schema:
         if error is None:
             return ""
         keyword = str(error.schema_path[-1]) if error.schema_path else "schema"
-        told = "" if "ropert" in keyword else f": {_first_line(error)}"
-        return f"it breaks {keyword!r}{_place(error.instance_path)}{told}"[:LONGEST]
+        detail = "" if "ropert" in keyword else f": {_first_line(error)}"
+        return f"it breaks {keyword!r}{_place(error.instance_path)}{detail}"[:LONGEST]
 
 
 def _place(path: list[str | int]) -> str:

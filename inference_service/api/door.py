@@ -62,8 +62,8 @@ class Tokens:
         """The caller with this token and a certificate with these names (lower case)."""
         shown = token.encode(errors="surrogateescape")  # headers of HTTP may hold any bytes
         match = None
-        for name, known in self._tokens:
-            if hmac.compare_digest(known, shown):
+        for name, expected in self._tokens:
+            if hmac.compare_digest(expected, shown):
                 match = name
         if match is None:
             match = next(

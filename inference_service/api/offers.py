@@ -71,11 +71,11 @@ def schema(path: str, text: str, *, of_object: bool = False, of_answer: bool = F
         yield path, f"has {len(text.encode())} bytes; 1 to {LARGEST_SCHEMA} are allowed"
         return
     try:
-        found: Any = schemas.read(text)
+        parsed: Any = schemas.read(text)
     except schemas.NoSchemaError as problem:
         yield path, str(problem)
         return
-    if of_object and found.get("type", "object") != "object":
+    if of_object and parsed.get("type", "object") != "object":
         yield path, "must be of the type object: the arguments of a tool are one"
-    if of_answer and (text := contradiction(found)):
+    if of_answer and (text := contradiction(parsed)):
         yield path, f"{text}: no answer can hold to it"

@@ -159,9 +159,9 @@ def picture(path: str, image: chat_pb2.InlineImage) -> Iterator[Violation]:
     if image.mime_type not in MIMES:
         yield f"{path}.mime_type", f"must be one of {', '.join(MIMES)}"
         return
-    found = sniff(image.data)
-    if found != image.mime_type:
-        yield f"{path}.mime_type", f"does not match the bytes, which are {found or 'none of the allowed formats'}"
+    mime = sniff(image.data)
+    if mime != image.mime_type:
+        yield f"{path}.mime_type", f"does not match the bytes, which are {mime or 'none of the allowed formats'}"
 
 
 def link(path: str, url: str) -> Iterator[Violation]:
@@ -170,26 +170,26 @@ def link(path: str, url: str) -> Iterator[Violation]:
     yield from length(path, url, LONGEST_URL, least=1)
 
 
-def document(path: str, given: chat_pb2.Document) -> Iterator[Violation]:
-    mime = given.mime_type.partition(";")[0].strip().lower()
+def document(path: str, document: chat_pb2.Document) -> Iterator[Violation]:
+    mime = document.mime_type.partition(";")[0].strip().lower()
     if mime != PDF and not mime.startswith("text/"):
         yield f"{path}.mime_type", "must be application/pdf or begin with text/"
-    elif mime == PDF and given.data and not given.data.lstrip()[:5].startswith(b"%PDF-"):
+    elif mime == PDF and document.data and not document.data.lstrip()[:5].startswith(b"%PDF-"):
         yield f"{path}.mime_type", "does not match the bytes, which are not a PDF"
-    if not 1 <= len(given.data) <= LARGEST_DOCUMENT:
-        yield f"{path}.data", f"has {len(given.data)} bytes; 1 to {LARGEST_DOCUMENT} are allowed"
-    yield from length(f"{path}.name", given.name, LONGEST_NAME)
+    if not 1 <= len(document.data) <= LARGEST_DOCUMENT:
+        yield f"{path}.data", f"has {len(document.data)} bytes; 1 to {LARGEST_DOCUMENT} are allowed"
+    yield from length(f"{path}.name", document.name, LONGEST_NAME)
 
 
-def audio(path: str, given: chat_pb2.Audio) -> Iterator[Violation]:
-    if not 1 <= len(given.data) <= LARGEST_AUDIO:
-        yield f"{path}.data", f"has {len(given.data)} bytes; 1 to {LARGEST_AUDIO} are allowed"
+def audio(path: str, recording: chat_pb2.Audio) -> Iterator[Violation]:
+    if not 1 <= len(recording.data) <= LARGEST_AUDIO:
+        yield f"{path}.data", f"has {len(recording.data)} bytes; 1 to {LARGEST_AUDIO} are allowed"
         return
-    found, told = kind_of(given.data), given.mime_type.partition(";")[0].strip().lower()
-    if found is None:
+    kind, mime = kind_of(recording.data), recording.mime_type.partition(";")[0].strip().lower()
+    if kind is None:
         yield f"{path}.data", "is not a recording in Ogg, MP3, WAV, FLAC, MP4 or WebM"
-    elif told not in found.mimes:
-        yield f"{path}.mime_type", f"does not match the bytes, which are {found.mimes[0]}"
-    seconds = seconds_of(given.data)
+    elif mime not in kind.mimes:
+        yield f"{path}.mime_type", f"does not match the bytes, which are {kind.mimes[0]}"
+    seconds = seconds_of(recording.data)
     if seconds is not None and seconds > MOST_SECONDS:
         yield f"{path}.data", f"lasts {seconds / 60:.0f} min; at most {MOST_SECONDS / 60:.0f} min are allowed"

@@ -265,11 +265,11 @@ class Window:
         if fact.remaining is None:
             return
         self.roll(now)
-        told = max(0.0, float(self.limit - fact.remaining))
-        if told > self.used:
-            self._add(told - self.used, now, fact.resets_after)
-        elif not self.firm and told + flying < self.used:
-            self._drop(self.used - told - flying)
+        reported = max(0.0, float(self.limit - fact.remaining))
+        if reported > self.used:
+            self._add(reported - self.used, now, fact.resets_after)
+        elif not self.firm and reported + flying < self.used:
+            self._drop(self.used - reported - flying)
         if fact.remaining == 0 and fact.resets_after is not None and (refused or not self.rolling):
             self.held_until = max(self.held_until, now + bound(fact.resets_after))
 

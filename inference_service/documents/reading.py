@@ -84,10 +84,10 @@ def document(said: bytes, end: End) -> Document:
     """`end`: unless the child has reported another."""
     pages: list[str] = []
     for line in said.splitlines():
-        told = msgspec.json.decode(line, type=Line)
-        if told.text is not None:
-            pages.append(told.text)
-        end = told.end or end
+        page = msgspec.json.decode(line, type=Line)
+        if page.text is not None:
+            pages.append(page.text)
+        end = page.end or end
     return Document("\n\n".join(pages)[:MOST_TEXT], end)
 
 

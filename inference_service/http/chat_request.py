@@ -85,7 +85,7 @@ class ChatOrder:
     def _conversation_id(fields: Fields) -> str:
         """What clients send to reach the same cache again."""
         ids = [fields.any(name) for name in CONVERSATION_IDS]
-        return next((one for one in ids if isinstance(one, str) and len(one) <= LONGEST_ID), "")
+        return next((value for value in ids if isinstance(value, str) and len(value) <= LONGEST_ID), "")
 
     def spell(self, field: str) -> str:
         base = field.partition("[")[0]  # of "sampling.stop[1]"

@@ -63,8 +63,8 @@ def _recording(path: str, value: Any) -> chat_pb2.Part:
     data = decoded(_text(f"{path}.data", value.get("data")))
     if data is None:
         raise BadFile(f"{path}.data", "must be a recording in base64")
-    found = kind_of(data)
-    mime = found.mimes[0] if found is not None else AUDIO[kind]
+    recording = kind_of(data)
+    mime = recording.mimes[0] if recording is not None else AUDIO[kind]
     return chat_pb2.Part(audio=chat_pb2.Audio(mime_type=mime, data=data))
 
 

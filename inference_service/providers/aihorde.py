@@ -136,8 +136,8 @@ class AIHorde:
         finally:
             if not ended:
                 self._cancel(order, call.secret)
-        found = read_results(answer, self.settings.base_url)
-        async with aclosing(deliver(self.http, found, call, seed if call.count == 1 else None)) as delivering:
+        results = read_results(answer, self.settings.base_url)
+        async with aclosing(deliver(self.http, results, call, seed if call.count == 1 else None)) as delivering:
             async for event in delivering:
                 yield event
 
@@ -233,16 +233,16 @@ class AIHorde:
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         """Models that a worker serves right now."""
-        found: list[ModelInfo] = []
+        models: list[ModelInfo] = []
         for kind in ("image", "text"):
             url = f"{self.settings.base_url}/status/models?type={kind}"
             answer = await ask(self, url, self.headers(secret))
             if not isinstance(answer, list):
                 raise errors.failure(K.BAD_RESPONSE, status=200)
-            served = [one for one in answer if isinstance(one, dict) and _number(one.get("count"))]
-            names = [name for one in served if isinstance(name := one.get("name"), str)]
-            found += [ModelInfo(name, self.capabilities(name)) for name in names]
-        return found
+            served = [worker for worker in answer if isinstance(worker, dict) and _number(worker.get("count"))]
+            names = [name for worker in served if isinstance(name := worker.get("name"), str)]
+            models += [ModelInfo(name, self.capabilities(name)) for name in names]
+        return models
 
     async def close(self) -> None:
         await asyncio.gather(*self._farewells, return_exceptions=True)
@@ -269,11 +269,11 @@ def _number(value: object) -> float:
 
 def _changes(warnings: object) -> list[Notice]:
     """What the Horde reduced so that the order could be accepted."""
-    found = []
-    for one in warnings if isinstance(warnings, list) else ():
-        code = str(one.get("code", "")) if isinstance(one, dict) else ""
+    notices = []
+    for warning in warnings if isinstance(warnings, list) else ():
+        code = str(warning.get("code", "")) if isinstance(warning, dict) else ""
         if "Steps" in code:
-            found.append(Notice(NoticeKind.CHANGED, "steps", "The AI Horde used fewer steps."))
+            notices.append(Notice(NoticeKind.CHANGED, "steps", "The AI Horde used fewer steps."))
         elif "Size" in code or "Resolution" in code or "Downgrade" in code:
-            found.append(Notice(NoticeKind.CHANGED, "size", "The AI Horde made the picture smaller."))
-    return found
+            notices.append(Notice(NoticeKind.CHANGED, "size", "The AI Horde made the picture smaller."))
+    return notices

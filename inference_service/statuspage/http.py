@@ -109,7 +109,7 @@ class StatusServer:
             return False
         settings = self._shared.door.settings
         own = {"localhost", socket.gethostname().lower(), settings.status_host.lower()}
-        return _is_address(name) or name in own | {known.lower() for known in settings.status_names}
+        return _is_address(name) or name in own | {listed.lower() for listed in settings.status_names}
 
     async def _file(self, request: web.Request) -> web.Response:
         """The page itself holds no data; it requests what it shows."""

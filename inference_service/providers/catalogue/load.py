@@ -33,8 +33,8 @@ def shipped() -> Mapping[str, Row]:
 
 def directories(environ: Mapping[str, str], configured: Path | None) -> list[Path]:
     """Directories of the user's own rows: the user's configuration directory, then what `catalogue_dir` names."""
-    found = [home / "providers"] if (home := config_home(environ)) else []
-    return [*found, configured] if configured else found
+    folders = [home / "providers"] if (home := config_home(environ)) else []
+    return [*folders, configured] if configured else folders
 
 
 def load(*places: Path) -> Mapping[str, Row]:

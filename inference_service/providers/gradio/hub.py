@@ -46,10 +46,10 @@ async def _stage(http: HttpClient, hub: str, space: str, secret: str | None) -> 
             if response.status != 200:
                 # The hub answers 401 for missing Spaces as well, so that nobody can probe for private ones.
                 return "", response.status not in (401, 404)
-            found = decode(await read(response, 65_536))
+            answer = decode(await read(response, 65_536))
     except UpstreamFailure:
         return "", True
-    return (str(found.get("stage", "")) if isinstance(found, dict) else ""), True
+    return (str(answer.get("stage", "")) if isinstance(answer, dict) else ""), True
 
 
 def _words(stage: str) -> str:

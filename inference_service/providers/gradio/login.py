@@ -29,11 +29,11 @@ class Cookies:
         return _name(secret) in self._kept
 
     def keep(self, secret: str | None, response: aiohttp.ClientResponse) -> None:
-        told = {name: morsel.value for name, morsel in response.cookies.items()}
-        if told:
+        cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+        if cookies:
             if len(self._kept) >= MOST:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[_name(secret)] = {**self._kept.get(_name(secret), {}), **told}
+            self._kept[_name(secret)] = {**self._kept.get(_name(secret), {}), **cookies}
 
     def forget(self, secret: str | None) -> None:
         self._kept.pop(_name(secret), None)

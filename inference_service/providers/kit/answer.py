@@ -189,10 +189,10 @@ class Answer:
             return self._piece(piece, text, thoughts)
         self._odd = True
         try:
-            found = values.documents(event.data)
+            documents = values.documents(event.data)
         except ValueError:
             return self._malformed(event)
-        for value in found:
+        for value in documents:
             for item in value if isinstance(value, list) else [value]:
                 piece = self._form.piece(item, event.event)
                 if piece is not None and (failure := self._piece(piece, text, thoughts)) is not None:
