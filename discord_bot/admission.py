@@ -41,12 +41,12 @@ class Admission:
     async def admit(self, who: Asker, locale: str, *, place: int, count: int = 1, pictures: int = 0) -> Ticket:
         """The work starts: charges it to the asker. Raises Refused."""
         settings = await self._access(who, locale, pictures=bool(pictures))
-        found = await self.gate.charge(
+        refusal = await self.gate.charge(
             who.user, who.guild, settings.limits_for(who.roles), place=place, count=count, pictures=pictures
         )
-        if isinstance(found, Denied):
-            raise Refused(self._sentence(found, locale))
-        return found
+        if isinstance(refusal, Denied):
+            raise Refused(self._sentence(refusal, locale))
+        return refusal
 
     async def barred(self, who: Asker, locale: str) -> str | None:
         """Only the access rules, for actions that are free."""

@@ -148,7 +148,7 @@ class AntiphonBot(discord.AutoShardedClient):
         away_since = await self._presence.back()
         await self.aftermath.recover()
         await self.image.recover()
-        places = [one for guild in self.guilds for one in (*guild.channels, *guild.threads)]
+        places = [channel for guild in self.guilds for channel in (*guild.channels, *guild.threads)]
         await answer_missed(self.inbox, places, away_since, self._clock)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:

@@ -40,7 +40,7 @@ class Catalogue:
                     await asyncio.shield(self._reading)
             except TimeoutError:
                 log.info("list of models is late; using the last one", models=len(self._models))
-        return [one for one in self._models if self._is_offered(one) and (task is None or task in one.tasks)]
+        return [model for model in self._models if self._is_offered(model) and (task is None or task in model.tasks)]
 
     def _is_offered(self, model: Model) -> bool:
         if self._offered:
@@ -58,7 +58,7 @@ class Catalogue:
         """By name or alias; None if it is not offered."""
         if self._offered and name not in self._offered:
             return None
-        return next((one for one in await self.models(task) if name == one.name or name in one.aliases), None)
+        return next((model for model in await self.models(task) if name == model.name or name in model.aliases), None)
 
     async def names(self, task: Task, query: str) -> list[str]:
         """At most 25 names for autocomplete, best first."""
@@ -70,7 +70,9 @@ class Catalogue:
 
     async def context_tokens(self, name: str, default: int) -> int:
         await self.models()
-        model = next((one for one in self._models if name == one.name or name in one.aliases), None)
+        model = next(
+            (candidate for candidate in self._models if name == candidate.name or name in candidate.aliases), None
+        )
         return model.capabilities.context_tokens if model and model.capabilities.context_tokens else default
 
     async def _read(self) -> None:

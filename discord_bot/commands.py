@@ -74,7 +74,7 @@ async def sync_if_changed(tree: app_commands.CommandTree[Any], application_id: i
         return False
     try:
         await store.set_meta("commands", digest)
-        await store.set_meta("command-ids", json.dumps({one.name: one.id for one in synced}))
+        await store.set_meta("command-ids", json.dumps({registered.name: registered.id for registered in synced}))
     except TROUBLE as error:  # the commands work; the next start sends them once more
         log.warning("the sync could not be noted down", error=type(error).__name__)
     log.info("commands synced", commands=len(payload))
@@ -88,8 +88,8 @@ def EVERYWHERE(callback: Decorated) -> Decorated:  # noqa: N802 - reads like the
     """Servers, direct messages and group chats; installed by a server or by a person."""
     allowed = app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     installed = app_commands.allowed_installs(guilds=True, users=True)
-    made: Decorated = installed(allowed(callback))
-    return made
+    decorated: Decorated = installed(allowed(callback))
+    return decorated
 
 
 def command(name: str, callback: Callable[..., Any]) -> app_commands.Command[Any, Any, Any]:

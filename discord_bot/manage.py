@@ -15,17 +15,17 @@ USAGE = 2
 
 def manage(arguments: Sequence[str], url: str, environ: Mapping[str, str]) -> int:
     """The exit code: 0 done, 2 with one line about what is wrong."""
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        match asked.command:
+        match options.command:
             case "backup":
-                rows = asyncio.run(backup(url, asked.file))
-                said = f"{rows} rows saved to {asked.file}"
+                rows = asyncio.run(backup(url, options.file))
+                said = f"{rows} rows saved to {options.file}"
             case "restore":
-                rows = asyncio.run(restore(asked.file, url, replace=asked.replace))
-                said = f"{rows} rows restored from {asked.file}"
+                rows = asyncio.run(restore(options.file, url, replace=options.replace))
+                said = f"{rows} rows restored from {options.file}"
             case _:
-                rows = asyncio.run(move(url, target_of(asked.target, environ), replace=asked.replace))
+                rows = asyncio.run(move(url, target_of(options.target, environ), replace=options.replace))
                 said = f"{rows} rows moved; set bot.database (or its variable) to the new database and start the bot"
     except DatabaseProblem as problem:
         print(problem, file=sys.stderr)  # noqa: T201 - the person at the terminal reads it

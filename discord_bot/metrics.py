@@ -38,7 +38,7 @@ def is_connected(shards: Shards) -> bool:
     return (
         shards.is_ready()
         and all(math.isfinite(latency) for _, latency in shards.latencies)
-        and not any(one.is_closed() for one in shards.shards.values())
+        and not any(shard.is_closed() for shard in shards.shards.values())
     )
 
 

@@ -154,7 +154,7 @@ class Gate:
     def _others(self, user_id: int, place: int) -> int:
         """Slots reserved for answers that have not begun yet."""
         now = time.monotonic()
-        kept = {one: until for one, until in self._promised.get(user_id, {}).items() if until > now}
+        kept = {slot: until for slot, until in self._promised.get(user_id, {}).items() if until > now}
         if kept:
             self._promised[user_id] = kept
         else:

@@ -37,7 +37,7 @@ def build(persona: str, turns: Sequence[Turn], context: int) -> History:
             break
         budget -= cost
         people |= turn.people
-        pair = [Message.user(text, *(Image(one.mime, one.data) for one in turn.images))]
+        pair = [Message.user(text, *(Image(image.mime, image.data) for image in turn.images))]
         if number and turn.answer:
             pair.append(Message.assistant(turn.answer))
         pairs.append(pair)

@@ -13,9 +13,11 @@ JOINER = "\u200d"  # invisible, but it joins emoji
 def visible(text: str) -> str:
     """Without control, zero-width and direction-changing characters."""
     return "".join(
-        " " if one.isspace() else one
-        for one in text
-        if one.isspace() or one == JOINER or unicodedata.category(one) not in ("Cc", "Cf", "Co", "Cn", "Cs")
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace()
+        or character == JOINER
+        or unicodedata.category(character) not in ("Cc", "Cf", "Co", "Cn", "Cs")
     )
 
 
@@ -25,7 +27,7 @@ def thread_name(question: str) -> str:
     if len(text) > LONGEST:
         words, _, cut = text[:LONGEST].rpartition(" ")
         text = (words or cut).rstrip(",;:-–— " + JOINER) + "…"
-    return text if any(one.isprintable() and one not in f"… {JOINER}" for one in text) else "Antiphon"
+    return text if any(character.isprintable() and character not in f"… {JOINER}" for character in text) else "Antiphon"
 
 
 def shorten(text: str, limit: int) -> str:

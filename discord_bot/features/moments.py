@@ -25,24 +25,26 @@ def minute_of_day(text: str) -> int | None:
 def zone_of(name: str) -> ZoneInfo | None:
     """An IANA zone such as Europe/Berlin, in any letter case; None for anything else."""
     wanted = name.strip().replace(" ", "_").casefold()
-    known = next((one for one in zones() if one.casefold() == wanted), None)
+    match = next((zone for zone in zones() if zone.casefold() == wanted), None)
     try:
-        return ZoneInfo(known) if known else None
+        return ZoneInfo(match) if match else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
 
 @cache
 def zones() -> tuple[str, ...]:
-    return tuple(sorted({"UTC", *(one for one in available_timezones() if "/" in one and not one.startswith("Etc/"))}))
+    return tuple(
+        sorted({"UTC", *(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))})
+    )
 
 
 def zones_like(text: str) -> list[str]:
     """At most 25 for autocomplete; matches at the start of the city come first."""
     wanted = text.strip().replace(" ", "_").casefold()
-    found = [one for one in zones() if wanted in one.casefold()]
-    found.sort(key=lambda one: (not one.casefold().rpartition("/")[2].startswith(wanted), one))
-    return found[:MOST_ZONES]
+    matches = [name for name in zones() if wanted in name.casefold()]
+    matches.sort(key=lambda name: (not name.casefold().rpartition("/")[2].startswith(wanted), name))
+    return matches[:MOST_ZONES]
 
 
 def next_time(minute: int, zone: ZoneInfo, now: float) -> float:

@@ -18,11 +18,11 @@ LANGUAGES = tuple(
 
 @cache
 def bundle(language: str) -> FluentBundle:
-    made = FluentBundle([language], use_isolating=False)
-    made.add_resource(
+    fluent = FluentBundle([language], use_isolating=False)
+    fluent.add_resource(
         FluentResource(resources.files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8"))
     )
-    return made
+    return fluent
 
 
 def language_of(locale: str | None) -> str:
@@ -34,11 +34,11 @@ def language_of(locale: str | None) -> str:
 def t(locale: str | None, key: str, **values: Any) -> str:
     """The text in the locale's language. Raises KeyError for a key that no language has."""
     for language in (language_of(locale), DEFAULT):
-        found = bundle(language)
-        if found.has_message(key):
-            pattern = found.get_message(key).value
+        fluent = bundle(language)
+        if fluent.has_message(key):
+            pattern = fluent.get_message(key).value
             if pattern is not None:
-                text, _ = found.format_pattern(pattern, values)
+                text, _ = fluent.format_pattern(pattern, values)
                 return str(text)
     raise KeyError(key)
 

@@ -29,8 +29,8 @@ async def draw(plates: Sequence[Plate]) -> list[bytes]:
     )  # fmt: skip
     try:
         async with asyncio.timeout(TIME):
-            told, _ = await child.communicate(json.dumps([plate.sent() for plate in plates]).encode())
-        return [base64.b64decode(one) for one in json.loads(told or b"[]")]
+            output, _ = await child.communicate(json.dumps([plate.sent() for plate in plates]).encode())
+        return [base64.b64decode(picture) for picture in json.loads(output or b"[]")]
     except (TimeoutError, ValueError) as error:
         log.info("nothing could be drawn", error=type(error).__name__)
         return []

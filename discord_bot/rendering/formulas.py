@@ -53,7 +53,7 @@ class Formula:
 def formulas(text: str) -> Iterator[Formula]:
     """The formulas of a text without code."""
     for match in FORMULA.finditer(text):
-        source = next(one for one in match.groups() if one is not None).strip()
+        source = next(group for group in match.groups() if group is not None).strip()
         # Escaped brackets are Markdown's, too, and dollars may be prices.
         if source and (match["block"] is not None or MATHEMATICAL.search(source)):
             yield Formula(
@@ -63,7 +63,7 @@ def formulas(text: str) -> Iterator[Formula]:
 
 def readable_formulas(text: str) -> str:
     """The text with every convertible formula converted."""
-    made, place = [], 0
+    pieces, place = [], 0
     for formula in formulas(text):
         written = as_text(formula.source)
         if written is None:
@@ -72,9 +72,9 @@ def readable_formulas(text: str) -> str:
             # On lines of their own, whatever was around them.
             written = "\n".join(f"> {line}" for line in written.split("\n") if line.strip())
             written = _on_own_lines(text, formula, written)
-        made += [text[place : formula.start], written]
+        pieces += [text[place : formula.start], written]
         place = formula.end
-    return "".join([*made, text[place:]])
+    return "".join([*pieces, text[place:]])
 
 
 def _on_own_lines(text: str, formula: Formula, written: str) -> str:
@@ -107,20 +107,20 @@ class _Reader:
         """Until the closer, or the end."""
         if depth > DEEPEST:
             raise _Unknown
-        made: list[str] = []
+        pieces: list[str] = []
         while self._place < len(self._pieces):
             piece = self._next()
             if piece == closer:
-                return "".join(made)
+                return "".join(pieces)
             if piece in ("^", "_"):
-                made.append(self._shifted(piece, depth))
+                pieces.append(self._shifted(piece, depth))
             elif piece in ("}", "&"):
                 raise _Unknown
             else:
-                made.append(self._one(piece, depth))
+                pieces.append(self._one(piece, depth))
         if closer is not None:
             raise _Unknown
-        return "".join(made)
+        return "".join(pieces)
 
     def _next(self) -> str:
         piece = self._pieces[self._place]

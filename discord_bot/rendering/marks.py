@@ -63,17 +63,17 @@ class Ahead:
         self._seen: dict[object, tuple[int, int]] = {}
 
     def of(self, needle: "str | re.Pattern[str]", place: int) -> int:
-        searched_from, found = self._seen.get(needle, (self._nowhere, -1))
-        if searched_from <= place <= found:
-            return found
+        searched_from, start = self._seen.get(needle, (self._nowhere, -1))
+        if searched_from <= place <= start:
+            return start
         if isinstance(needle, str):
             index = self._text.find(needle, place)
-            found = index if index >= 0 else self._nowhere
+            start = index if index >= 0 else self._nowhere
         else:
             match = needle.search(self._text, place)
-            found = match.start() if match else self._nowhere
-        self._seen[needle] = (place, found)
-        return found
+            start = match.start() if match else self._nowhere
+        self._seen[needle] = (place, start)
+        return start
 
 
 def solid(text: str) -> list[tuple[int, int]]:

@@ -102,7 +102,10 @@ class ChannelPace:
         free = self.bucket.free(now) - self._kept(now)
         if free <= 0:
             return max(TURN, min(self.bucket.resets_at, self._kept_until) - now)
-        turns = sorted(self._wanting, key=lambda one: (self._wanting[one], self._last[one], one))
+        turns = sorted(
+            self._wanting,
+            key=lambda writer_number: (self._wanting[writer_number], self._last[writer_number], writer_number),
+        )
         return 0.0 if turns.index(writer) < free else TURN
 
     def wait_for_last(self, now: float) -> float:
@@ -235,7 +238,7 @@ class Paces:
         pace = self._channels.get(channel)
         if pace is not None and pace.leave(writer):
             self._idle[channel] = now + pace.bucket.window
-        for idle in [one for one, until in self._idle.items() if until < now]:
+        for idle in [candidate for candidate, until in self._idle.items() if until < now]:
             del self._idle[idle], self._channels[idle]
 
     def observe(self, channel: int, now: float, limit: int, remaining: int, reset_after: float) -> None:

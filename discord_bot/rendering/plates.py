@@ -24,14 +24,14 @@ class Plate:
 
 def plates(text: str) -> list[Plate]:
     """In order; no more than fit into one message."""
-    found: list[Plate] = []
+    pictures: list[Plate] = []
     for prose in _prose(text):
-        found += _wide_tables(prose)
-        unsaid = [one.source for one in formulas("\n".join(prose)) if as_text(one.source) is None]
-        found += [Plate(formula=" ".join(source.split())) for source in unsaid]
-        if len(found) >= MOST_PLATES:
+        pictures += _wide_tables(prose)
+        unsaid = [formula.source for formula in formulas("\n".join(prose)) if as_text(formula.source) is None]
+        pictures += [Plate(formula=" ".join(source.split())) for source in unsaid]
+        if len(pictures) >= MOST_PLATES:
             break
-    return found[:MOST_PLATES]
+    return pictures[:MOST_PLATES]
 
 
 def _prose(text: str) -> Iterator[list[str]]:

@@ -17,7 +17,7 @@ CODE = re.compile(r"(`{1,2}[^`\n]{1,300}`{1,2})")
 
 def readable(text: str, *, growing: bool = False) -> str:
     """The text as Discord can show it. Code blocks are kept as they are."""
-    made: list[str] = []
+    blocks: list[str] = []
     prose: list[str] = []
     marks: list[str] = []  # of the open blocks: an example of Markdown may contain blocks itself
     for line in text.split("\n"):
@@ -25,19 +25,19 @@ def readable(text: str, *, growing: bool = False) -> str:
         if not marks and fence is None:
             prose.append(line)
         elif not marks and fence is not None:
-            made += _prose(prose, growing=False)
+            blocks += _prose(prose, growing=False)
             prose = []
             marks.append(fence.mark)
             # Discord knows neither tildes nor longer fences.
-            made.append(f"{fence.prefix}```{fence.info}" if fence.mark != "```" else line)
+            blocks.append(f"{fence.prefix}```{fence.info}" if fence.mark != "```" else line)
         elif fence is not None and fence.closes(marks[-1]):
             marks.pop()
-            made.append(f"{fence.prefix}```" if not marks else _inner(line))
+            blocks.append(f"{fence.prefix}```" if not marks else _inner(line))
         else:
             if fence is not None and fence.info.strip() and fence.mark[0] == marks[-1][0] and len(fence.mark) >= 3:
                 marks.append(fence.mark)
-            made.append(_inner(line))
-    return "\n".join([*made, *_prose(prose, growing=growing)])
+            blocks.append(_inner(line))
+    return "\n".join([*blocks, *_prose(prose, growing=growing)])
 
 
 def _inner(line: str) -> str:
@@ -50,7 +50,7 @@ def _prose(lines: list[str], *, growing: bool) -> list[str]:
     if not lines:
         return []
     lines = _formulas("\n".join(lines)).split("\n")
-    made: list[str] = []
+    blocks: list[str] = []
     number = 0
     while number < len(lines):
         line = lines[number]
@@ -58,12 +58,12 @@ def _prose(lines: list[str], *, growing: bool) -> list[str]:
             end = _end_of_table(lines, number + 2)
             # The row that is being written appears when it is complete.
             whole = end - (growing and end == len(lines) and end > number + 2)
-            made += tables.render(lines[number:whole])
+            blocks += tables.render(lines[number:whole])
             number = end
             continue
-        made.append(_line(line))
+        blocks.append(_line(line))
         number += 1
-    return made
+    return blocks
 
 
 def _formulas(text: str) -> str:

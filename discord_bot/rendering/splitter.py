@@ -114,9 +114,9 @@ def _carry(before: Carry, piece: str, *, cut: bool) -> Carry:
     if not cut or piece.endswith("\n"):
         return Carry()
     line = piece.rpartition("\n")[2]
-    found = QUOTE.match(line)
+    match = QUOTE.match(line)
     # A quoted line that is cut in the middle continues as a quote, even over several segments.
-    return Carry(quote=found[0][:4] if found else before.quote if "\n" not in piece and not before.mark else "")
+    return Carry(quote=match[0][:4] if match else before.quote if "\n" not in piece and not before.mark else "")
 
 
 def _boundary(reach: str, mark: str) -> int:

@@ -22,8 +22,8 @@ def render(lines: Sequence[str]) -> list[str]:
     if is_narrow(plain):
         widths = _widths(plain)
         aligns += ["left"] * (len(widths) - len(aligns))
-        made = [_line(row, widths, aligns) for row in plain]
-        return ["```", made[0], "  ".join("─" * one for one in widths), *made[1:], "```"]
+        drawn = [_line(row, widths, aligns) for row in plain]
+        return ["```", drawn[0], "  ".join("─" * width for width in widths), *drawn[1:], "```"]
     return [line for row in lines[2:] for line in _listed(head, _cells(row))]
 
 
@@ -81,9 +81,9 @@ def _listed(head: Sequence[str], row: Sequence[str]) -> list[str]:
     """One row as a list item: its first cell in bold, below it "header: value"."""
     first, *others = row or [""]
     title = first.strip("*") or "–"
-    made = [f"- **{title}**"]
+    items = [f"- **{title}**"]
     for number, cell in enumerate(others, 1):
         if cell:
             name = head[number].strip("*") if number < len(head) else ""
-            made.append(f"  - {name}: {cell}" if name else f"  - {cell}")
-    return made
+            items.append(f"  - {name}: {cell}" if name else f"  - {cell}")
+    return items

@@ -94,14 +94,14 @@ def rate_limit_trace(
         if place is None or "X-RateLimit-Remaining" not in headers:
             return
         try:
-            told = (
+            limits = (
                 int(headers["X-RateLimit-Limit"]),
                 int(headers["X-RateLimit-Remaining"]),
                 float(headers["X-RateLimit-Reset-After"]),
             )
         except (KeyError, ValueError):
             return  # a proxy in between; then our own count must do
-        paces.observe(int(place[1]), asyncio.get_running_loop().time(), *told)
+        paces.observe(int(place[1]), asyncio.get_running_loop().time(), *limits)
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(started)

@@ -95,8 +95,14 @@ class Writer:
         """Messages of a former answer, to be overwritten."""
         partial = getattr(self._channel, "get_partial_message", None)
         now = self._loop.time()
-        ages = [(discord.utils.utcnow() - discord.utils.snowflake_time(one)).total_seconds() for one in ids]
-        return [Slot(partial(one), now - max(0.0, age)) for one, age in zip(ids, ages, strict=True)] if partial else []
+        ages = [
+            (discord.utils.utcnow() - discord.utils.snowflake_time(message_id)).total_seconds() for message_id in ids
+        ]
+        return (
+            [Slot(partial(message_id), now - max(0.0, age)) for message_id, age in zip(ids, ages, strict=True)]
+            if partial
+            else []
+        )
 
     @property
     def message_ids(self) -> list[int]:
@@ -286,8 +292,8 @@ class Writer:
         self._slots[place : place + 1] = [slot]
         self._pace.seen(self._number, self._loop.time())
         self.on_messages(self.message_ids)
-        for one in former:
-            await self._remove(one.message)
+        for replaced in former:
+            await self._remove(replaced.message)
 
     async def _remove(self, message: Any) -> None:
         """A message that is no longer needed. One that cannot be deleted stays; the answer is whole without."""

@@ -62,8 +62,8 @@ class Store:
 
     async def get_meta(self, key: str) -> str | None:
         async with self.database.read() as connection:
-            found = await connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key))
-            value: str | None = found.scalar_one_or_none()
+            result = await connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key))
+            value: str | None = result.scalar_one_or_none()
             return value
 
     async def set_meta(self, key: str, value: str) -> None:

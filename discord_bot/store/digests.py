@@ -44,8 +44,8 @@ class Digests:
 
     async def next_due(self) -> float | None:
         async with self._database.read() as connection:
-            found: float | None = (await connection.execute(select(func.min(digests.c.due_at)))).scalar_one()
-            return found
+            due_at: float | None = (await connection.execute(select(func.min(digests.c.due_at)))).scalar_one()
+            return due_at
 
     async def claim(self, digest: Digest, since: float, due_at: float) -> bool:
         """Schedules the next one at `due_at`. True for one caller alone, which sends the digest."""

@@ -25,13 +25,13 @@ def _upgrade(connection: Connection) -> None:
     config = AlembicConfig()
     config.set_main_option("script_location", str(resources.files("discord_bot.store").joinpath("migrations")))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = MigrationContext.configure(connection).get_current_heads()
-    unknown = set(present) - known
+    unknown = set(present) - revisions
     if unknown:
         raise NewerDatabase(
             f"the database has form {', '.join(sorted(unknown))}, which a newer version wrote; "
-            f"this version knows forms up to {max(known)}. Start the newer version, or restore a backup."
+            f"this version knows forms up to {max(revisions)}. Start the newer version, or restore a backup."
         )
     if not present and connection.dialect.name == "sqlite":
         _clear_unfinished(connection)

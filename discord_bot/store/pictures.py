@@ -59,7 +59,7 @@ class Pictures:
 
         Words and picture are stored only if the owner and everybody who wrote a part of the prompt agree.
         """
-        kept = all(keeping.allows(one) for one in (owner_id, *wish.get(AUTHORS, ())))
+        kept = all(keeping.allows(person) for person in (owner_id, *wish.get(AUTHORS, ())))
         stored = wish if kept else {name: value for name, value in wish.items() if name not in WORDS}
         mime, data = beginning if beginning is not None and kept else (None, None)
         values: dict[str, Any] = {
@@ -67,12 +67,12 @@ class Pictures:
             "state": OrderState.RUNNING, "locale": locale,
         }  # fmt: skip
         async with self._database.write() as connection:
-            made = await connection.execute(
+            result = await connection.execute(
                 pictures.insert().values(
                     **values, wish=json.dumps(stored), created_at=time.time(), input_mime=mime, input_data=data
                 )
             )
-        return PictureOrder(id=row_id(made), message_id=None, wish=wish, **values)
+        return PictureOrder(id=row_id(result), message_id=None, wish=wish, **values)
 
     async def set_message(self, order_id: int, message_id: int) -> None:
         await self._change(order_id, message_id=message_id)

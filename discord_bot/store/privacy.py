@@ -53,7 +53,7 @@ class Privacy:
         exported: dict[str, Any] = {}
         async with self._database.read() as connection:
             for table, column in PERSONAL.items():
-                columns = [func.length(one).label("bytes") if one in BYTES else one for one in table.c]
+                columns = [func.length(stored).label("bytes") if stored in BYTES else stored for stored in table.c]
                 rows = (await connection.execute(select(*columns).where(column == user_id))).mappings()
                 exported[table.name] = [dict(row) for row in rows]
             own = select(settings).where(_settings_of(user_id))

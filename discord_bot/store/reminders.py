@@ -54,8 +54,8 @@ class Reminders:
         async with self._database.write() as connection:
             if (await connection.execute(count)).scalar_one() >= MOST_REMINDERS:
                 raise TooManyReminders
-            made = await connection.execute(reminders.insert().values(**values, created_at=time.time()))
-        return Reminder(row_id(made), **values)
+            result = await connection.execute(reminders.insert().values(**values, created_at=time.time()))
+        return Reminder(row_id(result), **values)
 
     async def put_back(self, reminder: Reminder, due_at: float, keeping: Keeping) -> None:
         """Puts back a removed reminder that could not be delivered; nothing if the person's words are no longer stored."""
@@ -73,8 +73,8 @@ class Reminders:
 
     async def next_due(self) -> float | None:
         async with self._database.read() as connection:
-            found: float | None = (await connection.execute(select(func.min(reminders.c.due_at)))).scalar_one()
-            return found
+            due_at: float | None = (await connection.execute(select(func.min(reminders.c.due_at)))).scalar_one()
+            return due_at
 
     async def take(self, reminder_id: int, person_id: int | None = None) -> bool:
         """Removes it. True for one caller alone, which delivers the reminder or has deleted it."""

@@ -158,11 +158,11 @@ class Settings:
 
     async def _rows(self, *places: tuple[SettingScope, int]) -> Rows:
         wanted = or_(*((settings.c.scope == scope) & (settings.c.scope_id == scope_id) for scope, scope_id in places))
-        found: Rows = {}
+        rows_by_key: Rows = {}
         async with self._database.read() as connection:
             for row in await connection.execute(select(settings).where(wanted)):
-                found.setdefault((row.scope, row.scope_id), {})[row.key] = json.loads(row.value)
-        return found
+                rows_by_key.setdefault((row.scope, row.scope_id), {})[row.key] = json.loads(row.value)
+        return rows_by_key
 
     async def set(self, scope: SettingScope, scope_id: int, key: str, value: Any) -> None:
         """None removes it. Never text that a person has typed: that goes through `set_words`."""
@@ -200,8 +200,8 @@ class Settings:
 
 
 def _guild(rows: dict[str, Any]) -> GuildSettings:
-    known = {name: rows[name] for name in GuildSettings.__dataclass_fields__ if name in rows and name != "limits"}
-    return GuildSettings(**known, limits={name: int(rows[name]) for name in LIMITS if name in rows})
+    values = {name: rows[name] for name in GuildSettings.__dataclass_fields__ if name in rows and name != "limits"}
+    return GuildSettings(**values, limits={name: int(rows[name]) for name in LIMITS if name in rows})
 
 
 def _user(rows: dict[str, Any]) -> UserSettings:

@@ -79,7 +79,7 @@ class Turn:
     def people(self) -> frozenset[int]:
         """Everybody whose words the question contains, and the asker."""
         return frozenset(
-            (self.asker_id, *(part.author_id for part in self.parts), *(one.author_id for one in self.images))
+            (self.asker_id, *(part.author_id for part in self.parts), *(image.author_id for image in self.images))
         )
 
     @property

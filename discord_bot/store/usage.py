@@ -121,7 +121,7 @@ class UsageCounts:
         mine = select(usage).where(usage.c.user_id == user_id, usage.c.hour >= today)
         async with self._database.read() as connection:
             rows = (await connection.execute(mine)).mappings().all()
-        self._erased = [one for one in self._erased if one[0] >= today]
+        self._erased = [erased for erased in self._erased if erased[0] >= today]
         self._erased += [
             (row["hour"], row["guild_id"], user_id, Used(row["requests"], row["tokens"], row["pictures"]))
             for row in rows
@@ -131,7 +131,7 @@ class UsageCounts:
         hour, today = int(now) // HOUR, int(now - now % DAY) // HOUR
         mine, here = usage.c.user_id == user_id, usage.c.guild_id == guild_id
         subjects: list[ColumnElement[bool]] = [mine, and_(mine, here), here]
-        conditions = [one for subject in subjects for one in (and_(subject, usage.c.hour >= hour), subject)]
+        conditions = [owner for subject in subjects for owner in (and_(subject, usage.c.hour >= hour), subject)]
         sums: list[Any] = [
             func.sum(case((condition, column), else_=0))
             for condition in conditions
@@ -143,7 +143,9 @@ class UsageCounts:
         counted = [Used(*row[number : number + 3]) for number in range(0, len(row), 3)]
         for at, where, who, more in self._erased:
             of = (who == user_id, who == user_id and where == guild_id, where == guild_id)
-            for number, (belongs, recent) in enumerate((one, two) for one in of for two in (at >= hour, at >= today)):
+            for number, (belongs, recent) in enumerate(
+                (owner, two) for owner in of for two in (at >= hour, at >= today)
+            ):
                 if belongs and recent and at <= hour:
                     counted[number] = counted[number].plus(more)
         if not guild_id:

@@ -34,19 +34,19 @@ class Wishes:
         self._database = database
 
     async def keeping(self, people: Iterable[int]) -> Keeping:
-        asked = frozenset(people)
+        everybody = frozenset(people)
         query = select(settings.c.scope_id).where(
             settings.c.scope == "user",
             settings.c.key == DO_NOT_STORE,
             settings.c.value == "true",
-            settings.c.scope_id.in_(asked),
+            settings.c.scope_id.in_(everybody),
         )
         async with self._database.read() as connection:
             refusing = frozenset((await connection.execute(query)).scalars())
-        return Keeping(asked, refusing)
+        return Keeping(everybody, refusing)
 
     @staticmethod
     def nothing(people: Iterable[int]) -> Keeping:
         """For words whose erasure was requested while they were in use."""
-        asked = frozenset(people)
-        return Keeping(asked, asked)
+        everybody = frozenset(people)
+        return Keeping(everybody, everybody)

@@ -120,10 +120,10 @@ class HuggingFace(OpenAI):
 
     async def _homes(self, model: str, secret: str | None) -> dict[str, str]:
         """Provider → its own id of the model; live providers in the configured order. If the hub is silent: hf-inference."""
-        asked_at, known = self._mappings.get(model, (0.0, {}))
-        if known and time.monotonic() - asked_at < MAPPING_AGE:
-            return known
-        fallback = known or {"hf-inference": model}
+        asked_at, listed = self._mappings.get(model, (0.0, {}))
+        if listed and time.monotonic() - asked_at < MAPPING_AGE:
+            return listed
+        fallback = listed or {"hf-inference": model}
         try:
             mapping = await self._mapping(model, secret)
         except UpstreamFailure as failure:

@@ -39,13 +39,13 @@ def digest_commands(services: Services, digests: Digests) -> list[app_commands.C
         else:
             await private(interaction, await _switch_on(services, digests, interaction, at, zone or "UTC"))
 
-    made = command("digest", digest)
+    registered = command("digest", digest)
 
-    @made.autocomplete("zone")
+    @registered.autocomplete("zone")
     async def zones(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name=name, value=name) for name in zones_like(current)]
 
-    return [made]
+    return [registered]
 
 
 async def show(services: Services, interaction: BotInteraction) -> None:

@@ -49,8 +49,8 @@ class Start:
 
 def author_of(message: discord.Message) -> int:
     """The author of a message, or the person whose command made the bot write it."""
-    asked = message.interaction_metadata
-    return asked.user.id if asked is not None else message.author.id
+    interaction = message.interaction_metadata
+    return interaction.user.id if interaction is not None else message.author.id
 
 
 def refusal(interaction: BotInteraction) -> str | None:

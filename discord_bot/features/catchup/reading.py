@@ -73,10 +73,15 @@ def line_of(message: discord.Message) -> Line | None:
     """None for system messages, and for messages without readable content."""
     if message.type not in WRITTEN:
         return None
-    attached = [(one, (one.content_type or "").startswith("image/")) for one in message.attachments]
+    attached = [
+        (attachment, (attachment.content_type or "").startswith("image/")) for attachment in message.attachments
+    ]
     parts = [said_by(message, names_in(message), embeds=message.author.bot)[:LONGEST_MESSAGE]]
-    parts += [said_by(one, names_in(message), embeds=True)[:LONGEST_MESSAGE] for one in message.message_snapshots]
-    parts += [_file(one, picture=picture) for one, picture in attached]
+    parts += [
+        said_by(attachment, names_in(message), embeds=True)[:LONGEST_MESSAGE]
+        for attachment in message.message_snapshots
+    ]
+    parts += [_file(attachment, picture=picture) for attachment, picture in attached]
     text = "\n".join(part for part in parts if part.strip())
     if not text:
         return None
@@ -113,7 +118,7 @@ def linked(text: str, urls: Mapping[int, str]) -> str:
     """References like [3] or [3, 5–7] as links to the messages; references to nothing are dropped."""
 
     def links(match: "re.Match[str]") -> str:
-        numbers = dict.fromkeys(int(one) for one in re.findall(r"\d+", match[1]))
-        return " ".join(f"[{one}]({urls[one]})" for one in numbers if one in urls)
+        numbers = dict.fromkeys(int(number) for number in re.findall(r"\d+", match[1]))
+        return " ".join(f"[{number}]({urls[number]})" for number in numbers if number in urls)
 
     return re.sub(r"[ \t]+(?=[.,;:!?]|\n|$)", "", REFERENCE.sub(links, text))

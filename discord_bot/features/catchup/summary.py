@@ -50,10 +50,10 @@ class Summary:
 
 def counted(lines: list[Line], locale: str) -> str:
     """How much was written, and by how many people."""
-    pictures, files = sum(one.pictures for one in lines), sum(one.files for one in lines)
+    pictures, files = sum(line.pictures for line in lines), sum(line.files for line in lines)
     said = [
         t(locale, "catchup-messages", count=len(lines)),
-        t(locale, "catchup-people", count=len({one.author_id for one in lines})),
+        t(locale, "catchup-people", count=len({line.author_id for line in lines})),
         *([t(locale, "read-pictures", count=pictures)] if pictures else []),
         *([t(locale, "catchup-files", count=files)] if files else []),
     ]

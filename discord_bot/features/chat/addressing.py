@@ -36,22 +36,22 @@ class Seen:
     """There is text or an attachment to read."""
 
 
-def judge(seen: Seen, *, leave_people_alone: bool = True) -> For:
+def judge(message: Seen, *, leave_people_alone: bool = True) -> For:
     """`leave_people_alone`: in a thread, messages between people are not for the bot."""
-    if seen.by_machine:
+    if message.by_machine:
         return For.NOBODY
-    if not seen.readable and not seen.mentions_me:
-        return For.AWAY if seen.own_thread or seen.direct else For.NOBODY
-    if seen.direct:
+    if not message.readable and not message.mentions_me:
+        return For.AWAY if message.own_thread or message.direct else For.NOBODY
+    if message.direct:
         return For.DIRECT
-    if seen.own_thread:
-        to_others = seen.replies_to_other or seen.opens_with_other
-        if to_others and leave_people_alone and not seen.mentions_me:
+    if message.own_thread:
+        to_others = message.replies_to_other or message.opens_with_other
+        if to_others and leave_people_alone and not message.mentions_me:
             return For.NOBODY
         return For.THREAD
-    if seen.replies_to_me:
+    if message.replies_to_me:
         return For.CHAIN
-    return For.MENTION if seen.mentions_me else For.NOBODY
+    return For.MENTION if message.mentions_me else For.NOBODY
 
 
 _LEADING_MENTION = re.compile(r"^\s*<@!?(\d+)>")

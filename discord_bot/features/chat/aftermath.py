@@ -65,13 +65,15 @@ class Aftermath:
 
     async def _messages(self, turn: Turn, changed: discord.Message) -> list[discord.Message]:
         """All messages of the question; deleted ones no longer belong to it."""
-        found = []
+        messages = []
         for number in turn.question_ids:
             try:
-                found += [changed] if number == changed.id else await fetch(self._services, turn.channel_id, [number])
+                messages += (
+                    [changed] if number == changed.id else await fetch(self._services, turn.channel_id, [number])
+                )
             except discord.HTTPException:
                 log.info("a part of a question is gone")
-        return found
+        return messages
 
     async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, question: Question) -> None:
         conversation = await self._services.store.conversations.get(turn.conversation_id)
@@ -94,7 +96,7 @@ class Aftermath:
     # --- deletions -------------------------------------------------------------------------------------
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
-        others = {one for one in message_ids if not self._chat.records.removals.discard(one)}
+        others = {deleted for deleted in message_ids if not self._chat.records.removals.discard(deleted)}
         for message_id in others:
             self._inbox.forget(message_id)
         if others:
@@ -112,11 +114,11 @@ class Aftermath:
                 running.forgotten = True
                 await running.abandon(State.DELETED)
                 turn = await store.turn(turn.id) or turn
-            asked = message_id in turn.question_ids
-            if not asked and message_id not in turn.message_ids[-1:] and running is None:
+            is_question = message_id in turn.question_ids
+            if not is_question and message_id not in turn.message_ids[-1:] and running is None:
                 continue  # one part of a long answer; the rest remains
             await store.erase(turn)
-            if asked:
+            if is_question:
                 await self._delete(turn.channel_id, turn.message_ids)
 
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
@@ -129,7 +131,9 @@ class Aftermath:
                 log.debug("an answer could not be deleted")
 
     async def on_thread_gone(self, channel_id: int) -> None:
-        for answer in [one for one in self._chat.running.answers.values() if one.turn.channel_id == channel_id]:
+        for answer in [
+            running for running in self._chat.running.answers.values() if running.turn.channel_id == channel_id
+        ]:
             await answer.abandon(State.DELETED)
         privacy = self._services.store.privacy
         await self._services.ledger.note("place gone", lambda: privacy.erase_place(channel_id))
@@ -159,7 +163,7 @@ class Aftermath:
     async def _standing(self, channel: Any, turn: Turn) -> list[discord.Message]:
         """The messages of the answer. A crash may have come before the newest id was stored: then its button tells."""
         recent = channel.history(limit=RECENT_MESSAGES)
-        mine = [one async for one in recent if one.id in turn.message_ids or _grows(one, turn)]
+        mine = [message async for message in recent if message.id in turn.message_ids or _grows(message, turn)]
         return mine[::-1]
 
     async def _mark_interrupted(self, turn: Turn) -> None:
@@ -184,7 +188,10 @@ class Aftermath:
             else:
                 look = Look(line=line, live=False)
                 standing = [await channel.send(contents(look, turn.locale)[-1], view=view)]
-            turn.message_ids = [*turn.message_ids, *(one.id for one in standing if one.id not in turn.message_ids)]
+            turn.message_ids = [
+                *turn.message_ids,
+                *(shown.id for shown in standing if shown.id not in turn.message_ids),
+            ]
         except discord.HTTPException:
             log.info("an interrupted answer could not be marked")
 

@@ -20,11 +20,11 @@ async def conversation_for(services: Services, titles: Titles, whom: For, messag
         return replied
     if whom in (For.THREAD, For.DIRECT):
         kind = Kind.THREAD if whom is For.THREAD else Kind.DIRECT
-        known = await store.find(channel.id)
-        if known is not None and whom is For.DIRECT and any(one.id == services.me for one in message.mentions):
-            await store.retire(known)  # a mention starts over, as it does in channels
-            known = None
-        return known or await store.create(channel.id, channel.id, guild_id, author, kind)
+        conversation = await store.find(channel.id)
+        if conversation is not None and whom is For.DIRECT and any(user.id == services.me for user in message.mentions):
+            await store.retire(conversation)  # a mention starts over, as it does in channels
+            conversation = None
+        return conversation or await store.create(channel.id, channel.id, guild_id, author, kind)
     settings = await services.store.settings.guild(guild_id)
     question = own_text(services, message)
     thread = await thread_on(message, question, settings)
@@ -38,8 +38,8 @@ async def _replied_conversation(services: Services, message: discord.Message) ->
     if message.reference is None or message.reference.message_id is None:
         return None
     turn = await services.store.conversations.by_message(message.channel.id, message.reference.message_id)
-    known = await services.store.conversations.get(turn.conversation_id) if turn is not None else None
-    return None if known is None or known.kind in PASSING else known
+    conversation = await services.store.conversations.get(turn.conversation_id) if turn is not None else None
+    return None if conversation is None or conversation.kind in PASSING else conversation
 
 
 async def messages_before(services: Services, conversation: Conversation, first: discord.Message) -> int:

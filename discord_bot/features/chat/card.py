@@ -64,28 +64,28 @@ class Card:
         if not most or not may_read(channel, spot.person):
             return
         try:
-            earlier = [one async for one in channel.history(limit=most, before=discord.Object(before))]
+            earlier = [message async for message in channel.history(limit=most, before=discord.Object(before))]
             if isinstance(channel, discord.Thread) and before != channel.id:
-                earlier += await self._first_post(channel, {one.id for one in earlier})
+                earlier += await self._first_post(channel, {message.id for message in earlier})
         except discord.HTTPException:
             log.info("what was said before could not be read")
             return
         room, parts = LONGEST_CONTEXT, []
-        for one in earlier:
-            text = said_by(one, names_in(one), embeds=True)
+        for message in earlier:
+            text = said_by(message, names_in(message), embeds=True)
             room -= len(text)
             if room < 0:
                 break
-            if text and one.author.id != self._services.me:
-                parts.append(Part(one.author.id, one.author.display_name, text, PartKind.CONTEXT))
+            if text and message.author.id != self._services.me:
+                parts.append(Part(message.author.id, message.author.display_name, text, PartKind.CONTEXT))
         self._question.parts[:0] = parts[::-1]
         if parts:
             self._read.append(t(self._locale, "read-before", count=len(parts)))
 
-    async def _first_post(self, channel: discord.Thread, seen: set[int]) -> list[discord.Message]:
+    async def _first_post(self, channel: discord.Thread, used: set[int]) -> list[discord.Message]:
         """The message that a thread is about: in a forum, the first post of the thread; elsewhere, a message of the parent channel."""
         try:
-            first = [] if channel.id in seen else await fetch(self._services, channel.id, [channel.id])
+            first = [] if channel.id in used else await fetch(self._services, channel.id, [channel.id])
         except discord.HTTPException:
             return []  # it was deleted, or the thread started without a message
         for message in first:

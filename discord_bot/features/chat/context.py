@@ -16,10 +16,10 @@ LOOK_BACK = 100  # messages: one request
 
 async def recollect(services: Services, turns: list[Turn]) -> list[Turn]:
     """The same turns; those that are not stored in full are read from the channel, if they are still there."""
-    bare = [one for one in turns if one.state in ENDED and (not one.answer or not one.parts)]
+    bare = [turn for turn in turns if turn.state in ENDED and (not turn.answer or not turn.parts)]
     if bare:
         await _read_again(services, bare)
-    return [one for one in turns if one.parts or one.images]
+    return [turn for turn in turns if turn.parts or turn.images]
 
 
 async def recall_answer(services: Services, turn: Turn) -> None:
@@ -30,22 +30,29 @@ async def recall_answer(services: Services, turn: Turn) -> None:
 
 async def _read_again(services: Services, turns: list[Turn]) -> None:
     standing: dict[int, discord.Message] = {}
-    for channel_id in {one.channel_id for one in turns}:
+    for channel_id in {original.channel_id for original in turns}:
         channel: Any = services.rooms.get_channel(channel_id) or services.rooms.get_partial_messageable(channel_id)
         try:
             standing |= {message.id: message async for message in channel.history(limit=LOOK_BACK)}
             if isinstance(channel, discord.Thread):
-                standing |= {one.id: one for one in await fetch(services, channel_id, [channel_id])}
+                standing |= {original.id: original for original in await fetch(services, channel_id, [channel_id])}
         except discord.HTTPException:
             log.info("a channel could not be read again")
     for turn in turns:
         turn.answer = (
-            turn.answer or "\n".join(said(standing[one].content) for one in turn.message_ids if one in standing).strip()
+            turn.answer
+            or "\n".join(
+                said(standing[original].content) for original in turn.message_ids if original in standing
+            ).strip()
         )
         # The question of /chat is above the thread, in the bot's own message.
-        asked = [standing[one] for one in turn.question_ids or [turn.channel_id] if one in standing]
-        known = {part.author_id for part in turn.parts}
-        unkept = [one for one in asked if one.author.id not in known and (one.author.id != services.me or not known)]
+        question = [standing[original] for original in turn.question_ids or [turn.channel_id] if original in standing]
+        authors = {part.author_id for part in turn.parts}
+        unkept = [
+            original
+            for original in question
+            if original.author.id not in authors and (original.author.id != services.me or not authors)
+        ]
         turn.parts += [_part(message, turn, services.me) for message in unkept]
 
 
@@ -54,8 +61,10 @@ async def fetch(services: Services, channel_id: int, ids: list[int]) -> list[dis
     channel: Any = services.rooms.get_channel(channel_id) or services.rooms.get_partial_messageable(channel_id)
     above = channel.parent if isinstance(channel, discord.Thread) else None
     return [
-        await (above if one == channel_id and isinstance(above, discord.TextChannel) else channel).fetch_message(one)
-        for one in ids
+        await (above if message_id == channel_id and isinstance(above, discord.TextChannel) else channel).fetch_message(
+            message_id
+        )
+        for message_id in ids
     ]
 
 

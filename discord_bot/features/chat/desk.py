@@ -50,20 +50,20 @@ class Desk:
     def remove(self, message_id: int) -> bool:
         """A waiting message was deleted."""
         before = len(self._pending)
-        self._pending = [one for one in self._pending if one.id != message_id]
+        self._pending = [message for message in self._pending if message.id != message_id]
         return len(self._pending) < before
 
     def replace(self, message: discord.Message) -> bool:
         """A waiting message was edited: its new text is the question."""
-        for number, one in enumerate(self._pending):
-            if one.id == message.id:
+        for number, waiting in enumerate(self._pending):
+            if waiting.id == message.id:
                 self._pending[number] = message
                 return True
         return False
 
     def typing(self, user_id: int) -> None:
         """The asker is still typing, so the question waits. Other people's typing delays nothing."""
-        if any(one.author.id == user_id for one in self._pending):
+        if any(message.author.id == user_id for message in self._pending):
             self._typing_until = asyncio.get_running_loop().time() + MERGE
             self._arrived.set()
 
@@ -81,7 +81,7 @@ class Desk:
             if await self._until_free():
                 since = loop.time()
             # Their events may have overtaken each other; ids are in the order of writing.
-            together, self._pending = sorted(self._pending, key=lambda one: one.id), []
+            together, self._pending = sorted(self._pending, key=lambda waiting: waiting.id), []
             for message in together:
                 if message.id in self._marked:
                     self._marked.discard(message.id)

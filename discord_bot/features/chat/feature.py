@@ -38,7 +38,7 @@ class ChatFeature:
         )
         async with self._refunded(ticket):
             turn = await self.records.add_turn(conversation, asking)
-        if any(one in self.records.deleted for one in turn.question_ids):
+        if any(message_id in self.records.deleted for message_id in turn.question_ids):
             turn.state = State.DELETED
             await self.records.save(turn)
             await self.services.store.usage.refund(ticket.charge)

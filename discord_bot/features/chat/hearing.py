@@ -52,8 +52,8 @@ async def _is_own(services: Services, channel: Any) -> bool:
 
 
 async def locale_for(services: Services, message: discord.Message) -> str:
-    known = (await services.store.settings.user(message.author.id)).locale
-    return known or (message.guild.preferred_locale.value if message.guild else "en")
+    locale = (await services.store.settings.user(message.author.id)).locale
+    return locale or (message.guild.preferred_locale.value if message.guild else "en")
 
 
 async def show_typing(message: discord.Message) -> None:

@@ -46,8 +46,8 @@ class Inbox:
             return
         if message.author.bot or message.webhook_id is not None:
             return  # most messages of a busy server end here, without a database query
-        seen = await see(self.services, message)
-        whom = judge(seen, leave_people_alone=not seen.own_thread or await self._leaves_people_alone(message))
+        facts = await see(self.services, message)
+        whom = judge(facts, leave_people_alone=not facts.own_thread or await self._leaves_people_alone(message))
         if whom is For.AWAY:
             await self._tell_unread(message)
         if whom in (For.NOBODY, For.AWAY):
@@ -121,7 +121,7 @@ class Inbox:
         place_id = conversation.place_id
         desk = self._desks.get(place_id)
         if desk is None or desk.is_idle:
-            self._desks = {place: one for place, one in self._desks.items() if not one.is_idle}
+            self._desks = {place: other for place, other in self._desks.items() if not other.is_idle}
             desk = self._desks[place_id] = Desk(
                 lambda messages, since: self._answer_or_apologise(conversation, messages, since),
                 self.chat.running.line(place_id),
@@ -160,33 +160,33 @@ class Inbox:
 
     async def _answer(self, conversation: Conversation, messages: list[discord.Message], since: float) -> None:
         """One question made of the messages that arrived together."""
-        messages = [one for one in messages if one.id not in self.chat.records.deleted]
+        messages = [message for message in messages if message.id not in self.chat.records.deleted]
         if self.chat.running.closing or not messages:
             return  # what arrives during a shutdown is found by the next start
         last, services = messages[-1], self.services
         place_id, locale = conversation.place_id, await locale_for(services, last)
         # It may have been erased while the messages waited.
-        known = await services.store.conversations.find(place_id) or await services.store.conversations.create(
+        existing = await services.store.conversations.find(place_id) or await services.store.conversations.create(
             place_id, conversation.channel_id, conversation.guild_id, last.author.id, conversation.kind
         )
-        channel = await self._channel(known, last)
+        channel = await self._channel(existing, last)
         reply_to = last.to_reference(fail_if_not_exists=False) if channel.id == last.channel.id else None
         sign = Sign(channel, locale, since=since, reply_to=reply_to)
         try:
             question = await compose(
-                services, messages, locale, before=await messages_before(services, known, messages[0])
+                services, messages, locale, before=await messages_before(services, existing, messages[0])
             )
             if not question:
                 raise Refused("\n".join(question.notices) or t(locale, "empty-prompt"))
             await show_heard(channel, question.heard, sign)
-            if known.closed and known.place_id == place_id > 0:
-                await services.store.conversations.set_closed(known.id, closed=False)
+            if existing.closed and existing.place_id == place_id > 0:
+                await services.store.conversations.set_closed(existing.id, closed=False)
             asking = Asking(
-                asker(last.author, known.guild_id, channel.id, channel), question, locale, channel, channel.id,
+                asker(last.author, existing.guild_id, channel.id, channel), question, locale, channel, channel.id,
                 tell=last.author.send, reply_to=reply_to,
-                parent=await replied_turn(services, known, messages[0]), sign=sign,
+                parent=await replied_turn(services, existing, messages[0]), sign=sign,
             )  # fmt: skip
-            await self.chat.ask(known, asking)
+            await self.chat.ask(existing, asking)
         except Refused as refused:
             await sign.drop()
             await refuse(last, str(refused))

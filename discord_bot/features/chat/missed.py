@@ -47,12 +47,14 @@ async def _in_channels(inbox: Inbox, channels: Iterable[Any], since: float, cloc
     """Mentions and replies in channels, which belong to no conversation yet. The most active channels first."""
     after = discord.utils.time_snowflake(datetime.fromtimestamp(since, UTC))
     lively = sorted(
-        (one for one in channels if (getattr(one, "last_message_id", None) or 0) > after),
-        key=lambda one: -one.last_message_id,
+        (candidate for candidate in channels if (getattr(candidate, "last_message_id", None) or 0) > after),
+        key=lambda candidate: -candidate.last_message_id,
     )
     for channel in lively[:MOST_CHANNELS]:
         try:
-            messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=discord.Object(after))]
+            messages = [
+                candidate async for candidate in channel.history(limit=MOST_MESSAGES, after=discord.Object(after))
+            ]
             for message in messages:
                 await _answer_mention(inbox, message, clock)
         except discord.HTTPException as error:
@@ -85,11 +87,11 @@ async def _in_conversations(inbox: Inbox, clock: DiscordClock) -> None:
         if conversation.closed or inbox.chat.running.is_busy(conversation.place_id):
             continue
         try:
-            asked = await _look(inbox, conversation, clock)
+            called = await _look(inbox, conversation, clock)
         except discord.HTTPException as error:
             log.info("a conversation could not be read again", status=error.status)
-            asked = True
-        if asked:
+            called = True
+        if called:
             await asyncio.sleep(PAUSE)
 
 
@@ -105,13 +107,13 @@ async def _look(inbox: Inbox, conversation: Conversation, clock: DiscordClock) -
         return False  # archived meanwhile
     if newest is None:
         await _begin(inbox, conversation, channel)
-    known = _last_known(conversation, newest, clock.now())
+    last_known = _last_known(conversation, newest, clock.now())
     # The library does not cache it for direct messages, so they are read.
     last: int | None = getattr(channel, "last_message_id", None)
-    if last is not None and last <= max([known, *(newest.message_ids if newest is not None else ())]):
+    if last is not None and last <= max([last_known, *(newest.message_ids if newest is not None else ())]):
         return False
-    after = discord.Object(known)
-    messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=after, oldest_first=True)]
+    after = discord.Object(last_known)
+    messages = [later async for later in channel.history(limit=MOST_MESSAGES, after=after, oldest_first=True)]
     missed = []
     for message in messages:
         human = not message.author.bot and message.webhook_id is None
@@ -144,7 +146,7 @@ async def _begin(inbox: Inbox, conversation: Conversation, channel: Any) -> None
     (first,) = await fetch(inbox.services, channel.id, [conversation.place_id])
     if not first.author.bot and first.webhook_id is None:
         await inbox.on_message(await _as_member(first))
-    elif not [one async for one in channel.history(limit=1) if one.author.id == inbox.services.me]:
+    elif not [message async for message in channel.history(limit=1) if message.author.id == inbox.services.me]:
         # A command's question: its content is lost.
         locale = first.guild.preferred_locale.value if first.guild else "en"
         await channel.send(f"-# {t(locale, 'state-restart')}", silent=True)
@@ -164,7 +166,7 @@ async def _offer(inbox: Inbox, conversation: Conversation, channel: Any, missed:
     """One line, and a button that answers."""
     last = missed[-1]
     locale = await locale_for(inbox.services, last)
-    written = [one for one in missed if says_something(one.content)] or [last]
+    written = [message for message in missed if says_something(message.content)] or [last]
     question = await compose(inbox.services, written, locale)
     if not question:
         return

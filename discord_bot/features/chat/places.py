@@ -81,8 +81,8 @@ class FollowupChannel:
 
     async def send(self, content: str, **more: Any) -> FollowupMessage:
         view = more.get("view")
-        given = {} if view is None else {"view": view}
+        options = {} if view is None else {"view": view}
         sent = await self.interaction.followup.send(
-            content, ephemeral=self._ephemeral, wait=True, suppress_embeds=True, **given
+            content, ephemeral=self._ephemeral, wait=True, suppress_embeds=True, **options
         )
         return FollowupMessage(sent)

@@ -123,8 +123,8 @@ class Press:
         if not drawn:
             await self._interaction.followup.send(t(self._locale, "nothing-to-draw"), ephemeral=True)
             return
-        named = [(f"{number}.png", one) for number, one in enumerate(drawn, 1)]
-        files = [discord.File(io.BytesIO(one), name, description=t(self._locale, "plate-alt")) for name, one in named]
+        named = [(f"{number}.png", data) for number, data in enumerate(drawn, 1)]
+        files = [discord.File(io.BytesIO(data), name, description=t(self._locale, "plate-alt")) for name, data in named]
         await self._interaction.followup.send(files=files, ephemeral=True)
 
     async def _share(self, turn: Turn) -> None:
@@ -137,8 +137,8 @@ class Press:
             return
         await self._take_buttons()
         note = t(turn.locale, "shared-by", who=discord.utils.escape_markdown(self._interaction.user.display_name))
-        asked = next((part.text for part in turn.parts if says_something(part.text)), "")
-        quoted = "> " + " ".join(asked.split())[:300] + "\n" if asked else ""
+        question = next((part.text for part in turn.parts if says_something(part.text)), "")
+        quoted = "> " + " ".join(question.split())[:300] + "\n" if question else ""
         parts = [part.text for part in split(quoted + turn.answer)]
         files = [discord.File(io.BytesIO(turn.answer.encode()), "answer.md")] if len(parts) > MOST_PARTS - 1 else []
         for part in parts[: MOST_PARTS - 1]:
@@ -194,24 +194,24 @@ class Press:
         ticket = await chat.services.admission.admit(asker_of(interaction), self._locale, place=conversation.place_id)
         await self._take_buttons()
         channel: Any = interaction.channel or await chat.services.rooms.fetch_channel(turn.channel_id)
-        before, known = "", None
+        before, messages = "", None
         if action == "resume":
             await recall_answer(chat.services, turn)
-            before, known = turn.answer, turn.message_ids
+            before, messages = turn.answer, turn.message_ids
         elif action in ("retry", "answer") and not turn.answer:
             pressed = [interaction.message.id] if interaction.message is not None else []
-            known = turn.message_ids or pressed  # a quick press comes before the message is stored
+            messages = turn.message_ids or pressed  # a quick press comes before the message is stored
         elif turn.answer:
             turn.former = [*turn.former, turn.answer]
         reference = None
-        asked = turn.question_ids[-1:] != [channel.id]  # a thread's first message is in the channel above
-        if known is None and turn.question_ids and asked and turn.channel_id == channel.id:
+        has_question = turn.question_ids[-1:] != [channel.id]  # a thread's first message is in the channel above
+        if messages is None and turn.question_ids and has_question and turn.channel_id == channel.id:
             reference = discord.MessageReference(
                 message_id=turn.question_ids[-1], channel_id=channel.id, fail_if_not_exists=False
             )
         await chat.ask_again(
             conversation, turn, ticket, channel,
-            reply_to=reference, before=before, known=known, tell=teller(interaction),
+            reply_to=reference, before=before, known=messages, tell=teller(interaction),
         )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ class Question:
 
     @property
     def people(self) -> set[int]:
-        return {part.author_id for part in self.parts} | {one.author_id for one in self.images}
+        return {part.author_id for part in self.parts} | {image.author_id for image in self.images}
 
     async def attach(
         self,
@@ -52,14 +52,14 @@ class Question:
         if self.listen is not None:
             for recording in filter(is_recording, attachments):
                 self._hear(author, await self.listen(recording, locale), recording)
-            attachments = [one for one in attachments if not is_recording(one)]
+            attachments = [file for file in attachments if not is_recording(file)]
         if not attachments:
             return
-        given = await read(attachments, locale, max(0, MOST_FILES - self.files))
+        content = await read(attachments, locale, max(0, MOST_FILES - self.files))
         self.files += len(attachments)
-        self.parts += [Part(author.id, author.display_name, text, PartKind.FILE) for text in given.texts]
-        self.images += [Attached(owner or author.id, mime, data) for mime, data in given.images]
-        self.notices += given.notices
+        self.parts += [Part(author.id, author.display_name, text, PartKind.FILE) for text in content.texts]
+        self.images += [Attached(owner or author.id, mime, data) for mime, data in content.images]
+        self.notices += content.notices
 
     def _hear(self, author: discord.abc.User, heard: Heard, recording: discord.Attachment) -> None:
         self.files += 1

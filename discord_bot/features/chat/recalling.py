@@ -16,10 +16,12 @@ async def recall(services: Services, turn: Turn) -> bool:
     except discord.HTTPException:
         return False
     me = services.me
-    turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
+    turn.parts = [
+        Part(turn.asker_id, "", announced(message.content)) for message in messages if message.author.id == me
+    ]
     if turn.parts:
         return True  # the question of a command is in the bot's own message above the answer
-    if not any(one.author.id == turn.asker_id for one in messages):
+    if not any(message.author.id == turn.asker_id for message in messages):
         return False
     question = await compose(services, messages, turn.locale)
     turn.parts, turn.images = question.parts, question.images

@@ -23,14 +23,14 @@ class Running:
     async def run(self, *answers: Answer) -> None:
         """Runs all of them to their end. Several answers to one question appear side by side."""
         # While they wait, an erasure, a shutdown and a restored connection must reach them, too.
-        self.answers |= {one.turn.id: one for one in answers}
+        self.answers |= {answer.turn.id: answer for answer in answers}
         if self.closing:
             self._interrupt()
         try:
             async with self.line(answers[0].request.conversation.place_id):
                 await asyncio.gather(*map(self._run, answers))
         finally:
-            self.answers = {number: one for number, one in self.answers.items() if one not in answers}
+            self.answers = {number: answer for number, answer in self.answers.items() if answer not in answers}
 
     async def _run(self, answer: Answer) -> None:
         channel = answer.request.channel

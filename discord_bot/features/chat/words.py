@@ -52,24 +52,24 @@ def names_of(guild: Any, text: str) -> dict[tuple[str, int], str]:
     names: dict[tuple[str, int], str] = {}
     for match in TOKEN.finditer(text) if guild is not None else ():
         kind, number = (match[1] or "").rstrip("!"), int(match[2] or 0)
-        found = {"@&": guild.get_role, "#": guild.get_channel_or_thread, "@": guild.get_member}.get(
+        lookup = {"@&": guild.get_role, "#": guild.get_channel_or_thread, "@": guild.get_member}.get(
             kind, lambda _: None
         )(number)
-        if found is not None:
-            names[kind, number] = getattr(found, "display_name", found.name)
+        if lookup is not None:
+            names[kind, number] = getattr(lookup, "display_name", lookup.name)
     return names
 
 
 def said_by(message: Any, names: Mapping[tuple[str, int], str], *, embeds: bool) -> str:
     """Text, stickers and polls; `embeds`: also the cards below it, which are only previews for people's own links."""
     parts = [named(message.content, names)]
-    parts += [f"[sticker: {one.name}]" for one in getattr(message, "stickers", ())]
+    parts += [f"[sticker: {embed.name}]" for embed in getattr(message, "stickers", ())]
     poll = getattr(message, "poll", None)
     if poll is not None:
         answers = "; ".join(answer.text for answer in poll.answers)
         parts.append(f"[poll: {poll.question} – {answers}]")
     if embeds:
-        parts += [_embed(one) for one in message.embeds]
+        parts += [_embed(embed) for embed in message.embeds]
         parts += _displays(getattr(message, "components", ()))
     return "\n".join(part for part in parts if part.strip())
 

@@ -40,9 +40,9 @@ class Asked:
 class Comparison:
     """One question of one person to two models. Both answers are charged to that person."""
 
-    def __init__(self, chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
+    def __init__(self, chat: ChatFeature, interaction: BotInteraction, form: Asked) -> None:
         self._chat, self._services = chat, chat.services
-        self._interaction, self._asked, self._locale = interaction, asked, interaction.locale.value
+        self._interaction, self._asked, self._locale = interaction, form, interaction.locale.value
         self._place: Any = interaction.channel
 
     async def run(self) -> None:

@@ -38,5 +38,5 @@ def ranking(ballots: Iterable[Ballot]) -> list[Standing]:
         for model, more in zip((ballot.first_model, ballot.second_model), gained, strict=True):
             votes[model] = votes.get(model, 0) + 1
             points[model] = points.get(model, 0.0) + more
-    found = [Standing(model, count, points[model]) for model, count in votes.items()]
-    return sorted(found, key=lambda one: (-one.surely, -one.votes, one.model))
+    standings = [Standing(model, count, points[model]) for model, count in votes.items()]
+    return sorted(standings, key=lambda standing: (-standing.surely, -standing.votes, standing.model))

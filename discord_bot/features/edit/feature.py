@@ -43,7 +43,7 @@ class Editing:
         except BadOption as bad:
             await job.send(t(job.locale.value, bad.key))
             return True
-        picture = next(one for one in target.message.attachments if _is_picture(one))
+        picture = next(attachment for attachment in target.message.attachments if _is_picture(attachment))
         drawing = self._image.begin_from(cast("BotInteraction", job), wish, picture)
         self._services.tasks.spawn(drawing, "edit")
         return True
@@ -91,10 +91,12 @@ class Editing:
         services = self._services
         guild = await services.store.settings.guild(message.guild.id if message.guild else None)
         usual = former or guild.image_model or services.config.bot.image_model
-        known = await services.catalogue.find(usual, "image")
-        if known is None or known.capabilities.input_image:
+        model = await services.catalogue.find(usual, "image")
+        if model is None or model.capabilities.input_image:
             return former
-        able = [one for one in await services.catalogue.models("image") if one.capabilities.input_image]
+        able = [
+            candidate for candidate in await services.catalogue.models("image") if candidate.capabilities.input_image
+        ]
         return able[0].name if able else former
 
 
@@ -104,4 +106,4 @@ def _is_picture(attachment: discord.Attachment) -> bool:
 
 def _has_buttons(message: discord.Message) -> bool:
     ids = [getattr(item, "custom_id", "") or "" for row in message.components for item in getattr(row, "children", ())]
-    return any(one.startswith("picture:1:") for one in ids)
+    return any(button_id.startswith("picture:1:") for button_id in ids)

@@ -84,8 +84,8 @@ def _state_line(locale: str, drawing: Drawing) -> str:
 
 def stage_word(locale: str, stage: str) -> str:
     """Our own word for the common stages. Any other is in the provider's language, so it is shown as drawing."""
-    known = stage if stage in {"", "queued", "loading"} else "generating"
-    return t(locale, f"image-stage-{known or 'starting'}")
+    word = stage if stage in {"", "queued", "loading"} else "generating"
+    return t(locale, f"image-stage-{word or 'starting'}")
 
 
 def quoted(prompt: str) -> str:
@@ -122,8 +122,8 @@ class Result:
 
 def finished_text(locale: str, prompt: str, result: Result, notices: tuple[Notice, ...], *, footer: bool) -> str:
     lines = [f"**{quoted(prompt)}**"]
-    told = dict.fromkeys(notice_text(locale, notice, result.model) for notice in notices)
-    lines += [f"-# {text}" for text in list(filter(None, told))[:3]]
+    remarks = dict.fromkeys(notice_text(locale, notice, result.model) for notice in notices)
+    lines += [f"-# {text}" for text in list(filter(None, remarks))[:3]]
     if footer:
         facts = [result.model, f"{result.width}×{result.height}"]
         if result.steps:

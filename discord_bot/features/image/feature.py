@@ -81,7 +81,7 @@ class ImageFeature:
     ) -> Job:
         config = self.services.config.bot
         scope = await self.services.store.settings.scope(order.guild_id, order.channel_id, order.owner_id)
-        wishes = [one for one in (wish.model, scope.guild.image_model, config.image_model) if one]
+        wishes = [choice for choice in (wish.model, scope.guild.image_model, config.image_model) if choice]
         model = await self.services.catalogue.choose(wishes, "image")
         footer = scope.footer(config.footer)
         return Job(self.services, interaction, order, wish, ticket, model, input_image, footer=footer)
@@ -111,7 +111,9 @@ class ImageFeature:
         wish = Wish.restored(order.wish).written_by(order.owner_id)
         if wish.prompt or message is None:
             return wish
-        return wish.with_prompt(recalled(message.content, [one.description for one in message.attachments]))
+        return wish.with_prompt(
+            recalled(message.content, [attachment.description for attachment in message.attachments])
+        )
 
     async def beginning(self, order_id: int) -> events.Image | None:
         """The picture that an order started from: drawing again starts from it, too."""
@@ -138,13 +140,13 @@ class ImageFeature:
         await asyncio.wait({reading}, timeout=SIGN)
         if not reading.done() and not interaction.response.is_done():
             await interaction.response.defer(thinking=True)
-        given = await reading
-        if given.images:
-            await self.begin(interaction, wish, events.Image(*given.images[0]))
+        content = await reading
+        if content.images:
+            await self.begin(interaction, wish, events.Image(*content.images[0]))
             return
         # Text files are readable, but cannot be drawn from.
-        told = given.notices or [t(locale, "notice-unreadable", name=file_name(file.filename))]
-        await self._refuse(interaction, "\n".join(told))
+        notices = content.notices or [t(locale, "notice-unreadable", name=file_name(file.filename))]
+        await self._refuse(interaction, "\n".join(notices))
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
         """Deleting a picture in Discord erases its prompt."""

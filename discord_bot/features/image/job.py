@@ -157,12 +157,12 @@ class Job:
         first = pictures[0]
         files = [
             discord.File(
-                io.BytesIO(one.data),
-                f"picture-{one.index + 1}.{one.mime.rpartition('/')[2]}",
+                io.BytesIO(picture.data),
+                f"picture-{picture.index + 1}.{picture.mime.rpartition('/')[2]}",
                 spoiler=self._wish.spoiler,
-                description=alt_text(locale, self._wish.prompt, one.index, count),
+                description=alt_text(locale, self._wish.prompt, picture.index, count),
             )
-            for one in pictures
+            for picture in pictures
         ]
         seconds = time.monotonic() - self._began
         result = Result(

@@ -54,11 +54,11 @@ class Wish:
     @classmethod
     def restored(cls, data: dict[str, Any]) -> Self:
         """From the store; keys of other versions are ignored."""
-        known = {"prompt": "", **{name: data[name] for name in cls.__dataclass_fields__ if name in data}}
+        values = {"prompt": "", **{name: data[name] for name in cls.__dataclass_fields__ if name in data}}
         for name in ("size", "aspect", "authors"):
-            if known.get(name) is not None:
-                known[name] = tuple(known[name])
-        return cls(**known)
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        return cls(**values)
 
     def written_by(self, *accounts: int) -> Self:
         """Other people who wrote words of the prompt."""

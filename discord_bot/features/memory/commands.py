@@ -48,7 +48,7 @@ async def _card(services: Services, interaction: BotInteraction, note: str = "")
     lines = [t(locale, "memory-title"), t(locale, "memory-state-on" if mine.memory else "memory-state-off")]
     if mine.no_store:
         lines.append(t(locale, "memory-not-stored", command=services.commands.of(locale, "privacy")))
-    lines += [f"- {discord.utils.escape_markdown(one)}" for one in notes[: _fitting(notes)]] or [
+    lines += [f"- {discord.utils.escape_markdown(text)}" for text in notes[: _fitting(notes)]] or [
         t(locale, "memory-empty")
     ]
     if len(notes) > _fitting(notes):
@@ -62,8 +62,8 @@ async def _card(services: Services, interaction: BotInteraction, note: str = "")
 def _fitting(notes: list[str]) -> int:
     """How many of them a message shows; the form has all."""
     room = 1_300
-    for number, one in enumerate(notes):
-        room -= 2 * len(one) + 3
+    for number, note in enumerate(notes):
+        room -= 2 * len(note) + 3
         if room < 0:
             return number
     return len(notes)

@@ -30,9 +30,9 @@ class Reminders:
         """None: the person's words are not stored. Raises TooManyReminders."""
         store = self._services.store
         keeping = await store.wishes.keeping([person_id])
-        made = await store.reminders.add(person_id, guild_id, channel_id, text, locale, due_at, keeping)
+        reminder = await store.reminders.add(person_id, guild_id, channel_id, text, locale, due_at, keeping)
         self.alarm.changed()
-        return made
+        return reminder
 
     async def _deliver_due(self, now: float) -> None:
         for reminder in await self._services.store.reminders.due(now):

@@ -72,7 +72,7 @@ def _duration(text: str) -> float | None:
         match = PIECES.match(text, place)
         if match is None:
             return None
-        index = next(one for one in range(len(UNITS)) if match.group(2 * one + 2))
+        index = next(unit for unit in range(len(UNITS)) if match.group(2 * unit + 2))
         number, factor = match.group(2 * index + 1) or "", UNITS[index][1]
         total += factor * (NUMBERS[number] if number in NUMBERS else float(number.replace(",", ".")))
         place = match.end()

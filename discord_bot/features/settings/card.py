@@ -127,7 +127,7 @@ class Card:
     def _list_line(self, name: str) -> str:
         shape = "<#{}>" if name.endswith("channels") else "<@&{}>"
         ids = getattr(self.settings, name)
-        shown = " ".join(shape.format(one) for one in ids[:MOST_NAMED])
+        shown = " ".join(shape.format(item) for item in ids[:MOST_NAMED])
         if len(ids) > MOST_NAMED:
             shown += f" +{len(ids) - MOST_NAMED}"
         key = name.replace("_", "-")
@@ -156,19 +156,19 @@ class Card:
             case Page.ACCESS:
                 rows += [[self._places(name)] for name in LISTS[:2]] + [[self._roles(name)] for name in LISTS[2:]]
             case Page.ANSWERS:
-                rows += self._choice("model", [(one, one) for one in self.offers.models], self.settings.model)
+                rows += self._choice("model", [(days, days) for days in self.offers.models], self.settings.model)
                 rows += self._choice("persona", self.offers.personas, self.settings.persona)
-                hours = [(str(one), self._hours(one)) for one in ARCHIVE_HOURS]
+                hours = [(str(days), self._hours(days)) for days in ARCHIVE_HOURS]
                 rows += self._choice("archive_hours", hours, str(self.settings.archive_hours))
-                counts = [(str(one), t(self.locale, "settings-context", value=str(one))) for one in CONTEXT_MESSAGES]
+                counts = [(str(days), t(self.locale, "settings-context", value=str(days))) for days in CONTEXT_MESSAGES]
                 rows += self._choice("context_messages", counts, str(self.settings.context_messages))
             case Page.PICTURES:
-                models = [(one, one) for one in self.offers.image_models]
+                models = [(days, days) for days in self.offers.image_models]
                 rows += self._choice("image_model", models, self.settings.image_model)
             case Page.PRIVACY:
                 most = self.config.retention_days
-                offered = [one for one in RETENTION_DAYS if not most or one <= most]
-                kept = [(str(one), self._days(one)) for one in offered]
+                offered = [days for days in RETENTION_DAYS if not most or days <= most]
+                kept = [(str(days), self._days(days)) for days in offered]
                 rows += self._choice("retention_days", kept, str(self.settings.retention_days))
             case Page.TOOLS:
                 pass  # only switches
@@ -234,7 +234,7 @@ class Card:
             max_values=25,
             placeholder=t(self.locale, f"settings-choose-{name.replace('_', '-')}"),
             channel_types=PLACES,
-            default_values=[discord.SelectDefaultValue(id=one, type=kind) for one in getattr(self.settings, name)],
+            default_values=[discord.SelectDefaultValue(id=place, type=kind) for place in getattr(self.settings, name)],
         )
         return select
 
@@ -252,7 +252,7 @@ class Card:
             min_values=0,
             max_values=25,
             placeholder=t(self.locale, f"settings-choose-{name.replace('_', '-')}"),
-            default_values=[discord.SelectDefaultValue(id=one, type=kind) for one in getattr(self.settings, name)],
+            default_values=[discord.SelectDefaultValue(id=role, type=kind) for role in getattr(self.settings, name)],
         )
         return select
 

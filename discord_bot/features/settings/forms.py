@@ -34,7 +34,7 @@ class LimitsForm(discord.ui.Modal):
         super().__init__(title=title)
         self._services, self._saved, self._role = services, saved, role
         self._fields: dict[str, discord.ui.TextInput[Any]] = {}
-        for name in (one for one in LIMITS if one.startswith(PREFIX[form])):
+        for name in (limit for limit in LIMITS if limit.startswith(PREFIX[form])):
             value = chosen.get(name)
             field: discord.ui.TextInput[Any] = discord.ui.TextInput(
                 label=t(locale, f"settings-field-{name.replace('_', '-')}")[:45],
@@ -64,7 +64,7 @@ class LimitsForm(discord.ui.Modal):
                     await self._set(chosen, name, limits.get(name))
             else:
                 settings = await self._services.store.settings.guild(chosen.guild_id)
-                others = {role: one for role, one in settings.role_limits.items() if role != str(self._role.id)}
+                others = {role: kept for role, kept in settings.role_limits.items() if role != str(self._role.id)}
                 mine = {str(self._role.id): limits} if limits else {}
                 await self._set(chosen, "role_limits", {**others, **mine} or None)
             await self._saved(chosen)

@@ -16,9 +16,9 @@ MOST_NAMED = 5  # channels per line
 
 def missing(guild: discord.Guild) -> dict[str, list[discord.TextChannel]]:
     """By feature, the channels that lack a permission for it."""
-    seen = [(channel, channel.permissions_for(guild.me)) for channel in guild.text_channels]
+    channels = [(channel, channel.permissions_for(guild.me)) for channel in guild.text_channels]
     return {
-        key: [channel for channel, mine in seen if not all(getattr(mine, name) for name in names)]
+        key: [channel for channel, mine in channels if not all(getattr(mine, name) for name in names)]
         for key, names in NEEDED.items()
     }
 
@@ -30,6 +30,6 @@ def report(guild: discord.Guild, locale: str) -> str:
         named = " ".join(channel.mention for channel in channels[:MOST_NAMED])
         if len(channels) > MOST_NAMED:
             named += f" +{len(channels) - MOST_NAMED}"
-        told = t(locale, "permission-missing", channels=named) if channels else t(locale, "permission-yes")
-        lines.append(f"-# {t(locale, key)}: {told}")
+        text = t(locale, "permission-missing", channels=named) if channels else t(locale, "permission-yes")
+        lines.append(f"-# {t(locale, key)}: {text}")
     return "\n".join(lines)

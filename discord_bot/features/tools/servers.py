@@ -117,19 +117,21 @@ class ToolServer:
 
 
 async def _all_tools(session: ClientSession) -> list[types.Tool]:
-    found: list[types.Tool] = []
+    tools: list[types.Tool] = []
     cursor: str | None = None
-    while len(found) < MOST_TOOLS:
+    while len(tools) < MOST_TOOLS:
         page = await session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
-        found += page.tools
+        tools += page.tools
         cursor = page.nextCursor
         if not cursor:
             break
-    return found[:MOST_TOOLS]
+    return tools[:MOST_TOOLS]
 
 
 def _text(answer: types.CallToolResult) -> str:
-    parts = [one.text if isinstance(one, types.TextContent) else f"[{one.type}]" for one in answer.content]
+    parts = [
+        content.text if isinstance(content, types.TextContent) else f"[{content.type}]" for content in answer.content
+    ]
     return "\n".join(parts) or "Done."
 
 

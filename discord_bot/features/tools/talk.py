@@ -24,11 +24,11 @@ class Talk:
 
     @property
     def text(self) -> str:
-        return "\n\n".join(one.text for one in self._rounds if one.text)
+        return "\n\n".join(part.text for part in self._rounds if part.text)
 
     @property
     def reasoning(self) -> str:
-        return "\n\n".join(one.reasoning for one in self._rounds if one.reasoning)
+        return "\n\n".join(part.reasoning for part in self._rounds if part.reasoning)
 
     @property
     def deployment(self) -> str:
@@ -44,13 +44,13 @@ class Talk:
 
     @property
     def usage(self) -> events.Usage:
-        used = [one.usage for one in self._rounds]
+        used = [usage.usage for usage in self._rounds]
         return events.Usage(
             self.deployment,
-            sum(one.prompt_tokens for one in used),
-            sum(one.completion_tokens for one in used),
-            sum(one.reasoning_tokens for one in used),
-            estimated=any(one.estimated for one in used),
+            sum(usage.prompt_tokens for usage in used),
+            sum(usage.completion_tokens for usage in used),
+            sum(usage.reasoning_tokens for usage in used),
+            estimated=any(usage.estimated for usage in used),
         )
 
     def cancel(self) -> None:

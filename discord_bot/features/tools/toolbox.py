@@ -68,7 +68,7 @@ class Toolbox:
             log.exception("a tool broke", tool=call.name, error=type(error).__name__)
             return _failed(call, "The tool failed.")
         self.people |= result.people
-        self.sources += [one for one in result.sources if one not in self.sources]
+        self.sources += [source for source in result.sources if source not in self.sources]
         return events.ToolResult(call.id, result.text, result.failed)
 
     async def _run(self, tool: Tool, call: events.ToolCall) -> Result:
@@ -95,7 +95,7 @@ class Toolbox:
 
     def sources_line(self, label: str) -> str:
         """Links to the sources, in one small line; empty if there are none."""
-        links = [f"[{_plain(one.title)}](<{one.url}>)" for one in self.sources[:MOST_SOURCES]]
+        links = [f"[{_plain(source.title)}](<{source.url}>)" for source in self.sources[:MOST_SOURCES]]
         while links and len(" · ".join(links)) > 900:
             links.pop()
         return f"-# {label}: {' · '.join(links)}" if links else ""
@@ -106,4 +106,4 @@ def _failed(call: events.ToolCall, text: str) -> events.ToolResult:
 
 
 def _plain(title: str) -> str:
-    return "".join(one for one in title if one not in "[]()<>*_`~|\\")[:50].strip() or "…"
+    return "".join(character for character in title if character not in "[]()<>*_`~|\\")[:50].strip() or "…"

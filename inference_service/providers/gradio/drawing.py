@@ -44,16 +44,16 @@ async def image(space: "Space", call: ImageCall) -> AsyncGenerator[ImageEvent | 
                 if not isinstance(step, Output):
                     yield step
                     continue
-                found = files.pictures_in(step.values, function.outputs)
+                results = files.pictures_in(step.values, function.outputs)
                 if step.final:
                     reported = files.seed_in(step.values, function.outputs)
                     async with aclosing(
-                        _deliver(line, found, call, seed if reported is None else reported)
+                        _deliver(line, results, call, seed if reported is None else reported)
                     ) as delivering:
                         async for event in delivering:
                             yield event
-                elif found and found[0] != shown:
-                    shown = found[0]
+                elif results and results[0] != shown:
+                    shown = results[0]
                     data = await files.fetch(line, shown)
                     yield Preview(call.first_index, sniff(data) or "image/webp", data)
     except UpstreamFailure as failure:

@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def _add(table: str, column: "sa.Column[object]") -> None:
-    there = {one["name"] for one in sa.inspect(op.get_bind()).get_columns(table)}
+    there = {existing["name"] for existing in sa.inspect(op.get_bind()).get_columns(table)}
     if column.name not in there:
         op.add_column(table, column)
 
