@@ -49,6 +49,11 @@ class Answer:
     def turn(self) -> Turn:
         return self.request.turn
 
+    @property
+    def ending(self) -> bool:
+        """Its last look, with the buttons of an ended answer, is on its way to Discord or there."""
+        return self._display.ending
+
     # --- control -----------------------------------------------------------------------------
 
     def stop(self, sentence: str, state: State = State.STOPPED) -> bool:
@@ -88,7 +93,6 @@ class Answer:
             log.warning("an answer could not be delivered", reason=str(problem))
             await self._say_undelivered(str(problem))
         except Exception as error:  # noqa: BLE001 - the outermost place of an answer; logged and told
-            turn.state = State.FAILED
             await self._break(error)
         finally:
             ticket.end()
@@ -156,8 +160,8 @@ class Answer:
     async def _finish(self, talk: Talk, prompt: Prompt, problem: Problem | None) -> None:
         request, turn, config = self.request, self.turn, self._services.config.bot
         ending = Ending(self._stop, problem, talk.finished.reason if talk.finished else "")
-        turn.state = ending.state
         if self._abandoned:
+            turn.state = ending.state
             await self._display.leave()
             return
         seconds = self._display.seconds
@@ -171,9 +175,11 @@ class Answer:
         offer = ending.offer(
             request, look, shows_reasoning=config.reasoning, reads_messages=config.message_content_intent
         )
-        # Stored before its buttons can be pressed.
+        # Stored before its buttons can be pressed. The state stays RUNNING until Discord shows the end, so that whatever a
+        # crash leaves half shown is found by it.
         await self._records.keep(self)
         await self._display.finish(look, offer, turn.answer, t(turn.locale, "state-whole-file"))
+        turn.state = ending.state
         if (
             self._display.was_quiet
             and turn.state is State.DONE

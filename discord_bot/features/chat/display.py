@@ -40,6 +40,7 @@ class Display:
         self._restarted = ""  # the text from before a restart, which stays until the new one is as long
         self._thinking_since: float | None = None
         self._question = ""  # the permission that a tool needs
+        self.ending = False
 
     @property
     def seconds(self) -> float:
@@ -109,7 +110,7 @@ class Display:
 
     async def finish(self, look: Look, offer: buttons.Offer, whole: str = "", file_note: str = "") -> None:
         """The last update. Raises Undeliverable or Withdrawn."""
-        request = self._request
+        request, self.ending = self._request, True
         await self._writer.finish(
             look, lambda: buttons.ended(request.turn, offer, passing=request.passing), whole, file_note
         )

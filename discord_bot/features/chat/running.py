@@ -81,7 +81,7 @@ class Running:
         running = self.answers.get(turn_id)
         if running is None:
             return True
-        if running.turn.state is State.RUNNING:
+        if not running.ending:
             return False
         await running.done.wait()
         return True

@@ -45,6 +45,7 @@ class QuickChoice(Struct, gc=False):
     finishReason: None = None  # noqa: N815 - the wire's name
     error: None = None
     logprobs: None = None
+    usage: None = None
 
 
 class QuickUsage(Struct, gc=False):
@@ -159,6 +160,7 @@ class ChunkFormat(WireFormat):
         piece.logprobs = _logprobs(choice.get("logprobs")) or piece.logprobs
         piece.text += words
         piece.reasoning += thoughts
+        piece.usage = piece.usage or _usage(choice)  # Moonshot's place for it
         # `stop_reason` beside `finish_reason` is the stop sequence that was hit (vLLM); alone it is the reason.
         finish = choice.get("finish_reason", choice.get("stop_reason")) or choice.get("finishReason")
         piece.finish = finish if finish is not None else piece.finish
