@@ -221,10 +221,10 @@ def _returns(window: Window, way: float) -> Callable[[float], float]:
 def _at_once(pacing: Pacing, now: float, mean: float) -> Room:
     proven, allowed, flying = pacing.known, pacing.allowed(now), pacing.flying
     running = _running(pacing, flying, now, mean)
-    if known and not pacing.slow:
-        free = float(known - flying)
+    if proven and not pacing.slow:
+        free = float(proven - flying)
         return Room(1.0, free, now, lambda: running, _after(mean))
-    return Growing(allowed, known, flying, now, running, mean)
+    return Growing(allowed, proven, flying, now, running, mean)
 
 
 def _running(pacing: Pacing, count: int, now: float, mean: float) -> list[Returning]:
