@@ -21,11 +21,15 @@ class Ran:
     failed: bool
 
 
-def run_isolated(module: str, arguments: Sequence[str], data: bytes, longest: float) -> Ran:
-    """`python -m module` with the bytes as its input. Waits for `longest` seconds; call it in a thread."""
+def environment() -> dict[str, str]:
+    """Of the child."""
     environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
     # Each arena of a thread claims address space, which is what the child's memory is measured by.
-    environ["MALLOC_ARENA_MAX"] = "1"
+    return environ | {"MALLOC_ARENA_MAX": "1"}
+
+
+def run_isolated(module: str, arguments: Sequence[str], data: bytes, longest: float) -> Ran:
+    """`python -m module` with the bytes as its input. Waits for `longest` seconds; call it in a thread."""
     try:
         ran = subprocess.run(  # noqa: S603 - our own module; the bytes are its input
             [sys.executable, "-m", module, *arguments],
@@ -33,7 +37,7 @@ def run_isolated(module: str, arguments: Sequence[str], data: bytes, longest: fl
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=longest,
-            env=environ,
+            env=environment(),
             check=False,
         )
     except subprocess.TimeoutExpired as late:

@@ -1,4 +1,4 @@
-"""The Discord client: what every feature shares, and which event goes to which feature. Nothing else."""
+"""The Discord client: what all features share, and which event goes to which feature. Nothing else."""
 
 import asyncio
 import sys
@@ -21,6 +21,7 @@ from discord_bot.features import all_commands, all_controls
 from discord_bot.features.catchup.digest import Digests
 from discord_bot.features.chat.aftermath import Aftermath
 from discord_bot.features.chat.feature import ChatFeature
+from discord_bot.features.chat.inbox import Inbox
 from discord_bot.features.chat.missed import answer_missed
 from discord_bot.features.edit.feature import Editing
 from discord_bot.features.image.feature import ImageFeature
@@ -40,22 +41,23 @@ from discord_bot.services import Services
 from discord_bot.store.database import Store
 from discord_bot.store.settings import SettingScope
 from discord_bot.tasks import Tasks
+from discord_bot.underway import Underway, turn_away
 
 log = structlog.get_logger(__name__)
 
-# No voice here, so nothing to be warned of.
+# The bot has no voice, so nothing to warn about.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-# A rename may be answered with "wait ten minutes"; no task of ours hangs that long.
+# Renaming may be answered with "wait ten minutes"; no task should hang for that long.
 LONGEST_RATE_LIMIT = 60.0
 MOST_LOCALES = 10_000
-FIRST_RECOVERY, LONGEST_RECOVERY = 5.0, 300.0  # seconds between two tries
+FIRST_RECOVERY, LONGEST_RECOVERY = 5.0, 300.0  # seconds between two attempts
 
 
 class AntiphonBot(discord.AutoShardedClient):
     """Features know `services`; only this file knows the client."""
 
     def __init__(self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics) -> None:
-        # The address of Discord belongs to the library's class; a process speaks to one Discord.
+        # Discord's address belongs to the library's class; a process talks to a single Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
         use_own_buckets()
         paces, self._clock = Paces(), DiscordClock()
@@ -63,7 +65,7 @@ class AntiphonBot(discord.AutoShardedClient):
             intents=intents(message_content=config.bot.message_content_intent),
             allowed_mentions=discord.AllowedMentions.none(),
             shard_count=config.bot.shard_count,
-            # Neither members nor messages are kept: memory follows the running answers, not the servers.
+            # Neither members nor messages are cached: memory grows with the running answers, not the servers.
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
@@ -74,23 +76,24 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services = Services(
             config, store, inference, metrics, self, paces,
             Catalogue(inference, config.bot.models), Admission(config.bot, store, metrics),
-            Ledger(metrics), Tasks(metrics), CommandMentions(),
+            Ledger(metrics), Tasks(metrics), CommandMentions(), Underway(),
         )  # fmt: skip
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self.services)
-        self.aftermath = Aftermath(self.chat)
+        self.inbox = Inbox(self.chat)
+        self.aftermath = Aftermath(self.inbox)
         self.image = ImageFeature(self.services)
         self._presence = Presence(store, self._clock)
         self.digests = Digests(self.services)
         self.reminders = Reminders(self.services)
-        self.chat.takers.append(Editing(self.image).take)
+        self.inbox.takers.append(Editing(self.image).take)
         self.shelf = Shelf(self.services, self.image, self.reminders)
         self.chat.toolbox = self.shelf.toolbox
         self._was_ready = False
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
     async def setup_hook(self) -> None:
-        """Once a process, before the gateway: commands, buttons, and what a restart left behind."""
+        """Once per process, before the gateway: commands, buttons, and what a restart left behind."""
         await self.tree.set_translator(FluentTranslator())
         for command in all_commands(self.chat, self.image, self.digests, self.reminders):
             self.tree.add_command(command)
@@ -102,8 +105,10 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services.tasks.spawn(self._presence.keep(), "presence")
 
     async def finish_answers(self) -> None:
-        """The process is to end: every running answer gets an honest last state."""
+        """The process is to end: whatever runs gets an honest last state, and nothing new begins."""
+        self.services.underway.closing = True
         await asyncio.gather(self.aftermath.interrupt_all(), self.image.interrupt_all())
+        await asyncio.gather(self.services.underway.end(), self.inbox.end())
         await self.services.ledger.end()
 
     async def close(self) -> None:
@@ -130,7 +135,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self._presence.lost()
 
     async def _recover(self) -> None:
-        """A database that is away is waited for: nothing that a crash left may hang in Discord for ever."""
+        """Waits for an unreachable database: nothing that a crash left behind may stay unfinished in Discord."""
         pause = FIRST_RECOVERY
         while True:
             try:
@@ -146,11 +151,11 @@ class AntiphonBot(discord.AutoShardedClient):
         away_since = await self._presence.back()
         await self.aftermath.recover()
         await self.image.recover()
-        places = [one for guild in self.guilds for one in (*guild.channels, *guild.threads)]
-        await answer_missed(self.chat, places, away_since, self._clock)
+        places = [channel for guild in self.guilds for channel in (*guild.channels, *guild.threads)]
+        await answer_missed(self.inbox, places, away_since, self._clock)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Discord tells a person's language only here; answers to their messages are in it, too."""
+        """Discord reveals a person's language only here; answers to their messages use it as well."""
         who, locale = interaction.user.id, interaction.locale.value
         if (who, locale) in self._locales:
             return
@@ -165,7 +170,7 @@ class AntiphonBot(discord.AutoShardedClient):
 
     async def on_message(self, message: discord.Message) -> None:
         with tracing.began(self.services.inference, "message"):
-            await self.chat.on_message(message)
+            await self.inbox.on_message(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         await self.aftermath.on_edit(payload)
@@ -181,7 +186,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self.image.on_delete(channel_id, message_ids)
 
     async def on_raw_typing(self, payload: discord.RawTypingEvent) -> None:
-        self.chat.on_typing(payload.channel_id, payload.user_id)
+        self.inbox.on_typing(payload.channel_id, payload.user_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         await self.aftermath.on_thread_gone(payload.thread_id)
@@ -205,7 +210,12 @@ class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
     """Every failed command is answered; nobody ever reads "the application did not respond"."""
 
     async def interaction_check(self, interaction: discord.Interaction[AntiphonBot], /) -> bool:
+        underway = interaction.client.services.underway
         if interaction.type is discord.InteractionType.application_command:
+            if underway.closing:
+                await turn_away(interaction)
+                return False
+            underway.add(interaction)
             name = interaction.command.name if interaction.command else ""
             tracing.enter(interaction, interaction.client.services.inference, f"command {name}")
         return True
@@ -219,7 +229,7 @@ class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
 
 
 def intents(*, message_content: bool) -> discord.Intents:
-    """Only what is used: each further intent is traffic from every server."""
+    """Only the intents that are used: each further one is traffic from every server."""
     wanted = discord.Intents.none()
     wanted.guilds = True
     wanted.guild_messages = True

@@ -117,7 +117,7 @@ class Caller(Struct, frozen=True):
 
 
 class ChatRequest(Struct, frozen=True):
-    """partial: the answer has begun like this and is to be continued; it is not among `messages`.
+    """partial: the beginning of the answer, to be continued; it is not among `messages`.
 
     tool_choice: None: the model decides. provider_options: fields for the body of the upstream call, by provider name.
     """
@@ -127,7 +127,7 @@ class ChatRequest(Struct, frozen=True):
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     on_interruption: OnInterruption | None = None  # None: the route decides
-    strict: bool = False  # refuse, instead of drop, what a deployment cannot honour
+    strict: bool = False  # refuse a setting that a deployment cannot honour, instead of dropping it
     caller: Caller = Caller()
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
@@ -146,7 +146,7 @@ class ChatRequest(Struct, frozen=True):
 
     @property
     def uses_tools(self) -> bool:
-        """Whether only a deployment that takes tools can answer: they are offered, or were called before."""
+        """Whether only a deployment with tools can answer: they are offered, or were called before."""
         return bool(self.tools) or any(message.calls or message.results for message in self.messages)
 
 
@@ -193,7 +193,7 @@ class Retract(Struct, frozen=True):
 
 
 class Composing(Struct, frozen=True):
-    """The model writes a tool call: a sign of life and so many characters, nothing that anybody sees."""
+    """The model is writing a tool call: a sign of life with its length so far; no caller sees it."""
 
     characters: int
 
@@ -248,7 +248,7 @@ class Preview(Struct, frozen=True):
 
 
 class Picture(Struct, frozen=True):
-    """A finished picture as the provider sent it. Not checked yet."""
+    """A finished picture as the provider sent it, not validated yet."""
 
     index: int
     data: bytes
@@ -276,7 +276,7 @@ class Handover(Struct, frozen=True):
 
 
 class Cost(Struct, frozen=True):
-    """Millionths of a currency (ISO 4217), by the price of a day (ISO 8601). incomplete: parts without a price are missing."""
+    """Millionths of a currency (ISO 4217), at the prices of a day (ISO 8601). incomplete: parts without a price are missing."""
 
     micros: int
     currency: str
@@ -304,7 +304,7 @@ class AttemptRecord(Struct, frozen=True):
 
 
 class CheckedPicture(Struct, frozen=True):
-    """A picture that was decoded, cleaned and converted to what the caller asked for."""
+    """A picture that was decoded, cleaned and converted to the requested format."""
 
     index: int
     data: bytes
@@ -335,14 +335,14 @@ RoutedImageEvent = Started | Progress | Preview | Notice | Handover | CheckedPic
 
 
 class Capabilities(Struct, frozen=True):
-    """Declared as data. The router filters by it and `docs/providers.md` is generated from it.
+    """Declared as data. The router filters by it, and `docs/providers.md` is generated from it.
 
     `settings` are the dotted request fields that the deployment honours ("sampling.seed",
     "negative_prompt", "steps", …); others are dropped with a notice, or refused if strict.
     `sizes` lists the allowed (width, height); empty means any size that is a multiple of
     `size_step` between `min_side` and `max_side`.
-    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because they are not known yet.
-    Such a deployment is tried only when no other is left.
+    `unknown` names capabilities ("vision", "prefill", "tools") that are False here because nothing is known about them.
+    Such a deployment is tried only if no other is left.
     """
 
     chat: bool = False
@@ -351,17 +351,17 @@ class Capabilities(Struct, frozen=True):
     transcribe: bool = False
     embed: bool = False
     tools: bool = False
-    audio: bool = False  # listens to recordings in a conversation
-    formats: frozenset[str] = frozenset()  # of an answer, which it enforces: "json_object", "json_schema"
+    audio: bool = False  # accepts recordings in a conversation
+    formats: frozenset[str] = frozenset()  # formats that it enforces: "json_object", "json_schema"
     streaming: bool = False
     prefill: bool = False
     settings: frozenset[str] = frozenset()
-    context_tokens: int = 0  # 0: not known
-    max_images: int = 0  # pictures to look at in one request; 0: not known
+    context_tokens: int = 0  # 0: unknown
+    max_images: int = 0  # input pictures per request; 0: unknown
     sizes: tuple[tuple[int, int], ...] = ()
     size_step: int = 8
     min_side: int = 64
-    max_side: int = 0  # 0: not known
+    max_side: int = 0  # 0: unknown
     max_count: int = 1  # pictures per call; the router makes more calls for more pictures
     input_image: bool = False
     unknown: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""`antiphon models --explain chat`: why the deployments of a route are in this order, by today's model lists."""
+"""`antiphon models --explain chat`: explains the order of a route's deployments, by today's model lists."""
 
 import asyncio
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ async def explain(config: Config, environ: Mapping[str, str], route: str) -> int
 
 
 async def _lists(parts: Parts) -> list[str]:
-    """Asks every provider for its models. Returns the providers that did not answer."""
+    """Requests the models of every provider. Returns the providers that did not answer."""
     silent = []
 
     async def ask(name: str) -> None:
@@ -51,8 +51,8 @@ def _show(parts: Parts, config: Config, name: str, silent: list[str]) -> int:
     console = Console(highlight=False, width=None if Console().is_terminal else WIDE)
     route = next((candidate for candidate in parts.plan.routes if name in (candidate.model, *candidate.aliases)), None)
     if route is None:
-        known = ", ".join(candidate.model for candidate in parts.plan.routes)
-        console.print(f"There is no model {name!r}. Available: {known}.", markup=False)
+        names = ", ".join(candidate.model for candidate in parts.plan.routes)
+        console.print(f"There is no model {name!r}. Available: {names}.", markup=False)
         return 1
     reasons = _reasons(parts, config, route.model)
     table = Table("", "deployment", "why here", "pictures", "continues", "reads")

@@ -16,8 +16,8 @@ class FailureKind(StrEnum):
     """What happened to an upstream call. The values are part of the contract (Attempt.failure)."""
 
     # the credential's
-    RATE_LIMITED = "rate_limited"  # 429 for this credential; wake_after if the provider names a time
-    QUOTA_EXHAUSTED = "quota_exhausted"  # day or month is used up, 402
+    RATE_LIMITED = "rate_limited"  # 429 for this credential; wake_after if the provider states a time
+    QUOTA_EXHAUSTED = "quota_exhausted"  # a day's or month's quota is used up, or 402
     UNAUTHENTICATED = "unauthenticated"  # 401
     FORBIDDEN = "forbidden"  # a 403 that names neither the key nor a model
     MODEL_FORBIDDEN = "model_forbidden"  # this credential may not use this model; others may
@@ -31,9 +31,9 @@ class FailureKind(StrEnum):
     UNAVAILABLE = "unavailable"  # 503, 529, 504
     LOADING = "loading"  # the model is being loaded; wake_after is the estimate
     TIMEOUT = "timeout"  # no headers or no first token in time
-    BAD_RESPONSE = "bad_response"  # HTML, wrong content type, not what the API documents
+    BAD_RESPONSE = "bad_response"  # HTML, wrong content type, or not what the API documents
     BLOCKED = "blocked"  # a region rule or a firewall page: the provider cannot be used from here
-    REFUSED = "refused"  # a refusal without a known reason: blames nothing until it repeats
+    REFUSED = "refused"  # a refusal without a recognised reason: blames nothing until it repeats
     # of a stream that began
     STREAM_CUT = "stream_cut"
     STALLED = "stalled"  # idle too long
@@ -42,12 +42,12 @@ class FailureKind(StrEnum):
     # the request's
     CONTEXT_TOO_LONG = "context_too_long"
     BAD_REQUEST = "bad_request"  # the provider says that the request itself is invalid
-    FIELD_REFUSED = "field_refused"  # names an optional field of the request; may be asked again without it
+    FIELD_REFUSED = "field_refused"  # names an optional field of the request; a retry without it may work
     CONTENT_REFUSED = "content_refused"
     PREFILL_REFUSED = "prefill_refused"  # the deployment does not accept a partial answer after all
-    UNSUPPORTED = "unsupported"  # the deployment cannot do what was asked
-    BAD_IMAGE = "bad_image"  # what came back is not an acceptable picture
-    INVALID_OUTPUT = "invalid_output"  # not the document that was asked for, or a tool call that cannot be run
+    UNSUPPORTED = "unsupported"  # the deployment cannot do what was requested
+    BAD_IMAGE = "bad_image"  # the returned bytes are not an acceptable picture
+    INVALID_OUTPUT = "invalid_output"  # not the requested document, or a tool call that cannot be run
 
 
 class Scope(StrEnum):
@@ -64,12 +64,12 @@ class UpstreamFailure(Exception):
 
     message: our own text, safe to show to a caller; at most 300 characters.
     status: the HTTP status, 0 when there was none.
-    wake_after: seconds until the provider accepts another call; None if it does not say.
+    wake_after: seconds until the provider accepts another call; None if unknown.
     scope: what a rate limit or quota applies to.
     limit: the limit that was reached, if the provider names it.
     fields: for FIELD_REFUSED, every field that the upstream names, as dotted paths ("sampling.seed"); `field` is the first.
     capability: for UNSUPPORTED, what the deployment lacks: "vision", "tools", "system", "input_image", …
-    mended: the adapter writes the request differently from now on, so the deployment may be asked once more.
+    mended: the adapter has changed how it writes the request, so a second try makes sense.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Outcome(StrEnum):
 class RequestFailure(Exception):
     """The request cannot be answered.
 
-    retry_after: seconds until a retry makes sense; None if it never does or is not known.
+    retry_after: seconds until a retry makes sense; None if it never does or is unknown.
     attempts: the upstream calls that failed, in order.
     field: the request's field that is wrong, as a dotted path, for INVALID and UNSUPPORTED.
     reason: a FailureKind value, if it is known why the deployments cannot answer.

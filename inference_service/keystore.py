@@ -1,6 +1,6 @@
-"""`antiphon keys add|list|test|remove`: provider keys in the user's configuration directory, readable by nobody else.
+"""`antiphon keys add|list|test|remove`: provider keys in the user's configuration directory, readable only by their owner.
 
-A key is stored under the name of its provider's environment variable. It is never sent anywhere but to that provider.
+A key is stored under the name of its provider's environment variable and is never sent anywhere but to that provider.
 """
 
 import getpass
@@ -20,7 +20,7 @@ _NUMBERED = re.compile(r"(.*?)(\d*)")
 
 
 class KeyProblem(Exception):
-    """Nothing was changed. The text says what to do."""
+    """Nothing was changed. The message says what to do."""
 
 
 def main(arguments: list[str], environ: Mapping[str, str], rows: Mapping[str, Row] | None = None) -> int:
@@ -69,12 +69,12 @@ def add(key: str, kind: str, environ: Mapping[str, str], rows: Mapping[str, Row]
 
 
 def provider_for(key: str, kind: str, rows: Mapping[str, Row]) -> str:
-    """The provider that the person named, or that the format of the key identifies. An ambiguous format is never guessed."""
+    """The provider that the person named, or that the key's format identifies. An ambiguous format is never guessed."""
     own = shapes.provider_of_key(key, rows)
     if kind:
         if kind not in rows or not rows[kind].env:
-            known = ", ".join(name for name, row in rows.items() if row.env)
-            raise KeyProblem(f"there is no provider {kind!r} that uses a key; known providers: {known}")
+            kinds = ", ".join(name for name, row in rows.items() if row.env)
+            raise KeyProblem(f"there is no provider {kind!r} that uses a key; known providers: {kinds}")
         if own is not None and own != kind:
             raise KeyProblem(f"this looks like a key of {rows[own].title}, not of {rows[kind].title}: use --for {own}")
         return kind
@@ -90,7 +90,7 @@ def provider_for(key: str, kind: str, rows: Mapping[str, Row]) -> str:
 
 
 def free_name(base: str, key: str, stored: Mapping[str, str]) -> str:
-    """The first name of the pool that is free: NAME, NAME1, NAME2, … Raises KeyProblem for a key that is there."""
+    """The first free name of the pool: NAME, NAME1, NAME2, … Raises KeyProblem if the key is stored already."""
     for name, value in stored.items():
         if value == key:
             raise KeyProblem(f"this key is already stored as {name}")
@@ -120,9 +120,9 @@ def remove(name: str, environ: Mapping[str, str]) -> int:
     """Raises KeyProblem."""
     stored = read(environ)
     if name not in stored:
-        known = ", ".join(stored) or "none"
+        names = ", ".join(stored) or "none"
         raise KeyProblem(
-            f"there is no stored key {name!r}; stored keys: {known}. This command does not manage other keys"
+            f"there is no stored key {name!r}; stored keys: {names}. This command does not manage other keys"
         )
     del stored[name]
     write(environ, stored)

@@ -1,4 +1,4 @@
-"""The life of the process: start, ready line, signals, drain."""
+"""The life cycle of the process: start, ready line, signals, drain."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ async def _announce(server: Server, ended: asyncio.Event) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """The usual limit of 1,024 is meant for programs that use select(); here every connection and upstream call needs one."""
+    """The usual limit of 1,024 is for programs that use select(); here every connection and upstream call needs a descriptor."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415 - not on Windows
 
@@ -73,14 +73,14 @@ def _raise_descriptor_limit() -> None:
 
 
 def _settle_memory() -> None:
-    """Objects that exist after the start live as long as the process, so the garbage collector can skip them."""
+    """Objects created during the start live as long as the process, so the garbage collector can skip them."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_EVERY)
 
 
 async def reload(server: Server) -> None:
-    """Handles SIGHUP. A configuration with a mistake changes nothing, and the log says what is wrong."""
+    """Handles SIGHUP. An invalid configuration changes nothing, and the log says what is wrong."""
     try:
         await server.reload()
     except ConfigError as error:

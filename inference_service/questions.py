@@ -1,6 +1,6 @@
-"""One real question per task, for `antiphon check`: the smallest that shows whether a credential may do it.
+"""One real request per task, for `antiphon check`: the cheapest that shows whether a credential may do it.
 
-An accepted call is enough where the answer comes as a stream; its rest is not waited for.
+For a streamed answer, acceptance is enough; the rest is not awaited.
 """
 
 import io
@@ -27,7 +27,7 @@ from inference_service.providers.seam import ChatCall, ImageCall, LimitReport, P
 from inference_service.providers.speech import TranscribeCall
 from inference_service.settings import Sampling
 
-SIDE = 64  # pixels of the picture to look at: the smallest that models take without complaint
+SIDE = 64  # side in pixels of the test picture: the smallest that models accept without complaint
 RATE = 16_000  # samples of the recording a second
 
 
@@ -51,7 +51,7 @@ def _silence() -> bytes:
 
 
 async def chat(provider: Provider, model: str, secret: str | None, *, vision: bool = False) -> LimitReport | None:
-    """Asked with a bound of one token, and without one where the model refuses that. Raises UpstreamFailure."""
+    """Asks with a limit of one token, and without it if the model refuses that. Raises UpstreamFailure."""
     parts = (TextPart("Hi"), ImagePart("image/png", _png())) if vision else (TextPart("Hi"),)
     refused: UpstreamFailure | None = None
     for sampling in (Sampling({"max_tokens": 1}), Sampling(), Sampling()):
@@ -70,22 +70,22 @@ async def see(provider: Provider, model: str, secret: str | None) -> LimitReport
 
 
 async def draw(provider: Provider, model: str, secret: str | None) -> LimitReport | None:
-    """A place in a queue counts as accepted: pictures of volunteers take minutes. Raises UpstreamFailure."""
+    """A place in a queue counts as accepted: volunteers' pictures take minutes. Raises UpstreamFailure."""
     request = ImageRequest("check", model, "a white square")
     return await _accepted(seam.checked(provider.image(ImageCall(request, model, secret))), _drawn)
 
 
 async def transcribe(provider: Any, model: str, secret: str | None) -> LimitReport | None:
     """Raises UpstreamFailure."""
-    made = await provider.transcribe(TranscribeCall(model, _silence(), secret, "audio/wav"))
-    limits: LimitReport | None = made.limits
+    transcript = await provider.transcribe(TranscribeCall(model, _silence(), secret, "audio/wav"))
+    limits: LimitReport | None = transcript.limits
     return limits
 
 
 async def embed(provider: Any, model: str, secret: str | None) -> LimitReport | None:
     """Raises UpstreamFailure."""
-    made = await provider.embed(EmbedCall(model, ("Hi",), secret))
-    limits: LimitReport | None = made.limits
+    vectors = await provider.embed(EmbedCall(model, ("Hi",), secret))
+    limits: LimitReport | None = vectors.limits
     return limits
 
 
@@ -94,19 +94,19 @@ def _drawn(event: Any) -> bool:
 
 
 async def _accepted(events: Any, enough: Callable[[Any], bool] = bool) -> LimitReport | None:
-    """What the provider tells of its limits; for a picture, once it is there or in a queue. Raises UpstreamFailure."""
-    told: LimitReport | None = None
+    """The limits that the provider reports; for a picture, once it is done or queued. Raises UpstreamFailure."""
+    accepted: LimitReport | None = None
     answer: AsyncIterator[Any]
     async with aclosing(events) as answer:
         async for event in answer:
             if isinstance(event, LimitReport):
-                told = event
+                accepted = event
             if enough(event):
                 break
-    return told
+    return accepted
 
 
 QUESTIONS: Mapping[str, Any] = {
     "chat": chat, "vision": see, "image": draw, "transcribe": transcribe, "embed": embed,
 }  # fmt: skip
-COSTLY = frozenset({"image", "transcribe", "embed"})  # asked only where the provider is free
+COSTLY = frozenset({"image", "transcribe", "embed"})  # tested only if the provider is free

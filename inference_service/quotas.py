@@ -47,7 +47,7 @@ class Quota(Struct, frozen=True):
     clock: Clock
     scope: str = "credential_model"
     models: tuple[str, ...] = ()
-    firm: bool = False  # written by a person: a provider's report may lower it but not raise it
+    firm: bool = False  # set by the operator: a provider's report may lower it but not raise it
 
 
 class LimitFact(Struct, frozen=True):
@@ -94,7 +94,7 @@ def overridden(catalogue: Iterable[Quota], configured: Iterable[Quota]) -> tuple
 
 
 def window_end(clock: Clock, window: float, now: float, began: float | None = None) -> float:
-    """The moment at which the window that contains `now` ends.
+    """When the window that contains `now` ends.
 
     `began`: when the window's first call was made, for FIRST_USE and ROLLING (None: now).
     """

@@ -1,4 +1,4 @@
-"""What a recording is and how long it lasts, from its bytes and without decoding it. Pure.
+"""What a recording is and how long it lasts, from its bytes, without decoding it. Pure.
 
 Sources: RFC 3533 (Ogg), RFC 7845 (Opus in Ogg), the Vorbis I specification, the RIFF/WAVE, FLAC and ISO base media formats.
 """
@@ -12,7 +12,7 @@ OPUS_RATE = 48_000
 
 
 class Kind(Struct, frozen=True):
-    """`mimes`: the names under which it is known, the usual one first."""
+    """`mimes`: the names under which it is known, the usual name first."""
 
     ending: str
     mimes: tuple[str, ...]
@@ -27,7 +27,7 @@ WEBM = Kind("webm", ("audio/webm", "video/webm"))
 
 
 def kind_of(data: bytes) -> Kind | None:
-    """By the first bytes; None for anything that no provider listens to."""
+    """By the first bytes; None for anything that no provider accepts."""
     for sign, kind in ((b"OggS", OGG), (b"fLaC", FLAC), (b"ID3", MP3), (b"\x1a\x45\xdf\xa3", WEBM)):
         if data.startswith(sign):
             return kind
@@ -39,7 +39,7 @@ def kind_of(data: bytes) -> Kind | None:
 
 
 def seconds_of(data: bytes) -> float | None:
-    """How long it lasts; None where the bytes do not tell."""
+    """How long it lasts; None if the bytes do not say."""
     kind = kind_of(data)
     try:
         if kind is OGG:
@@ -54,7 +54,7 @@ def seconds_of(data: bytes) -> float | None:
 
 
 def _ogg(data: bytes) -> float | None:
-    """The position in the last page that has one, by the rate of the codec."""
+    """The position in the last page that has one, at the codec's sample rate."""
     skipped = 0
     if (opus := data.find(b"OpusHead", 0, 512)) >= 0:
         rate, skipped = OPUS_RATE, struct.unpack_from("<H", data, opus + 10)[0]

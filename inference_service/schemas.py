@@ -1,4 +1,4 @@
-"""JSON Schemas that callers bring: whether they are schemas, and whether a document holds to one.
+"""JSON Schemas from callers: whether they are valid, and whether a document conforms to one.
 
 The library is written in Rust and matches patterns in linear time, so that a caller's schema cannot hold the process up; nothing
 is ever fetched for a reference. See docs/decisions/0016-json-schema.md.
@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 import jsonschema_rs
 import msgspec
 
-MASK = "the value"  # stands for what the model has written: errors and logs hold nothing of it
+MASK = "the value"  # replaces the model's words: errors and logs contain none of them
 LONGEST = 300
 
 
 class NoSchemaError(ValueError):
-    """What was brought is no JSON Schema; the text says why."""
+    """The text is not a JSON Schema; the message says why."""
 
 
 def _refuse(uri: str) -> NoReturn:
@@ -23,30 +23,30 @@ def _refuse(uri: str) -> NoReturn:
 
 
 def read(text: str) -> Mapping[str, Any]:
-    """The schema in a JSON text. Raises NoSchemaError."""
+    """Parses a schema. Raises NoSchemaError."""
     try:
         schema = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise NoSchemaError(f"is no JSON: {str(error)[:LONGEST]}") from None
+        raise NoSchemaError(f"is not JSON: {str(error)[:LONGEST]}") from None
     if not isinstance(schema, dict):
-        raise NoSchemaError("is no JSON object")
+        raise NoSchemaError("is not a JSON object")
     Schema(schema)
     return schema
 
 
 class Schema:
-    """A schema that documents are held to. Raises NoSchemaError."""
+    """A schema to validate documents with. Raises NoSchemaError."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         try:
             self._validator = jsonschema_rs.validator_for(dict(schema), retriever=_refuse, mask=MASK)
         except jsonschema_rs.ValidationError as error:
-            raise NoSchemaError(f"is no JSON Schema{_place(error.instance_path)}: {_first_line(error)}") from None
+            raise NoSchemaError(f"is not a JSON Schema{_place(error.instance_path)}: {_first_line(error)}") from None
         except (ValueError, TypeError, OverflowError) as error:
-            raise NoSchemaError(f"is no JSON Schema: {_first_line(error)}") from None
+            raise NoSchemaError(f"is not a JSON Schema: {_first_line(error)}") from None
 
     def violation(self, document: Any) -> str:
-        """How the document breaks the schema, without a word of it; empty: it does not."""
+        """How the document violates the schema, without a word of it; empty if it conforms."""
         try:
             error = next(self._validator.iter_errors(document), None)
         except (ValueError, RecursionError) as problem:
@@ -54,8 +54,8 @@ class Schema:
         if error is None:
             return ""
         keyword = str(error.schema_path[-1]) if error.schema_path else "schema"
-        told = "" if "ropert" in keyword else f": {_first_line(error)}"
-        return f"it breaks {keyword!r}{_place(error.instance_path)}{told}"[:LONGEST]
+        detail = "" if "ropert" in keyword else f": {_first_line(error)}"
+        return f"it breaks {keyword!r}{_place(error.instance_path)}{detail}"[:LONGEST]
 
 
 def _place(path: list[str | int]) -> str:

@@ -17,6 +17,7 @@ from inference_service import tls, transport
 from inference_service.api.door import Door, Tokens
 from inference_service.api.health import Health
 from inference_service.api.parts import Shared
+from inference_service.api.replays import Replays
 from inference_service.api.servicers import add_health, add_inference, add_operations, add_reflection
 from inference_service.credentials.types import BreakerSpec, StateStore
 from inference_service.http.server import HttpServer
@@ -40,11 +41,12 @@ REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_PERIOD = 1.0
 NOTICE = 0.5  # seconds for clients to notice that a replica is stopping and to switch; at most a quarter of the grace
+ALONE = "workers without Redis share nothing: limits, budgets and recorded answers are those of each process; set ANTIPHON_REDIS_URL"
 GOODBYE = 1.0  # the last seconds of the grace, in which the service ends the remaining calls itself
 
 
 class StartProblem(Exception):
-    """The service cannot start. The text says what to do."""
+    """The service cannot start. The message says what to do."""
 
 
 @contextlib.contextmanager
@@ -82,19 +84,24 @@ class Server:
         observer = Observers(metrics, traces)
         breaker = config.routing.breaker
         spec = BreakerSpec(breaker.failures, breaker.window, breaker.probe_interval, breaker.bench)
-        self._usage, shared = None, None
+        self._usage = self._answers = shared = None
         if redis_url:
-            # Redis is loaded only where replicas share.
+            # Redis is loaded only if replicas share state.
             from inference_service.state.shared import SharedStore  # noqa: PLC0415
+            from inference_service.usage.answers import SharedAnswers  # noqa: PLC0415
             from inference_service.usage.shared import SharedUsage  # noqa: PLC0415
 
             self._store = shared = SharedStore(redis_url, config.state, spec, observer.state_backend, self._supervisor)
             self._usage = SharedUsage(redis_url, config.state)
+            self._answers = SharedAnswers(redis_url, config.state)
         else:
             self._store = MemoryStore(spec, ledger=self._ledger(config))
+            if config.service.workers > 1:
+                log.warning(ALONE, workers=config.service.workers)
         router = Router(config, parts, self._store, observer, self._supervisor)
         door = Door(config.service, tokens, Budgets(self._usage, self._supervisor), metrics.refused)
-        self.shared = Shared(router, door, metrics, Ledger(self._usage), traces)
+        replays = Replays(self._answers)
+        self.shared = Shared(router, door, metrics, Ledger(self._usage), traces, replays=replays)
         if shared is not None:
             await shared.start()
         await self._listen()
@@ -167,7 +174,7 @@ class Server:
 
     @property
     def http_port(self) -> int | None:
-        """Where OpenAI's API is served; None: nowhere."""
+        """The URL of the OpenAI-compatible API; None if it is off."""
         return self._http.port if self._http is not None else None
 
     @property
@@ -202,7 +209,7 @@ class Server:
             return changes
 
     async def probe(self) -> list[dict[str, Any]]:
-        """The rows of `antiphon check --list` for the configuration in force."""
+        """The rows of `antiphon check --list` for the configuration in effect."""
         from inference_service import check  # noqa: PLC0415 - it imports this module
 
         parts = build_parts(self.config, self._environ)
@@ -236,8 +243,9 @@ class Server:
         await self._supervisor.close()
         await self.shared.router.close()
         await self.shared.ledger.flush_all()
-        if self._usage is not None:
-            await self._usage.close()
+        for side in (self._usage, self._answers):
+            if side is not None:
+                await side.close()
         await asyncio.to_thread(self.shared.traces.close)  # it waits for the collector
 
 
@@ -284,7 +292,7 @@ def caller_tokens(config: Config, environ: Mapping[str, str]) -> Tokens:
 
 
 def redis_url_of(config: Config, environ: Mapping[str, str]) -> str | None:
-    """The URL of Redis, None without one. Raises ConfigProblem if Redis is configured and the URL is missing or wrong."""
+    """The URL of Redis, None without Redis. Raises ConfigProblem if Redis is configured and the URL is missing or invalid."""
     if config.state.backend == "memory":
         return None
     secret = find_secret(config.state.redis_url_env, environ)

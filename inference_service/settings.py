@@ -18,10 +18,10 @@ Violation = tuple[str, str]
 
 
 class Setting(Struct, frozen=True):
-    """One setting. `low` to `high` is allowed, `low` itself only where `above` is False.
+    """One setting. `low` to `high` is allowed, `low` itself only if `above` is False.
 
     most: the maximum number of texts in a list; each is then `low` to `high` characters long. 0: not a list.
-    choices: the words of an enum, in the order of its numbers from 1. flag: it is yes or no.
+    choices: the words of an enum, in the order of its numbers from 1. flag: it is a boolean.
     wire: the name that most APIs use; empty: none. common: every OpenAI-compatible server accepts it.
     """
 
@@ -72,7 +72,7 @@ _UNSET: tuple[Any, ...] = (None, "", ())
 
 
 class Sampling(Struct, frozen=True):
-    """The settings of the caller, by their names in the table. Everything else is left to the deployment."""
+    """The caller's settings, by their names in the table. Everything else is left to the deployment."""
 
     values: Mapping[str, Value] = {}
 
@@ -89,7 +89,7 @@ class Sampling(Struct, frozen=True):
 
 
 def taken(request: Any) -> Sampling:
-    """What is set in a request of the contract, which has a field for every row of CHAT."""
+    """The settings of a request in the contract, which has a field for every row of CHAT."""
     chosen: dict[str, Value] = {}
     for setting in CHAT:
         message = request.sampling if setting.field != setting.name else request
@@ -98,7 +98,7 @@ def taken(request: Any) -> Sampling:
             if texts := tuple(value):
                 chosen[setting.name] = texts
         elif setting.choices:
-            if value:  # a number that this version does not know stays one and is refused
+            if value:  # a number that this version does not know is kept and refused
                 chosen[setting.name] = setting.choices[value - 1] if value <= len(setting.choices) else value
         elif message.HasField(setting.name):
             chosen[setting.name] = value
@@ -112,7 +112,7 @@ def violations(chosen: Sampling) -> Iterator[Violation]:
 
 
 def image_violations(message: Any) -> Iterator[Violation]:
-    """The same for the numbers of an image request. Its texts and shapes are checked elsewhere."""
+    """The same for the numbers of an image request. Its strings and shapes are validated elsewhere."""
     for setting in IMAGE:
         if setting.number and message.HasField(setting.name):
             yield from violation(setting, getattr(message, setting.name))
@@ -129,7 +129,7 @@ def violation(setting: Setting, value: Any) -> Iterator[Violation]:
             if not setting.low <= len(text) <= setting.high:
                 allowed = f"{setting.low:,} to {setting.high:,}"
                 yield f"{setting.field}[{number}]", f"has {len(text)} characters; {allowed} are allowed"
-    # Written so that nan counts as out of range.
+    # Written so that NaN counts as out of range.
     elif not setting.low <= value <= setting.high or (setting.above and value == setting.low):
         above = "above " if setting.above else ""
         yield setting.field, f"is {value:g}; {above}{setting.low:,} to {setting.high:,} is allowed"

@@ -13,7 +13,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# seconds; a task that ran this long without a failure starts again with the first pause
+# seconds; a task that ran this long without a failure starts over with the first pause
 SETTLED = 60.0
 
 

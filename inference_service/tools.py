@@ -1,4 +1,4 @@
-"""Tools that a caller offers, the calls that a model makes of them, and the form that an answer is to have."""
+"""Tools that a caller offers, the calls that a model makes to them, and the response format."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,9 +8,9 @@ from msgspec import Struct
 
 
 class ToolCall(Struct, frozen=True):
-    """A tool that the model asks the caller to run. `arguments`: a whole JSON object as text, numbers as they were written.
+    """A tool call that the caller should run. `arguments`: a whole JSON object as text, numbers as they were written.
 
-    signature: what the provider wants to see again with this call; it begins with the provider's kind and a colon.
+    signature: what the provider expects back with this call; it begins with the provider's kind and a colon.
     """
 
     id: str
@@ -20,7 +20,7 @@ class ToolCall(Struct, frozen=True):
 
 
 class ToolResult(Struct, frozen=True):
-    """What a tool has returned. `name`: of the tool, as the call with this id has it."""
+    """The result of a tool. `name`: the tool's, as in the call with this id."""
 
     call_id: str
     content: str

@@ -1,4 +1,4 @@
-"""The W3C `traceparent` of the request that this task works for; empty when nobody traces. It goes on to the provider."""
+"""The W3C `traceparent` of the request that this task works for; empty without tracing. It is sent on to the provider."""
 
 from contextvars import ContextVar
 

@@ -1,4 +1,4 @@
-"""Requests that are answered in one piece: embeddings and speech to text, with their results."""
+"""Non-streamed requests, embeddings and speech to text, with their results."""
 
 from msgspec import Struct
 
@@ -27,7 +27,7 @@ class TranscribeRequest(Struct, frozen=True):
 
 
 class Segment(Struct, frozen=True):
-    """A stretch of a recording. Times are seconds from its start. no_speech: how likely nobody speaks, 0 to 1."""
+    """A segment of a recording. Times are seconds from its start. no_speech: probability of silence, 0 to 1."""
 
     start: float
     end: float
@@ -45,6 +45,6 @@ class Transcribed(Struct, frozen=True):
 
 
 class Embedded(Struct, frozen=True):
-    """One vector for each input, in its order, all of one length."""
+    """One vector per input, in order, all of the same length."""
 
     vectors: tuple[tuple[float, ...], ...]

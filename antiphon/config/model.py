@@ -147,6 +147,10 @@ class ModelConfig(Section):
     """It answers chats."""
     vision: bool | None = None
     """It reads pictures."""
+    audio: bool | None = None
+    """It listens to recordings in a chat."""
+    tools: bool | None = None
+    """It calls tools."""
     image: bool | None = None
     """It draws pictures."""
     prefill: bool | None = None

@@ -1,7 +1,7 @@
-"""Bounds for what anybody may ask without a token: health and reflection.
+"""Limits on the surfaces that anybody may call without a token: health and reflection.
 
-gRPC takes in a message whole before a handler sees its length, and its limit is that of a chat with pictures. So only
-few messages are taken in at a time, one of each connection, and a sender that dawdles makes way when others wait.
+gRPC buffers a whole message before a handler sees its length, and its limit allows for a chat with pictures. So only
+a few messages are read at a time, one per connection, and a slow sender gives way when others are waiting.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from inference_service import transport
 
 LARGEST_MESSAGE = 4_096
 STREAMS_A_CONNECTION, STREAMS_IN_ALL = 16, 2_048
-WAITING_A_CONNECTION, WAITING_IN_ALL = 4, 1_024  # whose message has not come yet; gRPC holds up to 64 KiB of each
+WAITING_A_CONNECTION, WAITING_IN_ALL = 4, 1_024  # the message has not arrived yet; gRPC buffers up to 64 KiB of each
 READ_AT_ONCE = 1
 PATIENCE, PATIENCE_WHILE_OTHERS_WAIT = 5.0, 0.1  # seconds for one message
 
@@ -26,11 +26,11 @@ Request = TypeVar("Request", bound=Message)
 
 
 class AnonymousAccess:
-    """Shared by all surfaces that need no token."""
+    """Shared by every surface that needs no token."""
 
     def __init__(self) -> None:
         self._streams: Counter[str] = Counter()  # by connection
-        self._waiting: Counter[str] = Counter()  # those of them that want to read, or do
+        self._waiting: Counter[str] = Counter()  # those of them that are reading, or want to
         self._turns: dict[str, asyncio.Lock] = {}
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
@@ -45,13 +45,13 @@ class AnonymousAccess:
                     self._turns.pop(context.peer(), None)
 
     async def read(self, context: Context, kind: type[Request]) -> Request | None:
-        """The next message; None when none came in time or the caller has sent all. Refuses anything else."""
+        """The next message; None if it did not arrive in time or the caller has sent everything. Refuses anything else."""
         async with _counted(self._waiting, context, WAITING_A_CONNECTION, WAITING_IN_ALL):
             turn = self._turns.setdefault(context.peer(), asyncio.Lock())
             async with turn, self._reading:
                 data = await self._next(context)
                 message, size = _parsed(data, kind), len(data) if isinstance(data, bytes) else 0
-                del data  # what follows may raise, and the traceback would keep it
+                del data  # the next lines may raise, and the traceback would keep the message alive
         if size > LARGEST_MESSAGE:
             text = f"the message has {size} bytes; at most {LARGEST_MESSAGE} are allowed"
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
@@ -75,7 +75,7 @@ class AnonymousAccess:
 
 
 def _parsed(data: Any, kind: type[Request]) -> Request | None:
-    """None: nothing came (what gRPC marks as an end is no bytes), it is too long, or it cannot be read."""
+    """None: nothing came (gRPC marks the end with a value that is not bytes), it is too long, or it cannot be parsed."""
     if not isinstance(data, bytes) or len(data) > LARGEST_MESSAGE:
         return None
     try:

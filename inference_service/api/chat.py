@@ -1,4 +1,4 @@
-"""The Chat and Complete RPCs: one way in, one way through, and the events as a stream or assembled."""
+"""The Chat and Complete RPCs: the same admission and routing, with the events streamed or assembled."""
 
 from collections.abc import Callable, Iterable
 
@@ -29,19 +29,19 @@ async def complete(shared: Shared, context: Context) -> None:
 
 
 async def answer(shared: Shared, context: Context, respond: Callable[[str], Respond], operation: str) -> None:
-    """`respond`: from the request's id to what makes responses of events."""
+    """`respond`: given the request's id, returns what turns events into responses."""
 
     async def handle(request: chat_pb2.ChatRequest, admission: Admission) -> None:
         original = copy_of(request) if request.replay else None
-        asked = await question(shared, request, admission)
+        chat = await question(shared, request, admission)
         await deliver(
             shared,
             context,
             admission,
             operation,
-            asked.model,
-            asked.caller,
-            lambda: shared.router.chat(asked, admission.deadline),
+            chat.model,
+            chat.caller,
+            lambda: shared.router.chat(chat, admission.deadline),
             respond(admission.request_id),
             original,
         )
@@ -51,7 +51,7 @@ async def answer(shared: Shared, context: Context, respond: Callable[[str], Resp
 
 
 def copy_of(request: chat_pb2.ChatRequest) -> chat_pb2.ChatRequest:
-    """Before links and documents in it are replaced by what they hold."""
+    """Before the links and documents in it are replaced by their contents."""
     copy = chat_pb2.ChatRequest()
     copy.CopyFrom(request)
     return copy

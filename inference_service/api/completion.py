@@ -1,4 +1,4 @@
-"""An answer in one piece, assembled from its events by the one rule of the stream: append deltas, cut on handover. Pure."""
+"""A whole answer assembled from its events by the rule of the stream: append every delta, cut on handover. Pure."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ from inference_service.tools import ToolCall
 
 
 class Completion:
-    """`add` gives the whole response with the last event."""
+    """`add` yields the whole response with the last event."""
 
     def __init__(self, request_id: str) -> None:
         self._made = chat_pb2.CompleteResponse(request_id=request_id)

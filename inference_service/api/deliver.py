@@ -1,7 +1,7 @@
-"""One answer on its way to a caller, and its accounts: settled in one place, whatever the end.
+"""Delivers one answer to its caller and records it, in one place for every ending.
 
-Usage, budgets, metrics and traces are recorded for answers that finish, fail, are cancelled, run out of time, or end
-with an error of the service itself.
+Usage, budgets, metrics and traces are recorded whether the answer finishes, fails, is cancelled, runs out of time or
+ends with an internal error.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ async def deliver(
     respond: Respond,
     asked: Any = None,
 ) -> None:
-    """Writes what `respond` makes of every event. `begin` raises RequestFailure where nobody may answer at all.
+    """Sends what `respond` makes of every event. `begin` raises RequestFailure if no deployment may answer at all.
 
     asked: the request as it came, where the caller wants it replayed.
     """
     recording = None
     if asked is not None:
         key = (admission.caller, operation, admission.request_id)
-        if (kept := shared.replays.find(key, asked)) is not None:
+        if (kept := await shared.replays.find(key, asked)) is not None:
             for message in kept:
                 await context.write(message)
             return
@@ -59,7 +59,7 @@ async def deliver(
                         recording.add(response)
         failure = ""
         if recording is not None:
-            recording.finish()
+            await recording.finish()
     except RequestFailure as failed:
         failure = status.CODES[failed.outcome][0].name.lower()
         raise

@@ -1,4 +1,4 @@
-"""The way in, the same for every RPC: who calls, what they may, how long it may take, and how it ends when it fails."""
+"""Admission, the same for every RPC: who calls, what they may do, how long it may take, and how failures are reported."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service import transport
-from inference_service.api import large, status
+from inference_service.api import large, limits, status
 from inference_service.api.bodies import Bodies, TooMuch
 from inference_service.api.turns import InvalidRequestError
 from inference_service.api.validate import REQUEST_ID
@@ -27,7 +27,7 @@ LOCAL = "local"
 BEARER = re.compile(r"bearer\s+(\S+)", re.IGNORECASE)
 REQUEST_ID_KEY = "antiphon-request-id"
 ANYBODY = CallerConfig(certificate="*", scopes=frozenset(Scope), max_streams=1_000_000)
-# An authority signs certificates for many purposes; to operate the service a caller must be named.
+# An authority signs certificates for many purposes, so operating the service takes a named caller.
 CERTIFIED = ANYBODY.model_copy(update={"scopes": frozenset({Scope.CHAT, Scope.IMAGE})})
 
 Context = transport.Call
@@ -35,7 +35,7 @@ Asked = TypeVar("Asked", bound=Message)
 
 
 class Admission(Struct, frozen=True):
-    """Who was let in. `deadline` in loop time, `size` of the request in bytes."""
+    """An admitted call. `deadline` in loop time, `size` of the request in bytes."""
 
     caller: str
     config: CallerConfig
@@ -46,7 +46,7 @@ class Admission(Struct, frozen=True):
 
 
 class Tokens:
-    """Callers by token and certificate. Every comparison of tokens looks at all of them and takes the same time."""
+    """Callers by token and certificate. Every token comparison covers all of them, so it always takes the same time."""
 
     def __init__(self, callers: Mapping[str, CallerConfig], tokens: Mapping[str, str]) -> None:
         self._callers = callers
@@ -55,15 +55,15 @@ class Tokens:
 
     @property
     def open(self) -> bool:
-        """No caller is named: everybody who reaches the port may call."""
+        """No callers are configured: everybody who reaches the port may call."""
         return not self._callers
 
     def find(self, token: str, certificate: Collection[str] = ()) -> tuple[str, CallerConfig] | None:
-        """The caller who shows this token and a certificate with these names (lower case)."""
+        """The caller with this token and a certificate with these names (lower case)."""
         shown = token.encode(errors="surrogateescape")  # headers of HTTP may hold any bytes
         match = None
-        for name, known in self._tokens:
-            if hmac.compare_digest(known, shown):
+        for name, expected in self._tokens:
+            if hmac.compare_digest(expected, shown):
                 match = name
         if match is None:
             match = next(
@@ -99,7 +99,7 @@ class Door:
     def __init__(
         self, settings: Service, tokens: Tokens, budgets: Budgets, refused: Callable[[str, str], None] = ignore
     ) -> None:
-        """`refused`: told the caller and the limit of every request that a limit refuses."""
+        """`refused`: called with the caller and the limit whenever a limit refuses a request."""
         self.settings, self.tokens = settings, tokens
         self.budgets, self._refused = budgets, refused
         self.leaving = self.draining = False  # soon; now
@@ -115,13 +115,13 @@ class Door:
         longest: float,
         handle: Callable[[Asked, Admission], Awaitable[None]],
     ) -> None:
-        """One RPC from beginning to end. `longest`: seconds when the caller sets no deadline. `scope` None: any.
+        """One RPC from beginning to end. `longest`: seconds if the caller sets no deadline. `scope` None: any.
 
-        Nothing of the request's body is taken in before the caller is known and has room: until then gRPC holds no more
-        of it than one window, however much the caller sends.
+        No part of the body is read before the caller is known and has room: until then gRPC holds at most one window
+        of it, however much the caller sends.
         """
         name, config, parent = await self._authenticate(context, scope)
-        # Looking costs nothing: rates and budgets are for work.
+        # Watching is free: rates and budgets limit work.
         counted = scope in (Scope.CHAT, Scope.IMAGE)
         remaining = context.time_remaining()
         allowed = longest if remaining is None else min(remaining, longest)
@@ -135,7 +135,7 @@ class Door:
             request, size = await self._read(context, kind, name, deadline)
             stack.enter_context(self._bodies.hold(name, size, self.settings.max_request_bytes))
             given_id = getattr(request, "request_id", "")
-            # An id that is not valid is refused later; it must not travel in metadata before.
+            # An invalid id is refused later; until then it must not get into metadata.
             if given_id and REQUEST_ID.fullmatch(given_id):
                 await self._rename(context, name, request_id, given_id)
                 request_id = given_id
@@ -156,9 +156,9 @@ class Door:
                 asyncio.current_task().uncancel()  # type: ignore[union-attr] # a handler is always a task
                 await self._goodbye(context)
             raise
-        except Exception as error:  # whatever it is, the caller gets a code and an id, and nothing of it
+        except Exception as error:  # whatever happened, the caller gets a code and an id, and no internals
             log.exception("request failed unexpectedly", exc_info=error)
-            text = f"an error inside the service; its log knows it as {request_id}"
+            text = f"internal error: look for {request_id} in the service's log"
             await status.refuse(context, grpc.StatusCode.INTERNAL, text, status.info("INTERNAL"))
         finally:
             stack.close()
@@ -174,14 +174,16 @@ class Door:
         except TimeoutError:
             text = "the request did not arrive in time"
             await status.refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, text, status.info("DEADLINE_EXCEEDED"))
-        if isinstance(data, kind):  # a door that translates has made the message itself
+        if isinstance(data, kind):  # a translating door has built the message itself
             return data, data.ByteSize()
-        if not isinstance(data, bytes):  # the mark of gRPC for an end
-            await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no request came", status.info("INVALID"))
+        if not isinstance(data, bytes):  # gRPC's end marker
+            await status.refuse(
+                context, grpc.StatusCode.INVALID_ARGUMENT, "the caller sent no request", status.info("INVALID")
+            )
         try:
             return await large.parse(kind, data), len(data)
         except DecodeError:
-            text = f"what came is no {kind.DESCRIPTOR.full_name}"
+            text = f"the message is not a {kind.DESCRIPTOR.full_name}"
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, status.info("INVALID"))
 
     async def _rename(self, context: Context, name: str, request_id: str, given_id: str) -> None:
@@ -231,7 +233,7 @@ class Door:
             await self._goodbye(context)
         if len(self.live) >= self.settings.max_streams:
             self._refused(name, "service.max_streams")
-            text = f"the service answers {self.settings.max_streams} requests at once already"
+            text = f"the service is already answering {self.settings.max_streams} requests, its maximum"
             await status.refuse(
                 context, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status.info("SERVICE_BUSY"), status.retry_info(1)
             )
@@ -242,8 +244,9 @@ class Door:
 
     async def _spend(self, context: Context, name: str, config: CallerConfig) -> None:
         try:
-            await self.budgets.enter(name, config)
+            limits.tell(context, await self.budgets.enter(name, config))
         except BudgetSpent as spent:
+            limits.tell(context, spent.left)
             await self._spent(context, name, f"has used its {spent.what}", spent.retry_after, spent.limit)
 
     async def _spent(self, context: Context, name: str, text: str, retry_after: float, limit: str) -> NoReturn:

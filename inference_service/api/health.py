@@ -1,7 +1,7 @@
-"""grpc.health.v1: "" is alive, INFERENCE can answer, OPERATIONS takes requests; `Watch` pushes changes.
+"""grpc.health.v1: "" means the process is up, INFERENCE that it can answer, OPERATIONS that it takes requests. `Watch` pushes changes.
 
-The library's own servicer writes to each watcher under a lock that every change of state needs: a watcher that reads
-nothing would keep the service from ever ending.
+The library's own servicer writes to each watcher under a lock that every change of state needs, so a watcher that
+never reads would keep the service from shutting down.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Context = transport.Call
 
 class Health:
     def __init__(self, alive: tuple[str, ...], ready: str, access: AnonymousAccess) -> None:
-        """`alive`: names that serve until the end; `ready`: the name that says whether answers can be given."""
+        """`alive`: names that report serving until shutdown; `ready`: the name that says whether the service can answer."""
         self._access = access
         self._states: dict[str, Any] = {**dict.fromkeys(alive, SERVING), ready: NOT_SERVING}
         self._ready = ready
@@ -35,13 +35,13 @@ class Health:
             self._announce()
 
     def end(self) -> None:
-        """Nothing serves any more, for good."""
+        """Reports everything as not serving, permanently."""
         self._ending = True
         self._states = dict.fromkeys(self._states, NOT_SERVING)
         self._announce()
 
     def close(self) -> None:
-        """Ends all watches, so that the service can end."""
+        """Ends every watch, so that the service can shut down."""
         self.closed.set()
         self._announce()
 

@@ -1,4 +1,4 @@
-"""The Image RPC: pictures leave in chunks, so that no message is large and a slow reader holds back only itself."""
+"""The Image RPC: pictures are sent in chunks, so that no message is large and a slow reader delays only itself."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from inference_service.domain import (
     UsageRecord,
 )
 
-CHUNK = 256 * 1024  # measured: the fastest size over gRPC
+CHUNK = 256 * 1024  # the fastest chunk size over gRPC, as measured
 
 
 async def image(shared: Shared, context: Context) -> None:

@@ -1,7 +1,7 @@
-"""Large requests are taken apart beside the event loop, so that one caller's megabytes do not delay others' streams.
+"""Parses large requests off the event loop, so that one caller's megabytes do not delay other streams.
 
-A thread alone does not help: one call into protobuf holds the interpreter for as long as it takes. So a request is parsed
-message by message, and the interpreter is given away in between.
+A thread alone does not help: a call into protobuf holds the GIL for as long as it takes. So a request is parsed piece
+by piece, and the GIL is released in between.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def parse(kind: type[Request], data: bytes) -> Request:
 
 
 async def apart(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Work on a request of `size` bytes: at once when it is small, else in a thread."""
+    """Runs work on a request of `size` bytes: at once if it is small, else in a thread."""
     return work(*args, **kwargs) if size < LARGE else await asyncio.to_thread(work, *args, **kwargs)
 
 
@@ -33,7 +33,7 @@ def _parsed(kind: type[Request], data: bytes) -> Request:
     if len(data) < LARGE:
         return kind.FromString(data)
     request = kind()
-    # By the wire format, a message is what its pieces are, merged.
+    # By the wire format, a message equals its pieces merged.
     for start, end in _pieces(data):
         request.MergeFromString(data[start:end])
         time.sleep(0)  # lets the event loop run
@@ -41,7 +41,7 @@ def _parsed(kind: type[Request], data: bytes) -> Request:
 
 
 def _pieces(data: bytes) -> Iterator[tuple[int, int]]:
-    """Cuts between fields: `PIECE` bytes or one field each. From where the bytes are odd on, one piece for the parser."""
+    """Splits between fields, into pieces of `PIECE` bytes or one field. From the first malformed byte on, one piece for the parser."""
     start = at = 0
     while at < len(data):
         at = min(_behind_field(data, at), len(data))

@@ -20,8 +20,8 @@ class Shared:
     traces: Traces
     material: Material = field(default_factory=Material)
     openai_url: str = ""  # where OpenAI's API is served; empty: nowhere
-    replays: Replays = field(default_factory=Replays)
+    replays: Replays = field(default_factory=Replays)  # finished answers
 
     def known_model(self, model: str) -> str:
-        """A label for metrics: free text of callers must not make new ones."""
+        """A label for metrics: callers' free text must not create new ones."""
         return model if self.router.knows(model) else "unknown"

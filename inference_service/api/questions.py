@@ -1,4 +1,4 @@
-"""A request for a chat on its way in, the same for every door: checked, unpacked, and as the domain knows it."""
+"""Prepares an incoming chat request, the same way for every door: validates it, unpacks it and converts it to the domain."""
 
 from antiphon.v1 import chat_pb2
 from inference_service import domain
@@ -11,7 +11,7 @@ from inference_service.failures import Outcome, RequestFailure
 
 
 async def question(shared: Shared, request: chat_pb2.ChatRequest, admission: Admission) -> domain.ChatRequest:
-    """Raises InvalidRequestError for wrong fields, RequestFailure for what the caller may not set."""
+    """Raises InvalidRequestError for invalid fields, RequestFailure for what the caller may not set."""
     images = shared.router.images
     if violations := await validate.chat(request, images.max_pixels, admission.size):
         raise InvalidRequestError(violations)

@@ -1,4 +1,4 @@
-"""grpc.reflection v1 and v1alpha. Their messages are the same on the wire; the library has only the old name."""
+"""grpc.reflection v1 and v1alpha. Their messages are identical on the wire; the library only has the old name."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ Context = transport.Call
 
 
 class _Pool:
-    """The descriptor pool, with every symbol of the contract. Python's own does not find methods or nested names."""
+    """The descriptor pool with every symbol of the contract. Python's own pool finds neither methods nor nested names."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._pool: Any = descriptor_pool.Default()
@@ -67,7 +67,7 @@ class Reflection:
         self._answers = reflection.ReflectionServicer(names, _Pool(names))
 
     async def info(self, context: Context) -> None:
-        """Ends when the caller has asked everything, is silent for too long, or the service closes."""
+        """Ends when the caller has no more requests, is silent for too long, or the service closes."""
         async with self._access.stream(context):
             closed = asyncio.ensure_future(self._closed.wait())
             try:

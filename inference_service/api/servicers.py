@@ -1,4 +1,4 @@
-"""What the server offers, each RPC one line to its file; health and reflection beside it."""
+"""What the server offers: each RPC maps to its file in one line, and health and reflection come along."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,7 +29,7 @@ def add_inference(server: transport.Server, shared: Shared) -> None:
 
 
 def inference_methods(shared: Shared) -> dict[str, Method]:
-    """The RPCs of InferenceService by their names, for whoever has a call to answer."""
+    """The RPCs of InferenceService by name, for any door that has a call to answer."""
     return {
         "Chat": partial(chat.chat, shared),
         "Complete": partial(chat.complete, shared),
@@ -52,9 +52,9 @@ def add_operations(server: transport.Server, shared: Shared, do_reload: operatio
 
 
 def _add(server: transport.Server, service: str, methods: Mapping[str, Method]) -> None:
-    """The generated servicers would take in a whole request before anybody asks who sends it. Here the door reads it.
+    """The generated servicers would read a whole request before its sender is known. Here the door reads it.
 
-    On the wire a call with one request is a stream of one: the contract is the same.
+    On the wire, a call with one request is a stream of one, so the contract is the same.
     """
     handlers: dict[str, Any] = {
         name: grpc.stream_stream_rpc_method_handler(_handler(method), None, _serialise)
@@ -67,11 +67,11 @@ def _handler(method: Method) -> Callable[[object, Context], Awaitable[None]]:
     async def call(_: object, context: Context) -> None:
         try:
             await method(context)
-        except grpc.aio.InternalError:  # gRPC could not send: the caller has gone meanwhile
+        except grpc.aio.InternalError:  # gRPC could not send: the caller has disconnected
             raise asyncio.CancelledError from None
         except grpc.aio.AbortError as error:
-            # gRPC keeps the error with the call until the next garbage collection. Without its traceback and context
-            # the request's body, often megabytes, is free at once.
+            # gRPC keeps the error with the call until the next garbage collection. Without its traceback and context,
+            # the request's body, often megabytes, is freed at once.
             error.__context__ = None
             raise error.with_traceback(None) from None
 
@@ -83,13 +83,13 @@ def _serialise(message: Message) -> bytes:
 
 
 def add_health(server: transport.Server) -> Health:
-    made = Health(("", OPERATIONS), INFERENCE, AnonymousAccess())
+    servicer = Health(("", OPERATIONS), INFERENCE, AnonymousAccess())
     handlers: dict[str, Any] = {
-        "Check": grpc.stream_stream_rpc_method_handler(_handler(made.check), None, _serialise),
-        "Watch": grpc.stream_stream_rpc_method_handler(_handler(made.watch), None, _serialise),
+        "Check": grpc.stream_stream_rpc_method_handler(_handler(servicer.check), None, _serialise),
+        "Watch": grpc.stream_stream_rpc_method_handler(_handler(servicer.watch), None, _serialise),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(health.SERVICE_NAME, handlers),))
-    return made
+    return servicer
 
 
 def add_reflection(server: transport.Server, closed: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""How a request that failed ends: one canonical code and google.rpc details, never a stack trace or an upstream's words."""
+"""How a failed request ends: one canonical code with google.rpc details, never a stack trace or an upstream's words."""
 
 from typing import NoReturn
 
@@ -50,9 +50,9 @@ async def refuse(context: transport.Call, code: grpc.StatusCode, message: str, *
         box.Pack(detail)
         packed.append(box)
     status = status_pb2.Status(code=getattr(code_pb2, code.name), message=message, details=packed)
-    # What was set before (the request id) stays.
+    # What was set before (the request id) is kept.
     before = context.trailing_metadata() or ()
-    # The router has tried what there is; a client that simply asked again would only double the attempts.
+    # The router has tried everything there is; a client that retries at once would only double the attempts.
     push_back = () if any(key == PUSHBACK_KEY for key, _ in before) else ((PUSHBACK_KEY, "-1"),)
     trailing = (*before, *push_back, (DETAILS_KEY, status.SerializeToString()))
     await context.abort(code, message, trailing)

@@ -1,4 +1,4 @@
-"""Checks every field of a request by the ranges that its comment in the contract gives; all problems at once."""
+"""Validates every field of a request by the ranges that the contract's comments give, and reports all problems at once."""
 
 import re
 from collections.abc import Iterator
@@ -22,84 +22,84 @@ MOST_ROWS = 1_000
 DIMENSIONS = frozenset(usage_pb2.UsageDimension.values()) - {usage_pb2.USAGE_DIMENSION_UNSPECIFIED}
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
 MOST_VIOLATIONS = 20
-OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})  # keys of a body that no caller replaces
+OURS = frozenset({"model", "messages", "stream", "stream_options", "n"})  # keys of a body that no caller may replace
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
 
-# Asked of every request; the wrappers make a new list each time.
+# Checked for every request; the wrappers build a new list each time.
 INTERRUPTIONS = frozenset(chat_pb2.OnInterruption.values())
 SETTINGS = frozenset(common_pb2.UnsupportedSetting.values())
 
 
 async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, size: int = 0) -> list[Violation]:
-    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as [images] sets it.
+    """(dotted path, what is wrong and what is allowed), at most 20. `max_pixels`: of a picture, as set in [images].
 
-    `size`: of the request in bytes; large ones are checked beside the event loop.
+    `size`: of the request in bytes; large ones are validated off the event loop.
     """
     turns = Turns()
-    found = [*_common(request), *await apart(size, lambda: list(turns.check(list(request.messages))))]
-    found += [*offers.tools(request.tools), *offers.choice(request), *offers.answer_format(request)]
-    found += _together(request)
-    found += settings.violations(settings.taken(request))
+    violations = [*_common(request), *await apart(size, lambda: list(turns.check(list(request.messages))))]
+    violations += [*offers.tools(request.tools), *offers.choice(request), *offers.answer_format(request)]
+    violations += _together(request)
+    violations += settings.violations(settings.taken(request))
     if request.on_interruption not in INTERRUPTIONS:
-        found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
-    if not found:
+        violations.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
+    if not violations:
         for path, image in turns.pictures:
-            found += await _pixels(path, image, max_pixels)
-    return found[:MOST_VIOLATIONS]
+            violations += await _pixels(path, image, max_pixels)
+    return violations[:MOST_VIOLATIONS]
 
 
 async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) -> list[Violation]:
-    """As `chat`."""
-    found = [*_common(request), *_drawing(request)]
+    """Same as `chat`."""
+    violations = [*_common(request), *_drawing(request)]
     if request.HasField("input_image"):
         problems = list(picture("input_image", request.input_image))
-        found += problems or await _pixels("input_image", request.input_image, max_pixels)
-    return found[:MOST_VIOLATIONS]
+        violations += problems or await _pixels("input_image", request.input_image, max_pixels)
+    return violations[:MOST_VIOLATIONS]
 
 
 def embed(request: embeddings_pb2.EmbedRequest) -> list[Violation]:
-    """As `chat`."""
-    found = list(_common(request))
+    """Same as `chat`."""
+    violations = list(_common(request))
     if not 1 <= len(request.inputs) <= MOST_INPUTS:
-        found.append(("inputs", f"has {len(request.inputs)} texts; 1 to {MOST_INPUTS:,} are allowed"))
+        violations.append(("inputs", f"has {len(request.inputs)} texts; 1 to {MOST_INPUTS:,} are allowed"))
     for number, text in enumerate(request.inputs):
-        found += length(f"inputs[{number}]", text, LONGEST_TEXT, least=1)
-        if len(found) >= MOST_VIOLATIONS:
+        violations += length(f"inputs[{number}]", text, LONGEST_TEXT, least=1)
+        if len(violations) >= MOST_VIOLATIONS:
             break
     if request.HasField("dimensions") and not 1 <= request.dimensions <= MOST_DIMENSIONS:
-        found.append(("dimensions", f"is {request.dimensions}; 1 to {MOST_DIMENSIONS:,} is allowed"))
-    return found[:MOST_VIOLATIONS]
+        violations.append(("dimensions", f"is {request.dimensions}; 1 to {MOST_DIMENSIONS:,} is allowed"))
+    return violations[:MOST_VIOLATIONS]
 
 
 def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
-    """As `chat`."""
-    found = [*_common(request), *audio("audio", request.audio)]
+    """Same as `chat`."""
+    violations = [*_common(request), *audio("audio", request.audio)]
     if request.language and not LANGUAGE.fullmatch(request.language):
-        found.append(("language", "must be a language by ISO 639-1, such as 'de'"))
-    found += length("prompt", request.prompt, LONGEST_HINT)
+        violations.append(("language", "must be an ISO 639-1 language code, such as 'de'"))
+    violations += length("prompt", request.prompt, LONGEST_HINT)
     if request.HasField("temperature") and not 0 <= request.temperature <= 1:
-        found.append(("temperature", f"is {request.temperature:g}; 0 to 1 is allowed"))
-    return found
+        violations.append(("temperature", f"is {request.temperature:g}; 0 to 1 is allowed"))
+    return violations
 
 
 def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
-    """As `chat`."""
-    found = list(_caller(request.caller))
+    """Same as `chat`."""
+    violations = list(_caller(request.caller))
     for name in ("since", "until"):
         moment = getattr(request, name)
-        # Beyond these google.protobuf.Timestamp is not valid.
+        # Outside of this range a google.protobuf.Timestamp is invalid.
         if not EARLIEST <= moment.seconds <= LATEST or not 0 <= moment.nanos < 1_000_000_000:
-            found.append((name, "is not a time between the years 1 and 9999"))
+            violations.append((name, "is not a time between the years 1 and 9999"))
     if request.HasField("since") and request.HasField("until") and request.until.seconds < request.since.seconds:
-        found.append(("until", "is before since"))
+        violations.append(("until", "is before since"))
     for place, dimension in enumerate(request.group_by):
         if dimension not in DIMENSIONS:
-            found.append((f"group_by[{place}]", "is not one of DEPLOYMENT, CALLER, TENANT, USER, MODEL, DAY"))
+            violations.append((f"group_by[{place}]", "is not one of DEPLOYMENT, CALLER, TENANT, USER, MODEL, DAY"))
         elif dimension in request.group_by[:place]:
-            found.append((f"group_by[{place}]", "is there already"))
+            violations.append((f"group_by[{place}]", "is listed twice"))
     if request.page_size > MOST_ROWS:
-        found.append(("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed"))
-    return found
+        violations.append(("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed"))
+    return violations
 
 
 def _common(request: Any) -> Iterator[Violation]:
@@ -117,7 +117,7 @@ def _common(request: Any) -> Iterator[Violation]:
 
 
 def _together(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
-    """Fields that need, or exclude, each other."""
+    """Fields that require or exclude each other."""
     if request.HasField("parallel_tool_calls") and not request.tools:
         yield "parallel_tool_calls", "needs tools"
     if len(request.conversation_id) > LONGEST_ID:
@@ -131,7 +131,7 @@ def _together(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
             yield path, "must be an object: the fields for this provider"
             continue
         for key in sorted(OURS & set(options.struct_value.fields)):
-            yield f"{path}.{key}", "is what the service itself decides"
+            yield f"{path}.{key}", "is set by the service itself and cannot be overridden"
 
 
 def _caller(caller: common_pb2.Caller) -> Iterator[Violation]:

@@ -1,7 +1,7 @@
 """Which credential a conversation prefers: the same in every process and after a restart. Pure.
 
-Rendezvous hashing: each candidate gets a score from its own name and the conversation's, the highest wins; so a
-credential that comes or goes moves only its own conversations. Large pools look at the candidates next on a ring.
+Rendezvous hashing: each candidate gets a score from its own name and the conversation's, and the highest wins, so
+adding or removing a credential moves only its own conversations. Large pools compare a few neighbours on a ring.
 """
 
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""All windows of a pool, by owner: a credential or its quota group, for one model or for all. Pure."""
+"""Every window of a pool, by owner: a credential or its quota group, for one model or for all. Pure."""
 
 from collections.abc import Collection
 from fnmatch import fnmatchcase
@@ -9,17 +9,17 @@ from inference_service.quotas import DAY, MINUTE, MONTH, Clock, LimitFact, Quota
 
 STANDARD = (MINUTE, 3_600.0, 5 * 3_600.0, DAY, 7 * DAY, MONTH)
 LONGEST_TOLD = 32 * DAY
-LONGEST_UNNAMED = DAY  # a wait that names no window is not believed for longer
+LONGEST_UNNAMED = DAY  # a wait that names no window is capped at this
 
 
 def believed(seconds: float, window: float | None) -> float:
-    """A wait that the provider told, within sense."""
+    """The wait that the provider stated, capped to a plausible length."""
     longest = LONGEST_UNNAMED if window is None else LONGEST_TOLD if window >= MONTH else window + min(window, 60.0)
     return min(max(seconds, 0.0), longest)
 
 
 class Books:
-    """`declared` keeps its counts over every reload; `told` are windows that only the provider has named."""
+    """`declared` keeps its counts over every reload; `told` holds windows that only the provider has named."""
 
     def __init__(self) -> None:
         self._quotas: tuple[Quota, ...] = ()
@@ -40,22 +40,22 @@ class Books:
                 self.declared[key].quota, self.declared[key].firm = wanted[name], wanted[name].firm
 
     def windows(self, credential: str, group: str, model: str) -> list[Window]:
-        """Every window that a call of this credential for this model is counted in."""
-        found = []
+        """Every window in which a call with this credential to this model is counted."""
+        windows = []
         for quota in self._quotas:
             if not covers(quota, model):
                 continue
             owner, of = _owner(Scope(quota.scope), credential, group, model)
-            found.append(self._window(self.declared, f"{owner}|{of}|{_name(quota)}", quota))
-        # An upstream may correct what the catalogue declares, and add what it does not.
+            windows.append(self._window(self.declared, f"{owner}|{of}|{_name(quota)}", quota))
+        # An upstream may correct what the catalogue declares, and add to it.
         for owner, of in {
             ("c:" + credential, model),
             ("c:" + credential, ""),
             ("g:" + group, model),
             ("g:" + group, ""),
         }:
-            found += [window for key, window in self.told.items() if key.startswith(f"{owner}|{of}|")]
-        return found
+            windows += [window for key, window in self.told.items() if key.startswith(f"{owner}|{of}|")]
+        return windows
 
     @staticmethod
     def _window(windows: dict[str, Window], key: str, quota: Quota) -> Window:
@@ -73,10 +73,12 @@ class Books:
         calls: Collection[float],
         now: float,
     ) -> tuple[Window | None, bool]:
-        """The window that a provider speaks about, and whether it is new; None where too little is told."""
+        """The window that a provider refers to, and whether it is new; None if the report says too little."""
         length = fact.window if fact.window is not None else _guess(fact, len(calls))
-        known = [one for one in self.windows(credential, group, model) if one.quota.unit is fact.unit]
-        for window in sorted(known, key=lambda one: one.quota.window):
+        candidates = [
+            candidate for candidate in self.windows(credential, group, model) if candidate.quota.unit is fact.unit
+        ]
+        for window in sorted(candidates, key=lambda candidate: candidate.quota.window):
             reaches = fact.window is None and window.quota.window >= 0.95 * (fact.resets_after or 0.0)
             if window.quota.window == length or reaches:
                 return window, False
@@ -88,7 +90,7 @@ class Books:
         if fact.unit is Unit.REQUESTS:
             for at in calls:
                 if at > now - length - 1:
-                    window.take(1.0, at)
+                    window.count(1.0, at)
         window.roll(now)
         if fact.limit is None:
             window.quota = Quota(
@@ -98,9 +100,9 @@ class Books:
         return window, True
 
     def recall(self, key: str, window: Window) -> None:
-        """What was counted of a declared quota before a restart; its limit is the one that is declared now."""
+        """Restores the count of a declared quota after a restart; the limit is the one declared now."""
         name = key.split("|", 2)[-1]
-        quota = next((one for one in self._quotas if _name(one) == name), None)
+        quota = next((declared for declared in self._quotas if _name(declared) == name), None)
         if quota is None:
             return
         if quota.firm or window.firm:
@@ -113,14 +115,15 @@ def covers(quota: Quota, model: str) -> bool:
 
 
 def rate_of(windows: list[Window], besides: Window) -> float:
-    """Units a second that the other windows of a credential let through."""
+    """Units per second that the other windows of a credential allow."""
     return min(
-        (one.limit / one.quota.window for one in windows if one is not besides and one.quota.window), default=NEVER
+        (window.limit / window.quota.window for window in windows if window is not besides and window.quota.window),
+        default=NEVER,
     )
 
 
 def _guess(fact: LimitFact, calls: int) -> float:
-    """The length of a window that is not named. The reset of one that has only just begun is its whole length."""
+    """The length of an unnamed window: the reset of a window that has just begun is its whole length."""
     reset = fact.resets_after or 0.0
     if fact.limit is not None and fact.remaining is not None:
         fresh = fact.remaining >= fact.limit - 1 > 0

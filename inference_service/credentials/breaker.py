@@ -1,11 +1,11 @@
 """A deployment's circuit breaker. Pure: `now` is an argument, in seconds.
 
 It opens after `failures` bad calls in a row, or when at least `failures` and at least half of the calls of the last
-`window` seconds were bad: two of three open it, two of a thousand do not. While it is open one probe goes through
-per `probe_interval`; a good probe closes it.
+`window` seconds were bad: two of three open it, two of a thousand do not. While it is open, one probe per
+`probe_interval` goes through; a good probe closes it.
 
-A model that its provider calls gone is benched from the second observation on, with growing pauses between probes.
-Refusals that nobody understands (`DOUBT`) count only in a row, and need more of them: one odd request is no outage.
+A model that its provider reports as gone is benched from the second report on, with growing pauses between probes.
+Refusals without a recognised reason (`DOUBT`) count only in a row and need more: one odd request is no outage.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ SLOTS = 10
 
 @dataclass
 class Slot:
-    """Calls that ended within a tenth of the window."""
+    """Calls that ended within the same tenth of the window."""
 
     began: float
     calls: int = 0
@@ -34,9 +34,9 @@ class Breaker:
         self._calls: deque[Slot] = deque()  # of the window, oldest first
         self._row = 0  # bad calls in a row
         self._doubts = 0
-        self._gone = 0  # times in a row that the model was called gone
+        self._gone = 0  # times in a row that the model was reported as gone
         self._probe_at = 0.0  # 0: closed
-        self._probe = ("", 0.0)  # the lease of the one probe, and when it expires
+        self._probe = ("", 0.0)  # lease of the one probe, and when it expires
         self._reason = ""
 
     @property
@@ -44,9 +44,9 @@ class Breaker:
         return self._gone >= GONE_NEEDED and bool(self._probe_at)
 
     def admit(self, lease: str, now: float, lease_time: float, *, last: bool = False) -> bool | float:
-        """True when the call may go, as the probe if not closed (`is_probe`); else seconds to wait.
+        """True if the call may go, as the probe if not closed (`is_probe`); else seconds to wait.
 
-        `last`: no other deployment can answer; then a benched one is asked, too.
+        `last`: no other deployment can answer; then even a benched one is tried.
         """
         if not self._probe_at or (last and self._benched):
             return True
@@ -66,7 +66,7 @@ class Breaker:
             self._probe = ("", 0.0)
 
     def vote(self, lease: str, vote: Vote, reason: str, now: float) -> None:
-        """What a call that ended says about the deployment."""
+        """What a finished call says about the deployment."""
         probe = self.is_probe(lease)
         self.withdraw(lease)
         if vote is Vote.SILENT:
@@ -102,7 +102,7 @@ class Breaker:
         while self._calls and self._calls[0].began <= now - self._spec.window:
             self._calls.popleft()
         if not self._calls:
-            self._row = 0  # the row is older than the window: forgotten
+            self._row = 0  # the streak is older than the window: forget it
         if not self._calls or now - self._calls[-1].began > self._spec.window / SLOTS:
             self._calls.append(Slot(now))
         self._calls[-1].calls += 1
@@ -119,7 +119,7 @@ class Breaker:
             self._probe_at, self._reason = now + min(pause, self._spec.bench), reason
 
     def lift(self) -> None:
-        """A person has looked at it: what was benched is asked again."""
+        """An operator has stepped in: benched deployments are tried again."""
         if self._gone:
             self._gone, self._probe_at, self._reason = 0, 0.0, ""
 

@@ -1,7 +1,7 @@
-"""Pools, breakers and lines of one process: who gets a credential, who waits, who is refused. Pure: `now` is an argument.
+"""Pools, breakers and queues of one process: who gets a credential, who waits, who is refused. Pure: `now` is an argument.
 
-`state/memory.py` gives it a clock and wakes the waiting; the simulations in `tests/` and `antiphon rehearse` turn its clock
-themselves.
+`state/memory.py` gives it a clock and wakes waiting callers; the simulations in `tests/` and `antiphon rehearse`
+advance its clock themselves.
 """
 
 import itertools
@@ -16,11 +16,11 @@ from inference_service.credentials.queue import MOST_PASSES, Line, Ticket
 from inference_service.credentials.quota import NEVER
 from inference_service.credentials.types import Ask, BreakerSpec, Denied, Grant, PoolSpec, Verdict, Why
 
-# A lease ends with its holder, so a long one only guards against a bug of ours.
+# A lease ends with its holder; this long bound only guards against a bug in the service.
 LEASE_TIME = 3_600.0
-MOST_FORESEEN = 4_000  # places in a line whose turn is computed
-REVIEW_PERIOD = 0.5  # seconds between two looks for those who wait in vain
-SHORT_LINE = 64  # whoever joins a longer one leaves it to the next review whom that keeps waiting for too long
+MOST_FORESEEN = 4_000  # places in a queue whose turn is computed
+REVIEW_PERIOD = 0.5  # seconds between two searches for callers who wait in vain
+SHORT_LINE = 64  # joining a longer queue leaves it to the next review to find out who would wait too long
 Served = tuple[Ticket, Ask, Grant]
 
 
@@ -46,7 +46,7 @@ class Broker:
         return self._breakers[deployment]
 
     def shift(self, by: float, now: float) -> None:
-        """The clock was moved. Breakers forget: a probe too many is better than an hour of silence."""
+        """The clock was moved. Breakers start afresh: one probe too many is better than an hour of silence."""
         for pool in self.pools.values():
             pool.shift(by, now)
         self._breakers.clear()
@@ -57,10 +57,10 @@ class Broker:
     # --- at once -------------------------------------------------------------------------------
 
     def acquire(self, ask: Ask, now: float) -> Grant | Denied:
-        """Those who wait go first."""
+        """Callers who are already waiting go first."""
         line = self._lines.get((ask.pool, ask.model))
         if line is not None and len(line):
-            turns = self._turns(ask, 1, now)  # the line itself knows when it would be this one's turn
+            turns = self._turns(ask, 1, now)  # the queue itself knows when it would be this caller's turn
             return Denied(Why.BUSY, turns[0] - now if turns else None, "others wait")
         return self._grant(ask, now)
 
@@ -79,12 +79,12 @@ class Broker:
         return Grant(picked, lease, pool.is_scout(lease))
 
     def follow(self, ask: Ask, credential: str, lease: str, now: float) -> None:
-        """A call that was granted elsewhere is counted here, too."""
+        """A call that another store granted is counted here, too."""
         self.breaker(ask.deployment).admit(lease, now, LEASE_TIME, last=ask.last)
         self.pools[ask.pool].follow(ask, credential, lease, now)
 
     def candidates(self, ask: Ask, now: float) -> tuple[list[tuple[str, str]], bool] | Denied:
-        """Credentials with their accounts that could take the call, the best first, and whether it would be a probe."""
+        """Credentials with their accounts that could take the call, best first, and whether it would be a probe."""
         breaker = self.breaker(ask.deployment)
         admitted = breaker.admit("candidate", now, LEASE_TIME, last=ask.last)
         probe = breaker.is_probe("candidate")
@@ -92,15 +92,15 @@ class Broker:
         if admitted is not True:
             view = breaker.view(now)
             return Denied(Why.BENCHED if view.state == "benched" else Why.BREAKER, float(admitted), view.reason)
-        found = self.pools[ask.pool].candidates(ask, now)
-        return found if isinstance(found, Denied) else (found, probe)
+        candidates = self.pools[ask.pool].candidates(ask, now)
+        return candidates if isinstance(candidates, Denied) else (candidates, probe)
 
     def release(self, ask: Ask, grant: Grant, verdict: Verdict, now: float) -> None:
         self.breaker(ask.deployment).vote(grant.lease, verdict.vote, verdict.reason, now)
         self.pools[ask.pool].release(grant.lease, verdict, now)
 
     def lift(self, pool: str, now: float) -> None:
-        """A person has looked at the pool: quarantines and benches end."""
+        """An operator has stepped in: quarantines and benches end."""
         self.pools[pool].lift(now)
         for deployment, breaker in self._breakers.items():
             if deployment.partition("/")[0] == pool:
@@ -111,7 +111,7 @@ class Broker:
     def join(
         self, asks: Sequence[Ask], deadline: float, now: float
     ) -> tuple[Ticket, list[tuple[Ticket, Denied]]] | Denied:
-        """A ticket, and those who leave because of it; or why waiting is in vain, and until when."""
+        """A ticket, and those it displaces; or why waiting is pointless, and until when."""
         owner = asks[0].caller, asks[0].tenant
         lines = [self._lines.setdefault((ask.pool, ask.model), Line()) for ask in asks]
         place = outlook.ahead(lines, owner)
@@ -140,13 +140,15 @@ class Broker:
         return (ticket, out) if not ticket.gone else out[-1][1]
 
     def _needed(self, asks: Sequence[Ask], now: float) -> tuple[float, float]:
-        """Seconds that a call takes once it is its turn, and those by which calls before it may last longer than usual."""
+        """Seconds that a call takes once it is its turn, and by how much earlier calls may overrun."""
         lanes = [self.pools[ask.pool].lane(ask.model, now) for ask in asks]
-        quickest = min((lane.durations for lane in lanes), key=lambda one: one.mean if one.known else 0.0)
+        quickest = min(
+            (lane.durations for lane in lanes), key=lambda durations: durations.mean if durations.known else 0.0
+        )
         return (quickest.mean, quickest.margin) if quickest.known else (0.0, 0.0)
 
     def review(self, now: float) -> list[tuple[Ticket, Denied]]:
-        """Takes out of their lines who cannot be served in time any more, because there is less than was expected."""
+        """Removes waiting callers who can no longer be served in time, because capacity turned out smaller than expected."""
         if now - self._reviewed_at < REVIEW_PERIOD or not self.waiting():
             return []
         return self._review(now)
@@ -163,16 +165,16 @@ class Broker:
         return out
 
     def why(self, ask: Ask, wait: float | None, now: float) -> Denied:
-        """The reason for which nobody is served now, with the wait for this one's own turn."""
+        """Why nobody is served now, with the wait until this caller's own turn."""
         breaker = self.breaker(ask.deployment).view(now)
         if breaker.probe_at > now:
             why = Why.BENCHED if breaker.state == "benched" else Why.BREAKER
             return Denied(why, breaker.probe_at - now, breaker.reason)
-        found = self.pools[ask.pool].denial(ask, now)
-        return Denied(found.why, found.wait if wait is None else wait, found.reason, found.limit, found.told)
+        denial = self.pools[ask.pool].denial(ask, now)
+        return Denied(denial.why, denial.wait if wait is None else wait, denial.reason, denial.limit, denial.told)
 
     def _turns(self, ask: Ask, count: int, now: float) -> list[float]:
-        """When the next `count` calls for `ask` can begin; fewer where no more are in sight."""
+        """When the next `count` calls for `ask` can begin; fewer if no more are foreseeable."""
         self.pools[ask.pool].tick(now)
         turns = self.pools[ask.pool].lane(ask.model, now).turns(ask, min(count, MOST_FORESEEN), now)
         opens = self.breaker(ask.deployment).view(now).probe_at
@@ -186,30 +188,30 @@ class Broker:
                 line.leave(ticket)
 
     def pump(self, now: float, pool: str | None = None) -> list[Served]:
-        """Lets in whoever has waited longest, one by one, while there is room."""
+        """Admits the longest-waiting callers one by one while there is room."""
         served: list[Served] = []
         for (name, _), line in list(self._lines.items()):
             if pool is not None and name != pool:
                 continue
             while len(line):
-                found = self._next(line, now)
-                if found is None:
+                ticket = self._next(line, now)
+                if ticket is None:
                     break
-                served.append(found)
+                served.append(ticket)
         return served
 
     def heads(self) -> list[tuple[Ticket, Ask]]:
-        """The first of every line."""
-        found = [line.heads() for line in self._lines.values() if len(line)]
-        return [heads[0] for heads in found if heads]
+        """The head of every queue."""
+        lines = [line.heads() for line in self._lines.values() if len(line)]
+        return [heads[0] for heads in lines if heads]
 
     def served(self, ticket: Ticket, ask: Ask) -> None:
-        """Another store has granted it a call."""
+        """Another store has granted its call."""
         self._lines[ask.pool, ask.model].served(ticket)
         self.leave(ticket)
 
     def served_elsewhere(self, pool: str, model: str, who: str) -> None:
-        """Another process has made a call for a caller; whoever waits here has had no turn by it."""
+        """Another process has made a call for a caller; callers who wait here have not had a turn by it."""
         line = self._lines.get((pool, model))
         if who and line is not None and len(line):
             line.served_elsewhere(who)
@@ -234,10 +236,10 @@ class Broker:
         return None
 
     def prefer(self, asks: Sequence[Ask], now: float) -> list[Ask]:
-        """Equal deployments in the order to ask them. Those that can answer at once come first.
+        """Equal deployments in the order to try them. Those that can answer at once come first.
 
-        Of these, turns of a conversation get the same one every time, in every process; other requests get the one
-        whose quota would be lost soonest.
+        Among these, turns of a conversation always get the same one, in every process; other requests get the one
+        whose quota expires soonest.
         """
         return sorted(asks, key=lambda ask: self._preference(ask, now))
 
@@ -252,7 +254,7 @@ class Broker:
         return sum(len(line) for line in self._lines.values())
 
     def next_change(self, now: float) -> float:
-        """The next moment at which time alone may let somebody in."""
+        """The next moment at which time alone may admit a caller."""
         moments = [NEVER]
         for (pool, model), line in self._lines.items():
             if not len(line):
@@ -263,7 +265,7 @@ class Broker:
         return min(moments)
 
     def prospects(self, now: float) -> dict[Ticket, Prospect]:
-        """Place and turn of everybody who waits."""
+        """Place and expected turn of every waiting caller."""
         lines = []
         for line in self._lines.values():
             if len(line):
@@ -273,5 +275,5 @@ class Broker:
 
 
 def soonest(denied: list[Denied]) -> Denied:
-    """The one that says to come back first."""
-    return min(denied, key=lambda one: NEVER if one.wait is None else one.wait, default=Denied(Why.NONE))
+    """The denial with the shortest wait."""
+    return min(denied, key=lambda denial: NEVER if denial.wait is None else denial.wait, default=Denied(Why.NONE))

@@ -1,28 +1,29 @@
 """When the next calls for one model can begin, from every limit and every call under way. Pure: `now` is an argument.
 
-Each limit is a room: a part of it is free now, the rest comes back at known moments. A planned call takes its share and
-gives it back later, so the turns of a long line account for each other, also where credentials share a limit.
+Each limit is a room: part of it is free now, the rest comes back at known moments. A planned call takes its share and
+gives it back later, so the turns of a long queue account for each other, even if credentials share a limit.
 """
 
 import heapq
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from inference_service.credentials.entry import slack_of
 from inference_service.credentials.pacing import LINGER, Pacing
-from inference_service.credentials.quota import NEVER, Window, slack_of
+from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import Ask
 from inference_service.quotas import Clock, Unit
 
 if TYPE_CHECKING:
     from inference_service.credentials.lane import Lot
 
-UNKNOWN_DURATION = 4.0  # seconds that a call takes, as long as none has ended
-LEAST_AMOUNT = 1e-9  # a call of unknown size needs some room all the same
+UNKNOWN_DURATION = 4.0  # seconds that a call takes until the first one has ended
+LEAST_AMOUNT = 1e-9  # room for a call of unknown size
 Returning = tuple[float, float]  # moment, amount
 
 
 class Durations:
-    """How long calls take: mean and mean deviation, smoothed as TCP smooths round trips."""
+    """How long calls take: mean and mean deviation, smoothed the way TCP smooths round trips."""
 
     __slots__ = ("deviation", "known", "mean")
 
@@ -38,51 +39,47 @@ class Durations:
 
     @property
     def margin(self) -> float:
-        """By how much a wait for calls that end may exceed the expected one."""
+        """How much longer than expected a running call may still take."""
         return 2 * self.deviation
 
 
 class Room:
-    """One limit. `coming`: asked once, when `free` is used up: what is free then, and what comes back when.
+    """One limit, of which `free` is left. `coming`: what comes back when; asked once, when nothing is left.
 
-    returns: when a call that begins at a moment gives its share back.
+    returns: when a call that begins at a given moment gives its share back.
     """
 
-    __slots__ = ("_amount", "_at", "_coming", "_free", "_heap", "_planned", "_returns")
+    __slots__ = ("_amount", "_at", "_coming", "_free", "_heap", "_returns")
 
     def __init__(
         self,
         amount: float,
         free: float,
         at: float,
-        coming: Callable[[], tuple[float, list[Returning]]],
+        coming: Callable[[], list[Returning]],
         returns: Callable[[float], float],
     ) -> None:
         self._amount, self._free, self._at, self._returns = amount, free, at, returns
-        self._coming: Callable[[], tuple[float, list[Returning]]] | None = coming
+        self._coming: Callable[[], list[Returning]] | None = coming
         self._heap: list[Returning] = []
-        self._planned = 0.0
 
-    def opens(self) -> float:
-        """When the next call fits; NEVER: it does not."""
+    def opens(self, at: float = 0.0) -> float:
+        """When the next call fits, not before `at`; NEVER: it does not."""
         while self._free < self._amount - 1e-6:
             if self._coming is not None:
-                free, coming = self._coming()
+                self._heap += self._coming()
                 self._coming = None
-                self._free = free - self._planned
-                self._heap += coming
                 heapq.heapify(self._heap)
                 continue
             if not self._heap:
                 return NEVER
-            at, amount = heapq.heappop(self._heap)
-            self._at = max(self._at, at)
+            back, amount = heapq.heappop(self._heap)
+            self._at = max(self._at, back)
             self._free += amount
-        return self._at
+        return max(at, self._at)
 
     def take(self, at: float) -> None:
         self._free -= self._amount
-        self._planned += self._amount
         self.back(self._returns(at), self._amount)
 
     def back(self, at: float, amount: float) -> None:
@@ -90,12 +87,12 @@ class Room:
 
 
 class Growing(Room):
-    """Calls at once as they are tried: once as many as are allowed were accepted, there is room for half as many more."""
+    """The ramp of concurrent calls: once as many as allowed have been accepted, there is room for half as many more."""
 
     __slots__ = ("_level", "_most", "_tried")
 
     def __init__(self, level: int, most: int, flying: int, now: float, running: list[Returning], mean: float) -> None:
-        super().__init__(1.0, level - flying, now, lambda: (level - flying, running), lambda at: at + mean)
+        super().__init__(1.0, level - flying, now, lambda: running, lambda at: at + mean)
         self._level, self._most, self._tried = max(1, level), most, 0
 
     def take(self, at: float) -> None:
@@ -110,13 +107,36 @@ class Growing(Room):
             self._tried = 0
 
 
-class Foresight:
-    """The turns of one lane for calls of one size, found as far as somebody asked."""
+class FromFirstUse(Room):
+    """A window that begins with a call. While it may change no call is sent."""
 
-    def __init__(self, lots: Iterable["Lot"], ask: Ask, now: float, durations: Durations) -> None:
+    __slots__ = ("_changes", "_ends", "_window", "_window_here")
+
+    def __init__(self, window: Window, amount: float, now: float, way: float) -> None:
+        at = max(now, window.held_until)
+        super().__init__(amount, window.room(now), at, lambda: window.coming(now, way), self._leaves)
+        slack = slack_of(window.quota.window)
+        self._window, self._window_here = window.quota.window, window.quota.window + min(way + window.drift, slack)
+        self._changes, self._ends = window.changes_at(), window.expected_end(way)
+
+    def opens(self, at: float = 0.0) -> float:
+        at = super().opens(at)
+        return self._ends if self._changes <= at < self._ends else at
+
+    def _leaves(self, at: float) -> float:
+        if at >= self._ends:
+            self._changes, self._ends = at + self._window, at + self._window_here
+        return self._ends
+
+
+class Foresight:
+    """The turns of one lane for calls of one size, computed only as far as needed."""
+
+    def __init__(self, lots: Iterable["Lot"], ask: Ask, now: float, durations: Durations, ways: Durations) -> None:
         self.at, self.size = now, (ask.tokens, ask.pictures)
         self.stale = False
         self._mean = durations.mean + LINGER
+        self._way = ways.mean + ways.margin
         self._rooms: dict[int, Room] = {}
         self._lots: list[tuple[float, list[Room]]] = []
         self._heap: list[tuple[float, int]] = []
@@ -130,7 +150,7 @@ class Foresight:
         heapq.heapify(self._heap)
 
     def turns(self, count: int) -> list[float]:
-        """When the next `count` calls can begin, the soonest first; fewer where no more are in sight."""
+        """When the next `count` calls can begin, soonest first; fewer if no more are foreseeable."""
         heap, begins = self._heap, self.begins
         while heap and len(begins) < count:
             at, number = heap[0]
@@ -152,70 +172,63 @@ class Foresight:
 
     def _opens(self, number: int) -> float:
         at, rooms = self._lots[number]
-        for room in rooms:
-            at = max(at, room.opens())
+        for _ in range(2):  # what one room puts off may be put off by another
+            for room in rooms:
+                at = room.opens(at)
         return at
 
     def _rooms_of(self, lot: "Lot", now: float) -> list[Room]:
         if id(lot.pacing) not in self._rooms:
             self._rooms[id(lot.pacing)] = _at_once(lot.pacing, now, self._mean)
-        found = [self._rooms[id(lot.pacing)]]
+        rooms = [self._rooms[id(lot.pacing)]]
         for window in lot.counted():
             if id(window) not in self._rooms:
                 self._rooms[id(window)] = self._room(window, lot.pacing, now)
-            found.append(self._rooms[id(window)])
-        return found
+            rooms.append(self._rooms[id(window)])
+        return rooms
 
     def _room(self, window: Window, pacing: Pacing, now: float) -> Room:
         amount = max(window.amount(*self.size), LEAST_AMOUNT)
         if window.quota.unit is Unit.CONCURRENT:
             free, mean = window.limit - window.used, self._mean
-            return Room(amount, free, now, lambda: (free, _running(pacing, int(window.used), now, mean)), _after(mean))
-        free = window.room(now)
-        at = max(now, window.held_until)
-        return Room(amount, free, at, lambda: (window.room(now), window.coming(now)), _returns(window))
+            return Room(amount, free, now, lambda: _running(pacing, int(window.used), now, mean), _after(mean))
+        if window.quota.clock is Clock.FIRST_USE:
+            return FromFirstUse(window, amount, now, self._way)
+        free, at = window.room(now), max(now, window.held_until)
+        return Room(amount, free, at, lambda: window.coming(now, self._way), _returns(window, self._way))
 
 
 def _after(length: float) -> Callable[[float], float]:
     return lambda at: at + length
 
 
-def _returns(window: Window) -> Callable[[float], float]:
-    """When a call that begins at a moment leaves the window."""
-    length = window.quota.window + slack_of(window.quota.window)
+def _returns(window: Window, way: float) -> Callable[[float], float]:
+    """When a call that begins at a moment, and is on its way for some seconds, leaves the window."""
+    length = window.quota.window + min(way + window.drift, slack_of(window.quota.window))
     match window.quota.clock:
         case Clock.ROLLING:
             return _after(length)
-        case Clock.FIRST_USE:
-            end = window.ends
-
-            def from_first_use(at: float) -> float:
-                nonlocal end
-                end = end if at < end else at + length
-                return end
-
-            return from_first_use
         case _:
 
             def by_the_clock(at: float) -> float:
                 end = window.end_after(at)
                 late = at >= end - 2 * slack_of(window.quota.window)
-                return window.end_after(end) if late else end  # a late call counts in the next window, too
+                return window.end_after(end) if late else end  # a late call counts in the next window as well
 
             return by_the_clock
 
 
 def _at_once(pacing: Pacing, now: float, mean: float) -> Room:
-    known, allowed, flying = pacing.known, pacing.allowed(now), pacing.flying
+    proven, allowed, flying = pacing.known, pacing.allowed(now), pacing.flying
     running = _running(pacing, flying, now, mean)
     if known and not pacing.slow:
         free = float(known - flying)
-        return Room(1.0, free, now, lambda: (free, running), _after(mean))
+        return Room(1.0, free, now, lambda: running, _after(mean))
     return Growing(allowed, known, flying, now, running, mean)
 
 
 def _running(pacing: Pacing, count: int, now: float, mean: float) -> list[Returning]:
-    """When calls under way end. One that lasts for longer than usual may end at any moment."""
+    """When running calls end. One that has overrun may end at any moment."""
     sent = pacing.sent
     begins = [sent[-1 - place] for place in range(min(count, pacing.flying, len(sent)))]
     begins += [now] * (count - len(begins))  # of other models

@@ -1,7 +1,7 @@
-"""Which credential is next for one model, in time that grows with the logarithm of the pool. Pure.
+"""Which credential is next for one model, in time that grows with the logarithm of the pool size. Pure.
 
-A credential that can be used waits in a heap by rank; one that rests or whose window is full, in a heap by the moment at
-which that ends; one that has as many calls under way as it bears is looked at again when one returns.
+Usable credentials wait in a heap by rank; resting ones and those with a full window in a heap by the moment at which
+that ends. One with as many running calls as it can take is looked at again when a call returns.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import Ask
 from inference_service.quotas import Unit
 
-FORESIGHT = 0.25  # seconds for which the turns of a long line, or in a large pool, are not computed again
+FORESIGHT = 0.25  # seconds for which the turns of a long queue, or in a large pool, are reused
 SHORT_LINE = 32
 Rank = tuple[bool, int, float, float, float]
 
@@ -33,7 +33,7 @@ class Kind(Enum):
 
 class Hindrance(NamedTuple):
     kind: Kind
-    at: float  # when it may be over; NEVER: not by time
+    at: float  # when it may be over; NEVER: time alone does not end it
     limit: int = 0
 
 
@@ -46,9 +46,9 @@ class Credential:
         self.id, self.group = name, group
         self.rests: dict[str, float] = {}  # by model; "" for all
         self.reason = ""
-        self.told = False  # the provider named the time of the latest rest
+        self.told = False  # the provider stated the length of the latest cooldown
         self.quarantined = False
-        self.refused = 0  # times in quarantine, in a row
+        self.refused = 0  # consecutive quarantines
         self.flying = 0
         self.calls = 0
         self.last_used = 0.0
@@ -59,17 +59,17 @@ class Credential:
 
 
 class Lot:
-    """A credential as one model sees it."""
+    """A credential as seen by one model."""
 
     __slots__ = ("credential", "full", "model", "pacing", "stamp", "windows")
 
     def __init__(self, credential: Credential, model: str, pacing: Pacing, windows: list[Window]) -> None:
         self.credential, self.model, self.pacing, self.windows = credential, model, pacing, windows
         self.stamp = 0
-        self.full = False  # a window had no room when it was looked at last
+        self.full = False  # a window had no room at the last look
 
     def counted(self) -> list[Window]:
-        """Declared, told and learned windows."""
+        """Declared windows, windows the provider reported, and learned ones."""
         return [*self.windows, *self.pacing.windows.values()] if self.pacing.windows else self.windows
 
     def hindrance(self, tokens: int, pictures: int, now: float) -> Hindrance | None:
@@ -98,7 +98,7 @@ class Lot:
         return Hindrance(Kind.LARGE, NEVER, window.limit if amount > window.limit else 0)
 
     def perishes(self, now: float) -> float:
-        """The moment from which quota would be lost; 0: there is none to lose."""
+        """When unused quota expires; 0: there is none."""
         windows = self.counted()
         soonest = 0.0
         for window in windows:
@@ -108,7 +108,7 @@ class Lot:
         return soonest
 
     def rank(self, now: float) -> Rank:
-        """The least is next: a probe that is due, few calls under way, quota that would be lost soonest, most left."""
+        """The smallest is next: a due probe, few calls under way, quota that expires soonest, most left."""
         credential = self.credential
         counted = (window for window in self.counted() if window.quota.unit is not Unit.CONCURRENT)
         left = min((window.left(now) for window in counted), default=NEVER)
@@ -127,27 +127,34 @@ class Lane:
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
         self.busy: dict[str, Lot] = {}
         self.quarantined: dict[str, Lot] = {}
+        self.ways = Durations()  # until the provider accepts a call
         self._foresight: Foresight | None = None
+        self._begun = 0  # calls since that foresight
 
     def refresh(self, lot: Lot, now: float) -> None:
-        """Puts a credential where it belongs now."""
+        """Puts a credential into the right heap."""
         lot.stamp += 1
         if self._foresight is not None:
             self._foresight.stale = True
         name = lot.credential.id
         self.busy.pop(name, None)
         self.quarantined.pop(name, None)
-        found = lot.hindrance(1, 1, now)
-        lot.full = found is not None and found.kind is Kind.WINDOW
-        if found is None:
+        hindrance = lot.hindrance(1, 1, now)
+        lot.full = hindrance is not None and hindrance.kind is Kind.WINDOW
+        if hindrance is None:
             heapq.heappush(self._ready, (lot.rank(now), next(self._order), lot.stamp, lot))
             return
-        if found.kind is Kind.QUARANTINE:
+        if hindrance.kind is Kind.QUARANTINE:
             self.quarantined[name] = lot
-        elif found.kind is Kind.BUSY or found.at == NEVER:
+        elif hindrance.kind is Kind.BUSY or hindrance.at == NEVER:
             self.busy[name] = lot
-        if found.at != NEVER:
-            heapq.heappush(self._asleep, (found.at, next(self._order), lot.stamp, lot, found.kind))
+        if hindrance.at != NEVER:
+            heapq.heappush(self._asleep, (hindrance.at, next(self._order), lot.stamp, lot, hindrance.kind))
+
+    def begin(self, lot: Lot, now: float) -> None:
+        """A call of this lane has begun: the first turn is taken."""
+        self._begun += 1
+        self.refresh(lot, now)
 
     def wake(self, now: float) -> None:
         asleep = self._asleep
@@ -157,16 +164,16 @@ class Lane:
                 self.refresh(lot, now)
 
     def best(self, ask: Ask, now: float, most: int = 1) -> list[Lot]:
-        """Credentials that can take the call, the best first."""
+        """Credentials that can take the call, best first."""
         self.wake(now)
-        seen: list[tuple[Rank, int, int, Lot]] = []
+        passed: list[tuple[Rank, int, int, Lot]] = []
         chosen: list[Lot] = []
         while self._ready and len(chosen) < most:
             entry = heapq.heappop(self._ready)
             rank, _, stamp, lot = entry
             if stamp != lot.stamp:
                 continue
-            if rank[1] != lot.credential.flying:  # calls for other models came between
+            if rank[1] != lot.credential.flying:  # calls to other models came in between
                 self.refresh(lot, now)
                 continue
             if lot.hindrance(ask.tokens, ask.pictures, now) is None:
@@ -174,19 +181,19 @@ class Lane:
             elif lot.hindrance(1, 1, now) is not None:
                 self.refresh(lot, now)
                 continue
-            seen.append(entry)  # with room, if only for a smaller call
-        for entry in seen:
+            passed.append(entry)  # there is room, if only for a smaller call
+        for entry in passed:
             heapq.heappush(self._ready, entry)
         return chosen
 
     def soonest(self, most: int) -> list[Lot]:
-        """Some credentials of a large pool, with those that can be used, or wake, before most others."""
+        """Some credentials of a large pool, among them those that can be used, or become ready, before most others."""
         asleep = [entry[3] for entry in self._asleep[:most] if entry[2] == entry[3].stamp]
         ready = [entry[3] for entry in self._ready[:most] if entry[2] == entry[3].stamp]
         return [*asleep, *ready, *itertools.islice(self.busy.values(), most)]
 
     def perishes(self, now: float) -> float | None:
-        """When quota of the next credential would be lost, NEVER: it has none; None: no credential is usable."""
+        """When quota of the next credential expires, NEVER if it has none; None: no credential is usable."""
         self.wake(now)
         ready = self._ready
         while ready and ready[0][2] != ready[0][3].stamp:
@@ -201,24 +208,25 @@ class Lane:
         return asleep[0][0] if asleep else NEVER
 
     def next_wake(self) -> tuple[float, Kind, Lot] | None:
-        """When the first rest ends or the first window has room; refused tokens and busy ones do not count."""
+        """When the first cooldown ends or the first window has room; refused and busy credentials do not count."""
         if self.next_moment() == NEVER:
             return None
         asleep = self._asleep
         if asleep[0][4] in (Kind.REST, Kind.WINDOW):
             return asleep[0][0], asleep[0][4], asleep[0][3]
-        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] in (Kind.REST, Kind.WINDOW)]
-        first = min(usual, key=lambda one: one[0], default=None)
+        usual = [entry for entry in asleep if entry[2] == entry[3].stamp and entry[4] in (Kind.REST, Kind.WINDOW)]
+        first = min(usual, key=lambda entry: entry[0], default=None)
         return None if first is None else (first[0], first[4], first[3])
 
     def turns(self, ask: Ask, count: int, now: float) -> list[float]:
-        """When the next `count` calls such as `ask` can begin, the soonest first, if nobody else calls.
+        """When the next `count` calls like `ask` can begin, soonest first, if nobody else calls.
 
-        Of long lines the foresight may be a moment old: each one who joins must not look at all places again.
+        In long queues the foresight may be slightly stale: not every caller who joins may examine all places again.
         """
         seen = self._foresight
         large = seen is not None and max(len(seen.begins), len(self.lots)) > SHORT_LINE
         fresh = seen is not None and 0 <= now - seen.at < FORESIGHT and (large or not seen.stale)
         if seen is None or not fresh or seen.size != (ask.tokens, ask.pictures):
-            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations)
-        return seen.turns(count)
+            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations, self.ways)
+            self._begun = 0
+        return seen.turns(self._begun + count)[self._begun :]

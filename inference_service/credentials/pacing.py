@@ -1,9 +1,9 @@
-"""What an account bears where its provider tells nothing: learned from what it accepted and what it refused. Pure.
+"""What an account can take if its provider reports nothing: learned from accepted and refused calls. Pure.
 
-Calls at once start small and grow by half while they are accepted, tried on one account of the pool at a time. A refusal is
-explained by the shortest limit that its evidence allows: calls at once first, then the number of calls in a second, ten
-seconds, a minute and so on. A number that was accepted before cannot be the reason. What one account teaches holds for
-the others of its pool until they prove better. A learned limit is tried one higher now and then.
+Concurrency starts small and grows by half while calls are accepted, tried on one account of the pool at a time. A
+refusal is explained by the shortest limit that the evidence allows: first the number of concurrent calls, then calls
+per second, ten seconds, a minute and so on. A number that was accepted before cannot be the reason. What one account
+teaches holds for the others of its pool until they prove better. A learned limit is tried one higher now and then.
 """
 
 from bisect import bisect_right
@@ -13,14 +13,22 @@ from typing import Any
 from inference_service.credentials.quota import NEVER, Window
 from inference_service.quotas import Clock, Quota, Unit
 
-LINGER = 0.05  # seconds for which a call that has ended for us may still run for its provider
-AT_FIRST = 4  # calls at once on an account of which nothing is known
-WALL_LENGTHS = frozenset({60.0, 3_600.0, 86_400.0})  # windows that may follow the clock
+LINGER = 0.05  # seconds for which a call that has ended for us may still be running at its provider
+AT_FIRST = 4  # concurrent calls on an account of which nothing is known
+WALL_LENGTHS = frozenset({60.0, 3_600.0, 86_400.0})  # windows that may be aligned to the clock
 LENGTHS = (1.0, 10.0, 60.0, 300.0, 3_600.0, 18_000.0, 86_400.0)
-LADDER = (1.0, 2.0, 15.0, 30.0, 60.0, 300.0, 3_600.0)  # seconds to rest after refusals in a row that nothing explains
+LADDER = (
+    1.0,
+    2.0,
+    15.0,
+    30.0,
+    60.0,
+    300.0,
+    3_600.0,
+)  # seconds to rest after consecutive refusals that nothing explains
 REMEMBERED = 4_000  # calls
-PATIENCE = 60.0  # seconds until a learned number of calls at once is tried one higher
-FULL_WINDOWS = 3.0  # windows until a learned window is
+PATIENCE = 60.0  # seconds until a learned concurrency is tried one higher
+FULL_WINDOWS = 3.0  # windows until a learned window is tried one higher
 MOST_PATIENCE = 64.0  # as a multiple
 
 
@@ -29,19 +37,19 @@ AT_ONCE: Key = (0.0, Clock.ROLLING)
 
 
 class Norm:
-    """What holds for a model on all accounts of a pool."""
+    """What applies to a model on all accounts of a pool."""
 
     __slots__ = ("at_once", "limits", "proven", "scout")
 
     def __init__(self) -> None:
-        self.proven = 0  # most calls at once that an account has accepted
+        self.proven = 0  # most concurrent calls that an account has accepted
         self.at_once = 0  # as learned from a refusal; 0: not known
         self.limits: dict[Key, int] = {}  # calls
-        self.scout = ""  # the account that tries more than is proven
+        self.scout = ""  # the account that is testing more than is proven
 
 
 class Raise:
-    """When a learned limit may be tried higher, and by how much. `trusted`: the highest that was kept without a refusal."""
+    """When a learned limit may be tried higher, and by how much. `trusted`: the highest value kept without a refusal."""
 
     __slots__ = ("at", "own", "patience", "step", "trusted")
 
@@ -86,15 +94,15 @@ class Pacing:
     def __init__(self, key: str, norm: Norm) -> None:
         self.key, self.norm = key, norm
         self.flying = 0  # calls under way
-        self.holding = 0  # those that the provider is known to have taken
-        self.quiet: Any = None  # the latest call of which nobody will report that it was accepted
-        self.at_once = 0  # learned here; 0: as the norm says
-        self.slow = 0  # calls at once while it starts again after a rest; 0: it does not
+        self.holding = 0  # those that the provider is known to have accepted
+        self.quiet: Any = None  # the latest call whose acceptance nobody will report
+        self.at_once = 0  # learned on this account; 0: the norm applies
+        self.slow = 0  # concurrent calls while it ramps up after a rest; 0: it does not
         self.sent: deque[float] = deque(maxlen=REMEMBERED)  # calls that were not refused
         self.ends: deque[float] = deque(maxlen=64)  # of calls that were accepted
         self.windows: dict[Key, Window] = {}
-        self.raises: dict[Key, Raise] = {}  # AT_ONCE: calls at once
-        self.doubt: Key | None = None  # the last explanation, until a call is accepted under it
+        self.raises: dict[Key, Raise] = {}  # AT_ONCE: concurrent calls
+        self.doubt: Key | None = None  # the latest explanation, until a call is accepted under it
         self.strikes = 0
         self.struck_at = 0.0
         self.contradictions: deque[float] = deque(maxlen=3)  # refusals although declared quotas were kept
@@ -102,32 +110,32 @@ class Pacing:
     # --- calls at once -------------------------------------------------------------------------
 
     def allowed(self, now: float) -> int:
-        """Calls at once that may be under way: what is proven, and on one account of the pool half as many more."""
+        """How many calls may run at once: what is proven, and on one account of the pool half as many more."""
         norm = self.norm
-        known = self.at_once or norm.at_once
+        proven = self.at_once or norm.at_once
         most = max(AT_FIRST, norm.proven)
         if norm.scout in ("", self.key):
-            if not known:
+            if not proven:
                 most += most // 2 if norm.proven >= AT_FIRST else 0
-            elif norm.proven >= known and now >= (attempt := self.raises.get(AT_ONCE, NO_RAISE)).at:
-                known += min(attempt.step, known)
-                most = max(most, known)
-        if known:
-            most = min(most, known)
+            elif norm.proven >= proven and now >= (attempt := self.raises.get(AT_ONCE, NO_RAISE)).at:
+                proven += min(attempt.step, proven)
+                most = max(most, proven)
+        if proven:
+            most = min(most, proven)
         return min(most, self.slow) if self.slow else most
 
     @property
     def known(self) -> int:
-        """Calls at once that it bears, as learned from a refusal; 0: not known."""
+        """How many concurrent calls it can take, as learned from a refusal; 0: unknown."""
         return self.at_once or self.norm.at_once
 
     def opens_at(self) -> float:
-        """When more calls at once are tried again, though none has returned; NEVER: not by time."""
-        known = self.at_once or self.norm.at_once
-        return self.raises.get(AT_ONCE, NO_RAISE).at if known and self.norm.proven >= known else NEVER
+        """When more concurrent calls are tried again even if none has returned; NEVER: time alone does not decide."""
+        learned = self.at_once or self.norm.at_once
+        return self.raises.get(AT_ONCE, NO_RAISE).at if learned and self.norm.proven >= learned else NEVER
 
     def took(self, now: float) -> int:
-        """A call begins. The number of calls at once that it makes."""
+        """A call begins. Returns the number of concurrent calls."""
         self.flying += 1
         self.sent.append(now)
         if self.flying > max(AT_FIRST, self.norm.proven):
@@ -140,7 +148,7 @@ class Pacing:
         return self.flying
 
     def accepted(self, now: float) -> bool:
-        """The provider has taken a call. True where more is allowed now."""
+        """The provider has accepted a call. True if more is allowed now."""
         norm = self.norm
         before = self.slow, norm.proven, self.at_once
         self.holding += 1
@@ -170,19 +178,19 @@ class Pacing:
         return self.raises[key]
 
     def over(self, now: float, *, held: bool) -> None:
-        """A call that the provider had taken (`held`), or had not, has ended."""
+        """A call has ended, accepted by the provider (`held`) or not."""
         if held:
             self.holding = max(0, self.holding - 1)
             self.ends.append(now)
 
     def landed(self) -> None:
-        """It has ended for its provider, too."""
+        """It has ended for its provider as well."""
         self.flying = max(0, self.flying - 1)
         if self.norm.scout == self.key and self.flying <= max(self.norm.proven, AT_FIRST):
             self.norm.scout = ""
 
     def forget(self, began: float) -> None:
-        """A call was refused, or never left: it is no evidence of what is accepted."""
+        """A call was refused, or never sent: it is no evidence of what is accepted."""
         place = bisect_right(self.sent, began) - 1
         if place >= 0 and self.sent[place] == began:
             del self.sent[place]
@@ -190,26 +198,26 @@ class Pacing:
     # --- refusals ------------------------------------------------------------------------------
 
     def beside(self, began: float) -> int:
-        """Calls that were under way together with one that began then and is over now."""
+        """Calls that overlapped with one that began then and is over now."""
         return self.flying - 1 + len(self.ends) - bisect_right(self.ends, began)
 
     def refused_at_once(self, others: int, now: float) -> None:
-        """Refused while `others` were under way: no more than these at once."""
+        """Refused while `others` were running: no more than these at once."""
         most = max(1, others)
-        known = self.at_once or self.norm.at_once
+        learned = self.at_once or self.norm.at_once
         attempt = self._raise(AT_ONCE, now)
-        if known and most >= known:
+        if learned and most >= learned:
             attempt.failed(now, PATIENCE)
-            most = known
+            most = learned
         else:
             attempt.at = now + PATIENCE * attempt.patience
         self.at_once = self.norm.at_once = most
         self.norm.scout = ""
 
     def explain(self, others: int, now: float, *, at_least: float = 0.0) -> float:
-        """Learns from a refusal that names no limit, while `others` were under way. Seconds to rest on top, 0: none.
+        """Learns from a refusal that names no limit, while `others` were running. Returns extra seconds to rest, 0 for none.
 
-        `at_least`: the wait that was told; a window is no shorter.
+        `at_least`: the wait that the provider stated; a window is no shorter.
         """
         self._undo()
         for key, window in self.windows.items():
@@ -233,7 +241,7 @@ class Pacing:
         return LADDER[min(max(0, self.strikes - 1), len(LADDER) - 1)]
 
     def _undo(self) -> None:
-        """The last explanation was wrong: a call was refused again before one was accepted."""
+        """The latest explanation was wrong: a call was refused again before one was accepted."""
         doubt, self.doubt = self.doubt, None
         if doubt == AT_ONCE:
             self.at_once = self.norm.at_once = 0
@@ -243,7 +251,7 @@ class Pacing:
             self.norm.limits.pop(doubt, None)
 
     def _counts(self, length: float, clock: Clock, now: float) -> tuple[int, int]:
-        """Calls of the window that ends now, and the most that any such window has accepted."""
+        """Calls in the window that ends now, and the most that any such window has accepted."""
         if clock is Clock.WALL:
             by_window = Counter(int(at // length) for at in self.sent)
             return by_window[int(now // length)], max(by_window.values(), default=0)
@@ -262,7 +270,7 @@ class Pacing:
         self.doubt = key
 
     def adopt(self, now: float) -> None:
-        """Takes what other accounts of the pool have taught, unless this one has proven better."""
+        """Adopts what other accounts of the pool have taught, unless this one has proven better."""
         for key in [key for key in self.windows if key not in self.norm.limits and not self.raises[key].own]:
             del self.windows[key], self.raises[key]
         for key, count in self.norm.limits.items():
@@ -286,7 +294,7 @@ class Pacing:
         window = Window(Quota(Unit.REQUESTS, count, *key))
         for at in self.sent:
             if at > now - key[0] - 1:
-                window.take(1.0, at)
+                window.count(1.0, at)
         window.roll(now)
         return window
 

@@ -1,6 +1,6 @@
 """What a pool remembers over a restart, as rows of text by key. Pure.
 
-Calls under way are not remembered: they end with the process, and what they have used is counted already.
+Running calls are not saved: they end with the process, and what they have used is counted already.
 """
 
 from contextlib import suppress
@@ -59,9 +59,14 @@ def dump(pool: Pool, lots: set[Lot]) -> Rows:
     rows: dict[str, Any] = {}
     kept = {id(window): (key, declared) for declared, windows in _books(pool) for key, window in windows.items()}
     for lot in lots:
-        one, pacing = lot.credential, lot.pacing
-        rows[f"credential|{one.id}"] = CredentialRow(
-            one.rests, one.reason, one.quarantined, one.refused, one.calls, one.told
+        credential, pacing = lot.credential, lot.pacing
+        rows[f"credential|{credential.id}"] = CredentialRow(
+            credential.rests,
+            credential.reason,
+            credential.quarantined,
+            credential.refused,
+            credential.calls,
+            credential.told,
         )
         for window in lot.windows:
             if window.quota.unit is not Unit.CONCURRENT and id(window) in kept:
@@ -75,9 +80,9 @@ def dump(pool: Pool, lots: set[Lot]) -> Rows:
 
 
 def load(pool: Pool, rows: Rows, now: float) -> None:
-    """Puts back what `dump` gave; rows of credentials, quotas and groups that are no more are passed over."""
+    """Restores what `dump` returned; rows of removed credentials, quotas and groups are skipped."""
     for key, text in rows.items():
-        with suppress(msgspec.MsgspecError, ValueError):  # one that cannot be read is forgotten
+        with suppress(msgspec.MsgspecError, ValueError):  # an unreadable row is dropped
             _load_row(pool, key, text, now)
     pool.rebuild(now)
 
@@ -108,23 +113,23 @@ def _quota_row(quota: Quota) -> QuotaRow:
 
 
 def _learned(pacing: Pacing) -> list[LearnedRow]:
-    found = []
+    limits = []
     for (length, clock), window in pacing.windows.items():
         attempt = pacing.raises[length, clock]
-        found.append(
+        limits.append(
             LearnedRow(length, clock, window.limit, attempt.trusted, attempt.own, attempt.patience, window.dump())
         )
-    return found
+    return limits
 
 
 def _load_credential(pool: Pool, name: str, row: CredentialRow, now: float) -> None:
-    one = pool.credential(name)
-    if one is None:
+    credential = pool.credential(name)
+    if credential is None:
         return
     longest = now + 32 * 86_400.0
-    one.rests = {model: min(until, longest) for model, until in row.rests.items() if until > now}
-    one.reason, one.refused, one.calls = row.reason, row.refused, row.calls
-    one.quarantined, one.told = row.quarantined, row.told
+    credential.rests = {model: min(until, longest) for model, until in row.rests.items() if until > now}
+    credential.reason, credential.refused, credential.calls = row.reason, row.refused, row.calls
+    credential.quarantined, credential.told = row.quarantined, row.told
 
 
 def _load_window(pool: Pool, key: str, row: WindowRow, now: float) -> None:
@@ -139,10 +144,10 @@ def _load_window(pool: Pool, key: str, row: WindowRow, now: float) -> None:
 
 def _load_pacing(pacing: Pacing, row: PacingRow, now: float) -> None:
     pacing.at_once = row.at_once
-    for one in row.learned:
-        key: Key = (one.length, one.clock)
-        window = Window(Quota(Unit.REQUESTS, one.limit, *key))
-        window.load(one.numbers, now)
+    for limit in row.learned:
+        key: Key = (limit.length, limit.clock)
+        window = Window(Quota(Unit.REQUESTS, limit.limit, *key))
+        window.load(limit.numbers, now)
         pacing.windows[key] = window
-        pacing.raises[key] = Raise(now + one.length, one.trusted, own=one.own)
-        pacing.raises[key].patience = one.patience
+        pacing.raises[key] = Raise(now + limit.length, limit.trusted, own=limit.own)
+        pacing.raises[key].patience = limit.patience

@@ -1,6 +1,6 @@
-"""What pools and breakers are asked and told, whoever keeps them: this process or Redis.
+"""The interface of pools and breakers, in this process or in Redis.
 
-Moments are epoch seconds, so that processes and machines mean the same; durations are seconds.
+Moments are epoch seconds, comparable between processes and machines; durations are seconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +18,10 @@ class PoolSpec(Struct, frozen=True):
 
     name: str
     credentials: tuple[str, ...]
-    groups: tuple[str, ...]  # of each credential; an own name where it shares with none
-    max_concurrent: int = 0  # calls at once on one credential; 0: no bound
+    groups: tuple[str, ...]  # of each credential; its own name if it shares with none
+    max_concurrent: int = 0  # concurrent calls per credential; 0: no limit
     quotas: tuple[Quota, ...] = ()  # declared, by configuration or catalogue
-    models: tuple[str, ...] = ()  # upstream models that are known beforehand, for the forecast
+    models: tuple[str, ...] = ()  # upstream models known in advance, for the forecast
 
 
 class BreakerSpec(Struct, frozen=True):
@@ -32,12 +32,12 @@ class BreakerSpec(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """Wanted: a credential of `pool` for one call to `deployment`, of which it has `model`.
+    """A request to `pool` for a credential, for one call to `deployment`, whose upstream model is `model`.
 
-    caller, tenant: for whom; callers and their tenants get fair shares of what there is.
-    tokens: what the call will probably read and write, reserved until it ends; 0: not known.
+    caller, tenant: for whom; callers and their tenants get fair shares.
+    tokens: what the call will probably read and write, reserved until it ends; 0: unknown.
     conversation: turns of one conversation prefer the same credential while that costs no wait.
-    last: no other deployment can answer, so a benched model is asked, too.
+    last: no other deployment can answer, so even a benched model is tried.
     """
 
     pool: str
@@ -52,7 +52,7 @@ class Ask(Struct, frozen=True):
 
 
 class Grant(Struct, frozen=True):
-    """`scout`: the call finds out how much the credential bears, so its acceptance should be reported at once."""
+    """`scout`: the call tests how many calls the credential can take, so its acceptance should be reported at once."""
 
     credential: str
     lease: str
@@ -61,20 +61,20 @@ class Grant(Struct, frozen=True):
 
 class Why(StrEnum):
     BREAKER = "breaker"
-    BENCHED = "benched"  # its provider calls the model gone
-    RESTING = "resting"  # for a time that was told or counted
-    BUSY = "busy"  # as many calls at once as it bears, its quota is used up for now, or others wait
+    BENCHED = "benched"  # its provider reports the model as gone
+    RESTING = "resting"  # for a time that was reported or counted
+    BUSY = "busy"  # as many concurrent calls as it can take, its quota is used up for now, or others are waiting
     NONE = "none"  # all tried, or quarantined
-    TOO_LARGE = "too_large"  # more tokens than the limit of any credential; `limit` tells it
+    TOO_LARGE = "too_large"  # more tokens than the limit of any credential; see `limit`
 
 
 class Denied(Struct, frozen=True):
-    """No credential now. `told`: the wait is known from the provider or counted, not guessed."""
+    """No credential now. `told`: the provider stated the wait or it was counted, not guessed."""
 
     why: Why
-    wait: float | None = None  # seconds until it makes sense to ask again
+    wait: float | None = None  # seconds after which asking again makes sense
     reason: str = ""
-    limit: int = 0  # for TOO_LARGE, the tokens that one call may take at most
+    limit: int = 0  # for TOO_LARGE, the most tokens that one call may take
     told: bool = False
 
 
@@ -84,24 +84,24 @@ class Vote(StrEnum):
     GOOD = "good"
     BAD = "bad"
     GONE = "gone"
-    DOUBT = "doubt"  # a refusal that nobody understands
-    SILENT = "silent"  # nothing: a loser of a hedge, a fault of the request or of the credential
+    DOUBT = "doubt"  # a refusal without a recognised reason
+    SILENT = "silent"  # nothing: the loser of a hedge, or a fault of the request or the credential
 
 
 class Verdict(Struct, frozen=True):
     """What a call taught, reported when it ends.
 
-    told: the provider named the time of the cooldown.
-    limit: the limit that was reached, where the upstream named it.
-    used_tokens, used_money: what the call has really used; None: the estimate stays.
-    sent: False for a call that never left; it has used nothing.
+    told: the provider stated the length of the cooldown.
+    limit: the limit that was reached, if the upstream named it.
+    used_tokens, used_money: what the call has actually used; None: the estimate stands.
+    sent: False for a call that was never sent; it has used nothing.
     """
 
     vote: Vote = Vote.SILENT
     reason: str = ""  # a FailureKind value
-    cooldown: float | None = None  # the credential rests this long
+    cooldown: float | None = None  # the credential rests for this long
     told: bool = False
-    backoff: bool = False  # it rests, nobody said how long: exponentially, with jitter
+    backoff: bool = False  # it rests for an unknown time: exponentially, with jitter
     quarantine: bool = False
     scope: Scope = Scope.CREDENTIAL_MODEL
     good_credential: bool = False  # the credential was accepted
@@ -112,11 +112,11 @@ class Verdict(Struct, frozen=True):
 
 
 class CredentialView(Struct, frozen=True):
-    """For the status: how a credential does."""
+    """The state of a credential, for the status."""
 
     id: str
     in_flight: int
-    wakes_at: float  # 0: awake
+    wakes_at: float  # 0: ready
     quarantined: bool
     reason: str
     calls: int
@@ -125,13 +125,13 @@ class CredentialView(Struct, frozen=True):
 
 
 class Rest(Struct, frozen=True):
-    """A rest that is not over, to be told to another store. `model` is empty where it holds for all of them."""
+    """A cooldown in progress, to be copied to another store. An empty `model` means all models."""
 
     credential: str
     model: str
     until: float
     reason: str
-    refused: int = 0  # times in a row that the credential was refused; above 0: in quarantine
+    refused: int = 0  # consecutive refusals of the credential; above 0: in quarantine
 
 
 class QuotaView(Struct, frozen=True):
@@ -139,14 +139,14 @@ class QuotaView(Struct, frozen=True):
 
     unit: Unit
     model: str  # empty: all
-    window: float  # seconds; 0: calls at once
+    window: float  # seconds; 0: concurrent calls
     clock: Clock
     limit: int
     used: int
     left: int
     refills_at: float | None = None  # when there is more again
     runs_out_at: float | None = None  # at the pace of this window; None: not before it refills
-    declared: bool = True  # else learned or told by the provider
+    declared: bool = True  # else learned, or reported by the provider
 
 
 class BreakerView(Struct, frozen=True):
@@ -162,28 +162,28 @@ class Backend(StrEnum):
 
 
 class StateStore(Protocol):
-    """One round trip for each of acquire and release."""
+    """One round trip each for acquire and release."""
 
     @property
     def backend(self) -> Backend: ...
 
     @property
     def problem(self) -> str:
-        """What people should know about the memory of limits, in a sentence; empty: nothing."""
+        """A sentence for people if the memory of limits has a problem; empty: it has none."""
         ...
 
     def configure(self, pool: PoolSpec) -> None:
-        """Makes a pool known, or changes it; what is known about its credentials stays."""
+        """Registers or changes a pool; what is known about its credentials is kept."""
         ...
 
     def prefer(self, asks: Sequence[Ask]) -> list[Ask]:
-        """Equal deployments in the order to ask them, as far as it is known here without asking anybody."""
+        """Equal deployments in the order to try them, as far as local knowledge goes."""
         ...
 
     async def acquire(self, ask: Ask) -> Grant | Denied: ...
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
-        """Ends a lease, also when whoever waits for it is cancelled. Never raises else: bookkeeping fails no answer."""
+        """Ends a lease, even if its waiter is cancelled. Never raises otherwise: bookkeeping must not fail an answer."""
         ...
 
     async def wait(
@@ -191,18 +191,18 @@ class StateStore(Protocol):
     ) -> tuple[Ask, Grant] | Denied:
         """The first grant for one of `asks`, as soon as it is this caller's turn.
 
-        deadline: in the event loop's time. Denied at once when no grant can be expected before it, or when the line is
-        full; `wait` is then the earliest sensible moment. `progress` is told place (1: next) and estimated seconds.
+        deadline: in the event loop's time. Denied at once if no grant can be expected before it, or if the queue is
+        full; `wait` is then the earliest sensible moment. `progress` gets place (1: next) and estimated seconds.
         Cancelling leaves the line at once.
         """
         ...
 
     async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
-        """The provider has accepted the call; `limits`: what its headers tell."""
+        """The provider has accepted the call; `limits`: what its headers report."""
         ...
 
     async def lift(self, pool: str) -> None:
-        """Ends every quarantine of a pool and every bench of its models: a person has looked at it."""
+        """Ends every quarantine of a pool and every bench of its models, on an operator's request."""
         ...
 
     async def credentials(self, pool: str) -> list[CredentialView]: ...
@@ -214,11 +214,11 @@ class StateStore(Protocol):
     async def breakers(self, deployments: list[str]) -> dict[str, BreakerView]: ...
 
     async def recall(self, topic: str) -> dict[str, str]:
-        """What `remember` has kept under a topic, also before a restart and by other replicas."""
+        """What `remember` has stored under a topic, also before a restart and by other replicas."""
         ...
 
     async def remember(self, topic: str, key: str, value: str) -> None:
-        """Keeps a short fact. Never raises: what cannot be kept is found out again."""
+        """Stores a short fact. Never raises: whatever is lost can be learned again."""
         ...
 
     async def close(self) -> None: ...

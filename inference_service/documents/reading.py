@@ -2,30 +2,30 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
 
+from antiphon.isolated import environment
+
 LONGEST = 20.0  # seconds for one document
 MOST_PAGES, MOST_TEXT = 500, 1_000_000
 AT_ONCE = 2
-INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT")  # of the environment: no secret among it
 
 
 class End(StrEnum):
     WHOLE = "whole"
-    SHORTENED = "shortened"  # it is longer than what is read
+    SHORTENED = "shortened"  # there is more than is read
     ENCRYPTED = "encrypted"
-    LARGE = "large"  # it took more memory than it may
-    LATE = "late"  # it took more time than it may
+    LARGE = "large"  # it reached its memory limit
+    LATE = "late"  # it reached its time limit
     UNREADABLE = "unreadable"
 
 
 PROBLEMS = {
-    End.ENCRYPTED: "only a password opens it",
+    End.ENCRYPTED: "it is protected by a password",
     End.LARGE: "reading it takes more memory than allowed",
     End.LATE: "reading it takes more time than allowed",
     End.UNREADABLE: "it cannot be read",
@@ -33,7 +33,7 @@ PROBLEMS = {
 
 
 class Line(Struct):
-    """What the child says."""
+    """What the child reports."""
 
     text: str | None = None
     end: End | None = None
@@ -45,25 +45,25 @@ class Document(Struct, frozen=True):
 
     @property
     def problem(self) -> str:
-        """Why there is nothing to read; empty where there is."""
+        """Why there is nothing to read; empty if there is."""
         if self.text.strip():
             return ""
-        return PROBLEMS.get(self.end, "it holds no text; pages that are pictures are read as pictures")
+        return PROBLEMS.get(self.end, "it contains no text; send scanned pages as pictures")
 
 
 class Reader:
-    """A few children at once, so that documents cannot take the whole machine."""
+    """A few children at a time, so that documents cannot take the whole machine."""
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def pdf(self, data: bytes, *, longest: float = LONGEST) -> Document:
-        """Never raises for what is in the file."""
+        """Never raises for the contents of the file."""
         async with self._room:
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "inference_service.documents.child", str(MOST_PAGES), str(MOST_TEXT),
+                sys.executable, "-m", "antiphon.documents.child", str(MOST_PAGES), str(MOST_TEXT),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                env={name: os.environ[name] for name in INHERITED if name in os.environ},
+                env=environment(),
                 limit=8 * MOST_TEXT,
             )  # fmt: skip
             try:
@@ -76,23 +76,23 @@ class Reader:
                     with contextlib.suppress(ProcessLookupError):
                         child.kill()
                     await child.wait()
-        # Killed by its bounds: of time where the signal says so.
+        # Killed by its limits; the signal tells whether it was the time.
         return document(said, End.LATE if (child.returncode or 0) < 0 else End.UNREADABLE)
 
 
 def document(said: bytes, end: End) -> Document:
-    """`end`: unless the child has told another."""
+    """`end`: unless the child has reported another."""
     pages: list[str] = []
     for line in said.splitlines():
-        told = msgspec.json.decode(line, type=Line)
-        if told.text is not None:
-            pages.append(told.text)
-        end = told.end or end
-    return Document("\n\n".join(pages), end)
+        page = msgspec.json.decode(line, type=Line)
+        if page.text is not None:
+            pages.append(page.text)
+        end = page.end or end
+    return Document("\n\n".join(pages)[:MOST_TEXT], end)
 
 
 def plain(data: bytes) -> str:
-    """The text of a file of text: UTF-8, UTF-16 where it says so, else Latin-1."""
+    """The text of a text file: UTF-8, UTF-16 if marked, else Latin-1."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     try:

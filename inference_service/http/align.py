@@ -1,22 +1,22 @@
-"""Text for a reader that takes nothing back: a stream of Server-Sent Events cannot cut what it has sent. Pure.
+"""Text for a reader that takes nothing back: a stream of server-sent events cannot cut what it has sent. Pure.
 
-A continued answer is simply more text. Where the service takes text back (a restart, or a continuation from the last
-word's beginning), the new text must first repeat what has left; the reader gets what follows.
+A continued answer is simply more text. If the service takes text back (a restart, or a continuation from the
+beginning of the last word), the new text must first repeat what was sent; the reader gets what follows.
 """
 
 from inference_service.routing.answer.written import Written
 
 
 class Misaligned(Exception):
-    """The new text differs from what has left already."""
+    """The new text differs from what was sent already."""
 
 
 class Alignment:
-    """`feed` returns what may leave now; `cut` follows a handover; `finish` ends a whole answer."""
+    """`feed` returns what may be sent now; `cut` follows a handover; `finish` ends a whole answer."""
 
     def __init__(self) -> None:
         self._sent = Written()
-        self._repeat = ""  # has left, was taken back, and must be said again
+        self._repeat = ""  # was sent, was taken back, and must be repeated
 
     def feed(self, text: str) -> str:
         """Raises Misaligned."""
@@ -34,13 +34,13 @@ class Alignment:
         self._repeat = self._sent.text()[keep:]
 
     def finish(self) -> None:
-        """Raises Misaligned where the whole answer is shorter than what has left."""
+        """Raises Misaligned if the whole answer is shorter than what was sent."""
         if self._repeat:
             raise Misaligned
 
 
 class Cutting:
-    """The same for an answer that leaves in one piece: it is cut as the service says."""
+    """The same for an answer sent in one piece: it is cut as the service says."""
 
     def __init__(self) -> None:
         self.written = Written()

@@ -1,4 +1,4 @@
-"""A request's body: bounded before it is read, and decoded beside the event loop where it is large."""
+"""A request's body: limited before it is read, and decoded off the event loop if it is large."""
 
 import time
 from typing import Any
@@ -12,11 +12,11 @@ from inference_service.http.problems import invalid, too_large
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 MOST_FIELDS = 200  # of a form
-PIECE = 64  # items of a long list that are decoded before the event loop may run
+PIECE = 64  # items of a long list that are decoded before the event loop gets a turn
 
 
 class Upload(Struct, frozen=True):
-    """A file of a form; `mime` is what the sender says."""
+    """A file in a form; `mime` is what the sender claims."""
 
     name: str
     mime: str
@@ -24,11 +24,11 @@ class Upload(Struct, frozen=True):
 
 
 async def expect(_: web.Request) -> None:
-    """Says nothing yet: a caller that waits for "100 Continue" hears it once its request may be read."""
+    """Stays silent for now: a caller that waits for "100 Continue" gets it once its request may be read."""
 
 
 async def read(request: web.Request, limit: int) -> bytes:
-    """Raises Refusal(413) as soon as the size is known, without reading what is too much."""
+    """Raises Refusal(413) as soon as the size is known, without reading the excess."""
     check_length(request, limit)
     pieces, size = [], 0
     async for data in request.content.iter_any():
@@ -40,7 +40,7 @@ async def read(request: web.Request, limit: int) -> bytes:
 
 
 def check_length(request: web.Request, limit: int) -> None:
-    """Before the first byte of the body is read. Raises Refusal(413)."""
+    """Called before the first byte of the body is read. Raises Refusal(413)."""
     if request.content_length is not None and request.content_length > limit:
         raise too_large(limit)
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
@@ -61,7 +61,7 @@ async def read_json(request: web.Request, limit: int) -> tuple[dict[str, Any], i
 
 
 def _members(data: bytes) -> dict[str, Any]:
-    """Decodes item by item where there is much: one call holds the interpreter as long as it takes."""
+    """Decodes a long list item by item: a single call would hold the interpreter for as long as it takes."""
     if len(data) < LARGE:
         return msgspec.json.decode(data, type=dict[str, Any])
     raw = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
@@ -81,7 +81,7 @@ def _piecewise(raw: memoryview) -> Any:
 
 
 async def read_form(request: web.Request, limit: int) -> dict[str, list[str | Upload]]:
-    """The fields of a form by their names, "image[]" as "image". Raises Refusal."""
+    """The fields of a form by name, with "image[]" as "image". Raises Refusal."""
     if request.content_type != "multipart/form-data":
         raise invalid(None, f"the body is {request.content_type}; this route takes multipart/form-data")
     check_length(request, limit)

@@ -1,6 +1,6 @@
-"""One HTTP request as the handlers of RPCs see it, so that both doors share admission, routing and accounts.
+"""One HTTP request in the shape that the RPC handlers expect, so that both doors share admission, routing and accounting.
 
-An `Exchange` translates: what came into the RPC's request, each message of the answer into what leaves, and an abort
+An `Exchange` translates: the HTTP request into the RPC's request, each message of the answer into HTTP, and an abort
 into an error.
 """
 
@@ -14,21 +14,22 @@ import grpc
 from aiohttp import web
 from google.protobuf.message import Message
 
+from inference_service.api import limits
 from inference_service.api.door import REQUEST_ID_KEY
 from inference_service.http import problems
 from inference_service.http.problems import Problem, Refusal
 from inference_service.transport.peer import peer_of
 
-KEY_HEADERS = ("api-key", "x-api-key")  # as Azure's clients and others send a token
+KEY_HEADERS = ("api-key", "x-api-key")  # how Azure's clients, among others, send a token
 TIMEOUT_HEADER = "x-antiphon-timeout"
-SLACK = 1.0  # seconds in which a late answer is ended by its own handler
+SLACK = 1.0  # seconds within which a late answer is ended by its own handler
 
 
 class Exchange(Protocol):
     """Translates one request and its answer."""
 
     async def request(self) -> Message:
-        """What came. Raises Refusal."""
+        """The HTTP request. Raises Refusal."""
 
     async def respond(self, message: Any) -> None:
         """A message of the answer. Raises CancelledError when the caller has gone."""
@@ -40,22 +41,24 @@ class Exchange(Protocol):
         """The request has failed, perhaps in the middle of its answer."""
 
     def spell(self, field: str) -> str:
-        """A field of the contract as the caller's parameter."""
+        """The caller's name for a field of the contract."""
 
     def close(self) -> None:
-        """Whatever the end was."""
+        """Called at the end, whatever it was."""
 
 
 class Facts:
-    """What every answer tells in its headers."""
+    """Headers of every answer."""
 
     def __init__(self) -> None:
-        self.request_id = secrets.token_hex(16)  # the door's own, once it has seen the request
+        self.request_id = secrets.token_hex(16)  # the door's own, once it has read the request
         self.arrived = time.monotonic()
+        self.limits: dict[str, str] = {}  # what the caller has left of them
 
     def headers(self) -> dict[str, str]:
         spent = str(int((time.monotonic() - self.arrived) * 1_000))
-        return {"X-Request-Id": self.request_id, "OpenAI-Processing-Ms": spent, "OpenAI-Version": "2020-10-01"}
+        own = {"X-Request-Id": self.request_id, "OpenAI-Processing-Ms": spent, "OpenAI-Version": "2020-10-01"}
+        return {**own, **self.limits}
 
 
 class HttpCall:
@@ -82,7 +85,7 @@ class HttpCall:
                 timer.cancel()
 
     def _watch_deadline(self) -> asyncio.TimerHandle | None:
-        """For a caller that neither reads nor goes away: a handler that waits for room cannot end its late call itself."""
+        """For a caller that neither reads nor disconnects: a handler waiting for room cannot end its late call itself."""
         seconds = self.time_remaining()
         task = asyncio.current_task()
         if seconds is None or task is None:
@@ -131,6 +134,7 @@ class HttpCall:
         self._facts.request_id = next(
             (value for key, value in self._trailing if key == REQUEST_ID_KEY), self._facts.request_id
         )
+        self._facts.limits = {key: value for key, value in self._trailing if key in limits.NAMES}
 
     async def read(self) -> Message:
         """The request of the RPC."""

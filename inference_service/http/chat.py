@@ -155,6 +155,6 @@ class ChatExchange:
 
 
 def interrupted() -> RequestFailure:
-    """What has left cannot be taken back, and nobody continues it."""
+    """What was sent cannot be taken back, and no deployment continues it."""
     text = "the answer was interrupted, and no deployment could continue it exactly where it stopped"
     return RequestFailure(Outcome.UNAVAILABLE, text, reason="stream_cut")

@@ -1,10 +1,11 @@
-"""The answer of a chat in OpenAI's shapes: chunks of a stream, or one object. Pure."""
+"""A chat answer in OpenAI's format: chunks of a stream, or one object. Pure."""
 
 from typing import Any
 
 import msgspec
 
 from antiphon.v1 import chat_pb2, tools_pb2
+from inference_service.http import signatures
 from inference_service.http.story import Story
 
 FINISHES = {
@@ -50,7 +51,7 @@ class Chunks:
         return self._opened(self._head + b'"choices":[' + encode(choice) + b"]" + self._usage + b"}\n\n")
 
     def _opened(self, chunk: bytes) -> bytes:
-        """The first chunk comes with one that names the role before it."""
+        """The first chunk is preceded by one that names the role."""
         opening, self._opening = self._opening, b""
         return opening + chunk
 
@@ -67,19 +68,24 @@ class Chunks:
 
 
 def tool_call(call: tools_pb2.ToolCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    """With the provider's signature, if there is one, in the member in which clients send it back."""
+    function = {"name": call.name, "arguments": call.arguments}
+    members: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
+    if call.signature:
+        members["extra_content"] = signatures.written(call.signature)
+    return members
 
 
 def token_logprobs(logprobs: chat_pb2.Logprobs) -> list[dict[str, Any]]:
-    return [{**_token(one), "top_logprobs": [_token(other) for other in one.top]} for one in logprobs.tokens]
+    return [{**_token(token), "top_logprobs": [_token(other) for other in token.top]} for token in logprobs.tokens]
 
 
-def _token(one: chat_pb2.TokenLogprob | chat_pb2.TopLogprob) -> dict[str, Any]:
-    return {"token": one.token, "logprob": one.logprob, "bytes": list(one.token.encode())}
+def _token(token: chat_pb2.TokenLogprob | chat_pb2.TopLogprob) -> dict[str, Any]:
+    return {"token": token.token, "logprob": token.logprob, "bytes": list(token.token.encode())}
 
 
 def message_of(text: str, reasoning: str, calls: list[tools_pb2.ToolCall]) -> dict[str, Any]:
-    """The message of an answer in one piece."""
+    """The message of a non-streamed answer."""
     message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
     if reasoning:
         message["reasoning_content"] = reasoning

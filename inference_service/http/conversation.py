@@ -1,25 +1,27 @@
-"""The messages of a chat as OpenAI's API has them, turned into those of the contract. Pure."""
+"""Converts the messages of a chat from OpenAI's format to the contract's. Pure."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from antiphon.v1 import chat_pb2, tools_pb2
-from inference_service.http import files
+from inference_service.http import files, signatures
 from inference_service.http.fields import kind_of
 from inference_service.http.problems import Violation
 
+FUNCTION = "function"  # what a tool was called before tools: one call by message, named instead of numbered
 ROLES = {
     "system": chat_pb2.ROLE_SYSTEM,
     "developer": chat_pb2.ROLE_SYSTEM,
     "user": chat_pb2.ROLE_USER,
     "assistant": chat_pb2.ROLE_ASSISTANT,
     "tool": chat_pb2.ROLE_TOOL,
+    FUNCTION: chat_pb2.ROLE_TOOL,
 }
 TEXTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}  # kind → its member
 KINDS = ("text", "image_url", "input_audio", "file")
 PATH = re.compile(r"messages\[(\d+)\](?:\.parts\[(\d+)\])?(.*)")
-# What the members of a part are called in a message of OpenAI's API. Of other parts the whole part is named.
+# What the members of a part are called in OpenAI's format. For other parts, the whole part is named.
 MEMBERS = {
     ".tool_result.call_id": ".tool_call_id",
     ".tool_result.content": ".content",
@@ -31,12 +33,13 @@ Placed = tuple[str, chat_pb2.Part]  # with its path
 
 
 class Conversation:
-    """`messages` for the request; `spell` leads from their paths back to the caller's."""
+    """`messages` for the request; `spell` maps their paths back to the caller's."""
 
     def __init__(self) -> None:
         self.messages: list[chat_pb2.Message] = []
         self.violations: list[Violation] = []
         self._origins: list[tuple[str, list[str]]] = []  # of each message and its parts
+        self._function_calls = 0
 
     def spell(self, field: str) -> str:
         match = PATH.fullmatch(field)
@@ -59,17 +62,17 @@ class Conversation:
             else:
                 self.wrong(path, f"must be an object, not {kind_of(turn)}")
         if not self.messages and not self.violations:
-            self.wrong("messages", "hold nothing that could be answered")
+            self.wrong("messages", "contain nothing to answer")
         if self.messages:
             self._settle_last(self.messages[-1])
 
     @staticmethod
     def _settle_last(last: chat_pb2.Message) -> None:
         if last.role == chat_pb2.ROLE_SYSTEM:
-            # Instructions alone are a question to OpenAI's models, and must be one to those that need a user.
+            # OpenAI's models answer instructions alone; a model that requires a user turn gets them as its question.
             last.role = chat_pb2.ROLE_USER
         elif last.role == chat_pb2.ROLE_ASSISTANT:
-            last.partial = True  # the answer has begun like this
+            last.partial = True  # the beginning of the answer
 
     def wrong(self, path: str, text: str) -> None:
         self.violations.append((path, text))
@@ -86,6 +89,7 @@ class Conversation:
         placed = list(self._parts(f"{path}.content", turn.get("content")))
         if role == chat_pb2.ROLE_ASSISTANT:
             placed += self._calls(f"{path}.tool_calls", turn.get("tool_calls"))
+            placed += self._function_call(f"{path}.function_call", turn.get("function_call"))
         if not placed:  # an empty turn says nothing, and many providers refuse one
             return
         self.messages.append(chat_pb2.Message(role=role, parts=[part for _, part in placed]))
@@ -99,7 +103,7 @@ class Conversation:
                 yield path, chat_pb2.Part(text=content)
             return
         if not isinstance(content, list | None):
-            self.wrong(path, f"must be a text or a list of parts, not {kind_of(content)}")
+            self.wrong(path, f"must be a string or a list of parts, not {kind_of(content)}")
             return
         for number, item in enumerate(content or ()):
             place = f"{path}[{number}]"
@@ -116,7 +120,7 @@ class Conversation:
         if isinstance(kind, str) and kind in TEXTS:
             path, text = f"{path}.{TEXTS[kind]}", item.get(TEXTS[kind])
             if not isinstance(text, str):
-                self.wrong(path, f"must be a text, not {kind_of(text)}")
+                self.wrong(path, f"must be a string, not {kind_of(text)}")
             elif text:
                 yield path, chat_pb2.Part(text=text)
             return
@@ -131,8 +135,10 @@ class Conversation:
     # --- tools -------------------------------------------------------------------------------------
 
     def _result(self, path: str, turn: dict[str, Any]) -> None:
-        """What a tool has returned. The contract has all results of one turn in one message."""
+        """The result of a tool. The contract puts all results of one turn into one message."""
         call_id, content = turn.get("tool_call_id"), turn.get("content")
+        if turn["role"] == FUNCTION:
+            call_id = call_id or self._function_id()
         if not isinstance(call_id, str) or not call_id:
             self.wrong(f"{path}.tool_call_id", "is required: the id of the call that this answers")
             return
@@ -152,17 +158,30 @@ class Conversation:
         for number, call in enumerate(calls or ()):
             place = f"{path}[{number}]"
             function = call.get("function") if isinstance(call, dict) else None
-            if not isinstance(function, dict):
+            if isinstance(function, dict):
+                yield from self._call(place, call.get("id"), function, signatures.read(call.get("extra_content")))
+            else:
                 self.wrong(place, "must be an object with id, type and function")
-                continue
-            members = {
-                "id": call.get("id"),
-                "name": function.get("name"),
-                "arguments": function.get("arguments") or "{}",
-            }
-            bad = [name for name, value in members.items() if not isinstance(value, str)]
-            if bad:
-                inner = bad[0] if bad[0] == "id" else f"function.{bad[0]}"
-                self.wrong(f"{place}.{inner}", f"must be a text, not {kind_of(members[bad[0]])}")
-                continue
-            yield place, chat_pb2.Part(tool_call=tools_pb2.ToolCall(**members))
+
+    def _function_call(self, path: str, function: Any) -> Iterator[Placed]:
+        if isinstance(function, dict):
+            self._function_calls += 1
+            yield from self._call(path, self._function_id(), function, inner="")
+        elif function is not None:
+            self.wrong(path, f"must be an object with name and arguments, not {kind_of(function)}")
+
+    def _function_id(self) -> str:
+        """Of the last call of a function; the result of a function does not say whose it is."""
+        return f"function_call_{self._function_calls}" if self._function_calls else ""
+
+    def _call(
+        self, path: str, call_id: Any, function: dict[str, Any], signature: bytes = b"", inner: str = ".function"
+    ) -> Iterator[Placed]:
+        """`inner`: where the members of the function are, as seen from the call."""
+        places = {"id": f"{path}.id", "name": f"{path}{inner}.name", "arguments": f"{path}{inner}.arguments"}
+        members = {"id": call_id, "name": function.get("name"), "arguments": function.get("arguments") or "{}"}
+        for name, value in members.items():
+            if not isinstance(value, str):
+                self.wrong(places[name], f"must be a string, not {kind_of(value)}")
+                return
+        yield path, chat_pb2.Part(tool_call=tools_pb2.ToolCall(**members, signature=signature))

@@ -1,19 +1,20 @@
-"""Browsers: which pages may call, and which may not. Pure.
+"""Decides which browser pages may call. Pure.
 
-Without named callers whoever reaches the port may call, so a web page in the operator's browser must not: its browser
-names the page, and only pages that `service.http_cors` lists are let in. With callers a token is what counts.
+Without configured callers, everybody who reaches the port may call, so a web page in the operator's browser must not:
+the browser names the page, and only pages in `service.http_cors` are admitted. With callers, the token decides.
 """
 
 from collections.abc import Collection, Mapping
 
 from aiohttp import web
 
+from inference_service.api import limits
 from inference_service.http.problems import Problem
 
 ANY = "*"
 EXPOSED = (
     "X-Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, OpenAI-Processing-Ms, "
-    "X-Antiphon-Deployment, X-Antiphon-Attempts, X-Antiphon-Ignored"
+    f"X-Antiphon-Deployment, X-Antiphon-Attempts, X-Antiphon-Ignored, {', '.join(limits.NAMES)}"
 )
 USUAL_HEADERS = "authorization, content-type, api-key, x-request-id, http-referer, x-title"
 REFUSED = Problem(
@@ -29,7 +30,7 @@ def is_preflight(request: web.Request) -> bool:
 
 
 def is_foreign(request: web.Request, origins: Collection[str]) -> bool:
-    """A page that is not listed asks, or its browser says that it is another site's."""
+    """The page is not listed, or the browser reports a cross-site request."""
     origin = request.headers.get("Origin")
     if origin is not None:
         return not _listed(origin, origins)
@@ -37,7 +38,7 @@ def is_foreign(request: web.Request, origins: Collection[str]) -> bool:
 
 
 def headers(request: web.Request, origins: Collection[str]) -> Mapping[str, str]:
-    """For every answer: the page that asked may read it, if it is listed."""
+    """Sent with every answer: the calling page may read it if it is listed."""
     origin = request.headers.get("Origin")
     if origin is None or not _listed(origin, origins):
         return {"Vary": "Origin"} if origins else {}
@@ -57,4 +58,4 @@ def permissions(request: web.Request, origins: Collection[str]) -> Mapping[str, 
 
 
 def _listed(origin: str, origins: Collection[str]) -> bool:
-    return ANY in origins or origin.lower().rstrip("/") in {one.lower().rstrip("/") for one in origins}
+    return ANY in origins or origin.lower().rstrip("/") in {listed.lower().rstrip("/") for listed in origins}

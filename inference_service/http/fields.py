@@ -1,6 +1,6 @@
-"""The members of a request, each taken once with its type checked. What nobody takes is ignored, and reported. Pure.
+"""The members of a request, each taken once with its type checked. Members that nobody takes are reported as ignored. Pure.
 
-An explicit null is as good as absent: many clients write every field that they know.
+An explicit null counts as absent: many clients write every field they know.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from inference_service.http.problems import Violation
 
 Kind = TypeVar("Kind", str, dict[str, Any], list[Any])
-NAMES: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
+NAMES: dict[type, str] = {str: "a string", dict: "an object", list: "a list"}
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
 class Fields:
-    """`violations` collects what is wrong. `form`: the values are texts, from a form."""
+    """`violations` collects the problems. `form`: the values are strings, from a form."""
 
     def __init__(self, members: Mapping[str, Any], path: str = "", *, form: bool = False) -> None:
         self._members = {name: value for name, value in members.items() if value is not None}
@@ -28,7 +28,7 @@ class Fields:
         self.violations.append((self.path(name), text))
 
     def left(self) -> Iterator[str]:
-        """Names that nobody has taken."""
+        """Members that nobody has taken."""
         return (self.path(name) for name in self._members)
 
     def has(self, name: str) -> bool:
@@ -42,7 +42,7 @@ class Fields:
         return self._members.pop(name, None)
 
     def ignore(self, *names: str) -> None:
-        """Taken, and of no consequence by design: not worth a report."""
+        """Marks a member as taken although it has no effect by design: it is not worth reporting."""
         for name in names:
             self._members.pop(name, None)
 
@@ -72,7 +72,7 @@ class Fields:
         return value
 
     def whole(self, name: str, most: int) -> int | None:
-        """A whole number from 0 to `most`: what a field of the contract can hold. Its own range is checked later."""
+        """An integer from 0 to `most`, the range of the contract's field. Its semantic range is validated later."""
         value = self.number(name)
         if value is None:
             return None
@@ -85,7 +85,7 @@ class Fields:
         return int(value)
 
     def choice(self, name: str, allowed: Mapping[str, Any]) -> Any:
-        """The value that `allowed` has for a text."""
+        """The value in `allowed` for a string."""
         value = self.text(name)
         if value is None:
             return None
@@ -120,7 +120,7 @@ def kind_of(value: Any) -> str:
         case int() | float():
             return "a number"
         case str():
-            return "a text"
+            return "a string"
         case list():
             return "a list"
         case dict():

@@ -1,4 +1,4 @@
-"""Files within messages as clients send them: pictures, recordings and documents, in base64 or as links."""
+"""Files inside messages, as clients send them: pictures, recordings and documents, in base64 or as links."""
 
 import binascii
 import re
@@ -21,7 +21,7 @@ AUDIO = {
     "mp4": "audio/mp4",
     "webm": "audio/webm",
 }
-LINKS = ("https://", "http://")  # the latter is refused where all links are judged, in words of its own
+LINKS = ("https://", "http://")  # plain HTTP is refused where all links are checked, with a message of its own
 PIECE = 256 * 1024  # characters that are decoded at a time; a multiple of 4
 
 
@@ -34,10 +34,10 @@ class BadFile(Exception):
 
 
 def part(path: str, kind: str, value: Any) -> tuple[str, chat_pb2.Part]:
-    """The part of a message and the path of what it holds. Raises BadFile."""
+    """The part of a message and the path of its contents. Raises BadFile."""
     match kind:
         case "image_url":
-            # Some clients send the URL alone.
+            # Some clients send just the URL.
             place, url = (
                 (f"{path}.image_url.url", value.get("url")) if isinstance(value, dict) else (f"{path}.image_url", value)
             )
@@ -63,15 +63,17 @@ def _recording(path: str, value: Any) -> chat_pb2.Part:
     data = decoded(_text(f"{path}.data", value.get("data")))
     if data is None:
         raise BadFile(f"{path}.data", "must be a recording in base64")
-    found = kind_of(data)
-    mime = found.mimes[0] if found is not None else AUDIO[kind]
+    recording = kind_of(data)
+    mime = recording.mimes[0] if recording is not None else AUDIO[kind]
     return chat_pb2.Part(audio=chat_pb2.Audio(mime_type=mime, data=data))
 
 
 def _document(path: str, value: Any) -> chat_pb2.Part:
     value = value if isinstance(value, dict) else {}
     if "file_id" in value:
-        raise BadFile(f"{path}.file_id", "is not supported: nothing is kept here; send the file itself as file_data")
+        raise BadFile(
+            f"{path}.file_id", "is not supported: this service stores no files; send the file itself as file_data"
+        )
     url = _text(f"{path}.file_data", value.get("file_data"))
     mime, data = _from_data_url(f"{path}.file_data", url, "a document, such as data:application/pdf;base64,…")
     name = value.get("filename")
@@ -81,7 +83,7 @@ def _document(path: str, value: Any) -> chat_pb2.Part:
 
 def _text(path: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise BadFile(path, f"must be a text, not {fields.kind_of(value)}")
+        raise BadFile(path, f"must be a string, not {fields.kind_of(value)}")
     return value
 
 
@@ -95,12 +97,12 @@ def _from_data_url(path: str, url: str, example: str) -> tuple[str, bytes]:
 
 
 def picture_type(data: bytes, named: str) -> str:
-    """The type of a picture by its bytes, where they tell: clients often name another."""
+    """The type of a picture by its bytes if they tell: clients often state a wrong one."""
     return sniff(data) or SYNONYMS.get(named, named)
 
 
 def decoded(text: str, start: int = 0) -> bytes | None:
-    """Base64 behind `start`; None where it is none. Piece by piece, so that the interpreter is free in between."""
+    """The base64 after `start`; None if it is invalid. Decoded piece by piece, so that the GIL is released in between."""
     body = text[start:]
     if any(sign in body for sign in " \r\n\t"):
         body = "".join(body.split())

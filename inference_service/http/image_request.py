@@ -1,4 +1,4 @@
-"""POST /v1/images/generations and /v1/images/edits: what the caller sent, as an ImageRequest. Pure."""
+"""POST /v1/images/generations and /v1/images/edits: converts the caller's body to an ImageRequest. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ FORMATS = {
 }
 SIZE = re.compile(r"(\d{1,5})\s*[xX×]\s*(\d{1,5})")
 PROPORTION = re.compile(r"(\d{1,4}):(\d{1,4})")
-MOST_PARTIAL = 3  # as OpenAI's API has it
+MOST_PARTIAL = 3  # OpenAI's limit
 DEFAULT_MODEL = "image"
 SPELLING = {"count": "n", "format": "output_format", "size.width": "size", "size.height": "size"}
 
 
 class ImageOrder:
-    """A request that was read. `partial`: previews a picture; `as_url`: pictures are wanted as data URLs."""
+    """A parsed request. `partial`: number of previews per picture; `as_url`: pictures are wanted as data URLs."""
 
     def __init__(self, members: Mapping[str, Any], picture: Upload | None, labels: Labels, *, form: bool) -> None:
         """Raises Refusal."""

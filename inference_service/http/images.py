@@ -21,7 +21,7 @@ encode = msgspec.json.encode
 
 
 class ImageExchange:
-    """One order of pictures. `limit`: of the body in bytes. `edit`: the body is a form with a picture to start from."""
+    """One request for pictures. `limit`: size of the body in bytes. `edit`: the body is a form with a picture to start from."""
 
     def __init__(self, request: web.Request, facts: Facts, limit: int, *, edit: bool) -> None:
         self._http, self._facts, self._limit = request, facts, limit
@@ -32,7 +32,7 @@ class ImageExchange:
         self._events: sse.EventStream | None = None
         self._header: image_pb2.ImageHeader
         self._chunks: list[bytes] = []
-        self._made: list[dict[str, Any]] = []  # pictures of an answer in one piece, or the last one of a stream
+        self._made: list[dict[str, Any]] = []  # pictures of a non-streamed answer, or the last one of a stream
         self._previews: dict[int, int] = {}  # sent, by picture
 
     async def request(self) -> image_pb2.ImageRequest:
@@ -80,18 +80,18 @@ class ImageExchange:
         data, header = b"".join(self._chunks), self._header
         self._chunks = []
         text = (await apart(len(data), base64.b64encode, data)).decode()
-        told: dict[str, Any] = {"width": header.width, "height": header.height}
+        event: dict[str, Any] = {"width": header.width, "height": header.height}
         if header.HasField("seed"):
-            told["seed"] = header.seed
+            event["seed"] = header.seed
         kind = header.mime_type.rpartition("/")[2]
         content = {"url": f"data:{header.mime_type};base64,{text}"} if self._order.as_url else {"b64_json": text}
         shape = {"size": f"{header.width}x{header.height}", "output_format": kind}
         if self._events is None:
-            self._made.append({**content, **shape, "antiphon": told})
+            self._made.append({**content, **shape, "antiphon": event})
             return
-        # The usage of a stream goes with its last picture, which waits for it.
+        # The usage of a stream is sent with its last picture, which waits for it.
         await self._send_last()
-        self._made = [{**content, **shape, **self._look(), "antiphon": told}]
+        self._made = [{**content, **shape, **self._look(), "antiphon": event}]
 
     def _look(self) -> dict[str, Any]:
         return {"created_at": int(time.time()), "quality": "auto", "background": "auto"}
@@ -159,12 +159,12 @@ class ImageExchange:
 
 
 def taken_apart(form: dict[str, list[str | Upload]]) -> tuple[dict[str, str], Upload]:
-    """The texts of a form, and its picture. Raises Refusal."""
+    """The strings of a form, and its picture. Raises Refusal."""
     pictures = form.pop("image", [])
     if "mask" in form:
-        raise invalid("mask", "is not supported: no deployment takes one", "unsupported_parameter")
+        raise invalid("mask", "is not supported by any deployment", "unsupported_parameter")
     if len(pictures) != 1 or not isinstance(pictures[0], Upload):
-        found = f"{len(pictures)} were sent" if len(pictures) != 1 else "a text was sent"
-        raise invalid("image", f"must be one file, a picture to start from; {found}")
+        problem = f"{len(pictures)} were sent" if len(pictures) != 1 else "a string was sent"
+        raise invalid("image", f"must be one file, a picture to start from; {problem}")
     texts = {name: values[-1] for name, values in form.items() if isinstance(values[-1], str)}
     return texts, pictures[0]

@@ -1,4 +1,4 @@
-"""Errors as OpenAI's API words them. A gRPC status and its details in, an HTTP status and an error object out. Pure."""
+"""Translates a gRPC status and its details to an HTTP status and an error object in OpenAI's format. Pure."""
 
 import json
 import math
@@ -18,8 +18,8 @@ Violation = tuple[str, str]  # parameter, what is wrong with it
 
 INVALID, SERVER = "invalid_request_error", "server_error"
 MOST_NAMED = 3  # violations in one message
-SOON = 5.0  # seconds until another try, where nobody has named a time
-LONGEST_RETRY = 60.0  # seconds; clients that wait longer by themselves would only hold their callers
+SOON = 5.0  # seconds until a retry, if nobody stated a time
+LONGEST_RETRY = 60.0  # seconds; clients that wait for longer on their own would only hold their callers
 
 CODES: dict[grpc.StatusCode, Kind] = {
     grpc.StatusCode.INVALID_ARGUMENT: (400, INVALID, "invalid_value"),
@@ -33,23 +33,23 @@ CODES: dict[grpc.StatusCode, Kind] = {
     grpc.StatusCode.UNAVAILABLE: (503, SERVER, "service_unavailable"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (504, SERVER, "timeout"),
 }
-# Where the reason says more than the code.
+# Codes for which the reason is more specific.
 REASONS: dict[str, Kind] = {
     "CONTENT_REFUSED": (400, INVALID, "content_filter"),
     "SERVICE_BUSY": (503, "overloaded_error", "overloaded"),
     "DRAINING": (503, "overloaded_error", "shutting_down"),
 }
-# Where every attempt failed for the same reason.
+# Codes for failures that every attempt shares.
 FAILURES: dict[str, Kind] = {
     "context_too_long": (400, INVALID, "context_length_exceeded"),
     "invalid_output": (503, SERVER, "invalid_output"),
 }
-# Nothing has been tried for these, so a client's own second try is welcome.
+# Nothing was tried for these, so a client's own retry is welcome.
 UNTRIED = ("SERVICE_BUSY", "DRAINING", "CALLER_LIMIT")
 
 
 class Problem(Struct, frozen=True):
-    """An answer that is an error. `headers` go with it, `extra` into the vendor field of the error."""
+    """An error response. `headers` go with it, `extra` into the error's `antiphon` field."""
 
     status: int
     type: str
@@ -89,17 +89,17 @@ def violated(violations: list[Violation], code: str = "invalid_value") -> Refusa
 
 
 def too_large(limit: int) -> Refusal:
-    text = f"the body is larger than {limit:,} bytes, which is all that is taken (service.max_request_bytes)"
+    text = f"the body is larger than {limit:,} bytes, the maximum (service.max_request_bytes)"
     return Refusal(Problem(413, INVALID, "request_too_large", text, headers={"Connection": "close"}))
 
 
 def not_found(path: str) -> Problem:
-    text = f"there is no {path[:200]!r} here; /v1/models, /v1/chat/completions and /v1/images/generations are"
+    text = f"there is no endpoint {path[:200]!r}; try /v1/models, /v1/chat/completions or /v1/images/generations"
     return Problem(404, "not_found_error", "unknown_url", text)
 
 
 def of_status(code: grpc.StatusCode, text: str, trailing: Any, spell: Callable[[str], str]) -> Problem:
-    """What a call was aborted with. `spell` turns a field of the contract into the caller's own parameter."""
+    """Converts the status of an aborted call. `spell` maps a field of the contract to the caller's parameter."""
     reason, retry, violations = "", None, list[Violation]()
     extra: dict[str, Any] = {}
     for detail in _details(trailing):
@@ -109,14 +109,17 @@ def of_status(code: grpc.StatusCode, text: str, trailing: Any, spell: Callable[[
             case error_details_pb2.RetryInfo():
                 retry = detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9
             case error_details_pb2.BadRequest():
-                violations = [(spell(one.field), one.description) for one in detail.field_violations]
+                violations = [(spell(violation.field), violation.description) for violation in detail.field_violations]
             case errors_pb2.FailedAttempts():
-                extra = {"failed_attempts": [_attempt(one) for one in detail.attempts], "omitted": detail.omitted}
-    failures = {one["failure"] for one in extra.get("failed_attempts", ())}
+                extra = {
+                    "failed_attempts": [_attempt(violation) for violation in detail.attempts],
+                    "omitted": detail.omitted,
+                }
+    failures = {violation["failure"] for violation in extra.get("failed_attempts", ())}
     named = FAILURES.get(failures.pop()) if len(failures) == 1 else None
     status, kind, name = named or REASONS.get(reason) or CODES.get(code, (500, SERVER, "internal_error"))
-    told = [one for one in violations if one[1] != text]
-    message = _sentence(told) if told else text
+    others = [violation for violation in violations if violation[1] != text]
+    message = _sentence(others) if others else text
     param = violations[0][0] if violations else None
     return Problem(status, kind, name, message, param or None, _retry_headers(status, reason, retry), extra)
 
@@ -129,14 +132,14 @@ def _details(trailing: Any) -> list[Any]:
         error_details_pb2.BadRequest,
         errors_pb2.FailedAttempts,
     )
-    found = []
+    details = []
     for box in status_pb2.Status.FromString(packed).details:
         for kind in kinds:
             if box.Is(kind.DESCRIPTOR):
                 message = kind()
                 box.Unpack(message)
-                found.append(message)
-    return found
+                details.append(message)
+    return details
 
 
 def _attempt(attempt: Any) -> dict[str, Any]:
@@ -148,7 +151,7 @@ def _attempt(attempt: Any) -> dict[str, Any]:
 
 
 def _retry_headers(status: int, reason: str, retry: float | None) -> dict[str, str]:
-    """When to come back, and whether a client's own retries make sense: failover has tried what there is."""
+    """When to come back, and whether a client should retry by itself: failover has already tried every deployment."""
     if status not in (409, 429, 500, 503, 504):
         return {}
     headers = {}

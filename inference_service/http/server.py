@@ -25,14 +25,14 @@ from inference_service.http.transcriptions import TranscriptionExchange
 from inference_service.transport.server import listening
 
 log = structlog.get_logger(__name__)
-LINGER = 2.0  # seconds for a caller that still sends what was refused
+LINGER = 2.0  # seconds for a caller that is still sending a refused body
 MOST_CONNECTIONS, LONGEST_LINE = 4_096, 8_190
-KEEPALIVE = 75.0  # seconds an idle connection is kept; longer than most clients keep theirs
+KEEPALIVE = 75.0  # seconds that an idle connection is kept; longer than most clients keep theirs
 Handler = Callable[[web.Request, Facts], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
-    """`start`, then `stop`. Requests that run at the stop may end within its grace."""
+    """`start`, then `stop`. Requests that are running at the stop may finish within its grace."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
@@ -52,7 +52,7 @@ class HttpServer:
         self.port = 0
 
     async def start(self, service: Service) -> None:
-        """Raises OSError when the port is taken, and TlsProblem."""
+        """Raises OSError if the port is taken, and TlsProblem."""
         app = web.Application()
         app.on_response_prepare.append(self._add_headers)
         app.router.add_route("*", "/{path:.*}", self._dispatch, expect_handler=body.expect)
@@ -70,7 +70,7 @@ class HttpServer:
         self._web, self.port = web_door, web_door.port
 
     def leave(self) -> None:
-        """Takes no new connections."""
+        """Accepts no new connections."""
         if self._web is not None:
             self._web.leave()
 
@@ -104,15 +104,15 @@ class HttpServer:
         handler = methods.get(request.method)
         if handler is None:
             allowed = ", ".join(methods)
-            text = f"{request.method[:20]} is not possible here; {allowed} is"
+            text = f"{request.method[:20]} is not allowed here; use {allowed}"
             problem = Problem(405, "invalid_request_error", "method_not_allowed", text, headers={"Allow": allowed})
             return error_response(problem, facts)
-        structlog.contextvars.clear_contextvars()  # a connection's requests have nothing in common
+        structlog.contextvars.clear_contextvars()  # requests of one connection are unrelated
         try:
             return await handler(request, facts)
-        except Exception as error:  # whatever it is, the caller gets a code and an id, and nothing of it
+        except Exception as error:  # whatever happened, the caller gets a code and an id, and no internals
             log.exception("request failed unexpectedly", request_id=facts.request_id, exc_info=error)
-            text = f"an error inside the service; its log knows it as {facts.request_id}"
+            text = f"internal error: look for {facts.request_id} in the service's log"
             return error_response(Problem(500, "server_error", "internal_error", text), facts)
 
     async def _welcome(self, _: web.Request, facts: Facts) -> web.StreamResponse:
@@ -143,7 +143,7 @@ class HttpServer:
 
 
 def normal(path: str) -> str:
-    """Clients join a base with or without "/v1" and slashes to a path: "//v1//models/" is "models"."""
+    """Clients join a base URL with or without "/v1" and slashes to a path: "//v1//models/" is "models"."""
     parts = [part for part in path.split("/") if part]
     while parts[:1] == ["v1"]:
         parts = parts[1:]

@@ -1,4 +1,4 @@
-"""The settings of a request by OpenAI's names, from the one table of settings."""
+"""Maps the settings of a request from OpenAI's names, by the one table of settings."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from inference_service import settings
 from inference_service.http.fields import Fields
 
 MOST = {FieldDescriptor.TYPE_UINT32: 2**32 - 1, FieldDescriptor.TYPE_UINT64: 2**64 - 1}
-# What some clients send for "leave it to the model".
+# Some clients send this for "leave it to the model".
 NO_CHOICE = {"max_tokens": (-1,), "max_completion_tokens": (-1,), "seed": (-1,), "top_k": (-1, 0)}
 NAMES = {"max_tokens": ("max_completion_tokens", "max_tokens")}  # the first of them counts
-# Words that others have for the same.
+# Other APIs' words for the same.
 SYNONYMS = {"minimal": "low", "xhigh": "high", "max": "high"}
-SMALLEST_TOP_P = 0.001  # OpenAI allows 0, which means the likeliest word
+SMALLEST_TOP_P = 0.001  # OpenAI allows 0, which means the most likely token
 
 
 def take(fields: Fields, request: chat_pb2.ChatRequest, ignored: list[str]) -> dict[str, str]:
-    """Puts the settings into the request; for each field of the contract the parameter that set it."""
+    """Sets the settings on the request; returns, for each field of the contract, the parameter that set it."""
     spelling: dict[str, str] = {}
     wants_logprobs = fields.flag("logprobs")
     for setting in settings.CHAT:
@@ -59,12 +59,12 @@ def _value(fields: Fields, setting: settings.Setting, name: str, message: Any, i
 
 
 def _texts(fields: Fields, name: str) -> list[str] | None:
-    """A text or a list of texts; empty ones mean nothing."""
+    """A string or a list of strings; empty ones are dropped."""
     value = fields.any(name)
     texts = [value] if isinstance(value, str) else value
     if texts is None:
         return None
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        fields.wrong(name, "must be a text or a list of texts")
+        fields.wrong(name, "must be a string or a list of strings")
         return None
     return [text for text in texts if text] or None

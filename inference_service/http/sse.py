@@ -1,4 +1,4 @@
-"""An answer as Server-Sent Events: begun late, kept alive by comments, and never held for a reader that is slow."""
+"""An answer as server-sent events: started late, kept alive by comments, and never buffered for a slow reader."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,14 +11,14 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",
 }
-QUIET = 10.0  # seconds of silence before a comment; some clients stumble over one that comes at once
+QUIET = 10.0  # seconds of silence before a comment; some clients cannot handle one that comes first
 DONE = b"data: [DONE]\n\n"
 
 
 class EventStream:
-    """Begins with the first event, or when its caller has waited too long: until then a failure is a plain HTTP error.
+    """Starts with the first event, or when the caller has waited too long: until then a failure is a plain HTTP error.
 
-    `headers` is asked when the stream begins.
+    `headers` is called when the stream starts.
     """
 
     def __init__(self, request: web.Request, headers: Callable[[], dict[str, str]]) -> None:
@@ -30,14 +30,14 @@ class EventStream:
         self._beginning = asyncio.Lock()
         self._comment: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(QUIET, self._look)
-        self.waiting_for = b"waiting"  # what a comment says
+        self.waiting_for = b"waiting"  # text of the next comment
 
     @property
     def begun(self) -> bool:
         return self._response is not None
 
     async def send(self, data: bytes) -> None:
-        """Returns when there is room for more. Raises CancelledError when the reader has gone."""
+        """Returns when there is room for more. Raises CancelledError if the reader has disconnected."""
         response = self._response or await self._begin()
         self._writing = True
         try:
@@ -57,7 +57,7 @@ class EventStream:
         return self._response
 
     def _look(self) -> None:
-        """Keeps an idle connection alive. While a reader is slow there is nothing to keep."""
+        """Keeps an idle connection alive. While a reader is slow, no comment is needed."""
         left = self._last + QUIET - self._loop.time()
         if left <= 0.01 and not self._writing:
             self._comment = self._loop.create_task(self._say())
@@ -71,7 +71,7 @@ class EventStream:
             self._timer.cancel()
 
     async def end(self) -> web.StreamResponse:
-        """Everything has been said."""
+        """Ends the stream."""
         self.close()
         response = self._response or await self._begin()
         try:
@@ -81,14 +81,14 @@ class EventStream:
         return response
 
     def close(self) -> None:
-        """No more comments. To be called whatever the end is."""
+        """Stops the comments. Must be called at every end."""
         self._timer.cancel()
         if self._comment is not None:
             self._comment.cancel()
 
 
 def comment(progress: Any) -> bytes:
-    """What a provider says about its progress, such as "queued 12"."""
+    """A provider's progress as a comment, such as "queued 12"."""
     place = f" {progress.queue_position}" if progress.HasField("queue_position") else ""
     stage = "".join(sign for sign in progress.stage if sign.isprintable())
     return f"{stage or 'waiting'}{place}".encode()

@@ -1,4 +1,4 @@
-"""What happened on the way to an answer: its headers, its usage and its vendor field `antiphon`. Pure."""
+"""What led to an answer: its headers, its usage and its vendor field `antiphon`. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ LONGEST_HEADER = 1_000  # characters
 
 
 class Story:
-    """What happened on the way: for the usage and for the vendor field `antiphon`."""
+    """Collects what led to an answer, for the usage and the vendor field `antiphon`."""
 
     def __init__(self) -> None:
         self.deployments: list[str] = []
@@ -41,7 +41,7 @@ class Story:
         self._usages.append(usage)
 
     def unary(self, answer: Any) -> None:
-        """All of it, of an answer that comes in one message."""
+        """Reads an answer that comes as one message."""
         self.used(answer.usage)
         for notice in answer.notices:
             self.noticed(notice)
@@ -58,33 +58,33 @@ class Story:
 
     def headers(self, ignored: Sequence[str]) -> dict[str, str]:
         """`ignored`: parameters of the caller that had no effect."""
-        found = {}
+        headers = {}
         if self.deployments:
-            found = {"X-Antiphon-Deployment": self.deployments[-1], "X-Antiphon-Attempts": str(self.attempts)}
+            headers = {"X-Antiphon-Deployment": self.deployments[-1], "X-Antiphon-Attempts": str(self.attempts)}
         if ignored:
             text = ", ".join(dict.fromkeys(ignored)).encode("ascii", "replace").decode()
-            found["X-Antiphon-Ignored"] = "".join(sign for sign in text if sign.isprintable())[:LONGEST_HEADER]
-        return found
+            headers["X-Antiphon-Ignored"] = "".join(sign for sign in text if sign.isprintable())[:LONGEST_HEADER]
+        return headers
 
     def vendor(self) -> dict[str, Any]:
         """The field `antiphon` of a whole answer or a last chunk."""
-        told: dict[str, Any] = {
+        members: dict[str, Any] = {
             "deployment": self.deployments[-1] if self.deployments else None,
             "deployments": self.deployments,
             "attempts": self.attempts,
         }
         if self.handovers:
-            told["handovers"] = self.handovers
+            members["handovers"] = self.handovers
         if self.notices:
-            told["notices"] = self.notices
+            members["notices"] = self.notices
         if self._cost is not None:
-            told["cost"] = self._cost
+            members["cost"] = self._cost
         if any(usage.estimated for usage in self._usages):
-            told["usage_estimated"] = True
-        return told
+            members["usage_estimated"] = True
+        return members
 
     def usage(self) -> dict[str, Any]:
-        """The sum over all attempts, as they are paid for."""
+        """The sum over all attempts, all of which are paid for."""
         read = sum(usage.prompt_tokens for usage in self._usages)
         written = sum(usage.completion_tokens for usage in self._usages)
         thought = sum(usage.reasoning_tokens for usage in self._usages)

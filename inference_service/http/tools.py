@@ -1,4 +1,4 @@
-"""Tools and the form of an answer: OpenAI's words turned into those of the contract. Pure."""
+"""Tools and response formats, converted from OpenAI's format to the contract's. Pure."""
 
 from typing import Any
 
@@ -26,18 +26,18 @@ def take_tools(fields: Fields, request: chat_pb2.ChatRequest, ignored: list[str]
             fields.wrong(path, 'must be an object of the type "function" with the member function')
             continue
         tool = Fields(function, f"{path}.function")
-        made = tools_pb2.Tool(
+        declared = tools_pb2.Tool(
             name=tool.text("name") or "",
             description=tool.text("description") or "",
             strict=tool.flag("strict") or False,
         )
         parameters = tool.members("parameters")
         if parameters is not None:
-            made.parameters = _json(parameters)
-        if not made.name:
+            declared.parameters = _json(parameters)
+        if not declared.name:
             tool.wrong("name", "is required")
         fields.violations += tool.violations
-        request.tools.append(made)
+        request.tools.append(declared)
     _take_choice(fields, request)
     if request.HasField("parallel_tool_calls") and not request.tools:
         request.ClearField("parallel_tool_calls")  # many clients send it with every request
@@ -49,7 +49,7 @@ def _take_choice(fields: Fields, request: chat_pb2.ChatRequest) -> None:
     if choice is None:
         return
     if isinstance(choice, str) and choice in MODES:
-        # Without tools these two say what is so anyway.
+        # Without tools, these two choices are the default anyway.
         if request.tools or choice == "required":
             request.tool_choice.mode = MODES[choice]
         return
@@ -74,28 +74,28 @@ def take_form(fields: Fields, request: chat_pb2.ChatRequest) -> None:
         _take_schema(fields, request, form.get("json_schema"))
 
 
-def _take_schema(fields: Fields, request: chat_pb2.ChatRequest, given: Any) -> None:
-    if not isinstance(given, dict):
-        fields.wrong(SCHEMA, f"must be an object, not {kind_of(given)}")
+def _take_schema(fields: Fields, request: chat_pb2.ChatRequest, value: Any) -> None:
+    if not isinstance(value, dict):
+        fields.wrong(SCHEMA, f"must be an object, not {kind_of(value)}")
         return
-    described = Fields(given, SCHEMA)
+    described = Fields(value, SCHEMA)
     schema = described.members("schema")
     if schema is None and not described.violations:
         described.wrong("schema", "is required: a JSON schema")
     target = request.response_format.json_schema
     target.name, target.description = described.text("name") or "", described.text("description") or ""
     target.schema = _json(schema) if schema is not None else ""
-    described.flag("strict")  # every document is checked, whatever this says
+    described.flag("strict")  # every document is validated, whatever this says
     fields.violations += described.violations
 
 
 def _json(value: dict[str, Any]) -> str:
-    """Keeps the order of members, which models see."""
+    """Keeps the order of members, because models see it."""
     return msgspec.json.encode(value).decode()
 
 
 def spell(field: str) -> str:
-    """A field of the contract as the caller's parameter."""
+    """The caller's name for a field of the contract."""
     if field.startswith("tools["):
         place, dot, member = field.partition("].")
         return f"{place}].function.{member}" if dot else field

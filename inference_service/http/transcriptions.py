@@ -20,13 +20,13 @@ from inference_service.recordings import kind_of
 FORMATS = {name: name for name in ("json", "text", "verbose_json", "srt", "vtt")}
 TIMED = ("verbose_json", "srt", "vtt")
 TYPES = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
-MODEL, USUAL_MODEL = "transcribe", "whisper-1"  # what most clients ask for, whoever answers
+MODEL, USUAL_MODEL = "transcribe", "whisper-1"  # most clients ask for this model, whatever the server
 
 
 class TranscribeOrder:
-    """A request that was read."""
+    """A parsed request."""
 
-    def __init__(self, form: dict[str, list[str | Upload]], told: Labels, knows: Callable[[str], bool]) -> None:
+    def __init__(self, form: dict[str, list[str | Upload]], labels: Labels, knows: Callable[[str], bool]) -> None:
         """Raises Refusal."""
         files = form.pop("file", [])
         if len(files) != 1 or not isinstance(files[0], Upload):
@@ -43,9 +43,9 @@ class TranscribeOrder:
             language=fields.text("language") or "",
             prompt=fields.text("prompt") or "",
             timestamps=self.format in TIMED,
-            request_id=told.request_id,
-            replay=told.replay,
-            caller=caller(fields, self.ignored, told),
+            request_id=labels.request_id,
+            replay=labels.replay,
+            caller=caller(fields, self.ignored, labels),
         )
         temperature = fields.number("temperature")
         if temperature is not None:
@@ -56,13 +56,13 @@ class TranscribeOrder:
 
 
 def mime_of(file: Upload) -> str:
-    """What the bytes are; else what the sender or the name's end says."""
+    """The type by the bytes; else by the sender's claim or the file name."""
     kind = kind_of(file.data)
     return kind.mimes[0] if kind is not None else AUDIO.get(file.name.rpartition(".")[2].lower(), file.mime)
 
 
 class TranscriptionExchange:
-    """One recording. `limit`: of the body in bytes. `knows`: whether there is a model of a name."""
+    """One recording. `limit`: size of the body in bytes. `knows`: whether a model of that name exists."""
 
     def __init__(self, request: web.Request, facts: Facts, limit: int, knows: Callable[[str], bool]) -> None:
         self._http, self._facts, self._limit, self._knows = request, facts, limit, knows

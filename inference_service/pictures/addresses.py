@@ -1,7 +1,7 @@
 """Which addresses belong to the public internet.
 
-By the IANA registries of special-purpose addresses. Written out, because Python's own `is_global` changes with its
-version and lets through what is deprecated (6to4 relays, site-local) or embeds another address.
+By the IANA registries of special-purpose addresses. Spelled out, because Python's own `is_global` varies by version and
+accepts addresses that are deprecated (6to4 relays, site-local) or embed another address.
 """
 
 import ipaddress
@@ -32,7 +32,7 @@ NOT_PUBLIC_V4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")  # all that is assigned
+PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")  # everything assigned so far
 NOT_PUBLIC_V6 = tuple(
     ipaddress.IPv6Network(network)
     for network in (
@@ -43,11 +43,11 @@ NOT_PUBLIC_V6 = tuple(
     )
 )
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-ISATAP = b"\0\0\x5e\xfe"  # in front of an embedded IPv4 address; the first byte may also be 2
+ISATAP = b"\0\0\x5e\xfe"  # prefixes of an embedded IPv4 address; the first byte may also be 2
 
 
 def is_public(address: str) -> bool:
-    """For an address as a socket gives it. An IPv4 address inside IPv6 (mapped, NAT64) is judged as itself."""
+    """For an address as a socket reports it. An IPv4 address inside IPv6 (mapped, NAT64) is judged as itself."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -62,10 +62,10 @@ def is_public(address: str) -> bool:
 
 
 class PublicOnly(AbstractResolver):
-    """Lets aiohttp connect to public addresses only. `refused` says whether another one was asked for.
+    """Lets aiohttp connect to public addresses only. `refused` says whether a non-public address was requested.
 
-    A host is refused as soon as one of its addresses is not public. And whatever the URL and the resolver said: no
-    socket is made for an address that is not public.
+    A host is refused as soon as one of its addresses is not public. And whatever the URL and the resolver said, no
+    socket is opened to a non-public address.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """Decodes untrusted pictures. Every failure of a decoder, whatever it raises, becomes BadPicture.
 
-PNG, JPEG, WebP and GIF are decoded here; any other format becomes a PNG in a child process first (`familiar`).
+PNG, JPEG, WebP and GIF are decoded here; any other format is first converted to PNG in a child process (`familiar`).
 The size is read from the header before anything is decoded. A small pool of threads does the work, and the pixels in
-memory at one time are bounded, so that a few kilobytes from a provider cannot fill the machine.
+memory at one time are limited, so that a few kilobytes from a provider cannot exhaust the machine.
 """
 
 import asyncio
@@ -38,14 +38,14 @@ UPRIGHT = {
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# `read` applies a stricter bound before decoding; Pillow's own only prints a warning.
+# `read` applies a stricter limit before decoding; Pillow's own only prints a warning.
 Image.MAX_IMAGE_PIXELS = None
-# Pillow warns about odd metadata. A filter per call would not be safe in threads.
+# Pillow warns about odd metadata. A filter per call would not be thread-safe.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class BadPicture(Exception):
-    """The bytes are no acceptable picture. The text is the reason, to be read behind "the picture …: "."""
+    """The bytes are not an acceptable picture. The message completes "the picture …: "."""
 
 
 REASONS = {
@@ -69,7 +69,7 @@ def familiar(data: bytes, max_pixels: int) -> bytes:
 
 
 class _Room:
-    """Lets pictures in, in the order of their arrival, while their pixels fit."""
+    """Admits pictures in the order of their arrival while their pixels fit."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._free = pixels
@@ -99,7 +99,7 @@ async def in_pool(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def size(data: bytes) -> tuple[int, int] | None:
-    """(width, height) from the header, without decoding; None when the bytes are no picture."""
+    """(width, height) from the header, without decoding; None if the bytes are not a picture."""
     try:
         with Image.open(io.BytesIO(data), formats=READABLE) as image:
             return image.size
@@ -124,12 +124,12 @@ def decoded(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
         raise
     except UnidentifiedImageError as error:
         raise BadPicture("it is not a picture") from error
-    except Exception as error:  # decoders raise anything at all on broken bytes
+    except Exception as error:  # decoders raise all kinds of exceptions on broken bytes
         raise BadPicture("it is damaged") from error
 
 
 def orientation(image: Image.Image) -> int:
-    """As EXIF states it, from 1 (upright) to 8. Broken EXIF states nothing."""
+    """The EXIF orientation, from 1 (upright) to 8. Broken EXIF counts as none."""
     try:
         value = image.getexif().get(ORIENTATION)
     except Exception:  # noqa: BLE001 - metadata is untrusted, too, and never costs the picture
@@ -142,7 +142,7 @@ def has_alpha(image: Image.Image) -> bool:
 
 
 def plain(image: Image.Image, *, flat: bool) -> Image.Image:
-    """Upright, eight bits a channel, RGB or RGBA, without metadata. `flat`: transparent parts become white."""
+    """Upright, eight bits per channel, RGB or RGBA, without metadata. `flat`: transparent parts become white."""
     turn = orientation(image)
     if turn != 1:
         image = image.transpose(UPRIGHT[turn])

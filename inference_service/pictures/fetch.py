@@ -1,7 +1,7 @@
-"""Fetches a picture that an upstream names by URL, without becoming a door into private networks.
+"""Fetches a picture from a URL in a provider's answer, without opening a way into private networks.
 
-HTTPS and public addresses only, judged where the connection is made: no spelling of a host, redirect or second answer of
-a name server leads elsewhere.
+Only HTTPS and public addresses, checked where the connection is made: no spelling of a host, redirect or second answer
+of a name server leads elsewhere.
 """
 
 import aiohttp
@@ -13,12 +13,12 @@ from inference_service.pictures.addresses import PublicOnly
 
 MOST_REDIRECTS = 4
 REDIRECTS = (301, 302, 303, 307, 308)
-# Compressed pictures are not sent compressed again; a body that is would only hide its size.
+# Pictures are compressed already; a compressed body would only hide its size.
 HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity"}
 
 
 class PictureFetcher:
-    """Bounds come from `[images]`: `max_bytes`, `fetch_timeout`, `allow_private_addresses`."""
+    """Limits come from `[images]`: `max_bytes`, `fetch_timeout`, `allow_private_addresses`."""
 
     def __init__(self, limits: Images) -> None:
         self._limits = limits
@@ -38,9 +38,9 @@ class PictureFetcher:
                 return await self._follow(session, self._checked(url))
         except TimeoutError as error:
             raise _refused("it took too long") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a URL that no library understands
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a URL that no library can parse
             private = public is not None and public.refused
-            raise _refused("it lies in a private network" if private else "the connection failed") from error
+            raise _refused("it is in a private network" if private else "the connection failed") from error
 
     async def _follow(self, session: aiohttp.ClientSession, url: URL) -> bytes:
         for _ in range(MOST_REDIRECTS + 1):
@@ -52,7 +52,7 @@ class PictureFetcher:
         raise _refused("it redirects too often")
 
     def _checked(self, text: str, base: URL | None = None) -> URL:
-        """The URL exactly as it will be requested, so that nothing is judged in another spelling."""
+        """The URL exactly as it will be requested, so that the check sees the same spelling."""
         try:
             url = URL(text) if base is None else base.join(URL(text))
             host = url.host

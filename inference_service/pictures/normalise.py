@@ -1,6 +1,6 @@
-"""Checks, cleans and converts a picture before a caller gets it, whoever made it.
+"""Validates, cleans and converts every picture before a caller gets it.
 
-The result holds pixels and nothing else. A picture that already is what the caller wants keeps its compressed bytes.
+The result holds pixels and nothing else. A picture that already has the requested form keeps its compressed bytes.
 """
 
 import io
@@ -27,7 +27,7 @@ QUALITIES = (92, 85, 75, 65, 50)
 SMALLEST_SIDE = 64
 DEFAULTS = Images()
 LARGEST_PREVIEW, PREVIEW_SIDE, PREVIEW_QUALITY = 256 * 1024, 768, 80
-# Beyond this many pixels a better compression of PNG costs more time than the transfer it saves.
+# Beyond this many pixels, better PNG compression costs more time than it saves in transfer.
 SMALL_PNG = 1 << 18
 PLAIN_MODES = ("RGB", "RGBA", "L", "LA", "P")
 NAMES = {"PNG": ImageFormat.PNG, "JPEG": ImageFormat.JPEG, "WEBP": ImageFormat.WEBP}  # by Pillow's names
@@ -35,7 +35,7 @@ SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg
 
 
 async def normalise(picture: Picture, request: ImageRequest, limits: Images) -> tuple[CheckedPicture, list[Notice]]:
-    """The picture as the caller asked for it, and what had to be changed. Raises UpstreamFailure(BAD_IMAGE)."""
+    """The picture in the requested form, and what had to be changed. Raises UpstreamFailure(BAD_IMAGE)."""
     try:
         return await in_pool(_normalise, picture, request.format, request.max_bytes, limits)
     except BadPicture as error:
@@ -44,7 +44,7 @@ async def normalise(picture: Picture, request: ImageRequest, limits: Images) -> 
 
 
 async def preview(data: bytes, index: int = 0, limits: Images = DEFAULTS) -> Preview | None:
-    """A small JPEG of a provider's preview; None when the bytes are no acceptable picture."""
+    """A small JPEG of a provider's preview; None if the bytes are not an acceptable picture."""
     try:
         return await in_pool(_preview, data, index, limits)
     except BadPicture:
@@ -52,42 +52,42 @@ async def preview(data: bytes, index: int = 0, limits: Images = DEFAULTS) -> Pre
 
 
 def sniff(data: bytes) -> str | None:
-    """The MIME type of the first bytes; None when it is none of the four that requests may carry."""
+    """The MIME type by the first bytes; None unless it is one of the four that requests may carry."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((mime for start, mime in SIGNATURES if data.startswith(start)), None)
 
 
 async def dimensions(data: bytes) -> tuple[int, int] | None:
-    """(width, height) from the header, without decoding; None when it is no picture."""
+    """(width, height) from the header, without decoding; None if it is not a picture."""
     return await in_pool(size, data)
 
 
 async def problem(picture: ImagePart, max_pixels: int) -> str | None:
-    """What is wrong with a caller's picture, to be read behind the name of its field; None: nothing."""
+    """What is wrong with a caller's picture, to complete a message after the field's name; None: nothing."""
     return await in_pool(_problem, picture, max_pixels)
 
 
 async def without_gif(picture: ImagePart, limits: Images = DEFAULTS) -> ImagePart:
-    """A GIF's first frame as PNG, for models that take no GIF; others as they are.
+    """A GIF's first frame as PNG, for models without GIF; other pictures unchanged.
 
-    Raises UpstreamFailure(BAD_REQUEST): a picture of a request is its caller's.
+    Raises UpstreamFailure(BAD_REQUEST): a picture in a request is its caller's responsibility.
     """
     if picture.mime != "image/gif":
         return picture
     try:
         return ImagePart("image/png", await in_pool(_as_png, picture.data, limits))
     except BadPicture as error:
-        raise UpstreamFailure(FailureKind.BAD_REQUEST, f"the given picture cannot be read: {error}") from error
+        raise UpstreamFailure(FailureKind.BAD_REQUEST, f"the input picture cannot be read: {error}") from error
 
 
 def _problem(picture: ImagePart, max_pixels: int) -> str | None:
-    found = size(picture.data)
-    if found is None:
+    dimensions = size(picture.data)
+    if dimensions is None:
         return "cannot be read as a picture"
-    if found[0] * found[1] > max_pixels:
-        return f"has {found[0]}x{found[1]} pixels; at most {max_pixels:,} pixels are allowed"
-    if picture.mime == "image/gif":  # decoded for models that take none
+    if dimensions[0] * dimensions[1] > max_pixels:
+        return f"has {dimensions[0]}x{dimensions[1]} pixels; at most {max_pixels:,} pixels are allowed"
+    if picture.mime == "image/gif":  # decoded for models that do not accept it
         try:
             with decoded(picture.data, max_pixels):
                 return None
@@ -121,11 +121,11 @@ def _normalise(
     picture: Picture, wanted: ImageFormat | None, max_bytes: int | None, limits: Images
 ) -> tuple[CheckedPicture, list[Notice]]:
     _check_bytes(picture.data, limits)
-    given = familiar(picture.data, limits.max_pixels)
-    with decoded(given, limits.max_pixels) as image:
+    source = familiar(picture.data, limits.max_pixels)
+    with decoded(source, limits.max_pixels) as image:
         own = NAMES.get(image.format or "")
         chosen = wanted or own or ImageFormat.PNG
-        data = _as_it_is(given, image) if chosen is own else None
+        data = _as_it_is(source, image) if chosen is own else None
         if data is not None and len(data) <= (max_bytes or len(data)):
             return _checked(picture, data, image.size, chosen), []
         clean = plain(image, flat=chosen is ImageFormat.JPEG)
@@ -142,7 +142,7 @@ def _checked(picture: Picture, data: bytes, dimensions: tuple[int, int], chosen:
 
 
 def _as_it_is(data: bytes, image: Image.Image) -> bytes | None:
-    """The file without its metadata, where its pixels need no change."""
+    """The file without its metadata, if its pixels need no change."""
     if image.mode not in PLAIN_MODES or orientation(image) != 1:
         return None
     return stripped(data, image.format or "")
@@ -163,7 +163,7 @@ def _encode(image: Image.Image, chosen: ImageFormat, quality: int = QUALITIES[0]
 def _shrink(
     image: Image.Image, chosen: ImageFormat, max_bytes: int, *, free: bool
 ) -> tuple[Image.Image, bytes, ImageFormat]:
-    """Less quality first, then fewer pixels. `free`: the caller asked for no format, so PNG may become WebP."""
+    """Reduces quality first, then pixels. `free`: the caller requested no format, so PNG may become WebP."""
     if chosen is ImageFormat.PNG and free:
         chosen = ImageFormat.WEBP
     while True:

@@ -1,7 +1,7 @@
 """Removes everything but the pixels from a PNG, JPEG or WebP file, without decoding it.
 
-Text, EXIF, profiles, thumbnails, animation and bytes behind the end go; the compressed pixels stay bit for bit.
-None means that the file has something unusual: decode and encode it instead.
+Text, EXIF, profiles, thumbnails, animation and bytes after the end are dropped; the compressed pixels stay bit for bit.
+None means that the file has something unusual: decode and re-encode it instead.
 Formats: PNG (third edition), ITU-T T.81 with JFIF 1.02, RFC 9649 (WebP).
 """
 
@@ -10,7 +10,7 @@ import struct
 import zlib
 
 PNG_MARK = b"\x89PNG\r\n\x1a\n"
-# Chunks that say how pixels look, with the only length each may have.
+# Chunks that affect how pixels look, with the only length each may have.
 PNG_COLOURS = {b"gAMA": 4, b"sRGB": 1}
 PNG_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS")
 JPEG_PIXELS = frozenset({0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD})
@@ -49,7 +49,7 @@ def _png(data: bytes) -> bytes | None:
             if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
                 return None
             kept.append(data[at:end])
-        elif not kind[0] & 0x20:  # critical and not known
+        elif not kind[0] & 0x20:  # critical and unknown
             return None
         if kind == b"IEND":
             return b"".join(kept) if length == 0 else None
@@ -82,7 +82,7 @@ def _jpeg(data: bytes) -> bytes | None:
 
 
 def _says_colours(kind: int, content: bytes) -> bool:
-    """JFIF's header without a thumbnail, or Adobe's: decoders need them for the right colours."""
+    """JFIF's header without a thumbnail, or Adobe's: decoders need them for correct colours."""
     jfif = kind == APP0 and content.startswith(b"JFIF\0") and len(content) == 14
     return jfif or (kind == ADOBE and content.startswith(b"Adobe") and len(content) == 12)
 

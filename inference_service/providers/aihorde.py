@@ -1,9 +1,9 @@
-"""The AI Horde: volunteers draw and write, in the order of their clients' kudos. It works without a key, and slowly.
+"""The AI Horde: volunteers write and draw, in the order of their clients' kudos. It works without a key, but slowly.
 
-Chat goes through the Horde's OpenAI-compatible proxy as the row of the catalogue says; pictures have a queue of their own.
+Chat goes through the Horde's OpenAI-compatible proxy, as its catalogue row says; pictures have their own queue.
 
-An order is submitted, asked about until it is done, and fetched once. An order that nobody waits for any more is
-cancelled. Pictures drawn without a key of one's own are always shared with LAION.
+An order is submitted, polled until it is done, and fetched once. An order that nobody waits for any more is
+cancelled. Pictures drawn without a personal key are always shared with LAION.
 Sources: the AI Horde's server (API v2) and its integration guide.
 """
 
@@ -39,8 +39,8 @@ from inference_service.providers.seam import (
 
 K = FailureKind
 ANONYMOUS = "0000000000"
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 5.0  # seconds between two questions; the server's answer is a second old at most
-SPACING = 0.7  # seconds between any two questions of this process: 90 a minute are allowed from one address
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 5.0  # seconds between two polls; the server's answer is a second old at most
+SPACING = 0.7  # seconds between any two polls of this process: 90 a minute are allowed per address
 FAREWELL = 2.0  # seconds that cancelling an order may take
 CAN = Capabilities(
     image=True,
@@ -51,19 +51,19 @@ CAN = Capabilities(
     max_count=4,
     input_image=True,
 )
-# What the row of the catalogue does not say, because chat never meets it.
+# What the catalogue row does not cover, because chat never needs it.
 RETURN_CODES: Mapping[str, tuple[FailureKind, str]] = {
-    "TooManySteps": (K.UNSUPPORTED, "the AI Horde does not take so many steps"),
-    "InvalidSize": (K.UNSUPPORTED, "the AI Horde does not take this size"),
-    "RequestNotFound": (K.SERVER_ERROR, "the AI Horde has lost the order"),
-    "RequestExpired": (K.TIMEOUT, "the order has expired at the AI Horde"),
-    "Locked": (K.UNAVAILABLE, "the AI Horde is locked for a moment"),
+    "TooManySteps": (K.UNSUPPORTED, "the AI Horde does not allow that many steps"),
+    "InvalidSize": (K.UNSUPPORTED, "the AI Horde does not allow this size"),
+    "RequestNotFound": (K.SERVER_ERROR, "the AI Horde no longer knows the request"),
+    "RequestExpired": (K.TIMEOUT, "the request has expired at the AI Horde"),
+    "Locked": (K.UNAVAILABLE, "the AI Horde is temporarily locked"),
 }
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
     text_url: str = "https://oai.aihorde.net/v1"  # the proxy for chat
-    contact: str = "none"  # how the AI Horde's operators reach you, part of Client-Agent
+    contact: str = "none"  # how the AI Horde's operators can reach the user, part of Client-Agent
     slow_workers: bool = True  # false costs kudos
 
 
@@ -81,7 +81,7 @@ class AIHorde:
     )
 
     def __init__(self, settings: Settings, http: HttpClient) -> None:
-        """Raises ValueError for options that this kind does not know."""
+        """Raises ValueError for unknown options."""
         self.settings, self.http = settings, http
         try:
             self.options = msgspec.convert(dict(settings.options), Options)
@@ -136,13 +136,13 @@ class AIHorde:
         finally:
             if not ended:
                 self._cancel(order, call.secret)
-        found = read_results(answer, self.settings.base_url)
-        async with aclosing(deliver(self.http, found, call, seed if call.count == 1 else None)) as delivering:
+        results = read_results(answer, self.settings.base_url)
+        async with aclosing(deliver(self.http, results, call, seed if call.count == 1 else None)) as delivering:
             async for event in delivering:
                 yield event
 
     async def _submit(self, call: ImageCall, seed: int) -> tuple[str, list[Notice]]:
-        """The order's id, and what the Horde changed about it. Raises UpstreamFailure."""
+        """The order's id, and what the Horde changed in it. Raises UpstreamFailure."""
         body = msgspec.json.encode(await self._order(call, seed))
         url = f"{self.settings.base_url}/generate/async"
         async with self.http.request("POST", url, headers=self.headers(call.secret), json=body) as response:
@@ -188,7 +188,7 @@ class AIHorde:
         return order
 
     async def _until_done(self, order: str, call: ImageCall) -> AsyncGenerator[Progress, None]:
-        """The place in the queue until the order is done. Raises UpstreamFailure when it never will be."""
+        """The place in the queue until the order is done. Raises UpstreamFailure if it never will be."""
         url, pause, missed = f"{self.settings.base_url}/generate/check/{order}", FIRST_PAUSE, 0
         while True:
             await self._turn()
@@ -203,7 +203,7 @@ class AIHorde:
                 if state.get("done") is True:
                     return
                 if state.get("faulted") is True:
-                    raise UpstreamFailure(K.SERVER_ERROR, "the AI Horde gave the order up", status=200)
+                    raise UpstreamFailure(K.SERVER_ERROR, "the AI Horde gave up the request", status=200)
                 if state.get("is_possible") is False:
                     raise UpstreamFailure(K.UNAVAILABLE, "no worker of the AI Horde can draw this now", status=200)
                 yield progress_of(state)
@@ -211,7 +211,7 @@ class AIHorde:
             pause = min(LONGEST_PAUSE, pause * 1.3)
 
     async def _turn(self) -> None:
-        """Spreads the questions of all orders, for the limit is one address's."""
+        """Spreads the polls of all orders, because the limit applies to the address."""
         now = asyncio.get_running_loop().time()
         at = max(now, self._next_question)
         self._next_question = at + SPACING
@@ -232,17 +232,17 @@ class AIHorde:
     # --- the rest -------------------------------------------------------------------------------
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        """Models that somebody serves now."""
-        found: list[ModelInfo] = []
+        """Models that a worker serves right now."""
+        models: list[ModelInfo] = []
         for kind in ("image", "text"):
             url = f"{self.settings.base_url}/status/models?type={kind}"
             answer = await ask(self, url, self.headers(secret))
             if not isinstance(answer, list):
                 raise errors.failure(K.BAD_RESPONSE, status=200)
-            served = [one for one in answer if isinstance(one, dict) and _number(one.get("count"))]
-            names = [name for one in served if isinstance(name := one.get("name"), str)]
-            found += [ModelInfo(name, self.capabilities(name)) for name in names]
-        return found
+            served = [worker for worker in answer if isinstance(worker, dict) and _number(worker.get("count"))]
+            names = [name for worker in served if isinstance(name := worker.get("name"), str)]
+            models += [ModelInfo(name, self.capabilities(name)) for name in names]
+        return models
 
     async def close(self) -> None:
         await asyncio.gather(*self._farewells, return_exceptions=True)
@@ -250,7 +250,7 @@ class AIHorde:
 
 
 def progress_of(state: Mapping[str, Any]) -> Progress:
-    """What the caller sees of an order: its place while it waits, then that it is drawn."""
+    """What the caller sees of an order: its place while it waits, then that it is being drawn."""
     place, eta = _number(state.get("queue_position")), _number(state.get("wait_time"))
     waiting = _number(state.get("waiting")) and not _number(state.get("processing"))
     return Progress(
@@ -268,12 +268,12 @@ def _number(value: object) -> float:
 
 
 def _changes(warnings: object) -> list[Notice]:
-    """What the Horde made smaller so that the order could be taken."""
-    found = []
-    for one in warnings if isinstance(warnings, list) else ():
-        code = str(one.get("code", "")) if isinstance(one, dict) else ""
+    """What the Horde reduced so that the order could be accepted."""
+    notices = []
+    for warning in warnings if isinstance(warnings, list) else ():
+        code = str(warning.get("code", "")) if isinstance(warning, dict) else ""
         if "Steps" in code:
-            found.append(Notice(NoticeKind.CHANGED, "steps", "The AI Horde used fewer steps."))
+            notices.append(Notice(NoticeKind.CHANGED, "steps", "The AI Horde used fewer steps."))
         elif "Size" in code or "Resolution" in code or "Downgrade" in code:
-            found.append(Notice(NoticeKind.CHANGED, "size", "The AI Horde made the picture smaller."))
-    return found
+            notices.append(Notice(NoticeKind.CHANGED, "size", "The AI Horde made the picture smaller."))
+    return notices

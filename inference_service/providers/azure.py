@@ -1,6 +1,6 @@
 """Microsoft Foundry and Azure OpenAI, v1 API: chat and vision. The `model` is the name of your deployment there.
 
-`base_url` is your resource's: https://RESOURCE.services.ai.azure.com/openai/v1 (or RESOURCE.openai.azure.com).
+`base_url` is that of your resource: https://RESOURCE.services.ai.azure.com/openai/v1 (or RESOURCE.openai.azure.com).
 Source: Microsoft Foundry, "Azure OpenAI v1 API".
 """
 

@@ -79,13 +79,13 @@ class Cohere(ChatProvider):
 
 
 def tools(request: ChatRequest) -> dict[str, Any]:
-    """A choice of one tool is a choice among it alone; "strict" holds for all or none."""
+    """A choice of one tool means offering that tool alone; "strict" applies to all tools or none."""
     body = wire.tools(request)
     choice = request.tool_choice
     if not body or choice is None:
         return body
     if choice.name:
-        body["tools"] = [one for one in body["tools"] if one["function"]["name"] == choice.name]
+        body["tools"] = [tool for tool in body["tools"] if tool["function"]["name"] == choice.name]
     body.pop("tool_choice")
     return body if choice.mode is ToolMode.AUTO else {**body, "tool_choice": choice.mode.value.upper()}
 
@@ -99,7 +99,7 @@ def answer_format(wanted: ResponseFormat | None) -> dict[str, Any]:
 
 class EventFormat(WireFormat):
     """`content-delta` holds words or thoughts, `tool-call-…` fragments of calls, `tool-plan-delta` thoughts about them;
-    `message-end` the reason, the usage and, where it failed, an error.
+    `message-end` the reason, the usage and, after a failure, an error.
     """
 
     def piece(self, value: Any, name: str) -> Piece | None:  # noqa: ARG002 - the type is in the value

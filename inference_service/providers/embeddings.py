@@ -1,4 +1,4 @@
-"""Embeddings: the call, the vectors, and the documented ways to ask for them.
+"""Embeddings: the call, the vectors, and the documented ways to request them.
 
 A provider that embeds has `embed(call)`; it makes one upstream call, picks no credential and does not retry, and raises
 UpstreamFailure only.
@@ -27,7 +27,7 @@ WORDS = ("embed", "/bge-", "bge-m3", "/e5-", "/gte-", "minilm", "nomic")
 
 
 class EmbedCall(Struct, frozen=True):
-    """One upstream call. dimensions: of each vector; None: the model's own. strict: refuse, instead of drop."""
+    """One upstream call. dimensions: of each vector; None: the model's default. strict: refuse unsupported settings instead of dropping them."""
 
     model: str
     inputs: tuple[str, ...]
@@ -37,7 +37,7 @@ class EmbedCall(Struct, frozen=True):
 
 
 class Embeddings(Struct, frozen=True):
-    """One vector for each input, in its order, all of one length."""
+    """One vector per input, in order, all of the same length."""
 
     vectors: tuple[tuple[float, ...], ...]
     usage: Usage | None = None
@@ -46,26 +46,24 @@ class Embeddings(Struct, frozen=True):
 
 
 class Embedder(Protocol):
-    """What a provider has that embeds."""
+    """A provider that can embed."""
 
     async def embed(self, call: EmbedCall) -> Embeddings:
-        """Embeds all inputs by one call. Raises UpstreamFailure."""
+        """Embeds all inputs in one call. Raises UpstreamFailure."""
         ...
 
 
 def embeds(model: str) -> bool:
-    """Whether a model's name says that it embeds. Only for models that no list and no row describes."""
+    """Whether a model's name suggests that it embeds. Only for models that no list and no row describes."""
     return any(word in f"/{model.lower()}" for word in WORDS)
 
 
 def checked(call: EmbedCall, *, dimensions: bool) -> tuple[Notice, ...]:
-    """A notice for a length that has no effect. Raises UpstreamFailure for what cannot be sent at all."""
+    """A notice for dimensions that have no effect. Raises UpstreamFailure if the call cannot be made at all."""
     if not call.inputs or any(not text for text in call.inputs):
         raise UpstreamFailure(FailureKind.BAD_REQUEST, "there is nothing to embed: every input needs a text")
     if len(call.inputs) > MOST_INPUTS:
-        raise UpstreamFailure(
-            FailureKind.UNSUPPORTED, f"this deployment embeds at most {MOST_INPUTS} texts by one call"
-        )
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, f"this deployment embeds at most {MOST_INPUTS} texts per call")
     if call.dimensions is None or dimensions:
         return ()
     text = "This deployment does not honour dimensions; it had no effect."
@@ -79,7 +77,7 @@ def checked(call: EmbedCall, *, dimensions: bool) -> tuple[Notice, ...]:
 async def over_openai(
     host: Host, url: str, headers: Mapping[str, str], call: EmbedCall, *, dimensions: str = "dimensions"
 ) -> Embeddings:
-    """OpenAI's route, as nearly every host has it. `dimensions`: the field's name, empty where there is none."""
+    """OpenAI's endpoint, which nearly every host has. `dimensions`: the field's name, empty if there is none."""
     notices = checked(call, dimensions=bool(dimensions))
     body: dict[str, Any] = {"model": call.model, "input": list(call.inputs)}
     if dimensions and call.dimensions is not None:
@@ -98,20 +96,20 @@ async def over_hugging_face(host: Host, url: str, headers: Mapping[str, str], ca
 def read_embeddings(
     answer: Any, call: EmbedCall, notices: tuple[Notice, ...] = (), limits: LimitReport | None = None
 ) -> Embeddings:
-    """Any documented shape. Raises UpstreamFailure(BAD_RESPONSE) unless there is one sound vector for each input."""
-    found = values.mapping(answer)
-    if error := found.get("error"):
+    """Parses any documented shape. Raises UpstreamFailure(BAD_RESPONSE) unless there is one valid vector per input."""
+    body = values.mapping(answer)
+    if error := body.get("error"):
         raise errors.in_stream(error, began=False)
-    found = values.mapping(found.get("result")) or found
-    listed = found.get("data") if found else answer
+    body = values.mapping(body.get("result")) or body
+    listed = body.get("data") if body else answer
     rows = listed if isinstance(listed, list) else []
     if rows and all(isinstance(row, dict) for row in rows):
         rows = [row.get("embedding") for row in sorted(rows, key=_index)]
     vectors = tuple(_vector(row) for row in rows)
     if len(vectors) != len(call.inputs) or len({len(vector) for vector in vectors}) != 1 or not vectors[0]:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
-    told = values.mapping(found.get("usage"))
-    tokens = values.count(told.get("prompt_tokens", told.get("total_tokens")))
+    usage = values.mapping(body.get("usage"))
+    tokens = values.count(usage.get("prompt_tokens", usage.get("total_tokens")))
     return Embeddings(vectors, None if tokens is None else Usage(tokens), notices, limits)
 
 
@@ -125,11 +123,13 @@ def _vector(row: Any) -> tuple[float, ...]:
         row = _unpacked(row)
     if not isinstance(row, list):
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
-    if len(row) == 1 and isinstance(row[0], list):  # some pipelines wrap each vector once more
+    if len(row) == 1 and isinstance(row[0], list):  # some pipelines wrap each vector in another list
         row = row[0]
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in row):
+    if not all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for value in row
+    ):
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
-    return tuple(float(one) for one in row)
+    return tuple(float(value) for value in row)
 
 
 def _unpacked(text: str) -> list[float]:
@@ -141,7 +141,7 @@ def _unpacked(text: str) -> list[float]:
 
 
 async def asked(provider: Any, request: EmbedRequest, model: str, secret: str | None) -> AsyncGenerator[Any, None]:
-    """The events of one call for vectors. Raises UpstreamFailure, also where the provider does not embed."""
+    """The events of one embedding call. Raises UpstreamFailure, also if the provider cannot embed."""
     embed = getattr(provider, "embed", None)
     if embed is None:
         raise UpstreamFailure(FailureKind.UNSUPPORTED, "the provider does not embed", capability="embed")

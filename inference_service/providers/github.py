@@ -20,7 +20,7 @@ K = FailureKind
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    publisher: str = "openai"  # of models that are named without one
+    publisher: str = "openai"  # the publisher of models named without one
     preset: str = "plain"
     prefill: bool | None = None
 
@@ -42,19 +42,19 @@ class GitHub(OpenAI):
         errors.Sign(K.RATE_LIMITED, r"UserByMinute|per 60s", (429,), Scope.CREDENTIAL, 60),
         errors.Sign(K.RATE_LIMITED, r"UserConcurrentRequests|per 0s", (429,), Scope.CREDENTIAL, 1),
         errors.Sign(K.RETIRED, r"github_models_retirement", (403, 410)),
-        errors.Sign(K.RETIRED, r"^\W*$", (403,)),  # an empty 403 is how the shut service answers
+        errors.Sign(K.RETIRED, r"^\W*$", (403,)),  # how the retired service answers: an empty 403
     )
 
     def body(self, call: ChatCall) -> dict[str, Any]:
         body = super().body(call)
-        # The catalogue's ids carry their publisher; the older host wanted them without.
+        # The catalogue's ids include their publisher; the older host wanted them without.
         if "/" not in call.model and "models.inference.ai.azure.com" not in self.settings.base_url:
             body["model"] = f"{self.options.publisher}/{call.model}"
         return body
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         root = self.settings.base_url.removesuffix("/inference")
-        found = []
+        models = []
         for item in await self.listed(f"{root}/catalog/models", secret):
             name, outputs = item.get("id"), values.texts(item.get("supported_output_modalities")) or ["text"]
             if not isinstance(name, str) or "text" not in outputs:
@@ -67,5 +67,5 @@ class GitHub(OpenAI):
             )
             short = name.removeprefix(f"{self.options.publisher}/")
             self._discovered[short] = can
-            found.append(ModelInfo(short, can))
-        return found
+            models.append(ModelInfo(short, can))
+        return models

@@ -1,7 +1,7 @@
-"""Hugging Face Inference Providers: chat through the router, pictures through whichever provider has the model.
+"""Hugging Face Inference Providers: chat through the router, pictures through any provider that has the model.
 
-The hub knows which providers have a model; its answer is kept for an hour. How each one wants its order is in
-`pictures/task_providers.py`.
+The hub knows which providers have a model; its answer is cached for an hour. How each provider expects its requests is
+in `pictures/task_providers.py`.
 Sources: huggingface_hub and huggingface.js (inference clients), Hugging Face documents on Inference Providers.
 """
 
@@ -61,7 +61,7 @@ class HuggingFace(OpenAI):
     signs: ClassVar[tuple[errors.Sign, ...]] = (
         errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"monthly included credits|depleted", (402, 429), Scope.GROUP),
         errors.Sign(FailureKind.MODEL_NOT_FOUND, r"model_not_supported|not supported by any provider", (400,)),
-        # About whoever serves the model behind the router, not about the token.
+        # About the provider behind the router, not about the token.
         errors.Sign(FailureKind.MODEL_NOT_FOUND, r"requested provider .{0,60}not available", (403,)),
         errors.Sign(FailureKind.UNAUTHENTICATED, r"invalid (credentials|username)", (401,)),
     )
@@ -71,11 +71,11 @@ class HuggingFace(OpenAI):
         self._mappings: dict[str, tuple[float, dict[str, str]]] = {}
 
     def capabilities(self, model: str) -> Capabilities:
-        """Of a picture model: what any of its providers takes, once the hub has named them."""
+        """For a picture model: what any of its providers accepts, once the hub has named them."""
         if model in self.settings.capabilities:
             return self.settings.capabilities[model]
-        known = self._discovered.get(model) or self.declaration.capabilities.get(model)
-        if not (known.image if known else any(word in model.lower() for word in IMAGE_WORDS)):
+        facts = self._discovered.get(model) or self.declaration.capabilities.get(model)
+        if not (facts.image if facts else any(word in model.lower() for word in IMAGE_WORDS)):
             return super().capabilities(model)
         homes = [style_of(slug, theirs).capabilities for slug, theirs in self._known_homes(model).items()]
         if not homes:
@@ -94,7 +94,7 @@ class HuggingFace(OpenAI):
         return f"{self.settings.base_url}/v1/chat/completions"
 
     async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
-        """Asks the model's providers in their order; one that has lost the model is passed over."""
+        """Tries the model's providers in order; one that no longer has the model is skipped."""
         homes = honouring(await self._homes(call.model, call.secret), call.request)
         for slug, theirs in homes.items():
             last = slug == next(reversed(homes))
@@ -119,11 +119,11 @@ class HuggingFace(OpenAI):
         return await embeddings.over_hugging_face(self, url, self.headers(call.secret), call)
 
     async def _homes(self, model: str, secret: str | None) -> dict[str, str]:
-        """Provider → its own id of the model, live ones in the configured order. The hub silent: hf-inference."""
-        asked, known = self._mappings.get(model, (0.0, {}))
-        if known and time.monotonic() - asked < MAPPING_AGE:
-            return known
-        fallback = known or {"hf-inference": model}
+        """Provider → its own id of the model; live providers in the configured order. If the hub is silent: hf-inference."""
+        asked_at, listed = self._mappings.get(model, (0.0, {}))
+        if listed and time.monotonic() - asked_at < MAPPING_AGE:
+            return listed
+        fallback = listed or {"hf-inference": model}
         try:
             mapping = await self._mapping(model, secret)
         except UpstreamFailure as failure:
@@ -137,7 +137,7 @@ class HuggingFace(OpenAI):
         return homes or fallback
 
     async def _mapping(self, model: str, secret: str | None) -> Any:
-        """What the hub says about a model's providers; nothing for what is no answer. Raises UpstreamFailure."""
+        """What the hub says about a model's providers; an empty result if it is malformed. Raises UpstreamFailure."""
         url = f"{self.options.hub_url}/api/models/{quote(model, safe='/')}"
         params = {"expand[]": "inferenceProviderMapping"}
         async with self.http.request("GET", url, headers=self.headers(secret), params=params) as response:
@@ -150,7 +150,7 @@ class HuggingFace(OpenAI):
         return answer.get("inferenceProviderMapping") if isinstance(answer, dict) else None
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        found = []
+        models = []
         for item in await self.listed(f"{self.settings.base_url}/v1/models", secret):
             if not isinstance(name := item.get("id"), str):
                 continue
@@ -160,18 +160,20 @@ class HuggingFace(OpenAI):
                 TEXT, vision=isinstance(inputs, list) and "image" in inputs, context_tokens=_context(item)
             )
             self._discovered[name] = can
-            found.append(ModelInfo(name, can))
-        found += [ModelInfo(name, BRUSH) for name in self.declaration.default_models if self.capabilities(name).image]
-        return found
+            models.append(ModelInfo(name, can))
+        models += [ModelInfo(name, BRUSH) for name in self.declaration.default_models if self.capabilities(name).image]
+        return models
 
 
 def _context(item: Mapping[str, Any]) -> int:
     """The largest context among a model's providers."""
     providers = item.get("providers")
-    told = (
-        [one.get("context_length") for one in providers if isinstance(one, dict)] if isinstance(providers, list) else []
+    lengths = (
+        [provider.get("context_length") for provider in providers if isinstance(provider, dict)]
+        if isinstance(providers, list)
+        else []
     )
-    return max((length for length in told if isinstance(length, int) and length > 0), default=0)
+    return max((length for length in lengths if isinstance(length, int) and length > 0), default=0)
 
 
 def _live(mapping: Any, order: Sequence[str]) -> dict[str, str]:
@@ -186,7 +188,7 @@ def _live(mapping: Any, order: Sequence[str]) -> dict[str, str]:
 
 
 def honouring(homes: Mapping[str, str], request: ImageRequest) -> dict[str, str]:
-    """The providers to ask. Raises UpstreamFailure if the caller insists on a setting that none of them takes."""
+    """The providers to try. Raises UpstreamFailure if the caller insists on a setting that none of them accepts."""
     if not request.strict:
         return dict(homes)
     taken = {slug: style_of(slug, model).capabilities.settings for slug, model in homes.items()}

@@ -1,7 +1,7 @@
 """Mistral: chat, vision, and continuation of a half-finished answer by `prefix`.
 
-Its row of the catalogue says how requests and refusals differ. A continued answer begins with the prefix again;
-the router strips it. Retired models answer under the name that the model list gives as their replacement.
+Its catalogue row says how requests and refusals differ. A continued answer begins with the prefix again;
+the router strips it. A retired model answers under the replacement that the model list names.
 Sources: Mistral API reference (OpenAPI), the mistralai SDK, recorded answers.
 """
 
@@ -20,8 +20,8 @@ from inference_service.providers.openai import wire
 from inference_service.providers.openai.provider import OpenAI
 from inference_service.providers.seam import ChatCall, Declaration, LimitReport
 
-LIST_AGE = 3_600.0  # seconds for which a model list is believed
-# Retired ids that people still ask for; the model list names what replaces them, else the default does.
+LIST_AGE = 3_600.0  # seconds for which a model list is cached
+# Retired ids that are still requested; the model list names their replacement, else the default is used.
 RETIRED = frozenset({"pixtral-12b-2409", "pixtral-large-2411", "mistral-large-2407"})
 REPLACEMENT = "mistral-medium-latest"
 
@@ -70,7 +70,7 @@ class Mistral(OpenAI):
         )
 
     async def _current(self, model: str, secret: str | None) -> str:
-        """What a retired id stands for now."""
+        """What a retired id maps to now."""
         if model not in RETIRED:
             return model
         if self._listed_at is None or time.monotonic() - self._listed_at > LIST_AGE:
@@ -81,7 +81,7 @@ class Mistral(OpenAI):
         return self._replacements.get(model, REPLACEMENT)
 
     async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
-        """Also keeps what replaces each retired id."""
+        """Also stores the replacement of each retired id."""
         items = await super().listed(url, secret)
         self._replacements = {}
         for item in items:

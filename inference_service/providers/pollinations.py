@@ -1,6 +1,6 @@
-"""Pollinations: chat over its OpenAI API, pictures by one GET whose path is the prompt.
+"""Pollinations: chat over its OpenAI API, pictures by a GET request whose path is the prompt.
 
-The key goes into a header, never into the address: addresses end up in logs. Pollen is refilled at the full hour.
+The key goes into a header, never into the URL: URLs end up in logs. Pollen is refilled at the full hour.
 Sources: Pollinations' API documents and server; its clients.
 """
 
@@ -25,7 +25,7 @@ from inference_service.providers.pictures.style import dropped
 from inference_service.providers.seam import Declaration, ImageCall, LimitReport, ModelInfo
 
 K = FailureKind
-LONGEST_PROMPT = 6_000  # characters of the address; servers and proxies refuse more than about 8,000
+LONGEST_PROMPT = 6_000  # characters of the URL; servers and proxies refuse more than about 8,000
 TEXT = Capabilities(chat=True, streaming=True, settings=CHAT_SETTINGS)
 PAINTER = Capabilities(
     image=True,
@@ -38,7 +38,7 @@ KNOWN_PAINTERS = ("flux", "zimage", "turbo", "gptimage", "kontext", "seedream", 
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    safe: bool = True  # ask for the provider's own filter
+    safe: bool = True  # turn on the provider's own filter
     preset: str = "plain"
     prefill: bool | None = None
 
@@ -74,9 +74,9 @@ class Pollinations(OpenAI):
             if response.status != 200:
                 raise self.failure(response.status, response.headers, await read_error(response))
             yield self.limit_report(response.headers) or LimitReport()
-            answer, told = await read(response), response.headers
-        found = [from_body(answer, told)] if sniff(answer) else read_results(decode(answer), url)
-        async with aclosing(deliver(self.http, found, call, seed)) as delivering:
+            answer, headers = await read(response), response.headers
+        results = [from_body(answer, headers)] if sniff(answer) else read_results(decode(answer), url)
+        async with aclosing(deliver(self.http, results, call, seed)) as delivering:
             async for event in delivering:
                 yield event
 
@@ -97,23 +97,23 @@ class Pollinations(OpenAI):
         return query
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        found: dict[str, Capabilities] = {}
+        models: dict[str, Capabilities] = {}
         for item in await self.listed(f"{self.settings.base_url}/models", secret):
             if isinstance(name := item.get("id") or item.get("name"), str):
-                found[name] = msgspec.structs.replace(TEXT, vision="image" in _names(item.get("input_modalities")))
+                models[name] = msgspec.structs.replace(TEXT, vision="image" in _names(item.get("input_modalities")))
         painters = await ask(self, f"{self._root()}/image/models", self.headers(secret))
         for item in painters if isinstance(painters, list) else ():
             name = item.get("name") if isinstance(item, dict) else item
             outputs = _names(item.get("output_modalities")) if isinstance(item, dict) else ()
             if isinstance(name, str) and (not outputs or "image" in outputs):
-                found[name] = PAINTER
-        self._discovered = found
-        return [ModelInfo(name, can) for name, can in found.items()]
+                models[name] = PAINTER
+        self._discovered = models
+        return [ModelInfo(name, can) for name, can in models.items()]
 
 
 def path_of(prompt: str) -> str:
-    """The prompt as one segment of a path. Raises UpstreamFailure when it is too long for an address."""
-    # A segment of dots only would be taken for "this folder" or "the one above".
+    """The prompt as one segment of a path. Raises UpstreamFailure if it is too long for a URL."""
+    # A segment of dots only would mean "this folder" or "the one above".
     text = prompt if prompt.strip(".") else f"{prompt} "
     path = quote(text, safe="")
     if len(path) > LONGEST_PROMPT:
@@ -122,4 +122,4 @@ def path_of(prompt: str) -> str:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()

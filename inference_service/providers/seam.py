@@ -12,12 +12,12 @@ Routing reads a provider only through `checked`, and its model list through `mod
 
 Behind them
 - every event is of one of the types of `Event`, and its numbers are finite and in range; what makes
-  no sense is left out, or the call fails as `bad_response`;
-- the only exceptions are UpstreamFailure and CancelledError, whatever an adapter stumbles over;
+  no sense is dropped, or the call fails as `bad_response`;
+- the only exceptions are UpstreamFailure and CancelledError, whatever goes wrong in an adapter;
 - once `aclose` has returned or the iteration has ended, no socket of the call is open: the lease
-  may be returned. No adapter has to think of it.
+  may be returned. No adapter has to care about it.
 
-The cost is one generator and one look at the type for each event; no text is looked at.
+The cost is one generator and one type check per event; no text is examined.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class ModelInfo(Struct, frozen=True):
 
 
 class Patience(Struct, frozen=True):
-    """Longer bounds on silence than usual, in seconds; 0: the usual ones. For local servers that load a model, and queues."""
+    """Longer bounds on silence than usual, in seconds; 0: the usual ones. For queues and local servers that load a model."""
 
     headers: float = 0.0
     first_token: float = 0.0
@@ -98,7 +98,7 @@ class Declaration(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """One configured instance of a provider, from `antiphon.toml` and the environment.
 
-    options: what only this kind understands (`[providers.x.options]`), checked by the provider.
+    options: what only this kind understands (`[providers.x.options]`), validated by the provider.
     provider_options: extra fields for the body of a chat, by upstream model; "*" is for all of them.
     """
 
@@ -144,7 +144,7 @@ class ImageCall(Struct, frozen=True):
 
 
 class LimitReport(Struct, frozen=True):
-    """The provider accepted the call. `limits`: what its response headers told, before they bite."""
+    """The provider has accepted the call. `limits`: what its response headers report before they apply."""
 
     limits: tuple[LimitFact, ...] = ()
 
@@ -162,7 +162,7 @@ class Provider(Protocol):
         ...
 
     def chat(self, call: ChatCall) -> AsyncIterator[ChatEvent | LimitReport]:
-        """Answers once and ends after Finish. Raises UpstreamFailure, also where the answer is not whole."""
+        """Answers once and ends after Finish. Raises UpstreamFailure, also if the answer is not whole."""
         ...
 
     def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
@@ -170,7 +170,7 @@ class Provider(Protocol):
         ...
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        """Asks the upstream which models it offers (a smallest question, also used by `antiphon check`).
+        """Asks the upstream which models it offers: a cheap request, also used by `antiphon check`.
 
         Raises UpstreamFailure.
         """
@@ -202,21 +202,21 @@ _sockets: ContextVar[list[Socket] | None] = ContextVar("sockets", default=None)
 
 
 def opened(socket: Socket) -> None:
-    """Tells that the call which runs now has a connection. For the HTTP kit."""
+    """Registers a connection with the running call. For the HTTP kit."""
     held = _sockets.get()
     if held is not None:
         held.append(socket)
 
 
 def farewell(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """A task that outlives its call, such as one that cancels an order: its sockets are its own."""
+    """A task that outlives its call, such as cancelling an order: its sockets belong to it."""
     context = copy_context()
     context.run(_sockets.set, None)
     return asyncio.create_task(work, name=name, context=context)
 
 
 async def checked(events: AsyncIterator[Any]) -> AsyncGenerator[Event, None]:
-    """What a provider's `chat` or `image` yields, checked. Raises UpstreamFailure; close it in any case."""
+    """What a provider's `chat` or `image` yields, validated. Raises UpstreamFailure; always close it."""
     held: list[Socket] = []
     try:
         while True:
@@ -244,7 +244,7 @@ async def checked(events: AsyncIterator[Any]) -> AsyncGenerator[Event, None]:
 
 
 async def models(provider: Provider, secret: str | None) -> list[ModelInfo]:
-    """The provider's list, checked: an odd item costs itself, an odd field is not known. Raises UpstreamFailure."""
+    """The provider's list, validated: a malformed item costs itself, a malformed field is unknown. Raises UpstreamFailure."""
     held: list[Socket] = []
     token = _sockets.set(held)
     try:
@@ -281,7 +281,7 @@ async def _shut(held: Sequence[Socket]) -> None:
 
 
 def _stumbled(error: Exception) -> UpstreamFailure:
-    # Where it happened, not what it says: a message may hold words of the upstream.
+    # Where it happened, not the message: that may hold words of the upstream.
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
     log.warning("adapter failed", error=type(error).__name__, place=place)
@@ -303,8 +303,8 @@ def _check(event: Any) -> Event | None:
 def _sensible(fact: Any) -> bool:
     if not isinstance(fact, LimitFact):
         return False
-    told = (fact.window, fact.limit, fact.remaining, fact.resets_after)
-    return all(value is None or ((known := number(value)) is not None and known >= 0) for value in told)
+    numbers = (fact.window, fact.limit, fact.remaining, fact.resets_after)
+    return all(value is None or ((parsed := number(value)) is not None and parsed >= 0) for value in numbers)
 
 
 def _model(info: Any) -> ModelInfo | None:

@@ -1,7 +1,7 @@
-"""Speech to text: the call, the transcript, and every documented way to ask for one.
+"""Speech to text: the call, the transcript, and every documented way to request one.
 
 A provider that transcribes has `transcribe(call)`; it makes one upstream call, picks no credential and does not retry,
-and raises UpstreamFailure only. A Discord voice message is Ogg with Opus, which all of these take as it is.
+and raises UpstreamFailure only. A Discord voice message is Ogg with Opus, which all of these accept as it is.
 Sources: API references of OpenAI, Groq, Mistral, Cloudflare and Hugging Face; huggingface_hub.
 """
 
@@ -23,11 +23,11 @@ from inference_service.providers.seam import LimitReport
 from inference_service.recordings import seconds_of
 from inference_service.unary import Segment, Transcribed, TranscribeRequest
 
-LARGEST_AUDIO = 25 * 1000 * 1000  # bytes; the smallest bound among the providers that have one
+LARGEST_AUDIO = 25 * 1000 * 1000  # bytes; the smallest limit among the providers that have one
 LARGEST_ANSWER = 16 * 1024 * 1024
-NOTHING_SAID = 0.6  # probability from which a segment holds no speech
+NOTHING_SAID = 0.6  # probability from which a segment counts as silence
 WORDS = ("whisper", "voxtral", "transcribe", "nova-3", "sensevoice", "parakeet", "canary")
-# Servers tell the format by the name's end.
+# Servers tell the format by the file extension.
 ENDINGS = {
     "audio/ogg": "ogg", "audio/opus": "ogg", "audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3",
     "audio/mp4": "m4a", "audio/x-m4a": "m4a", "audio/m4a": "m4a", "audio/flac": "flac", "audio/webm": "webm",
@@ -39,9 +39,9 @@ TYPES = {"ogg": "audio/ogg", "wav": "audio/wav", "mp3": "audio/mpeg", "m4a": "au
 class TranscribeCall(Struct, frozen=True):
     """One upstream call.
 
-    mime: what the sender says that it is; the bytes are believed more.
-    language: two letters (ISO 639-1), empty: the model finds out. prompt: words that help with names.
-    timestamps: segments are wanted. strict: refuse, instead of drop, what a provider cannot honour.
+    mime: what the sender claims; the bytes take precedence.
+    language: two letters (ISO 639-1), empty: the model detects it. prompt: words that help with names.
+    timestamps: segments are wanted. strict: refuse settings that a provider cannot honour, instead of dropping them.
     """
 
     model: str
@@ -56,7 +56,7 @@ class TranscribeCall(Struct, frozen=True):
 
 
 class Transcript(Struct, frozen=True):
-    """seconds: length of the audio, as the provider reports it. language: as the provider reports it, else as asked for."""
+    """seconds: length of the audio, as the provider reports it. language: as reported, else as requested."""
 
     text: str
     language: str = ""
@@ -68,12 +68,12 @@ class Transcript(Struct, frozen=True):
     @property
     def silent(self) -> bool:
         """Whether nothing was said: models like to invent thanks for silence."""
-        told = [one.no_speech for one in self.segments if one.no_speech is not None]
-        return not self.text.strip() or (bool(told) and min(told) > NOTHING_SAID)
+        chances = [segment.no_speech for segment in self.segments if segment.no_speech is not None]
+        return not self.text.strip() or (bool(chances) and min(chances) > NOTHING_SAID)
 
 
 class Transcriber(Protocol):
-    """What a provider has that transcribes."""
+    """A provider that can transcribe."""
 
     async def transcribe(self, call: TranscribeCall) -> Transcript:
         """Listens once. Raises UpstreamFailure."""
@@ -81,7 +81,7 @@ class Transcriber(Protocol):
 
 
 class Host(Protocol):
-    """A provider, as far as one answer in one piece needs it."""
+    """What a non-streamed call needs from a provider."""
 
     http: HttpClient
 
@@ -91,12 +91,12 @@ class Host(Protocol):
 
 
 def listens(model: str) -> bool:
-    """Whether a model's name says that it transcribes. Only for models that no list and no row describes."""
+    """Whether a model's name suggests that it transcribes. Only for models that no list and no row describes."""
     return any(word in model.lower() for word in WORDS)
 
 
 def checked(call: TranscribeCall, honoured: frozenset[str]) -> tuple[Notice, ...]:
-    """A notice for each setting that has no effect. Raises UpstreamFailure for what cannot be sent at all."""
+    """A notice for each setting without effect. Raises UpstreamFailure if the call cannot be made at all."""
     if not call.audio:
         raise UpstreamFailure(FailureKind.BAD_REQUEST, "the recording is empty")
     if len(call.audio) > LARGEST_AUDIO:
@@ -114,11 +114,11 @@ def checked(call: TranscribeCall, honoured: frozenset[str]) -> tuple[Notice, ...
 
 
 def ending(call: TranscribeCall) -> str:
-    """The end of the file's name, from its first bytes, else from what the sender says."""
+    """The file extension, by the first bytes, else by what the sender claims."""
     head = call.audio[:16]
-    for sign, found in ((b"OggS", "ogg"), (b"fLaC", "flac"), (b"ID3", "mp3"), (b"\x1a\x45\xdf\xa3", "webm")):
+    for sign, suffix in ((b"OggS", "ogg"), (b"fLaC", "flac"), (b"ID3", "mp3"), (b"\x1a\x45\xdf\xa3", "webm")):
         if head.startswith(sign):
-            return found
+            return suffix
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
     if head[4:8] == b"ftyp":
@@ -139,9 +139,9 @@ def form_of(call: TranscribeCall, fields: Mapping[str, str]) -> aiohttp.FormData
 
 
 async def over_openai(host: Host, url: str, headers: Mapping[str, str], call: TranscribeCall) -> Transcript:
-    """OpenAI's route, as Groq, OpenRouter, OVH and local servers have it too. Raises UpstreamFailure."""
+    """OpenAI's endpoint, which Groq, OpenRouter, OVH and local servers have as well. Raises UpstreamFailure."""
     notices = checked(call, SPEECH.settings)
-    # Only Whisper has a verbose answer; the newer models refuse to be asked for one.
+    # Only Whisper has a verbose answer; the newer models refuse to be asked for it.
     verbose = "whisper" in call.model.lower()
     fields = {
         "model": call.model,
@@ -169,7 +169,7 @@ async def over_mistral(host: Host, url: str, headers: Mapping[str, str], call: T
 
 
 async def over_workers_ai(host: Host, url: str, headers: Mapping[str, str], call: TranscribeCall) -> Transcript:
-    """Cloudflare: JSON with base64 for the turbo model, the bytes themselves for the others. Raises UpstreamFailure."""
+    """Cloudflare: JSON with base64 for the turbo model, raw bytes for the others. Raises UpstreamFailure."""
     if "turbo" not in call.model:
         notices = checked(call, frozenset())
         head = {**headers, "Content-Type": "application/octet-stream"}
@@ -186,7 +186,7 @@ async def over_workers_ai(host: Host, url: str, headers: Mapping[str, str], call
 
 
 async def over_hugging_face(host: Host, url: str, headers: Mapping[str, str], call: TranscribeCall) -> Transcript:
-    """The bytes with their type, or JSON where segments are wanted. Raises UpstreamFailure."""
+    """Raw bytes with their type, or JSON if segments are wanted. Raises UpstreamFailure."""
     notices = checked(call, frozenset())
     if call.timestamps:
         body = {"inputs": base64.b64encode(call.audio).decode(), "parameters": {"return_timestamps": True}}
@@ -206,48 +206,51 @@ async def posted(
     form: aiohttp.FormData | None = None,
     data: bytes | None = None,
 ) -> tuple[Any, LimitReport | None]:
-    """One POST that answers in one piece. Raises UpstreamFailure."""
+    """One POST with a non-streamed answer. Raises UpstreamFailure."""
     body: Any = form if data is None else data
     async with host.http.request("POST", url, headers=headers, json=json, form=body) as response:
         if response.status != 200:
             raise host.failure(response.status, response.headers, await read_error(response))
-        told, answer = response.headers, await read(response, LARGEST_ANSWER)
+        response_headers, answer = response.headers, await read(response, LARGEST_ANSWER)
         text = response.content_type == "text/plain"
     if text:
-        return answer.decode(errors="replace"), host.limit_report(told)
+        return answer.decode(errors="replace"), host.limit_report(response_headers)
     try:
-        found = values.documents(answer)
+        documents = values.documents(answer)
     except (ValueError, UnicodeDecodeError) as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
-    return (found[0] if found else None), host.limit_report(told)
+    return (documents[0] if documents else None), host.limit_report(response_headers)
 
 
 def read_transcript(
     answer: Any, call: TranscribeCall, notices: tuple[Notice, ...] = (), limits: LimitReport | None = None
 ) -> Transcript:
-    """Any documented shape of an answer. Raises UpstreamFailure(BAD_RESPONSE) for what holds no text."""
+    """Parses any documented shape. Raises UpstreamFailure(BAD_RESPONSE) if it holds no text."""
     if isinstance(answer, str):
         return Transcript(answer.strip(), call.language, None, (), notices, limits)
-    found = values.mapping(answer)
-    if error := found.get("error"):
+    body = values.mapping(answer)
+    if error := body.get("error"):
         raise errors.in_stream(error, began=False)
-    found = values.mapping(found.get("result")) or found
-    text = found.get("text")
+    body = values.mapping(body.get("result")) or body
+    text = body.get("text")
     if not isinstance(text, str):
-        text = _of_deepgram(found)
-    about, usage = values.mapping(found.get("transcription_info")), values.mapping(found.get("usage"))
+        text = _of_deepgram(body)
+    about, usage = values.mapping(body.get("transcription_info")), values.mapping(body.get("usage"))
     language = next(
-        (told for told in (found.get("language"), about.get("language")) if isinstance(told, str)), call.language
+        (reported for reported in (body.get("language"), about.get("language")) if isinstance(reported, str)),
+        call.language,
     )
-    lengths = (found.get("duration"), about.get("duration"), usage.get("prompt_audio_seconds"), usage.get("seconds"))
-    seconds = next((length for told in lengths if (length := values.number(told)) is not None and length >= 0), None)
-    listed = found.get("segments") or found.get("chunks")
-    segments = tuple(one for item in values.items(listed) if (one := _segment(item)) is not None)
+    lengths = (body.get("duration"), about.get("duration"), usage.get("prompt_audio_seconds"), usage.get("seconds"))
+    seconds = next(
+        (length for reported in lengths if (length := values.number(reported)) is not None and length >= 0), None
+    )
+    listed = body.get("segments") or body.get("chunks")
+    segments = tuple(segment for item in values.items(listed) if (segment := _segment(item)) is not None)
     return Transcript(text.strip(), language, seconds, segments, notices, limits)
 
 
 def _segment(item: Any) -> Segment | None:
-    """A segment with its times; one without them is none."""
+    """A segment with its times; None without them."""
     about = values.mapping(item)
     pair = about.get("timestamp")
     start, end = pair if isinstance(pair, list) and len(pair) == 2 else (about.get("start"), about.get("end"))
@@ -255,14 +258,14 @@ def _segment(item: Any) -> Segment | None:
     if first is None or not isinstance(text, str) or first < 0:
         return None
     silence = values.number(about.get("no_speech_prob"))
-    # The last chunk of a recording that was cut has no end.
+    # The last chunk of a truncated recording has no end.
     last = first if last is None or last < first or math.isnan(last) else last
     return Segment(first, last, text.strip(), silence if silence is not None and 0 <= silence <= 1 else None)
 
 
-def _of_deepgram(found: Mapping[str, Any]) -> str:
+def _of_deepgram(answer: Mapping[str, Any]) -> str:
     """`results.channels[0].alternatives[0].transcript`. Raises UpstreamFailure."""
-    channels = values.items(values.mapping(found.get("results")).get("channels"))
+    channels = values.items(values.mapping(answer.get("results")).get("channels"))
     first = values.mapping(channels[0]) if channels else {}
     alternatives = values.items(first.get("alternatives"))
     text = values.mapping(alternatives[0]).get("transcript") if alternatives else None
@@ -272,7 +275,7 @@ def _of_deepgram(found: Mapping[str, Any]) -> str:
 
 
 async def asked(provider: Any, request: TranscribeRequest, model: str, secret: str | None) -> AsyncGenerator[Any, None]:
-    """The events of one transcription. Raises UpstreamFailure, also where the provider does not listen."""
+    """The events of one transcription. Raises UpstreamFailure, also if the provider cannot transcribe."""
     listen = getattr(provider, "transcribe", None)
     if listen is None:
         raise UpstreamFailure(FailureKind.UNSUPPORTED, "the provider does not transcribe", capability="transcribe")

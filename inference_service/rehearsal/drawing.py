@@ -1,4 +1,4 @@
-"""Stacked bars as SVG: small, readable in light and dark, with words for those who cannot see it."""
+"""Stacked bars as SVG: small, readable in light and dark, with a text alternative."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +8,7 @@ WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 760, 260, 60, 40, 30
 
 
 def bars(title: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """`rows`: a label and one number for each name."""
+    """`rows`: a label and one number per name."""
     most = max((sum(numbers) for _, numbers in rows), default=0) or 1
     plot, step = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT - 10) / max(1, len(rows))
     parts = [

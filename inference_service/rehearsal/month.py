@@ -1,6 +1,6 @@
-"""Eight providers with a free tier, three keys each, under more load than they hold: how much of it they carry.
+"""Eight providers with a free tier, three keys each, under more load than they can carry: how much of it gets answered.
 
-Limits and clocks as the providers published or showed them in 2026; calls at once are ours where nothing is published.
+Limits and clocks as the providers published or showed them in 2026; concurrency limits are ours if none is published.
 """
 
 import random
@@ -27,17 +27,17 @@ KEYS = 3
 
 
 def sites(*, declared: bool = True, telling: Telling = Telling.NOTHING) -> list[Site]:
-    found = []
+    sites = []
     for name, rows in FREE_TIERS.items():
         quotas = tuple(Quota(R, limit, window, clock, firm=True) for limit, window, clock in rows)
         keys = tuple(f"{name}-{number}" for number in range(KEYS))
         spec = PoolSpec(name, keys, keys, 0, quotas if declared else ())
-        found.append(Site(spec, Upstream(quotas), telling))
-    return found
+        sites.append(Site(spec, Upstream(quotas), telling))
+    return sites
 
 
 def a_day() -> float:
-    """What all keys together hold on a day."""
+    """What all keys together allow per day."""
     total = 0.0
     for rows in FREE_TIERS.values():
         total += KEYS * min(limit * DAY / window for limit, window, _ in rows)
@@ -45,7 +45,7 @@ def a_day() -> float:
 
 
 def load(began: float, days: float, share: float, patience: float, seed: int = 1) -> Iterator[Request]:
-    """`share` of what the keys hold, around the clock, twice as much in the evening as at night."""
+    """`share` of what the keys allow, around the clock, twice as much in the evening as at night."""
     chance = random.Random(seed)
     asks = tuple(Ask(name, f"{name}/m", "m", "bot", "") for name in FREE_TIERS)
     rate = a_day() * share / DAY

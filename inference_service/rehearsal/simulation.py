@@ -1,6 +1,6 @@
 """Pools under load on a virtual clock: the real pool code against providers that count for themselves. Pure.
 
-A day takes seconds. What the simulated providers tell is the experiment: everything in headers, only a wait with a
+A day takes seconds. What the simulated providers report is the experiment: everything in headers, only a wait with a
 refusal, or nothing.
 """
 
@@ -35,7 +35,7 @@ class Site(Struct, frozen=True):
     spec: PoolSpec
     upstream: Upstream
     telling: Telling = Telling.NOTHING
-    way: tuple[float, float] = (0.02, 0.2)  # from us to its books
+    way: tuple[float, float] = (0.02, 0.2)  # network delay from us to its counters
     answer: tuple[float, float] = (1.5, 3.0)
 
 
@@ -46,23 +46,23 @@ class Request(Struct):
     number: int = 0
     began: float = 0.0  # when the call that answered it began
     done: float = 0.0
-    refused_at: float = 0.0  # by us, politely
-    in_vain: bool = False  # it has waited until its deadline for nothing
+    refused_at: float = 0.0  # refused by us, early
+    in_vain: bool = False  # it waited until its deadline in vain
     waits: bool = False  # it has queued
     refusals: int = 0
 
 
 class Outcome(Struct):
-    """What came of a load."""
+    """The outcome of a load."""
 
     requests: list[Request] = field(default_factory=list)
-    refusals: int = 0  # by a limit of a provider
+    refusals: int = 0  # refused by a provider's limit
     calls: int = 0
     by_pool: dict[str, int] = field(default_factory=dict)
 
     @property
     def answered(self) -> int:
-        """In time."""
+        """Answered in time."""
         return sum(0 < request.done <= request.at + request.patience for request in self.requests)
 
 
@@ -133,7 +133,7 @@ class Simulation:
             self.waiting.pop(ticket).refused_at = self.now
 
     def _give_up(self, ticket: Ticket) -> None:
-        """Its time is over, and nobody has told it before."""
+        """Its deadline has passed without an earlier refusal."""
         if ticket in self.waiting:
             self.broker.leave(ticket)
             self.waiting.pop(ticket).in_vain = True
@@ -172,9 +172,9 @@ class Simulation:
         facts: tuple[LimitFact, ...] = ()
         if site.telling is Telling.HEADERS:
             facts = tuple(
-                one.fact(self.now)
-                for one in site.upstream.counters(grant.credential, group, ask.model)
-                if one.quota.window
+                counter.fact(self.now)
+                for counter in site.upstream.counters(grant.credential, group, ask.model)
+                if counter.quota.window
             )
         self._at(back, lambda: self.broker.pools[ask.pool].report(grant.lease, facts, self.now))
         end = max(back, self.now + self._chance.uniform(*site.answer))
@@ -184,11 +184,11 @@ class Simulation:
     def _refused(self, request: Request, ask: Ask, grant: Grant, refusal: Refusal) -> None:
         self.outcome.refusals += 1
         request.refusals += 1
-        told = refusal.wait if self.sites[ask.pool].telling is not Telling.NOTHING and refusal.wait else None
+        stated = refusal.wait if self.sites[ask.pool].telling is not Telling.NOTHING and refusal.wait else None
         verdict = Verdict(
             reason=FailureKind.RATE_LIMITED.value,
-            cooldown=told,
-            backoff=told is None,
+            cooldown=stated,
+            backoff=stated is None,
             scope=Scope(refusal.quota.scope),
         )
         self.broker.release(ask, grant, verdict, self.now)

@@ -1,4 +1,4 @@
-"""What has been read of a call and not been passed on yet: bounded, for one reader and one consumer."""
+"""What was read from a call and not passed on yet: bounded, for one reader and one consumer."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from typing import Any
 from inference_service.domain import Delta, Picture, Preview, Reasoning
 
 MOST_EVENTS = 8
-MOST_SIZE = 64 * 1024  # characters of text and bytes of pictures; one event more may be larger
+MOST_SIZE = 64 * 1024  # characters of text and bytes of pictures; the last event may exceed it
 
 
 class Ahead:
@@ -40,7 +40,7 @@ class Ahead:
         return event
 
     def wake(self) -> None:
-        """The consumer looks again: an event is there, or a bound has passed."""
+        """Wakes the consumer: an event has arrived, or a time limit has passed."""
         if self._consumer is not None and not self._consumer.done():
             self._consumer.set_result(None)
 

@@ -1,7 +1,7 @@
 """One upstream call: a task reads it a few events ahead, `next` hands them over, `close` ends it exactly once.
 
 The reader keeps the call alive while the request decides what to do about its silence, so that a slow provider
-which nobody can replace is not cut off. One timer per attempt, armed lazily: an event only writes down the time.
+without a replacement is not cut off. One timer per attempt, armed lazily: an event only records the time.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from inference_service.unary import Embedded, Transcribed
 
 log = structlog.get_logger(__name__)
 WHOLE = frozenset({Picture, Preview, ToolCall, Transcribed, Embedded})
-SHORTEST_LOOK = 0.01  # seconds between two looks of the watch
+SHORTEST_LOOK = 0.01  # seconds between two checks of the watch
 
 
 class Attempt:
@@ -47,7 +47,7 @@ class Attempt:
         return self.lease.ask.deployment
 
     async def next(self) -> Any:
-        """The next event; None at the end; a Silence when a bound has passed. Raises UpstreamFailure."""
+        """The next event; None at the end; a Silence when a time limit has passed. Raises UpstreamFailure."""
         if not self._ahead:
             silence = await self._ready()
             if silence is not None:
@@ -60,7 +60,7 @@ class Attempt:
         return event
 
     async def _ready(self) -> Silence | None:
-        """Waits until an event is there, or until a bound has passed."""
+        """Waits until an event arrives, or until a time limit has passed."""
         while not self._ahead:
             now = self._loop.time()
             if now >= self._ends_at:
@@ -71,7 +71,7 @@ class Attempt:
         return None
 
     def snooze(self) -> None:
-        """The silence is accepted, because nobody else can answer now."""
+        """The silence is accepted, because no other deployment can answer now."""
         self._watch.snooze(self._loop.time())
         self._timer.cancel()
         self._look()
@@ -105,14 +105,14 @@ class Attempt:
         except UpstreamFailure as failure:
             last = failure
         except Exception as error:
-            # Nobody awaits this task: the consumer must hear of every end.
+            # Nobody awaits this task: the consumer must learn of every end.
             log.exception("reading an upstream failed unexpectedly", deployment=self.deployment, exc_info=error)
             last = UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer could not be understood")
         self._watch.hears(self._loop.time(), content=False, life=False)
         self._ahead.put(last)
 
     async def _take(self, event: Any) -> bool:
-        """Writes the event into the journal; whether the consumer wants it, too."""
+        """Writes the event into the journal. Returns whether the consumer wants it as well."""
         entry, now, kind = self.entry, self._loop.time(), event.__class__
         if not entry.answered:
             entry.answered = True
@@ -122,6 +122,7 @@ class Attempt:
             size = len(event.text)
             self._watch.hears(now, content=True, life=True, characters=size)
             entry.characters += size
+            entry.spoke = entry.spoke or kind is Delta
             if len(entry.sample) < SAMPLE:
                 entry.sample += event.text[:SAMPLE]
         elif kind is Composing:
@@ -143,17 +144,17 @@ class Attempt:
         return True
 
     async def _report(self, report: LimitReport) -> None:
-        """The provider has accepted the call: pools learn from it how many calls at once a credential bears."""
+        """The provider has accepted the call: pools learn from it how many concurrent calls a credential can take."""
         await self._store.report(self.lease.ask, self.lease.grant, report.limits)
 
     # --- the end ---------------------------------------------------------------------------------
 
     def is_serious(self) -> bool:
-        """Whether the present silence speaks against the provider, although the caller's deadline ends the call."""
+        """Whether the present silence counts against the provider, although the caller's deadline ends the call."""
         return self._watch.is_serious(self._loop.time())
 
     async def close(self, verdict: Callable[[], Verdict]) -> None:
-        """Closes the upstream's socket, then returns the lease; later calls do nothing.
+        """Closes the upstream's socket, then returns the lease; further calls do nothing.
 
         Runs to its end even if the request is cancelled meanwhile.
         """

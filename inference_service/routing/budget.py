@@ -18,7 +18,7 @@ class StormBudget:
         self._trim(now)
 
     def take(self, now: float) -> bool:
-        """Whether one more extra call is within the budget; counts it if so."""
+        """Whether another extra call is within the budget; counts it if so."""
         self._trim(now)
         if self._share <= 0 or len(self._spent) >= max(self._floor, self._share * len(self._requests)):
             return False

@@ -1,4 +1,4 @@
-"""The upstream calls of one request: leased, begun, failed and closed here and nowhere else."""
+"""The upstream calls of one request: leased, started, failed and closed here and nowhere else."""
 
 import asyncio
 import random
@@ -33,7 +33,7 @@ class Desk(Struct, frozen=True):
 
 
 class Terms(Struct, frozen=True):
-    """What holds for one request. `wanted`: the optional fields that the caller set and may be dropped."""
+    """What applies to one request. `wanted`: the optional fields that the caller set and may be dropped."""
 
     request_id: str
     ask: Ask  # pool, deployment and model are filled in for each call
@@ -44,7 +44,7 @@ class Terms(Struct, frozen=True):
 
 
 def ask_for(base: Ask, deployment: Deployment, *, last: bool = False) -> Ask:
-    """What the pools are asked for a call to this deployment; `base` says for whom and how much."""
+    """The request to the pools for a call to this deployment; `base` says for whom and how large."""
     return Ask(
         deployment.provider.settings.name, deployment.name, deployment.model, base.caller, base.tenant, base.tokens,
         base.pictures, base.conversation, last,
@@ -52,7 +52,7 @@ def ask_for(base: Ask, deployment: Deployment, *, last: bool = False) -> Ask:
 
 
 class Call:
-    """An upstream call that is running. `held`: events that were read before it was chosen."""
+    """A running upstream call. `held`: events that were read before it was chosen."""
 
     def __init__(self, attempt: Attempt, opening: Any) -> None:
         self.attempt, self.opening = attempt, opening
@@ -68,7 +68,7 @@ class Call:
 
 
 class Calls:
-    """`running` are the calls under way, the oldest first; `reason` makes the next one a handover."""
+    """`running` are the running calls, oldest first; `reason` makes the next call a handover."""
 
     def __init__(self, terms: Terms, facts: Facts, answer: Answer, journal: Journal, desk: Desk) -> None:
         self.terms, self.facts, self.journal, self.desk = terms, facts, journal, desk
@@ -90,11 +90,11 @@ class Calls:
         return None
 
     def lease(self, ask: Ask, grant: Grant) -> Lease:
-        """The grant with its secret. Pools hold only credentials that a configuration in use has brought."""
+        """The grant with its secret. Pools only hold credentials of configurations in use."""
         return self.desk.keyring.lease(ask, grant)
 
     def ask(self, deployment: Deployment, *, last: bool = False) -> Ask:
-        """What the pools are asked for a call to this deployment."""
+        """The request to the pools for a call to this deployment."""
         return ask_for(self.terms.ask, deployment, last=last)
 
     async def find_successor(self, call: Call) -> Lease | None:
@@ -123,13 +123,13 @@ class Calls:
     # --- the end ---------------------------------------------------------------------------------
 
     async def fail(self, call: Call, failure: UpstreamFailure) -> None:
-        """The one place where a failure is written: into the journal, the facts and what others should know."""
+        """The one place that records a failure: in the journal, the facts and what others should know."""
         now = self._loop.time()
         self.journal.fail(call.attempt.entry, failure, now)
         self._learn(call.name, failure, now)
         decide.learn_failure(
             self.facts, call.name, failure, now,
-            began=self._answer.began, wanted=self.terms.wanted, spread=random.random(),
+            began=self._answer.began and call.attempt.entry.spoke, wanted=self.terms.wanted, spread=random.random(),
         )  # fmt: skip
         self.reason = failure.kind.value
         await self.close(call)
@@ -144,7 +144,7 @@ class Calls:
             self.desk.learned.refuses_prefill(name, now)
 
     async def finish(self, call: Call) -> None:
-        """The call was good."""
+        """The call succeeded."""
         call.attempt.entry.finished = True
         self.reason = ""
         await self.close(call)
@@ -185,7 +185,7 @@ class Calls:
         return Verdict(good_credential=entry.answered, used_tokens=tokens)
 
     async def give_back(self, lease: Lease) -> None:
-        """Returns a lease that no call was made with."""
+        """Returns an unused lease."""
         await self.desk.store.release(lease.ask, lease.grant, Verdict(sent=False))
 
     async def close_all(self) -> None:

@@ -4,7 +4,7 @@ from inference_service.routing.build import Parts
 
 
 def differences(before: Parts, after: Parts) -> list[str]:
-    """Providers, routes and credentials that came, went or changed."""
+    """Providers, routes and credentials that were added, removed or changed."""
     changes = []
     for what, old, new in (
         ("provider", set(before.plan.providers), set(after.plan.providers)),

@@ -14,15 +14,15 @@ K = FailureKind
 
 
 class Next(Enum):
-    """What the request does. Once the answer has begun, going on elsewhere is a handover."""
+    """What the request does next. Once the answer has begun, continuing elsewhere is a handover."""
 
     CREDENTIAL = auto()  # another credential of the same deployment, else the next deployment
     LATER = auto()  # the next deployment; this one once more if no other can answer
-    DEPLOYMENT = auto()  # the next deployment; this one is not asked twice
+    DEPLOYMENT = auto()  # the next deployment; this one is not tried again
     LARGER = auto()  # the next deployment with a larger context
     RESTART = auto()  # the same deployment without a prefix
     WITHOUT_FIELD = auto()  # the same deployment without the field that it refuses
-    CALLER = auto()  # the caller's to know, with the provider's reason; no shopping around
+    CALLER = auto()  # reported to the caller, with the provider's reason; no shopping around
 
 
 class Rest(Enum):
@@ -37,7 +37,7 @@ class Consequence(Struct, frozen=True):
     rest: Rest
     vote: Vote
     then: Next
-    request: bool = False  # speaks about this request: where every deployment agrees, it is the caller's fault
+    request: bool = False  # about this request: if every deployment agrees, it is the caller's fault
 
 
 TABLE: dict[FailureKind, Consequence] = {
@@ -73,7 +73,7 @@ TABLE: dict[FailureKind, Consequence] = {
 }
 
 
-# Rests where the provider does not say for how long, in seconds.
+# Cooldowns in seconds, if the provider does not state one.
 QUOTA_REST = 3_600.0
 MODEL_FORBIDDEN_REST = 3_600.0
 FORBIDDEN_REST = 60.0
@@ -87,7 +87,7 @@ UNTOLD = {
 def verdict(failure: UpstreamFailure, *, votes: bool = True) -> Verdict:
     """What a failed call teaches about its credential and its deployment.
 
-    `votes`: false where this request has had its vote about the deployment already: one request counts once.
+    `votes`: false if this request has already counted against the deployment: one request counts once.
     """
     row = TABLE[failure.kind]
     cooldown = failure.wake_after if failure.wake_after is not None else UNTOLD.get(failure.kind)

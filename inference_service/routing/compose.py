@@ -1,6 +1,6 @@
-"""Default routes from what is present: capability, then the operator's order, free before paid, then the catalogue's order.
+"""Composes default routes: by capability, then the operator's order, free before paid, then the catalogue's order.
 
-Pure over the providers' present knowledge; composed again whenever a model list has taught something.
+Pure over what is currently known about the providers; repeated whenever a model list has taught something.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from inference_service.domain import Capabilities, Task
 from inference_service.providers.catalogue.row import Row
 from inference_service.providers.seam import Provider
 
-# Kinds without a row come behind every row, in this order.
+# Kinds without a row come after every row, in this order.
 LAST = ("flux-schnell", "flux-dev", "janus", "space", "embedded")
 FREE = frozenset({"recurring", "keyless", "community", "local"})
 MOST_OF_ONE = 2  # deployments of one provider in a default route: limits are often per model
@@ -23,8 +23,8 @@ ROUTES: Mapping[str, Task] = {
     "transcribe": Task.TRANSCRIBE,
     "embed": Task.EMBED,
 }
-CONVERSE = frozenset({"chat", "vision", "image"})  # what the adapter's default models are for
-# Public names of the mission: the task, and what the name of an upstream model must hold.
+CONVERSE = frozenset({"chat", "vision", "image"})  # the task of the adapter's default models
+# Built-in public names: the task, and what the name of an upstream model must contain.
 FAMILIES: Mapping[str, tuple[Task, tuple[str, ...]]] = {
     "flux": (Task.IMAGE, ("flux",)),
     "flux-dev": (Task.IMAGE, ("flux", "dev")),
@@ -35,18 +35,18 @@ FAMILIES: Mapping[str, tuple[Task, tuple[str, ...]]] = {
 
 
 class Member(Struct, frozen=True):
-    """One deployment of a default route, and why it stands where it does."""
+    """One deployment of a default route, and the reasons for its position."""
 
     deployment: str  # "provider/upstream-model"
     provider: str
     model: str
     why: str
-    turn: int = 0  # 0: the provider's first choice; 1: its second, behind everybody's first
-    unknown: bool = False  # nobody has said that it can do this
+    turn: int = 0  # 0: the provider's first choice; 1: its second, after everybody's first
+    unknown: bool = False  # nothing says that it can do this
 
 
 class Ranks:
-    """Where each provider comes."""
+    """The position of each provider."""
 
     def __init__(self, rows: Mapping[str, Row], order: Sequence[str]) -> None:
         self._rows, self._order = rows, list(order)
@@ -56,8 +56,8 @@ class Ranks:
         return kind not in self._rows or self._rows[kind].tier in FREE
 
     def of(self, name: str, kind: str) -> tuple[int, int, int]:
-        """Lowest first: place in `routing.order`, free or paid, place in the catalogue."""
-        named = next((self._order.index(one) for one in (name, kind) if one in self._order), len(self._order))
+        """Lowest first: position in `routing.order`, free or paid, position in the catalogue."""
+        named = next((self._order.index(word) for word in (name, kind) if word in self._order), len(self._order))
         # A demo is the last resort, whatever it costs.
         price = 2 if kind == "embedded" else 0 if self.is_free(kind) else 1
         return (named, price, self._places.get(kind, len(self._places)))
@@ -69,33 +69,37 @@ class Ranks:
 
 
 def compose(route: str, providers: Mapping[str, Provider], ranks: Ranks) -> list[Member]:
-    """The members of a default route in their order."""
+    """The members of a default route in order."""
     task = ROUTES[route]
-    found: list[Member] = []
+    members: list[Member] = []
     for name, provider in providers.items():
-        found += _of_one(route, task, name, provider, ranks.why(name, provider.declaration.kind))
-    if all(member.unknown for member in found):
-        return []  # nothing is known to do it: a guess is no route
-    found = sorted(
-        found,
-        key=lambda one: (
-            one.unknown,
-            one.turn,
-            ranks.of(one.provider, providers[one.provider].declaration.kind),
+        members += _of_one(route, task, name, provider, ranks.why(name, provider.declaration.kind))
+    if all(member.unknown for member in members):
+        return []  # nothing is known to do it, and a guess is no route
+    members = sorted(
+        members,
+        key=lambda choice: (
+            choice.unknown,
+            choice.turn,
+            ranks.of(choice.provider, providers[choice.provider].declaration.kind),
         ),
     )
-    if route == "fast":  # behind the fast ones everybody who chats, so that it does not go silent earlier
-        known = {one.deployment for one in found}
-        found += [one for one in compose("chat", providers, ranks) if one.deployment not in known]
-    return found
+    if route == "fast":  # after all fast chat deployments, so that it is a later fallback
+        present = {choice.deployment for choice in members}
+        members += [choice for choice in compose("chat", providers, ranks) if choice.deployment not in present]
+    return members
 
 
 def _of_one(route: str, task: Task, name: str, provider: Provider, price: str) -> list[Member]:
     models, why = choices(provider, route)
     able = [model for model in models if serves(provider.capabilities(model), route, task)]
     if route == "vision" and not able:
-        hopeful = [one for one in choices(provider, "chat")[0] if "vision" in provider.capabilities(one).unknown]
-        reason = "not known to look at pictures: tried last"
+        hopeful = [
+            candidate
+            for candidate in choices(provider, "chat")[0]
+            if "vision" in provider.capabilities(candidate).unknown
+        ]
+        reason = "not known to accept pictures: tried last"
         return [Member(f"{name}/{model}", name, model, reason, unknown=True) for model in hopeful[:1]]
     most = 1 if provider.settings.models else MOST_OF_ONE
     return [
@@ -123,8 +127,8 @@ def choices(provider: Provider, route: str) -> tuple[tuple[str, ...], str]:
 
 
 def families(deployments: Mapping[str, tuple[str, Capabilities]]) -> dict[str, tuple[str, ...]]:
-    """Public name of the mission → deployments whose upstream model bears it. Values: (model, what it can do)."""
-    found = {}
+    """Built-in public name → deployments whose upstream model has it. Values: (model, what it can do)."""
+    families = {}
     for public, (task, words) in FAMILIES.items():
         members = tuple(
             name
@@ -132,5 +136,5 @@ def families(deployments: Mapping[str, tuple[str, Capabilities]]) -> dict[str, t
             if can.can(task) and all(word in model.lower() for word in words)
         )
         if members:
-            found[public] = members
-    return found
+            families[public] = members
+    return families

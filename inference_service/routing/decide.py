@@ -3,11 +3,11 @@
 `Facts` is everything that one request knows; `learn_failure` and `learn_denial` write into it, `next_step` reads it.
 The rules, in their order:
 
-1. A refusal of the content is the caller's to know. No time or no call left: the request ends.
-2. Deployments are asked in the order of the route. The preferred one is waited for only where its provider has named
-   a rest of at most `short_wait`; every other denial leads to the next deployment at once.
-3. A deployment that failed in a way that may pass is asked once more, when no other can answer.
-4. When every deployment rests, the request waits for the first that wakes, if that is before its deadline.
+1. A refusal of the content is reported to the caller. With no time or no calls left, the request ends.
+2. Deployments are tried in the order of the route. The preferred one is waited for only if its provider has stated
+a rest of at most `short_wait`; every other denial leads to the next deployment at once.
+3. A deployment with a failure that may pass is tried once more, if no other can answer.
+4. When every deployment is resting, the request waits for the first to become ready, if that is before its deadline.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from inference_service.routing.classify import TABLE, Next
 
 K = FailureKind
 LEAST_TIME = 0.02  # seconds before the deadline from which a new call is pointless
-HOPELESS = 3_600.0  # a rest that is longer is nothing to wait for
+HOPELESS = 3_600.0  # a longer rest is not worth waiting for
 FIRST_RETRY = 0.1  # seconds; spread by the caller of `learn_failure`
 
 
@@ -35,15 +35,15 @@ class Candidate(Struct, frozen=True):
 class Standing:
     """What this request knows about one deployment."""
 
-    left: bool = False  # not asked again, or only when no other can answer (`again_at`)
+    left: bool = False  # not tried again, or only if no other can answer (`again_at`)
     again_at: float | None = None
     asked_again: bool = False
-    voted: bool = False  # one request has one vote about a deployment
-    waited: bool = False  # for a rest that its provider named
-    forced: bool = False  # asked although benched, because no other could answer
+    voted: bool = False  # each request counts once against a deployment
+    waited: bool = False  # waited for, because its provider stated the rest
+    forced: bool = False  # tried although benched, because no other could answer
     without: frozenset[str] = frozenset()  # fields that it refuses
     no_prefill: bool = False
-    mended: bool = False  # the adapter has changed how it asks, and was given its second chance
+    mended: bool = False  # the adapter has changed its request, and has had its second chance
     denied: Denied | None = None
     denied_at: float = 0.0
 
@@ -54,19 +54,19 @@ class Facts:
 
     candidates: list[Candidate]
     deadline: float
-    attempts: int  # upstream calls at most
+    attempts: int  # the most upstream calls
     short_wait: float
     failed: int = 0  # calls that failed
     kinds: list[FailureKind] = field(default_factory=list)
     last: UpstreamFailure | None = None
     standings: dict[str, Standing] = field(default_factory=dict)
-    line_closed: bool = False  # no place in line leads to a credential before the deadline
+    line_closed: bool = False  # no place in a queue leads to a credential before the deadline
 
     def of(self, name: str) -> Standing:
         return self.standings.setdefault(name, Standing())
 
     def open(self) -> list[Candidate]:
-        """Deployments that may be asked, in the order of the route."""
+        """Deployments that may be tried, in the order of the route."""
         return [candidate for candidate in self.candidates if not self.of(candidate.name).left]
 
 
@@ -74,14 +74,14 @@ class Facts:
 
 
 class Acquire(Struct, frozen=True):
-    """Ask for a credential of this deployment. `last`: no other can answer, so a benched model is asked, too."""
+    """Ask for a credential of this deployment. `last`: no other can answer, so even a benched model is tried."""
 
     deployment: str
     last: bool = False
 
 
 class Sleep(Struct, frozen=True):
-    """Wait for this deployment, then look again. `retry`: it is asked once more after a failure."""
+    """Wait for this deployment, then look again. `retry`: it is tried once more after a failure."""
 
     deployment: str
     seconds: float
@@ -89,7 +89,7 @@ class Sleep(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """Wait in line for the first of these. `seconds`: the estimate until then."""
+    """Wait in the queue for the first of these. `seconds`: the estimate until then."""
 
     deployments: tuple[str, ...]
     seconds: float
@@ -102,7 +102,7 @@ class Fail(Struct, frozen=True):
     message: str
     retry_after: float | None = None
     field: str = ""
-    reason: str = ""  # a FailureKind value: why the deployments rest
+    reason: str = ""  # a FailureKind value: why the deployments are resting
 
 
 Step = Acquire | Sleep | Queue | Fail
@@ -113,7 +113,7 @@ def next_step(facts: Facts, now: float) -> Step:
     if facts.last is not None and TABLE[facts.last.kind].then is Next.CALLER:
         return Fail(Outcome.REFUSED, facts.last.message)
     if facts.deadline - now <= LEAST_TIME:
-        return Fail(Outcome.DEADLINE, "the deadline passed before an answer was whole", retry_after(facts, now))
+        return Fail(Outcome.DEADLINE, "the deadline passed before an answer was complete", retry_after(facts, now))
     if facts.failed >= facts.attempts:
         return failure(facts, now)
     candidates = facts.open()
@@ -127,7 +127,7 @@ def next_step(facts: Facts, now: float) -> Step:
 
 
 def told_wait(facts: Facts, standing: Standing, now: float) -> float | None:
-    """Seconds to wait for the preferred deployment, where its provider named a short rest."""
+    """Seconds to wait for the preferred deployment, if its provider stated a short rest."""
     denied = standing.denied
     if denied is None or denied.wait is None or not denied.told or standing.waited:
         return None
@@ -151,7 +151,7 @@ def again(facts: Facts, now: float) -> Step | None:
 
 
 def forced(facts: Facts, candidates: list[Candidate]) -> Step | None:
-    """Never bench the last deployment of a route: the first benched one is asked all the same, once."""
+    """Never bench the last deployment of a route: the first benched one is tried anyway, once."""
     for candidate in candidates:
         standing = facts.of(candidate.name)
         if standing.denied is not None and standing.denied.why is Why.BENCHED and not standing.forced:
@@ -160,7 +160,7 @@ def forced(facts: Facts, candidates: list[Candidate]) -> Step | None:
 
 
 def line(facts: Facts, candidates: list[Candidate], now: float) -> Step | None:
-    """Waiting in line, where that can help before the deadline."""
+    """Waiting in the queue, if that can help before the deadline."""
     if facts.line_closed:
         return None
     waits = {
@@ -174,7 +174,7 @@ def line(facts: Facts, candidates: list[Candidate], now: float) -> Step | None:
 
 
 def wake(standing: Standing, now: float) -> float | None:
-    """When a denied deployment may be asked again; None: not in sight."""
+    """When a denied deployment may be tried again; None: unknown."""
     denied = standing.denied
     if denied is None or denied.why is Why.NONE:
         return None
@@ -187,13 +187,13 @@ def wake(standing: Standing, now: float) -> float | None:
 
 
 def learn_denial(facts: Facts, name: str, denied: Denied, now: float) -> None:
-    """No credential was free. A rest that turns out longer than was told is not waited for again."""
+    """No credential was free. A rest that turns out longer than stated is not waited for again."""
     standing = facts.of(name)
     standing.denied, standing.denied_at = denied, now
 
 
 def learn_line_denial(facts: Facts, names: tuple[str, ...], denied: Denied, now: float) -> None:
-    """Waiting is in vain: `denied.wait` is the earliest moment at which another request makes sense."""
+    """Waiting is pointless: `denied.wait` is the earliest moment at which another request makes sense."""
     facts.line_closed = True
     for name in names:
         learn_denial(facts, name, denied, now)
@@ -208,9 +208,9 @@ def look_again(facts: Facts) -> None:
 def learn_failure(
     facts: Facts, name: str, failed: UpstreamFailure, now: float, *, began: bool, wanted: frozenset[str], spread: float
 ) -> None:
-    """The one place where a failure changes what the request does next.
+    """The one place in which a failure changes what the request does next.
 
-    began: words of the answer have left. wanted: optional fields that the caller set. spread: 0 to 1, by chance.
+    began: words of the answer have left, and this call sent some. wanted: optional fields that the caller set. spread: 0 to 1, by chance.
     """
     facts.last = failed
     facts.failed += 1
@@ -240,7 +240,7 @@ def learn_failure(
         case Next.DEPLOYMENT:
             standing.left, standing.again_at = True, None
     if began and failed.kind in (K.STALLED, K.TOO_SLOW, K.BAD_RESPONSE) and not standing.asked_again:
-        standing.again_at = now  # when no other is left, the same may finish what it began
+        standing.again_at = now  # if no other is left, the same deployment may finish what it began
     look_again(facts)
 
 
@@ -251,18 +251,18 @@ def ask_again(facts: Facts, name: str) -> None:
 
 
 def give_up(facts: Facts, name: str) -> None:
-    """No second chance, for example because too many requests retry already."""
+    """No second chance, for example because too many requests are retrying already."""
     facts.of(name).again_at = None
 
 
 def must_leave_calls(facts: Facts, name: str) -> bool:
-    """Refused credentials may use up the calls of a request only as far as every other deployment keeps one."""
+    """Refused credentials may use up the calls of a request only while one remains for every other deployment."""
     others = sum(1 for candidate in facts.open() if candidate.name != name)
     return facts.attempts - facts.failed <= others
 
 
 def larger_only(facts: Facts, name: str) -> None:
-    """Too long for this one: too long for every one that reads no more."""
+    """Too long for this one: too long for all that read no more."""
     size = next(candidate.context for candidate in facts.candidates if candidate.name == name)
     for candidate in facts.candidates:
         smaller = bool(size) and 0 < candidate.context <= size
@@ -274,7 +274,7 @@ def larger_only(facts: Facts, name: str) -> None:
 
 
 def retry_after(facts: Facts, now: float) -> float | None:
-    """Seconds until a retry makes sense; None when nobody knows."""
+    """Seconds until a retry makes sense; None if unknown."""
     wakes = []
     for standing in facts.standings.values():
         if standing.again_at is not None:
@@ -285,7 +285,7 @@ def retry_after(facts: Facts, now: float) -> float | None:
 
 
 LIMITS = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED})
-# Seconds after which a retry makes sense where nobody has named a time, by the reason.
+# Seconds after which a retry makes sense if nobody stated a time, by reason.
 UNTOLD = {
     K.QUOTA_EXHAUSTED: 3_600.0, K.RATE_LIMITED: 60.0, K.UNAUTHENTICATED: 300.0, K.FORBIDDEN: 60.0, K.MODEL_FORBIDDEN: 3_600.0,
     K.MODEL_NOT_FOUND: 60.0, K.RETIRED: 3_600.0, K.BLOCKED: 300.0,
@@ -313,7 +313,7 @@ def failure(facts: Facts, now: float) -> Fail:
     if wait is None:
         wait = UNTOLD.get(K(reason), USUAL) if reason in REASONS else USUAL
     if kinds <= CREDENTIALS and (resting or reason in LIMITS):
-        text = f"every credential is resting: {said or words(reason)}; the first one is free again in {duration(wait)}"
+        text = f"every credential is resting: {said or words(reason)}; the first is ready in {duration(wait)}"
         return Fail(Outcome.EXHAUSTED, text, wait, reason=reason)
     if said:
         text = f"no deployment could answer; the last one reported: {said}"
@@ -325,7 +325,7 @@ def failure(facts: Facts, now: float) -> Fail:
 
 
 def request_failure(kinds: set[FailureKind], facts: Facts) -> Fail:
-    """Every deployment that was asked refuses this request: it is the caller's to change."""
+    """Every deployment that was tried refuses this request: the caller has to change it."""
     said = facts.last.message if facts.last else ""
     if kinds == {K.UNSUPPORTED}:
         return Fail(Outcome.UNSUPPORTED, said, field="messages")
@@ -335,7 +335,7 @@ def request_failure(kinds: set[FailureKind], facts: Facts) -> Fail:
 
 
 def largest_limit(facts: Facts) -> int:
-    """The most tokens that one call may take, where every deployment finds the request too large; else 0."""
+    """The most tokens that one call may take, if every deployment finds the request too large; else 0."""
     denials = [facts.of(candidate.name).denied for candidate in facts.open()]
     if not denials or any(denied is None or denied.why is not Why.TOO_LARGE for denied in denials):
         return 0
@@ -343,7 +343,7 @@ def largest_limit(facts: Facts) -> int:
 
 
 def why(facts: Facts) -> str:
-    """The reason that is known, also where this request met only rests of earlier ones."""
+    """The known reason, also if this request met only cooldowns that earlier requests caused."""
     if facts.last is not None:
         return facts.last.kind.value
     reasons = [standing.denied.reason for standing in facts.standings.values() if standing.denied is not None]
@@ -355,7 +355,7 @@ def words(reason: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """As people say it: "40 s", "5 min", "3 h"."""
+    """For people: "40 s", "5 min", "3 h"."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5_400 else f"{round(seconds / 3_600)} h"

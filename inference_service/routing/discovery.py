@@ -1,4 +1,4 @@
-"""Providers whose model lists are worth knowing are asked at the start, and again every few hours."""
+"""Requests the model lists of providers at the start, and again every few hours."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ LONGEST = 60.0  # seconds for one list
 
 
 async def discover(generation: Generation) -> None:
-    """Keeps the deployments of a configuration up to date until another one is in force."""
+    """Keeps the deployments of a configuration up to date until another one takes effect."""
     while not generation.ended.is_set():
         listed = [
             _learn(generation, name, provider)
@@ -35,7 +35,7 @@ async def discover(generation: Generation) -> None:
 
 
 async def _learn(generation: Generation, name: str, provider: Provider) -> bool:
-    """One provider's list; whether there was one. What goes wrong with it concerns no other provider."""
+    """Fetches one provider's list. Returns whether there was one. A failure concerns no other provider."""
     secret = next((secret for secret in generation.parts.secrets[name].values() if secret), None)
     if secret is None:
         return False

@@ -1,4 +1,4 @@
-"""One configuration in force, and how many requests still run on it."""
+"""One configuration in effect, and how many requests still run on it."""
 
 import asyncio
 from typing import Self
@@ -16,7 +16,7 @@ class Generation:
         self.name = f"generation-{number}"
         self.config, self.parts = config, parts
         self.hedgers = {route.model: Hedger(route.hedge) for route in parts.plan.routes if route.hedge}
-        self.ended = asyncio.Event()  # another configuration is in force
+        self.ended = asyncio.Event()  # another configuration has taken effect
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()

@@ -1,6 +1,6 @@
 """The facts of one request: every upstream call, what it used and how it ended. Pure: `now` is an argument.
 
-The journal is written while the request runs and read once, at its end, whatever the end is.
+The journal is written while the request runs and read once, at its end, however it ends.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from inference_service.domain import AttemptRecord, Cost, Usage, UsageRecord
 from inference_service.failures import UpstreamFailure
 from inference_service.providers.catalogue.prices import Price
 
-MOST_FAILED = 64  # failed calls that are kept one by one
+MOST_FAILED = 64  # failed calls that are listed one by one
 SAMPLE = 400  # characters that show in which script an answer is written
 
 
@@ -26,13 +26,14 @@ class Entry:
     hedge: bool = False
     answered: bool = False  # the provider accepted the call, so the prompt is paid for
     first_content: float | None = None
+    spoke: bool = False  # the provider sent words of an answer
     characters: int = 0  # of answer and reasoning that the provider sent
     pictures: int = 0
     sample: str = ""
     usage: Usage | None = None
     failure: UpstreamFailure | None = None
     finished: bool = False
-    discarded: bool = False  # nothing of it is in the answer
+    discarded: bool = False  # none of it is in the answer
     price: Price | None = None  # of the deployment's model
 
     def first_content_after(self) -> float | None:
@@ -48,7 +49,7 @@ class Entry:
 
 @dataclass
 class Journal:
-    """`prompt_tokens` is an estimate, used where a provider does not report."""
+    """`prompt_tokens` is an estimate, used if a provider does not report."""
 
     arrived: float
     prompt_tokens: int = 0
@@ -66,7 +67,7 @@ class Journal:
         return entry
 
     def fail(self, entry: Entry, failure: UpstreamFailure, now: float) -> None:
-        """Writes the failure of a call. The first one stays: later ones are only its consequences."""
+        """Records the failure of a call. The first one counts: later ones are only its consequences."""
         if entry.failure is not None:
             return
         entry.failure = failure
@@ -75,12 +76,12 @@ class Journal:
             self.failed.append(record)
 
     def restart(self, winner: Entry) -> None:
-        """The answer begins again: what others said is not part of it."""
+        """The answer begins again: earlier calls are not part of it."""
         for entry in self.entries:
             entry.discarded = entry.discarded or entry is not winner
 
     def delivers(self, now: float) -> None:
-        """Words or a picture leave for the caller."""
+        """Words or a picture are sent to the caller."""
         if self.first_token is None:
             self.first_token = now - self.arrived
 
@@ -113,11 +114,11 @@ def cost(price: Price | None, usage: Usage) -> Cost | None:
     return Cost(micros, price.currency, price.date.isoformat())
 
 
-LATIN, OTHER = 4.0, 2.0  # characters a token, about
+LATIN, OTHER = 4.0, 2.0  # approximate characters per token
 
 
 def estimate(characters: int, sample: str) -> int:
-    """Tokens of a text of so many characters that is written in the script of the sample."""
+    """Tokens of a text of that many characters, in the script of the sample."""
     if not characters:
         return 0
     foreign = sum(1 for letter in sample if ord(letter) > 0x24F) / max(1, len(sample))

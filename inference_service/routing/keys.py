@@ -1,6 +1,6 @@
 """Which providers are present: configured ones, and every row whose key is in the environment.
 
-A key is used only by the provider that its variable is named for; one under a wrong name is said, never tried.
+A key is used only by the provider that its variable is named for; a key under a wrong name is reported, never tried.
 """
 
 import re
@@ -13,15 +13,15 @@ from inference_service.providers.catalogue.row import Row
 from inference_service.providers.catalogue.shapes import provider_of_key
 from inference_service.providers.registry import declaration_of, known_kinds
 
-ASKED_FOR = frozenset({"local", "retired"})  # tiers that only a table of the configuration switches on
-SECOND_DOORS = frozenset({"cohere-native"})  # another API of a provider that its key would otherwise use twice
+ASKED_FOR = frozenset({"local", "retired"})  # tiers that only a table in the configuration enables
+SECOND_DOORS = frozenset({"cohere-native"})  # another API of a provider, which would otherwise use its key twice
 _LIKE_A_KEY = re.compile(r"[A-Z][A-Z0-9_]*(KEY|TOKEN|SECRET)\d*", re.IGNORECASE)
 _NOT_PROVIDERS = frozenset({"DISCORD_TOKEN", "ANTIPHON_TOKEN"})
 
 
 def tables(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) -> dict[str, ProviderConfig]:
     """Configured providers, and every kind whose credentials are in the environment."""
-    found = {name: given for name, given in config.providers.items() if given.enabled}
+    tables = {name: table for name, table in config.providers.items() if table.enabled}
     for kind in known_kinds(rows):
         declaration = declaration_of(kind, rows)
         if kind in {*config.providers, *SECOND_DOORS, "embedded"} or not declaration.credentials:
@@ -34,16 +34,16 @@ def tables(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) 
         try:
             present = bool(find_secrets(declaration.credentials, environ))
         except SecretProblem:
-            present = True  # so that the problem is told when the provider is built
+            present = True  # so that the problem is reported when the provider is built
         if present and (row is not None or declaration.default_models):
-            found[kind] = ProviderConfig()
-    if not found and "embedded" not in config.providers:
-        found["embedded"] = ProviderConfig()
-    return found
+            tables[kind] = ProviderConfig()
+    if not tables and "embedded" not in config.providers:
+        tables["embedded"] = ProviderConfig()
+    return tables
 
 
 def base_url_of(row: Row, environ: Mapping[str, str]) -> str:
-    """The address that the provider's own variables name; its key belongs to that server."""
+    """The address in the provider's own variables; its key belongs to that server."""
     return next((value.strip() for name in row.base_url_env if (value := environ.get(name, "")).strip()), "")
 
 
@@ -52,7 +52,7 @@ def credentials(
 ) -> tuple[list[Secret], list[str]]:
     """The secrets of a pool, and sentences about those that belong elsewhere. Raises SecretProblem; shows no value.
 
-    own_address: the provider's official one; whoever names another address knows which key belongs there.
+    own_address: the provider's official address; with any other address, the operator knows which key belongs there.
     """
     row = rows.get(kind)
     for name in names:
@@ -75,7 +75,7 @@ def credentials(
 
 
 def with_account(secret: Secret, row: Row, environ: Mapping[str, str]) -> Secret | None:
-    """A token together with its account, as `account:token`; None where the account is not known."""
+    """A token together with its account, as `account:token`; None if the account is unknown."""
     if ":" in secret.value or not row.account_env:
         return secret
     number = re.search(r"\d*$", secret.name)
@@ -88,14 +88,14 @@ def with_account(secret: Secret, row: Row, environ: Mapping[str, str]) -> Secret
 
 
 def misplaced(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) -> list[str]:
-    """Sentences about keys under names that nobody reads."""
-    known = {name for kind in known_kinds(rows) for name in declaration_of(kind, rows).credentials}
-    known |= {name for given in config.providers.values() for name in given.credentials_env or ()}
-    known |= {caller.token_env for caller in config.service.callers.values() if caller.token_env} | _NOT_PROVIDERS
+    """Sentences about keys under names that no provider reads."""
+    expected = {name for kind in known_kinds(rows) for name in declaration_of(kind, rows).credentials}
+    expected |= {name for table in config.providers.values() for name in table.credentials_env or ()}
+    expected |= {caller.token_env for caller in config.service.callers.values() if caller.token_env} | _NOT_PROVIDERS
     said = []
     for name, value in environ.items():
         base = name.removesuffix("_FILE").rstrip("0123456789")
-        if base in known or not _LIKE_A_KEY.fullmatch(name):
+        if base in expected or not _LIKE_A_KEY.fullmatch(name):
             continue
         kind = provider_of_key(value.strip(), rows)
         if kind is None:
@@ -109,5 +109,5 @@ def misplaced(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row
 
 
 def a(title: str) -> str:
-    """The title behind its article."""
+    """The title with its article."""
     return f"{'an' if title[:1] in 'AEIO' else 'a'} {title}"

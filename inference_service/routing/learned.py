@@ -1,6 +1,6 @@
 """What requests have taught about deployments: fields and capabilities that they refuse, and how they continue.
 
-Lessons grow old, because models and gateways change, and a reload forgets them all; proofs stay until the next probe.
+Lessons expire, because models and gateways change, and a reload forgets them all; proofs last until the next probe.
 Pure: `now` is an argument.
 """
 
@@ -17,16 +17,16 @@ MOST = 2_000  # deployments
 
 @dataclass
 class Lesson:
-    """About one deployment. Values are the moments at which the facts are forgotten."""
+    """About one deployment. Values are the moments at which the facts expire."""
 
     fields: dict[str, float] = field(default_factory=dict)  # dotted request fields that it refuses
     lacks: dict[str, float] = field(default_factory=dict)  # capabilities: "vision", "tools", …
     no_prefill_until: float = 0.0
-    echoes: bool | None = None  # whether a continued answer begins with the prefix again; None: not seen
+    echoes: bool | None = None  # whether a continued answer repeats the prefix first; None: unknown
 
 
 class Learned:
-    """on_unknown: told of a deployment that has to go on with an answer while nobody knows whether it continues."""
+    """on_unknown: called with a deployment that has to continue an answer while it is unknown whether it can."""
 
     def __init__(self) -> None:
         self._lessons: dict[str, Lesson] = {}
@@ -77,7 +77,7 @@ class Learned:
         self._proofs[deployment] = (continues, echoes)
 
     def continues(self, deployment: str, can: Capabilities) -> bool:
-        """Whether it is declared or proven that the deployment goes on with a text; what nobody knows is asked for."""
+        """Whether the deployment is declared or proven to continue a text; if unknown, a probe is requested."""
         if "prefill" not in can.unknown:
             return can.prefill
         self.on_unknown(deployment)

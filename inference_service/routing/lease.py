@@ -21,7 +21,7 @@ class Lease(Struct, frozen=True):
 
 
 class Keyring:
-    """Secrets and labels by credential id, of every configuration that a request may still run on.
+    """Secrets and labels by credential id, for every configuration that a request may still run on.
 
     Ids are digests of secrets, so an id means the same token in every configuration.
     """
@@ -37,7 +37,7 @@ class Keyring:
         self._keys.pop(generation, None)
 
     def lease(self, ask: Ask, grant: Grant) -> Lease:
-        """Raises LookupError for a credential of no configuration in use, which would be an error of the service."""
+        """Raises LookupError for a credential of no configuration in use, which would be a bug in the service."""
         place = (ask.pool, grant.credential)
         for keys in reversed(self._keys.values()):
             if place in keys:

@@ -1,4 +1,4 @@
-"""What routing tells whoever counts, logs and traces. Plain calls, never awaited, never failing a request."""
+"""What routing reports for counts, logs and traces. Plain calls, never awaited, never failing a request."""
 
 from typing import Protocol
 
@@ -34,7 +34,7 @@ class Observer(Protocol):
     def hedged(self, request_id: str, deployment: str, *, won: bool) -> None: ...
 
     def queued(self, change: int) -> None:
-        """One request has joined (1) or left (-1) a line for a credential."""
+        """A request has joined (1) or left (-1) a queue for a credential."""
 
     def waited(self, request_id: str, deployment: str, seconds: float) -> None: ...
 

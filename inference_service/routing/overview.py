@@ -1,4 +1,4 @@
-"""How routing stands, for readiness, ListModels and the status."""
+"""The state of routing, for readiness, ListModels and the status."""
 
 import time
 from collections import deque
@@ -27,14 +27,14 @@ FLAGS = ("chat", "vision", "image", "streaming", "prefill", "input_image")
 
 
 class Overview:
-    """`refresh` looks at every breaker, credential and quota; everything else answers from that look."""
+    """`refresh` looks at every breaker, credential and quota; everything else answers from that snapshot."""
 
     def __init__(self, store: StateStore, learned: Learned) -> None:
         self._store, self._learned = store, learned
         self._breakers: dict[str, BreakerView] = {}
         self._credentials: dict[str, list[CredentialView]] = {}
         self._quotas: dict[str, list[QuotaView]] = {}
-        self.used: dict[str, None] = {}  # deployments that requests have named and no route does
+        self.used: dict[str, None] = {}  # deployments that requests have named and no route contains
         self.handovers: deque[HandoverSnapshot] = deque(maxlen=KEPT_HANDOVERS)
 
     async def refresh(self, generation: Generation) -> None:
@@ -53,7 +53,7 @@ class Overview:
         return any(self._available(name) for route in generation.parts.plan.routes for name in route.deployments)
 
     def _available(self, deployment: str) -> bool:
-        """Whether calls would be made: a resting key wakes up by itself, a quarantined one may never."""
+        """Whether calls would be made: a resting key becomes ready by itself, a quarantined one may never."""
         credentials = self._credentials.get(deployment.partition("/")[0], ())
         if credentials and all(credential.quarantined for credential in credentials):
             return False
@@ -65,7 +65,7 @@ class Overview:
         )
 
     def models(self, generation: Generation, *, include_deployments: bool) -> list[PublicModel]:
-        """Routes in their order, then deployments by name."""
+        """Routes in order, then deployments by name."""
         plan = generation.parts.plan
         models = [self._public(generation, route, is_deployment=False) for route in plan.routes]
         if include_deployments:
@@ -74,12 +74,14 @@ class Overview:
         return models
 
     def _public(self, generation: Generation, route: Route, *, is_deployment: bool) -> PublicModel:
-        found = [generation.parts.plan.deployments[name] for name in route.deployments]
-        able = [self._learned.known(one.name, one.capabilities) for one in found]
+        members = [generation.parts.plan.deployments[name] for name in route.deployments]
+        able = [self._learned.known(deployment.name, deployment.capabilities) for deployment in members]
         tasks = tuple(task for task in Task if any(can.can(task) for can in able))
         available = any(self._available(name) for name in route.deployments)
         deployments = [generation.parts.plan.deployments[name] for name in route.deployments]
-        left, refills = requests_left(self._quotas, [(one.provider.settings.name, one.model) for one in deployments])
+        left, refills = requests_left(
+            self._quotas, [(deployment.provider.settings.name, deployment.model) for deployment in deployments]
+        )
         return PublicModel(
             route.model, route.aliases, tasks, route.deployments, union(able), available, is_deployment, left, refills
         )
@@ -130,7 +132,7 @@ def _credential(parts: Parts, pool: str, view: CredentialView) -> CredentialSnap
 
 
 def union(able: list[Capabilities]) -> Capabilities:
-    """What at least one can do."""
+    """What at least one of them can do."""
     if not able:
         return Capabilities()
     return msgspec.structs.replace(

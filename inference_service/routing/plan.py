@@ -1,4 +1,4 @@
-"""From a model's name to the deployments that may answer, in their order. Pure."""
+"""From a model's name to the deployments that may answer, in order. Pure."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from inference_service.routing.learned import Learned
 from inference_service.routing.watch import Bounds
 
 R = TypeVar("R", ChatRequest, ImageRequest)
-# Deployments that callers named and no configuration did; bounded, because names are theirs to invent.
+# Deployments that callers named and no configuration did; bounded, because callers can invent any name.
 MOST_ON_THE_FLY = 1_000
 
 
@@ -38,7 +38,7 @@ class Deployment(Struct, frozen=True, eq=False):
         return self.provider.capabilities(self.model)
 
     def bounds(self, usual: Bounds, total: float) -> Bounds:
-        """The bounds of one call that has `total` seconds left. The provider's own patience extends what nobody set."""
+        """The time limits of one call that has `total` seconds left. The provider's own patience extends what is not configured."""
         patience = self.provider.declaration.patience
         return msgspec.structs.replace(
             usual,
@@ -79,21 +79,21 @@ class Plan:
         self.routes = list(routes)
         self._timeouts, self._image_timeouts = timeouts, image_timeouts
         self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
-        self._singles: dict[str, Route] = {}  # of models that no route names, as long as the deployments are these
+        self._singles: dict[str, Route] = {}  # for models that no route names, as long as the deployments stay the same
         self._singles_of = 0
         self._on_the_fly = 0
 
     def route(self, model: str) -> Route:
         """The route that a request's `model` names. Raises RequestFailure(UNKNOWN_MODEL) with the nearest names."""
-        if self._singles_of != len(self.deployments):  # a list has taught new ones
+        if self._singles_of != len(self.deployments):  # a list has taught new names
             self._singles, self._singles_of = {}, len(self.deployments)
-        found = self._by_name.get(model) or self._singles.get(model)
-        if found is None:
-            found = self._singles[model] = self._find(model)
-        return found
+        route = self._by_name.get(model) or self._singles.get(model)
+        if route is None:
+            route = self._singles[model] = self._find(model)
+        return route
 
     def replace(self, routes: Sequence[Route]) -> None:
-        """Puts other routes in force; requests under way keep theirs."""
+        """Puts other routes into effect; running requests keep theirs."""
         self.routes = list(routes)
         self._by_name = {name: route for route in routes for name in (*route.aliases, route.model)}
         self._singles = {}
@@ -104,15 +104,17 @@ class Plan:
 
     def _find(self, model: str) -> Route:
         same = tuple(
-            name for name, one in self.deployments.items() if model in (one.model, one.model.rpartition("/")[2])
+            name
+            for name, deployment in self.deployments.items()
+            if model in (deployment.model, deployment.model.rpartition("/")[2])
         )
         if same:
             return self._single(model, same)
         provider_name, _, upstream = model.partition("/")
         if model in self.deployments or (provider_name in self.providers and self._add(provider_name, upstream)):
             return self._single(model, (model,))
-        known = [*self._by_name, *self.deployments]
-        near = tuple(difflib.get_close_matches(model, known, n=3, cutoff=0.5))
+        names = [*self._by_name, *self.deployments]
+        near = tuple(difflib.get_close_matches(model, names, n=3, cutoff=0.5))
         hint = f"; the nearest are {', '.join(near)}" if near else f"; known are {', '.join(list(self._by_name)[:8])}"
         raise RequestFailure(Outcome.UNKNOWN_MODEL, f"there is no model {model[:100]!r}{hint}", field="model")
 
@@ -120,7 +122,7 @@ class Plan:
         return Route(model, deployments, timeouts=self._timeouts, image_timeouts=self._image_timeouts)
 
     def _add(self, provider_name: str, upstream: str) -> bool:
-        """A deployment that nothing has named before: any model of a provider may be asked for."""
+        """A deployment that nothing has named before: a caller may name any model of a provider."""
         provider = self.providers[provider_name]
         can = provider.capabilities(upstream) if upstream else Capabilities()
         if not any(map(can.can, Task)) or self._on_the_fly >= MOST_ON_THE_FLY:
@@ -131,7 +133,7 @@ class Plan:
         return True
 
     def chat(self, request: ChatRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
-        """Who may answer, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        """The deployments that may answer, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.CHAT, "model")
         if request.has_images:
@@ -139,7 +141,7 @@ class Plan:
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,
-                    f"no deployment of {route.model!r} looks at pictures; try the model 'vision'",
+                    f"no deployment of {route.model!r} accepts pictures; try the model 'vision'",
                     field="messages",
                 )
             able = few_enough(able, sum(len(message.images) for message in request.messages))
@@ -152,7 +154,7 @@ class Plan:
         if request.has_audio:
             able = self._capable(able, "audio", learned, now)
             if not able:
-                text = f"no deployment of {route.model!r} listens to recordings; Transcribe turns them into text"
+                text = f"no deployment of {route.model!r} accepts recordings; Transcribe turns them into text"
                 raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
@@ -160,13 +162,13 @@ class Plan:
 
     @staticmethod
     def _capable(able: list[Deployment], capability: str, learned: Learned, now: float) -> list[Deployment]:
-        """Those that have the capability, and behind them those of which nobody knows."""
-        willing = [one for one in able if not learned.denied(one.name, capability, now)]
-        known = [one for one in willing if getattr(one.capabilities, capability)]
-        return known + [one for one in willing if capability in one.capabilities.unknown]
+        """Those with the capability, followed by those for which it is unknown."""
+        willing = [deployment for deployment in able if not learned.denied(deployment.name, capability, now)]
+        capable = [deployment for deployment in willing if getattr(deployment.capabilities, capability)]
+        return capable + [deployment for deployment in willing if capability in deployment.capabilities.unknown]
 
     def image(self, request: ImageRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
-        """Who may draw, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        """The deployments that may draw, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(request.model)
         able = self._able(route, Task.IMAGE, "model")
         if request.input_image is not None:
@@ -177,20 +179,26 @@ class Plan:
             ]
             if not able:
                 raise RequestFailure(
-                    Outcome.UNSUPPORTED, f"no deployment of {route.model!r} starts from a picture", field="input_image"
+                    Outcome.UNSUPPORTED,
+                    f"no deployment of {route.model!r} can start from a picture",
+                    field="input_image",
                 )
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
         return route, able
 
     def unary(self, model: str, task: Task, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
-        """Who may embed or transcribe, in their order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
+        """The deployments that may embed or transcribe, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(model)
         able = self._able(route, task, "model")
-        return route, [one for one in able if not learned.denied(one.name, task.value, now)] or able
+        return route, [
+            deployment for deployment in able if not learned.denied(deployment.name, task.value, now)
+        ] or able
 
     def _able(self, route: Route, task: Task, field: str) -> list[Deployment]:
-        able = [one for name in route.deployments if (one := self.deployments[name]).capabilities.can(task)]
+        able = [
+            deployment for name in route.deployments if (deployment := self.deployments[name]).capabilities.can(task)
+        ]
         if not able:
             does = "draw" if task is Task.IMAGE else task.value
             text = f"the model {route.model!r} does not {does}; try {task.value!r}"
@@ -206,17 +214,17 @@ def wanted_settings(request: Any) -> frozenset[str]:
 
 
 def few_enough(able: list[Deployment], images: int) -> list[Deployment]:
-    """Only what takes so many pictures in one request. Raises RequestFailure(UNSUPPORTED) with the largest number."""
+    """Only deployments that accept this many pictures per request. Raises RequestFailure(UNSUPPORTED) with the largest number."""
     limits = [deployment.capabilities.max_images for deployment in able]
     willing = [deployment for deployment, most in zip(able, limits, strict=True) if not most or images <= most]
     if willing or not able:
         return willing
-    text = f"the request has {images} pictures; at most {max(limits)} are taken"
+    text = f"the request has {images} pictures; at most {max(limits)} are accepted"
     raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
 
 
 def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, now: float) -> list[Deployment]:
-    """Only what honours every setting. Raises RequestFailure(UNSUPPORTED) naming one that nobody does."""
+    """Only deployments that honour every setting. Raises RequestFailure(UNSUPPORTED), naming one that none honours."""
     willing = [
         deployment
         for deployment in able
@@ -224,7 +232,7 @@ def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, n
     ]
     if willing or not able:
         return willing
-    missing = sorted(wanted - frozenset().union(*(one.capabilities.settings for one in able))) or sorted(
+    missing = sorted(wanted - frozenset().union(*(candidate.capabilities.settings for candidate in able))) or sorted(
         wanted - able[0].capabilities.settings
     )
     raise RequestFailure(Outcome.UNSUPPORTED, f"no deployment honours {', '.join(missing)}", field=missing[0])
@@ -248,7 +256,7 @@ def without_unsupported(request: R, can: Capabilities, refused: frozenset[str] =
 
 
 def fit_size(request: ImageRequest, can: Capabilities) -> tuple[tuple[int, int] | None, list[Notice]]:
-    """The nearest size that the deployment allows; a notice when it is not the one asked for."""
+    """The nearest size that the deployment allows; a notice if it is not the requested one."""
     if request.size is None and request.aspect_ratio is None:
         return None, []
     largest = can.max_side or 1024
@@ -256,7 +264,7 @@ def fit_size(request: ImageRequest, can: Capabilities) -> tuple[tuple[int, int] 
         wanted, field = request.size, "size"
     else:
         horizontal, vertical = request.aspect_ratio or (1, 1)
-        # As many pixels as a square of 1,024, or of the largest side where that is less.
+        # As many pixels as a square of 1,024, or of the largest side if that is less.
         area = min(largest, 1024) ** 2
         height = (area * vertical / horizontal) ** 0.5
         wanted, field = (round(height * horizontal / vertical), round(height)), "aspect_ratio"

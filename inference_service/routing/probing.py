@@ -1,7 +1,7 @@
-"""Whether a deployment continues a half-finished answer, found out by asking it: once a week at most, and only when an
-answer had to move to it and nobody knew.
+"""Finds out whether a deployment continues a half-finished answer, by asking it: at most once a week, and only if an
+answer had to move to it while this was unknown.
 
-The question costs about forty tokens. What it has shown is kept over restarts, and shared by replicas.
+The probe costs about forty tokens. Its result is kept over restarts, and shared by replicas.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ QUESTION = "Count from one to ten in words, separated by single spaces, nothing 
 BEGINNING = "one two three four"
 MOST_TOKENS, COST = 12, 60
 LONGEST = 30.0  # seconds
-PAUSE, MOST_PAUSES = 1.0, 120  # seconds between two looks whether the provider is idle, and looks
+PAUSE, MOST_PAUSES = 1.0, 120  # seconds between two checks whether the provider is idle, and number of checks
 AGE = 7 * DAY
-TOPIC = "prefill"  # under which stores remember it
+TOPIC = "prefill"  # the topic under which stores remember it
 
 
 class Behaviour(StrEnum):
@@ -41,7 +41,7 @@ class Behaviour(StrEnum):
 
 
 def judge(text: str) -> Behaviour:
-    """What an answer to the question shows. Anything but the very next word is a new answer."""
+    """What an answer to the probe shows. Anything but the very next word is a new answer."""
     words = text.casefold().replace(",", " ").split()
     said = [word.strip(".;:!\"'*`") for word in words]
     if said[:1] == ["five"]:
@@ -60,7 +60,7 @@ def judge_failure(failure: UpstreamFailure) -> Behaviour | None:
 
 
 class Prober:
-    """`wish` is called when an answer moves to a deployment of which nobody knows whether it continues."""
+    """`wish` is called when an answer moves to a deployment for which this is unknown."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Prober:
     ) -> None:
         self._store, self._keyring, self._learned = store, keyring, learned
         self._deployments, self._clock = deployments, clock
-        self._asked: dict[str, float] = {}  # deployment → epoch of the last question
+        self._asked: dict[str, float] = {}  # deployment → time of the last probe, epoch seconds
         self._wishes: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
 
     def wish(self, deployment: str) -> None:
@@ -81,19 +81,19 @@ class Prober:
             self._wishes.put_nowait(deployment)
 
     async def run(self) -> None:
-        """Answers wishes one after the other, for ever."""
+        """Probes the wished-for deployments one after the other, forever."""
         await self._recall()
         while True:
             name = await self._wishes.get()
             if not await self._idle(name.partition("/")[0]):
                 continue  # the next handover wishes again
-            await self._recall()  # another replica may have asked meanwhile
+            await self._recall()  # another replica may have probed meanwhile
             deployment = self._deployments().get(name)
             if deployment is not None and self._clock() - self._asked.get(name, 0.0) > AGE:
                 await self._ask(deployment)
 
     async def _idle(self, pool: str) -> bool:
-        """Returns when no call to the provider is under way: the answer that moved there comes first."""
+        """Returns when no call to the provider is running: the answer that moved there comes first."""
         for _ in range(MOST_PAUSES):
             await asyncio.sleep(PAUSE)
             if not any(credential.in_flight for credential in await self._store.credentials(pool)):
@@ -125,7 +125,7 @@ class Prober:
         await self._store.remember(TOPIC, deployment.name, f"{behaviour.value} {now:.0f}")
 
     async def _answer(self, deployment: Deployment, lease: Lease) -> Behaviour | None:
-        """None where the call has shown nothing."""
+        """None if the call has shown nothing."""
         request = ChatRequest(
             "probe", deployment.model, (Message(Role.USER, (TextPart(QUESTION),)),),
             Sampling({"temperature": 0.0, "max_tokens": MOST_TOKENS}),

@@ -1,4 +1,4 @@
-"""Hedging: a second deployment beside a silent first one. The first content wins, an error never does.
+"""Hedging: a second deployment next to a silent first one. The first content wins, an error never does.
 
 A hedge never waits for a lease. The loser is cancelled at once, its credential returns, its cost is recorded, and its
 breaker learns nothing.
@@ -45,7 +45,7 @@ async def race(calls: Calls, hedger: Hedger) -> None:
 
 
 async def _peek(calls: Calls, call: Call) -> UpstreamFailure | None:
-    """Reads up to the first content; None when it is there."""
+    """Reads up to the first content; None once it is there."""
     try:
         while True:
             event = await call.attempt.next()
@@ -74,7 +74,7 @@ async def _win(calls: Calls, hedger: Hedger, winner: Call, peeks: Peeks) -> None
         await asyncio.wait([task])
         del peeks[task]
         failure = None if task.cancelled() else task.result()
-        if failure is not None:  # it failed in the very moment in which the other one won
+        if failure is not None:  # it failed at the very moment in which the other one won
             await calls.fail(call, failure)
         elif call in calls.running:
             call.attempt.entry.discarded = True

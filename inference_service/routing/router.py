@@ -1,4 +1,4 @@
-"""The one door of routing: requests in, events out; configuration in, changes out."""
+"""The entry point of routing: requests in, events out; configuration in, changes out."""
 
 import asyncio
 import time
@@ -17,6 +17,7 @@ from inference_service.routing.budget import StormBudget
 from inference_service.routing.build import Parts, build_parts
 from inference_service.routing.calls import Desk, Terms, ask_for
 from inference_service.routing.changes import differences
+from inference_service.routing.counting import count
 from inference_service.routing.decide import Candidate, Facts
 from inference_service.routing.discovery import discover
 from inference_service.routing.generation import Generation, chat_bounds, image_bounds
@@ -67,7 +68,7 @@ class Router:
         return generation
 
     def start(self) -> None:
-        """Begins to ask providers for their models, now and then, and deployments whether they continue a text."""
+        """Starts to request model lists regularly, and to probe deployments for continuation."""
         self._discover(self._now)
         self._supervisor.watch("probing", self._prober.run)
 
@@ -76,13 +77,13 @@ class Router:
 
     @property
     def images(self) -> Images:
-        """The rules for pictures, a caller's or a provider's."""
+        """The rules for pictures, the caller's and the provider's."""
         return self._now.config.images
 
     # --- requests ----------------------------------------------------------------------------
 
     def chat(self, request: ChatRequest, deadline: float) -> "Request":
-        """`deadline` in loop time. Raises RequestFailure when no deployment may answer at all."""
+        """`deadline` in loop time. Raises RequestFailure if no deployment may answer at all."""
         generation, now = self._now, asyncio.get_running_loop().time()
         route, able = generation.parts.plan.chat(request, self._desk.learned, now)
         journal = Journal(now, estimate_prompt(request))
@@ -93,7 +94,7 @@ class Router:
         )
 
     def image(self, request: ImageRequest, deadline: float) -> "Request":
-        """As `chat`; pictures are checked already."""
+        """Same as `chat`; pictures have been checked already."""
         generation, now = self._now, asyncio.get_running_loop().time()
         route, able = generation.parts.plan.image(request, self._desk.learned, now)
         answer = ImageAnswer(request, self._desk.learned, generation.config.images)
@@ -101,29 +102,31 @@ class Router:
         return self._request(generation, request, deadline, route, able, answer, Journal(now), bounds, 0)
 
     def embed(self, request: EmbedRequest, deadline: float) -> "Request":
-        """As `chat`."""
+        """Same as `chat`."""
         tokens = estimate_texts(request.inputs)
         return self._unary(request, Task.EMBED, embeddings.asked, tokens, deadline)
 
     def transcribe(self, request: TranscribeRequest, deadline: float) -> "Request":
-        """As `chat`."""
+        """Same as `chat`."""
         return self._unary(request, Task.TRANSCRIBE, speech.asked, 0, deadline)
 
     def _unary(
-        self, request: EmbedRequest | TranscribeRequest, task: Task, asked: Asked, tokens: int, deadline: float
+        self, request: EmbedRequest | TranscribeRequest, task: Task, call: Asked, tokens: int, deadline: float
     ) -> "Request":
         generation, now = self._now, asyncio.get_running_loop().time()
         route, able = generation.parts.plan.unary(request.model, task, self._desk.learned, now)
-        # A result in one piece is waited for as a picture is.
+        # A non-streamed result has the time limits of a picture.
         bounds = image_bounds(route.image_timeouts)
-        answer = UnaryAnswer(request, asked)
+        answer = UnaryAnswer(request, call)
         return self._request(generation, request, deadline, route, able, answer, Journal(now, tokens), bounds, tokens)
 
-    def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int]:
-        """The first deployment of the route and an estimate of what it would read. Raises RequestFailure."""
-        now = asyncio.get_running_loop().time()
-        _, able = self._now.parts.plan.chat(request, self._desk.learned, now)
-        return able[0], estimate_prompt(request)
+    async def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int, bool]:
+        """The first deployment of the route, what it would read, and whether that is an estimate. Raises RequestFailure."""
+        with self._now as generation:
+            now = asyncio.get_running_loop().time()
+            _, able = generation.parts.plan.chat(request, self._desk.learned, now)
+            counted = await count(self._store, self._desk.keyring, able[0], request)
+        return able[0], estimate_prompt(request) if counted is None else counted, counted is None
 
     def _request(
         self,
@@ -163,11 +166,11 @@ class Router:
         """Equal deployments in the order that suits pools and conversation."""
         by_name = {deployment.name: deployment for deployment in able}
         ordered = self._store.prefer([ask_for(ask, deployment) for deployment in able])
-        return [by_name[one.deployment] for one in ordered]
+        return [by_name[candidate.deployment] for candidate in ordered]
 
     @property
     def problem(self) -> str:
-        """What is wrong with the memory of limits, in a sentence; empty: nothing."""
+        """A sentence if the memory of limits has a problem; empty: it has none."""
         return self._store.problem
 
     def knows(self, model: str) -> bool:
@@ -177,9 +180,9 @@ class Router:
     # --- configuration -------------------------------------------------------------------------
 
     async def reload(self, config: Config, environ: Mapping[str, str]) -> list[str]:
-        """Puts a configuration in force; running requests end on the old one. Returns what changed, in sentences.
+        """Puts a configuration into effect; running requests finish on the old one. Returns the changes, in sentences.
 
-        Quarantines and benches are lifted, and what was learned is forgotten: a person has looked at it.
+        Quarantines and benches are lifted, and lessons are forgotten: an operator has stepped in.
         Raises ConfigProblem, having changed nothing.
         """
         parts = build_parts(config, environ)
@@ -212,7 +215,7 @@ class Router:
         return self._overview.ready(self._now)
 
     def models(self, *, include_deployments: bool) -> list[PublicModel]:
-        """Routes in their order, then deployments by name."""
+        """Routes in order, then deployments by name."""
         return self._overview.models(self._now, include_deployments=include_deployments)
 
     async def snapshot(self) -> Snapshot:
@@ -221,7 +224,7 @@ class Router:
 
 
 class Request:
-    """One request under way: iterate `events` inside of `async with`; `journal` holds the facts, also afterwards."""
+    """A running request: iterate `events` inside of `async with`; `journal` holds the facts, also afterwards."""
 
     def __init__(self, generation: Generation, run: Run) -> None:
         self._generation = generation
@@ -240,7 +243,7 @@ class Request:
 
 
 class _Recorder:
-    """Keeps for the status what routing observes, and passes it on."""
+    """Keeps what routing observes for the status, and passes it on."""
 
     def __init__(self, observer: Observer, overview: Overview) -> None:
         self._observer, self._overview = observer, overview

@@ -1,7 +1,7 @@
 """One request from its first step to its last: the only loop of routing that does I/O, for chats and pictures alike.
 
 `decide` names the next step, `calls` makes and ends upstream calls, the answer assembles what the caller sees, and the
-journal keeps the facts. Whatever the end is, every call is closed and every lease returned before `events` ends.
+journal keeps the facts. However it ends, every call is closed and every lease returned before `events` ends.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from inference_service.routing.race import race
 from inference_service.routing.watch import Silence
 from inference_service.tools import ToolCall
 
-LONGEST_PAUSE = 5.0  # seconds of waiting without a sign for the caller
+LONGEST_PAUSE = 5.0  # seconds of waiting without any sign for the caller
 
 
 class Run:
-    """Iterate `events`; they are what the caller sees. `journal` tells what was used, whatever the end."""
+    """Iterate `events`; they are what the caller sees. `journal` records what was used, whatever the end."""
 
     def __init__(
         self, terms: Terms, facts: Facts, answer: Answer, journal: Journal, desk: Desk, hedger: Hedger | None
@@ -95,7 +95,7 @@ class Run:
             yield event
 
     async def _wait(self, deployment: str, seconds: float, *, quiet: bool = False) -> AsyncIterator[Any]:
-        """Waits, and says so from time to time; then every denial is looked at again."""
+        """Waits, with regular signs of life; then every denial is looked at again."""
         until = self._loop.time() + seconds + 0.005
         self._calls.desk.observer.waited(self._calls.terms.request_id, deployment, seconds)
         while (left := until - self._loop.time()) > 0:
@@ -107,7 +107,7 @@ class Run:
         decide.look_again(self._facts)
 
     async def _line(self, step: Queue) -> AsyncIterator[Any]:
-        """Waits in line for the first of several deployments; place and estimate are progress."""
+        """Waits in the queues of several deployments for the first; place and estimate are progress."""
         calls, store = self._calls, self._calls.desk.store
         asks = [calls.ask(calls.terms.deployments[name]) for name in step.deployments]
         places: asyncio.Queue[tuple[int, float | None] | None] = asyncio.Queue()
@@ -126,7 +126,7 @@ class Run:
             waiting.cancel()
             await asyncio.wait({waiting})
             if not waiting.cancelled() and isinstance(answer := waiting.result(), tuple):
-                self._lease = calls.lease(*answer)  # granted in this very moment
+                self._lease = calls.lease(*answer)  # granted at this very moment
             raise
         finally:
             calls.desk.observer.queued(-1)
@@ -139,7 +139,7 @@ class Run:
             decide.look_again(self._facts)
 
     def _give_up(self, fail: Fail) -> list[Any]:
-        """The last events of an answer that is as whole as it gets. Raises RequestFailure where there is none."""
+        """The last events of an answer as whole as it gets. Raises RequestFailure if there is none."""
         rest = self._answer.settle_for_less()
         if rest is None:
             raise self._failure(fail)
@@ -176,7 +176,7 @@ class Run:
     def _pass(self, call: Call, event: Any) -> list[Any]:
         """What the caller sees of one event. Raises UpstreamFailure."""
         if event is None:
-            raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer ended without its end", status=200)
+            raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer stopped before its end", status=200)
         out = [] if call.opening.begun else self._answer.begin(call.opening)
         out += self._answer.accept(call.opening, event)
         for shown in out:
@@ -184,14 +184,14 @@ class Run:
         return out
 
     async def _draw(self, call: Call, event: Picture | Preview) -> list[Any]:
-        """As `_pass`, for what has to be decoded and checked first."""
+        """Like `_pass`, for events that must be decoded and checked first."""
         out: list[Any] = []
         for part in await self._answer.check(event):
             out += self._pass(call, part)
         return out
 
     async def _end(self, call: Call, finish: Finish) -> list[Any]:
-        """The call said that it is done. Raises UpstreamFailure when that was no answer."""
+        """The call reported its end. Raises UpstreamFailure if that was not an answer."""
         out = self._answer.end(call.opening, finish)
         for shown in out:
             self._note(call, shown)
@@ -203,7 +203,7 @@ class Run:
 
     @staticmethod
     async def _drain(call: Call) -> None:
-        """What follows the end is usage at most, and how the connection ends does not matter any more."""
+        """At most usage follows the end, and how the connection ends no longer matters."""
         try:
             while (event := await call.next()) is not None:
                 if event.__class__ is Silence:
@@ -212,7 +212,7 @@ class Run:
             return
 
     async def _silent(self, call: Call, silence: Silence) -> list[Any]:
-        """A bound has passed: raises UpstreamFailure if another deployment can take over now; else the call goes on."""
+        """A time limit has passed: raises UpstreamFailure if another deployment can take over now; else the call continues."""
         if silence.over:
             deadline = self._loop.time() >= self._facts.deadline - decide.LEAST_TIME
             call.blameless = deadline and not call.attempt.is_serious()
@@ -225,7 +225,7 @@ class Run:
         return [*self._answer.waiting(call.name, call.attempt.entry.number), Progress("waiting")]
 
     def _note(self, call: Call, event: Any) -> None:
-        """Writes down what leaves for the caller."""
+        """Records what is sent to the caller."""
         kind = event.__class__
         if kind is Delta or kind is ToolCall:
             if self.journal.first_token is None:

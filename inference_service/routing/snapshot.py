@@ -1,4 +1,4 @@
-"""How things stand, for ListModels and the status. Moments are epoch seconds, 0: none."""
+"""The state of routing, for ListModels and the status. Moments are epoch seconds, 0: none."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""Estimates of what a request will read, where a provider reports nothing. They are marked as such wherever they go."""
+"""Estimates of what a request will read, if a provider reports nothing. They are marked as estimates everywhere."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from inference_service.recordings import seconds_of
 from inference_service.routing.journal import estimate
 
 PER_IMAGE = 800
-PER_SECOND = 32  # of a recording, as models that listen count it
+PER_SECOND = 32  # of a recording, as models that accept audio count it
 SAMPLE = 2_000
 
 
@@ -18,7 +18,7 @@ def estimate_prompt(request: ChatRequest) -> int:
     size = len(request.partial) + sum(map(_characters, request.messages))
     size += len(msgspec.json.encode(request.tools)) if request.tools else 0
     sample = request.messages[-1].text[:SAMPLE] if request.messages else ""
-    heard = sum(seconds_of(one.data) or 0.0 for message in request.messages for one in message.recordings)
+    heard = sum(seconds_of(recording.data) or 0.0 for message in request.messages for recording in message.recordings)
     images = sum(len(message.images) for message in request.messages)
     return estimate(size, sample) + PER_IMAGE * images + round(PER_SECOND * heard)
 

@@ -1,6 +1,6 @@
 """When silence or slowness of one upstream call becomes a failure. Pure: `now` is an argument, in seconds.
 
-Three bounds on silence follow each other: until the response headers, until the first content (counted from the
+Three limits on silence follow each other: until the response headers, until the first content (counted from the
 start of the call, or from the latest sign of life in a queue), and between two pieces of content. Time in which the
 caller, not the provider, is slow does not count: the watch runs only while the reader waits for the upstream.
 """
@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from inference_service.failures import FailureKind
 
-CHECK_AGAIN = 3.0  # seconds until a silent call that nobody can replace is looked at again
+CHECK_AGAIN = 3.0  # seconds until the next look at a silent call without a replacement
 
 
 class Bounds(Struct, frozen=True):
-    """Seconds. `slowest`: characters per second over `window`; 0: no bound. `fixed`: bounds that the operator has set."""
+    """Seconds. `slowest`: characters per second over `window`; 0: no limit. `fixed`: limits that the operator has set."""
 
     headers: float
     first: float
@@ -25,7 +25,7 @@ class Bounds(Struct, frozen=True):
 
 
 class Silence(Struct, frozen=True):
-    """A bound has passed. `over`: the bound on the whole call; it cannot be extended."""
+    """A time limit has passed. `over`: the limit of the whole call, which cannot be extended."""
 
     kind: FailureKind
     message: str
@@ -35,12 +35,12 @@ class Silence(Struct, frozen=True):
 WORDS = {
     FailureKind.TIMEOUT: "the provider did not answer in time",
     FailureKind.STALLED: "the provider fell silent in the middle of its answer",
-    FailureKind.TOO_SLOW: "the provider was too slow to be of use",
+    FailureKind.TOO_SLOW: "the provider was too slow",
 }
 
 
 class Watch:
-    """Tell it what arrives; ask it when to look again, and whether a bound has passed."""
+    """Report what arrives; ask when to look again, and whether a limit has passed."""
 
     def __init__(self, bounds: Bounds, now: float) -> None:
         self._bounds = bounds
@@ -48,15 +48,15 @@ class Watch:
         self._waiting_since: float | None = None
         self._answered = False
         self._content = False
-        self._characters = 0  # of the window of the speed
+        self._characters = 0  # of the speed's window
         self._waited = 0.0  # of the same window: time that the provider took
 
     def waits(self, now: float) -> None:
-        """The reader begins to wait for the upstream."""
+        """The reader starts waiting for the upstream."""
         self._waiting_since = now
 
     def hears(self, now: float, *, content: bool, life: bool, characters: int = 0) -> None:
-        """Something arrived. `life`: a queue or a model reports progress, which starts the bound anew."""
+        """Something arrived. `life`: a queue or a model reports progress, which restarts the limit."""
         if self._waiting_since is not None and self._content:
             self._waited += now - self._waiting_since
         self._waiting_since = None
@@ -67,7 +67,7 @@ class Watch:
         self._characters += characters
 
     def snooze(self, now: float) -> None:
-        """Nobody can replace this call: look again in a while."""
+        """This call has no replacement: look again in a while."""
         self._alive = max(self._alive, now - self._allowed() + CHECK_AGAIN)
         self._characters, self._waited = 0, 0.0
 
@@ -76,7 +76,7 @@ class Watch:
         return bounds.idle if self._content else bounds.first if self._answered else bounds.headers
 
     def _silent_at(self) -> float:
-        """When the bound on silence passes, if nothing arrives."""
+        """When the limit on silence passes, if nothing arrives."""
         since = self._alive if self._waiting_since is None else max(self._alive, self._waiting_since)
         if self._content:
             return since + self._bounds.idle
@@ -89,7 +89,7 @@ class Watch:
         return self._alive + self._bounds.first
 
     def next_look(self, now: float) -> float:
-        """The moment at which `silence` may have something to say."""
+        """When `silence` may have something to report."""
         if self._waiting_since is None:
             return now + min(self._bounds.headers, self._bounds.first, self._bounds.idle)
         if not self._measures_speed():
@@ -116,7 +116,7 @@ class Watch:
         return None
 
     def is_serious(self, now: float) -> bool:
-        """Silence for half of what is allowed speaks against the provider, however soon the caller's deadline is."""
+        """Silence for half of the limit counts against the provider, however soon the caller's deadline is."""
         if self._waiting_since is None:
             return False
         return now - max(self._alive, self._waiting_since) >= self._allowed() / 2

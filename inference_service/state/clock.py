@@ -1,11 +1,11 @@
-"""A clock that goes on evenly whatever happens to the machine's: epoch seconds from one reading, then elapsed time."""
+"""A clock that runs evenly whatever happens to the machine's: epoch seconds from one reading, then elapsed time."""
 
 import time
 from collections.abc import Callable
 
-MOVED = 2.0  # seconds by which the two clocks may drift apart before it counts as a move
+MOVED = 2.0  # seconds by which the two clocks may drift apart before it counts as a change of the clock
 LOOK_PERIOD = 1.0
-# Linux counts the time in which the machine slept; elsewhere the usual monotonic clock has to do.
+# Linux also counts the time in which the machine was asleep; elsewhere the usual monotonic clock must do.
 _ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -14,7 +14,7 @@ def elapsed() -> float:
 
 
 class SteadyClock:
-    """`moved` is called with the seconds by which somebody set the machine's clock, and the new time."""
+    """`moved` is called with the seconds by which the machine's clock was set, and the new time."""
 
     def __init__(
         self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = elapsed, looks: float = LOOK_PERIOD

@@ -1,6 +1,6 @@
-"""Memory over restarts: rows of text by pool and key in one SQLite file, written behind by a thread of its own.
+"""Memory over restarts: rows of text by pool and key in one SQLite file, written behind by a dedicated thread.
 
-Whatever is wrong with the file, the service starts: a broken one is set aside, one that cannot be used leaves the service
+Whatever is wrong with the file, the service starts: a broken file is set aside, an unusable one leaves the service
 without memory, and `problem` says so in words for people.
 """
 
@@ -22,11 +22,11 @@ log = structlog.get_logger(__name__)
 VERSION = 1
 FILE = "limits.sqlite3"
 FOLDER = ".antiphon"
-KEPT = 62 * 86_400.0  # rows of credentials that have not been used for so long are forgotten
+KEPT = 62 * 86_400.0  # rows of credentials that have been unused for so long are dropped
 
 
 def state_directory(directory: Path | None, path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """As configured, else next to the configuration file of a project, else the user's own; None if there is no place."""
+    """As configured, else next to a project's configuration file, else in the user's own directory; None if there is none."""
     if directory is not None:
         return directory
     if path is not None and path.absolute().parent != config_home(environ):
@@ -53,11 +53,11 @@ def _lock(descriptor: int) -> None:
 
 
 class LedgerProblem(Exception):
-    """The file cannot be used; the text says why and what to do."""
+    """The file cannot be used; the message says why and what to do."""
 
 
 class Ledger:
-    """`load` once, `write` as often as there is news, `close` at the end. Only `load` and `close` wait for the disk."""
+    """`load` once, `write` whenever something changed, `close` at the end. Only `load` and `close` wait for the disk."""
 
     def __init__(self, directory: Path, now: Callable[[], float] = time.time) -> None:
         self.path = directory / FILE
@@ -82,7 +82,7 @@ class Ledger:
         return self._rows.get(pool, {})
 
     def write(self, pool: str, rows: Rows) -> None:
-        """Returns at once; the rows are on disk a moment later."""
+        """Returns at once; the rows reach the disk a moment later."""
         if self._writes:
             self._news.put((pool, rows))
 
@@ -125,7 +125,7 @@ class Ledger:
         self._thread.start()
 
     def _read(self) -> dict[str, Rows]:
-        """Everything that is remembered; makes the file where there is none."""
+        """Everything that is remembered; creates the file if it does not exist."""
         connection = self._connect()
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -141,10 +141,10 @@ class Ledger:
             connection.execute(f"PRAGMA user_version={VERSION}")
             connection.execute("DELETE FROM rows WHERE at < ?", (self._now() - KEPT,))
             connection.commit()
-            found: dict[str, Rows] = {}
+            rows: dict[str, Rows] = {}
             for pool, key, value in connection.execute("SELECT pool, key, value FROM rows"):
-                found.setdefault(pool, {})[key] = value if isinstance(value, bytes) else str(value).encode()
-            return found
+                rows.setdefault(pool, {})[key] = value if isinstance(value, bytes) else str(value).encode()
+            return rows
         finally:
             connection.close()
 
@@ -175,7 +175,7 @@ class Ledger:
     # --- writing -------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        """The thread: takes what is there, writes it in one transaction."""
+        """The thread: takes what is pending and writes it in one transaction."""
         try:
             connection = self._connect()
         except sqlite3.Error as error:

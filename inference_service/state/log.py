@@ -1,8 +1,8 @@
-"""What happens to a pool, as one log in Redis that every process reads: the rules stay in `credentials/`, once.
+"""What happens to a pool, as one log in Redis that every process reads, so the rules live in `credentials/` alone.
 
-An event is a line "restricts account moment credential body". A process appends its own event and gets those that it has not
-seen, in one round trip. A call is appended only if no unseen event has restricted its credential's account; else the
-process looks again with what it has learned. Moments are those of the Redis server.
+An event is a line "restricts account moment credential body". A process appends its own event and gets those that it
+has not seen, in one round trip. A call is appended only if no unseen event has restricted its credential's account;
+otherwise the process looks again with what it has learned. Moments are those of the Redis server.
 """
 
 import secrets
@@ -16,11 +16,11 @@ from redis.exceptions import NoScriptError
 from antiphon.config.model import State
 
 CONNECTIONS = 16
-KEPT = 4_000  # events; who has missed more begins with a snapshot
+KEPT = 4_000  # events; a process that has missed more starts from a snapshot
 EVERYBODY = "*"  # an event that concerns every account
 
 # KEYS: log, count, epoch. ARGV: epoch, seen, flag, account, body, for a call "credential account" of each candidate
-# and whether only the first of them will do
+# and whether only the first of them is acceptable
 STEP = """
 local clock = redis.call('TIME')
 local at = clock[1] .. '.' .. string.format('%06d', clock[2])
@@ -73,7 +73,7 @@ class Event(NamedTuple):
 
 
 class Joined(NamedTuple):
-    new: bool  # nobody was there before
+    new: bool  # no process was there before
     last: int  # number of the last event
     snapshot: str
     events: list[Event]
@@ -98,10 +98,10 @@ class RedisLog:
                 decode_responses=True,
                 socket_timeout=settings.timeout,
                 socket_connect_timeout=settings.timeout,
-                retry=Retry(NoBackoff(), 0),  # memory is the second try, and it does not keep anybody waiting
+                retry=Retry(NoBackoff(), 0),  # memory is the fallback, and it does not keep anybody waiting
             )
         )
-        self._scripts: dict[str, str] = {}  # text → digest, of the Redis that is there now
+        self._scripts: dict[str, str] = {}  # text → digest, for the current Redis
         self._epochs: dict[str, str] = {}  # of each pool's log
 
     def _keys(self, pool: str) -> list[str]:
@@ -109,7 +109,7 @@ class RedisLog:
         return [f"{tag}:log", f"{tag}:count", f"{tag}:epoch", f"{tag}:snapshot"]
 
     async def _run(self, text: str, keys: list[str], arguments: list[Any]) -> Any:
-        """One round trip, but for a Redis that is new."""
+        """One round trip, except with a new Redis."""
         if text not in self._scripts:
             self._scripts[text] = await self._redis.script_load(text)
         try:
@@ -128,7 +128,7 @@ class RedisLog:
         await self._redis.set(self._keys(pool)[3], snapshot)
 
     async def append(self, pool: str, seen: int, body: str, *, account: str = "-", restricts: bool = False) -> Answer:
-        """`body` empty: only looks."""
+        """With an empty `body` it only reads."""
         arguments = [self._epochs.get(pool, ""), seen, int(restricts), _word(account), body]
         return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
 
@@ -142,23 +142,23 @@ class RedisLog:
         alone: bool = False,
         first: bool = False,
     ) -> Answer:
-        """Takes the first candidate (credential, account) that nothing unseen has restricted.
+        """Takes the first candidate (credential, account) that no unseen event has restricted.
 
-        alone: only if nothing unseen has restricted any. first: the first candidate or none.
+        alone: only if no unseen event has restricted any. first: the first candidate or none.
         """
         names = " ".join(f"{credential} {_word(account)}" for credential, account in candidates)
         arguments = [self._epochs.get(pool, ""), seen, "call", EVERYBODY if alone else "-", body, names, int(first)]
         return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
 
     async def facts(self, topic: str) -> dict[str, str]:
-        found = await self._redis.hgetall(f"{self._prefix}:facts:{topic}")
-        return {str(key): str(value) for key, value in found.items()}
+        facts = await self._redis.hgetall(f"{self._prefix}:facts:{topic}")
+        return {str(key): str(value) for key, value in facts.items()}
 
     async def keep(self, topic: str, key: str, value: str) -> None:
         await self._redis.hset(f"{self._prefix}:facts:{topic}", key, value)
 
     async def reconnect(self) -> None:
-        """Drops every connection: what comes next opens a new one."""
+        """Drops every connection: the next command opens a new one."""
         await self._redis.connection_pool.disconnect()
 
     async def close(self) -> None:
@@ -166,7 +166,7 @@ class RedisLog:
 
 
 def _word(account: str) -> str:
-    """People may name their accounts in several words."""
+    """An account name may consist of several words."""
     return "_".join(account.split()) or "-"
 
 
@@ -176,8 +176,8 @@ def _answer(raw: list[str], seen: int) -> Answer:
 
 
 def _events(lines: list[str], last: int) -> list[Event]:
-    found = []
+    events = []
     for number, line in enumerate(lines, last - len(lines) + 1):
         _, _, at, credential, body = line.split(" ", 4)
-        found.append(Event(number, float(at), credential, body))
-    return found
+        events.append(Event(number, float(at), credential, body))
+    return events

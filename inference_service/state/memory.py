@@ -1,4 +1,4 @@
-"""Pools, breakers and lines of one process: the rules of `credentials/` with a clock and the event loop."""
+"""Pools, breakers and queues of one process: the rules of `credentials/` with a clock and the event loop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,13 +30,13 @@ Answer = tuple[Ask, Grant] | Denied
 Release = Callable[[Ask, Grant, Verdict], Awaitable[None]]
 PROGRESS_PERIOD = 0.5
 FLUSH_PERIOD = 0.5
-SOONEST, LONGEST_PAUSE = 0.001, 1.0  # between two looks at the line; the longest, so that nobody waits in vain
+SOONEST, LONGEST_PAUSE = 0.001, 1.0  # between two looks at the queue; the longest, so that nobody waits in vain
 
 
 class MemoryStore:
-    """`clock` gives epoch seconds; tests turn it. `ledger`: what is remembered over a restart.
+    """`clock` returns epoch seconds; tests advance it. `ledger`: memory over restarts.
 
-    on_room: asked before anybody in line is let in; False where another store does that.
+    on_room: called before a waiting caller is admitted; False if another store does that.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class MemoryStore:
 
     @property
     def problem(self) -> str:
-        """What people should know about the memory over restarts; empty: it works, or there is none to be had."""
+        """What people should know about the memory over restarts; empty: it works, or cannot exist."""
         return self._ledger.problem if self._ledger is not None else ""
 
     def configure(self, pool: PoolSpec) -> None:
@@ -120,7 +120,7 @@ class MemoryStore:
         return self.broker.why(ticket.asks[0], None, now)
 
     async def _give_back(self, future: asyncio.Future[Answer]) -> None:
-        """The waiting task was cancelled; a grant that it has just got goes to the next in line."""
+        """The waiting task was cancelled; a grant that it just received goes to the next in the queue."""
         if future.done() and not future.cancelled():
             answer = future.result()
             if isinstance(answer, tuple):
@@ -154,7 +154,7 @@ class MemoryStore:
             self._answer(ticket, denied)
 
     def pump(self) -> None:
-        """Lets in who can be served now."""
+        """Admits those who can be served now."""
         self._pump(self._clock())
 
     @property
@@ -162,7 +162,7 @@ class MemoryStore:
         return bool(self._waiting)
 
     async def hand_over(self, ticket: Ticket, ask: Ask, grant: Grant, release: Release) -> None:
-        """Another store has a grant for the one in line; goes back if that one has left meanwhile."""
+        """Another store has a grant for a waiting caller; it is returned if that caller has left meanwhile."""
         future = self._waiting.get(ticket)
         if ticket.gone or future is None or future.done():
             await release(ask, grant, Verdict(sent=False))
@@ -182,7 +182,7 @@ class MemoryStore:
             self.broker.release(*answer, Verdict(sent=False), self._clock())
 
     def _set_timer(self, at: float, now: float) -> None:
-        """Wakes the line when time alone makes room, or makes waiting vain."""
+        """Wakes the queue when time alone makes room, or makes waiting pointless."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -276,7 +276,7 @@ def _shown(prospect: Prospect, now: float) -> tuple[int, float | None]:
 
 
 def _differs(place: tuple[int, float | None], before: tuple[int, float | None]) -> bool:
-    """Worth telling: another place, or an estimate that did not just run down."""
+    """Worth reporting: a new place, or an estimate that did not just count down."""
     if place[0] != before[0] or (place[1] is None) != (before[1] is None):
         return True
     return place[1] is not None and before[1] is not None and abs(place[1] - before[1]) > 2 * PROGRESS_PERIOD

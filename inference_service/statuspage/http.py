@@ -1,4 +1,4 @@
-"""HTTP for operators: the status page, metrics, and the two questions of orchestrators."""
+"""HTTP for operators: the status page, metrics, and the two health endpoints of orchestrators."""
 
 import asyncio
 import hmac
@@ -36,13 +36,13 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
-# Orchestrators ask these under any name; they tell nothing but yes or no.
+# Orchestrators use any name for these; they reveal nothing but yes or no.
 PROBES = ("/healthz", "/readyz")
 
 
 @web.middleware
 async def _safe_name(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses names that are not ours: a web page could point its own name here and then read the answer."""
+    """Refuses host names that are not ours: a web page could point its own name here and read the answer."""
     server = request.app[SERVER]
     if request.path not in PROBES and not server.is_own_name(request.headers.get("Host", "")):
         text = "the status page is not known under this name; service.status_names in the configuration adds it\n"
@@ -55,10 +55,10 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 class StatusServer:
-    """`/` the page, `/api/status` its data, `/metrics`, `/healthz` (lives), `/readyz` (can answer)."""
+    """`/` the page, `/api/status` its data, `/metrics`, `/healthz` (process is up), `/readyz` (can answer)."""
 
     def __init__(self, shared: Shared, reload: Reload, probe: Probe) -> None:
-        """`reload` and `probe` are what the two buttons of the page do."""
+        """`reload` and `probe` are called by the page's two buttons."""
         self._reload, self._probe = reload, probe
         self._shared = shared
         self._probing = asyncio.Lock()  # one round of probes at a time, however often the button is pressed
@@ -66,7 +66,7 @@ class StatusServer:
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
-        """Raises OSError when the port is taken."""
+        """Raises OSError if the port is taken."""
         app = web.Application(middlewares=[_safe_name])
         app[SERVER] = self
         app.on_response_prepare.append(_add_headers)
@@ -99,20 +99,20 @@ class StatusServer:
         bearer = BEARER.fullmatch(request.headers.get("Authorization", ""))
         caller = tokens.find(bearer[1]) if bearer else None
         if caller is None or not any(hmac.compare_digest(scope, Scope.OPERATE) for scope in caller[1].scopes):
-            raise web.HTTPUnauthorized(text="an operator's token is needed", headers={"WWW-Authenticate": "Bearer"})
+            raise web.HTTPUnauthorized(text="an operator's token is required", headers={"WWW-Authenticate": "Bearer"})
 
     def is_own_name(self, host: str) -> bool:
-        """An address, this machine's own names, or one that the configuration lists."""
+        """An address, this machine's own names, or a name that the configuration lists."""
         try:
             name = (URL(f"http://{host}").host or "").removesuffix(".")
         except ValueError:
             return False
         settings = self._shared.door.settings
         own = {"localhost", socket.gethostname().lower(), settings.status_host.lower()}
-        return _is_address(name) or name in own | {known.lower() for known in settings.status_names}
+        return _is_address(name) or name in own | {listed.lower() for listed in settings.status_names}
 
     async def _file(self, request: web.Request) -> web.Response:
-        """The page holds nothing; it asks for what it shows."""
+        """The page itself holds no data; it requests what it shows."""
         text, mime = FILES[request.match_info.get("name", "page.html")]
         return web.Response(text=text, content_type=mime)
 
@@ -136,7 +136,7 @@ class StatusServer:
         return web.json_response({"callers": callers, "errors": errors})
 
     def _check_intent(self, request: web.Request) -> None:
-        """Only the page itself may press its buttons: a foreign page cannot send this header without our consent."""
+        """Only the page itself may use its buttons: a foreign page cannot send this header without our consent."""
         self._check(request)
         if request.headers.get(INTENT) != "yes":
             raise web.HTTPForbidden(text=f"the header {INTENT}: yes is missing")

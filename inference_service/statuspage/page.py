@@ -1,4 +1,4 @@
-"""The page lies beside this file as three files, so that its policy needs no exception for inline code. Read once."""
+"""The page is three files next to this one, so that its policy needs no exception for inline code. Read once."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""What each configured caller asked for and what it used. Callers are named in the configuration, so labels are bounded."""
+"""What each configured caller requested and used. Callers are named in the configuration, so labels are bounded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

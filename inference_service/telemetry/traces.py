@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from inference_service.api.door import Admission
 
 LONGEST_NAME, LONGEST_MODEL = 80, 200
-NO_FAILURE = ("", "cancelled", "lost")  # a caller that has seen enough and a hedge that came second are no failures
-# The span of the request that this task works for, and of the tasks that it starts. A request id would not do as a key:
+NO_FAILURE = ("", "cancelled", "lost")  # a caller that disconnected and a hedge that came second are no failures
+# The span of the request that this task works for, inherited by the tasks that it starts. A request id is no unique key:
 # two callers may choose the same.
 _request_span: ContextVar[Any] = ContextVar("request_span", default=None)
 

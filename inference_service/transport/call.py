@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EOF: Any = grpc.aio.EOF
 StatusCode = grpc.StatusCode
-SLACK = 0.1  # seconds; a handler normally ends a late call itself, with details; this catches one that does not
+SLACK = 0.1  # seconds; a handler normally ends a late call itself, with details; this catches the exceptions
 
 
 class H2Call:

@@ -36,7 +36,9 @@ class Sums:
     audio_tokens: int = 0
     audio_seconds: int = 0
     cost_micros: int = 0  # of US dollars
-    questions: int = 0  # requests that ended with this deployment: each request is one, however many took part
+    questions: int = (
+        0  # requests that ended with this deployment: each request counts once, however many deployments took part
+    )
 
     def add(self, other: "Sums") -> None:
         for name in NUMBERS:
@@ -50,7 +52,7 @@ LARGEST_SUM = 2**63 - 1  # of a row in the contract
 
 
 def sums_of(records: Iterable[UsageRecord]) -> dict[str, Sums]:
-    """Sums by deployment. A deployment counts one request, however many parts of the answer it wrote."""
+    """Sums by deployment. Each request counts for one deployment, however many wrote parts of the answer."""
     by_deployment: dict[str, Sums] = {}
     for record in records:
         tokens = record.usage.prompt_tokens + record.usage.completion_tokens
@@ -86,7 +88,7 @@ class Ledger:
         self._began = clock()
 
     def record(self, caller: Caller, records: Iterable[UsageRecord], model: str = "") -> None:
-        """`model`: the public name that was asked for."""
+        """`model`: the public name that was requested."""
         hour = int(self._clock()) // HOUR
         for deployment, sums in sums_of(records).items():
             key = (hour, caller.name, caller.tenant_id, caller.user_id, deployment, model)
@@ -104,7 +106,7 @@ class Ledger:
         return dict(kept[-MOST_ROWS // 2 :] if len(kept) > MOST_ROWS else kept)
 
     async def flush_all(self) -> None:
-        """Writes everything pending to Redis, as long as it accepts it."""
+        """Writes everything pending to Redis, as long as Redis accepts it."""
         while self._pending and await self.flush():
             pass
 

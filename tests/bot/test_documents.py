@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 
-from discord_bot.documents.reading import read_document
-from tests.bot.test_attachments import pdf
+from discord_bot.conversation.documents import read_document
+from tests.support.pdf import pdf
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 ODT = (
@@ -75,8 +75,9 @@ def test_an_encrypted_pdf_is_read_where_no_password_is_asked_and_told_where_one_
 
 def test_only_so_many_pages_and_so_much_text_are_read() -> None:
     few = read_document(pdf(*(f"page {number}" for number in range(9))), 3, 60_000)
-    assert (len(few.pages), few.count, few.end) == (3, 9, "whole")
-    assert sum(map(len, read_document(pdf("a fox " * 300), 40, 100).pages)) == 101
+    assert (len(few.pages), few.count, few.end) == (3, 9, "shortened")
+    long = read_document(pdf("a fox " * 300), 40, 100)
+    assert (sum(map(len, long.pages)), long.end) == (101, "shortened")
 
 
 BOMBS = {

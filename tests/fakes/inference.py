@@ -31,6 +31,7 @@ from antiphon.v1 import (
     models_pb2,
     operations_pb2,
     operations_service_pb2_grpc,
+    speech_pb2,
     usage_pb2,
 )
 
@@ -177,6 +178,10 @@ class ScriptedInference(
     def __init__(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
         self.chats: list[chat_pb2.ChatRequest] = []
         self.images: list[image_pb2.ImageRequest] = []
+        self.recordings: list[speech_pb2.TranscribeRequest] = []
+        self.spoken: str | Refusal = "What do glaciers do?"
+        self.hearing, self.may_hear = asyncio.Event(), asyncio.Event()
+        self.may_hear.set()
         self.metadata: list[dict[str, str | bytes]] = []
         self.cancelled = asyncio.Event()
         self.listed = models_pb2.ListModelsResponse()
@@ -242,6 +247,14 @@ class ScriptedInference(
         self.images.append(request)
         async for response in self._played(self._image(request), context):
             yield response
+
+    async def Transcribe(self, request: speech_pb2.TranscribeRequest, context: Any) -> speech_pb2.TranscribeResponse:  # noqa: N802
+        self.recordings.append(request)
+        self.hearing.set()
+        await self.may_hear.wait()
+        if isinstance(self.spoken, Refusal):
+            await _abort(context, self.spoken)
+        return speech_pb2.TranscribeResponse(request_id="r-1", text=str(self.spoken))
 
     async def _played(self, script: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         self.metadata.append(dict(context.invocation_metadata()))

@@ -8,6 +8,7 @@ import pytest
 
 from antiphon import errors
 from antiphon.client import InferenceClient
+from antiphon.events import Completion
 from tests.support.callers import service
 from tests.support.redis import RedisServer, redis_server
 from tests.support.waiting import becomes_true
@@ -90,6 +91,22 @@ async def test_usage_is_the_sum_of_all_replicas_and_survives_them(tmp_path: Path
             await becomes(target, 1, token="token-of-bad")  # one's own only
     async with two(tmp_path, redis) as (first, _):
         assert await used(first) == {"embedded/demo": 3}
+
+
+async def test_a_request_asked_again_at_another_replica_is_paid_once(tmp_path: Path, redis: RedisServer) -> None:
+    async def ask_again(target: str, question: str = "hi") -> Completion:
+        async with InferenceClient(target, "token-of-good") as client:
+            return await client.complete(question, request_id="r-1", replay=True)
+
+    async with two(tmp_path, redis) as (first, second):
+        paid, free = await ask_again(first), await ask_again(second)
+        assert (paid.finished.replayed, free.finished.replayed) == (False, True)
+        assert free.text == paid.text
+        with pytest.raises(errors.InvalidRequest, match="another request with this id"):
+            await ask_again(second, "Something else.")
+        await redis.stop()  # each still has its own
+        assert (await ask_again(first)).finished.replayed
+        assert not (await ask_again(second)).finished.replayed
 
 
 async def has_counted(target: str, requests: int) -> bool:

@@ -1,9 +1,10 @@
 """Answers that are kept for a second question with the same id, and pages of usage."""
 
+import msgspec
 import pytest
 
 from antiphon.v1 import chat_pb2
-from inference_service.api.replays import KEPT, LARGEST, Replays
+from inference_service.api.replays import KEPT, LARGEST, RESPONSES, Answer, Key, Replays, packed, replayed, unpacked
 from inference_service.api.turns import InvalidRequestError
 from inference_service.domain import Cost, Usage, UsageRecord
 from inference_service.usage.grouping import Dimension, Group, WrongPageError, grouped, page_of
@@ -17,48 +18,96 @@ def request(model: str = "chat") -> chat_pb2.ChatRequest:
     return chat_pb2.ChatRequest(model=model, request_id="r-1", replay=True)
 
 
-def keep(replays: Replays, key: tuple[str, str, str] = KEY, text: str = "Hello") -> None:
+async def keep(replays: Replays, key: tuple[str, str, str] = KEY, text: str = "Hello") -> None:
     recording = replays.record(key, request())
     recording.add(chat_pb2.ChatResponse(delta=text))
     recording.add(chat_pb2.ChatResponse(finished=chat_pb2.ChatFinished(total_chars=len(text))))
-    recording.finish()
+    await recording.finish()
 
 
-def test_the_same_request_gets_the_same_answer_and_the_mark_of_it() -> None:
+async def test_the_same_request_gets_the_same_answer_and_the_mark_of_it() -> None:
     replays = Replays()
-    assert replays.find(KEY, request()) is None
-    keep(replays)
+    assert await replays.find(KEY, request()) is None
+    await keep(replays)
     for _ in range(2):
-        kept = replays.find(KEY, request())
+        kept = await replays.find(KEY, request())
         assert kept is not None
         assert kept[0].delta == "Hello"  # type: ignore[attr-defined]
         assert kept[-1].finished.replayed  # type: ignore[attr-defined]
-    assert replays.find(("other", "chat", "r-1"), request()) is None
-    assert replays.find(("bot", "complete", "r-1"), request()) is None
+    assert await replays.find(("other", "chat", "r-1"), request()) is None
+    assert await replays.find(("bot", "complete", "r-1"), request()) is None
 
 
-def test_another_request_with_the_id_is_refused() -> None:
+async def test_another_request_with_the_id_is_refused() -> None:
     replays = Replays()
-    keep(replays)
+    await keep(replays)
     with pytest.raises(InvalidRequestError) as caught:
-        replays.find(KEY, request("vision"))
+        await replays.find(KEY, request("vision"))
     assert caught.value.violations[0][0] == "request_id"
 
 
-def test_answers_are_forgotten_by_age_and_by_size() -> None:
+async def test_answers_are_forgotten_by_age_and_by_size() -> None:
     now = [0.0]
-    replays = Replays(lambda: now[0])
-    keep(replays)
+    replays = Replays(clock=lambda: now[0])
+    await keep(replays)
     now[0] = KEPT - 1
-    assert replays.find(KEY, request()) is not None
+    assert await replays.find(KEY, request()) is not None
     now[0] = KEPT + 1
-    assert replays.find(KEY, request()) is None
+    assert await replays.find(KEY, request()) is None
     for number in range(6):
-        keep(replays, ("bot", "chat", str(number)), "x" * (LARGEST - 100))
-    assert replays.find(("bot", "chat", "0"), request()) is None
-    assert replays.find(("bot", "chat", "5"), request()) is not None
-    keep(replays, ("bot", "chat", "large"), "x" * (LARGEST + 1))
-    assert replays.find(("bot", "chat", "large"), request()) is None
+        await keep(replays, ("bot", "chat", str(number)), "x" * (LARGEST - 100))
+    assert await replays.find(("bot", "chat", "0"), request()) is None
+    assert await replays.find(("bot", "chat", "5"), request()) is not None
+    await keep(replays, ("bot", "chat", "large"), "x" * (LARGEST + 1))
+    assert await replays.find(("bot", "chat", "large"), request()) is None
+
+
+class Shelf:
+    """Where replicas put answers, as a dictionary."""
+
+    def __init__(self) -> None:
+        self.held: dict[Key, bytes] = {}
+
+    async def get(self, key: Key) -> bytes | None:
+        return self.held.get(key)
+
+    async def put(self, key: Key, data: bytes, seconds: float) -> None:
+        assert seconds == KEPT
+        self.held[key] = data
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_replica_finds_what_another_has_recorded() -> None:
+    shelf = Shelf()
+    first, second = Replays(shelf), Replays(shelf)
+    await keep(first)
+    kept = await second.find(KEY, request())
+    assert kept is not None
+    assert (kept[0].delta, kept[-1].finished.replayed) == ("Hello", True)  # type: ignore[attr-defined]
+    with pytest.raises(InvalidRequestError):
+        await second.find(KEY, request("vision"))
+    assert await second.find(("other", "chat", "r-1"), request()) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xc1", msgspec.msgpack.encode({}), msgspec.msgpack.encode([b"d"]), msgspec.msgpack.encode([b"d", b"\xff"])],
+)
+async def test_what_another_version_has_written_is_as_good_as_nothing(data: bytes) -> None:
+    shelf = Shelf()
+    shelf.held[KEY] = data
+    assert await Replays(shelf).find(KEY, request()) is None
+
+
+async def test_every_operation_is_found_again_as_what_it_was() -> None:
+    for operation, kind in RESPONSES.items():
+        last = kind()
+        replayed(last)
+        answer = unpacked(packed(Answer(b"d", (last,), 0, 0.0)), kind)
+        assert answer is not None, operation
+        assert type(answer.messages[0]) is kind
 
 
 # --- sums and pages ------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import discord
 import structlog
 
 from discord_bot.admission import Refused
-from discord_bot.conversation.title import thread_name
 from discord_bot.features.chat.addressing import says_something
 from discord_bot.features.chat.answer import Answer
 from discord_bot.features.chat.card import Spot
@@ -16,6 +15,7 @@ from discord_bot.features.chat.composing import compose_typed
 from discord_bot.features.chat.feature import ChatFeature
 from discord_bot.features.chat.places import announcement, may_have_thread, thread_on
 from discord_bot.features.chat.question import Question
+from discord_bot.features.chat.request import Request
 from discord_bot.features.chat.starting import first_words, teller
 from discord_bot.features.compare import card
 from discord_bot.i18n import t
@@ -30,7 +30,7 @@ BOTH = 2
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person has filled in."""
+    """The fields that a person has filled in."""
 
     prompt: str
     models: tuple[str, str]
@@ -40,9 +40,9 @@ class Asked:
 class Comparison:
     """One question of one person to two models. Both answers are charged to that person."""
 
-    def __init__(self, chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
+    def __init__(self, chat: ChatFeature, interaction: BotInteraction, form: Asked) -> None:
         self._chat, self._services = chat, chat.services
-        self._interaction, self._asked, self._locale = interaction, asked, interaction.locale.value
+        self._interaction, self._asked, self._locale = interaction, form, interaction.locale.value
         self._place: Any = interaction.channel
 
     async def run(self) -> None:
@@ -82,7 +82,7 @@ class Comparison:
         return await self._services.admission.refusal(who, self._locale, place=self._interaction.id, count=BOTH)
 
     async def _conversation(self, message_id: int) -> Conversation:
-        """The one of this thread, or a new one: in a thread of its own where there are threads."""
+        """The conversation of this thread, or a new one: in a new thread if the channel has threads."""
         interaction, store = self._interaction, self._services.store
         if isinstance(self._place, discord.Thread):
             here = await store.conversations.find(self._place.id)
@@ -94,7 +94,7 @@ class Comparison:
             message = self._place.get_partial_message(message_id)
             thread = await thread_on(message, self._asked.prompt, settings)
         if thread is not None:
-            self._chat.names.add((thread.id, thread_name(self._asked.prompt)))
+            self._chat.titles.wanted(thread.id, self._asked.prompt)
             self._place = thread
         kind, place_id = (Kind.THREAD, thread.id) if thread else (Kind.CHAIN, message_id)
         return await store.conversations.create(
@@ -118,7 +118,7 @@ class Comparison:
             self._answer(conversation, turn, ticket, f"{letter} · {model}", question.notices)
             for turn, ticket, letter, model in zip((first, second), tickets, "AB", models, strict=True)
         ]
-        await self._chat.run(*answers)
+        await self._chat.running.run(*answers)
         if all(turn.state is State.DONE for turn in (first, second)):
             public = self._interaction.guild_locale.value if self._interaction.guild_locale else self._locale
             sent = await self._place.send(
@@ -127,7 +127,7 @@ class Comparison:
             await self._services.store.contests.set_message(contest.id, sent.id)
 
     async def _tickets(self, conversation: Conversation) -> tuple[Ticket, Ticket]:
-        """One for each answer, or none at all. Raises Refused."""
+        """One ticket per answer, or none at all. Raises Refused."""
         admission, who = self._services.admission, asker_of(self._interaction)
         first = await admission.admit(who, self._locale, place=conversation.place_id)
         try:
@@ -151,7 +151,8 @@ class Comparison:
         )  # fmt: skip
 
     def _answer(self, conversation: Conversation, turn: Turn, ticket: Ticket, label: str, notices: list[str]) -> Answer:
-        return Answer(
-            self._services, self._chat, replace(conversation, model=turn.model), turn, ticket, self._place,
+        request = Request(
+            replace(conversation, model=turn.model), turn, ticket, self._place,
             notices=[label, *notices], tell=teller(self._interaction),
         )  # fmt: skip
+        return self._chat.answer(request)

@@ -28,7 +28,7 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
             await private(interaction, denied)
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
-        listen = ears(chat.services, interaction.user.id, interaction.guild_id)
+        listen = ears(chat.services, asker_of(interaction))
         question = Question(
             listen=listen, parts=[Part(interaction.user.id, interaction.user.display_name, t(locale, key))]
         )

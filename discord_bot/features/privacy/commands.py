@@ -35,7 +35,7 @@ def privacy_button(action: str, locale: str) -> discord.ui.Button[Any]:
 
 
 def privacy_buttons(chat: ChatFeature) -> type[discord.ui.DynamicItem[Any]]:
-    """Each acts on the data of whoever presses it, nobody else's."""
+    """Each affects the data of the person who presses it, nobody else's."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
         await _press(chat, interaction, match["action"])
@@ -53,7 +53,7 @@ async def _press(chat: ChatFeature, interaction: BotInteraction, action: str) ->
             view = view_of(privacy_button("sure", locale)) or discord.utils.MISSING
             await private(interaction, t(locale, "privacy-erase-sure"), view=view)
         case "sure":
-            chat.forget_person(user_id)
+            chat.running.forget_person(user_id)
             await store.usage.forget_later(user_id)
             await store.privacy.erase_user(user_id)
             await interaction.response.edit_message(content=t(locale, "privacy-erased"), view=None)

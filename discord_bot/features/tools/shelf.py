@@ -1,4 +1,4 @@
-"""Which tools an answer may use: by the operator's configuration, the place, the model, and the wishes of the person."""
+"""Which tools an answer may use: by the operator's configuration, the server, the model, and the person's settings."""
 
 import os
 from typing import Any
@@ -30,42 +30,44 @@ class Shelf:
             self._servers = [ForeignServer(name, server, os.environ) for name, server in listed.items()]
 
     def connect(self) -> None:
-        """To the servers of others; whatever is away is tried again for as long as the bot lives."""
+        """Connects to external servers; unreachable ones are retried for as long as the bot runs."""
         for server in self._servers:
             self._services.tasks.spawn(server.run(), f"mcp {server.name}")
 
     async def toolbox(
         self, conversation: Conversation, channel: Any, person_id: int, locale: str, model: str, scope: Scope
     ) -> Toolbox | None:
-        """None where there is no tool, or the model calls none."""
+        """None if there is no tool, or the model cannot call any."""
         config = self._services.config.bot.tools
         if not config.enabled or not await self._calls_tools(model):
             return None
         occasion = Occasion(self._services, person_id, getattr(channel, "guild", None), channel, locale)
-        tools = [*self._readers(config, occasion), *self._writers(config, occasion, conversation, scope)]
+        tools = [*self._readers(config, occasion, scope), *self._writers(config, occasion, conversation, scope)]
         return Toolbox(tools, locale, occasion.people) if tools else None
 
     async def _calls_tools(self, name: str) -> bool:
         model = await self._services.catalogue.find(name, "chat")
         return model is not None and (model.capabilities.tools or "tools" in model.capabilities.unknown)
 
-    def _readers(self, config: BotTools, occasion: Occasion) -> list[Tool]:
+    def _readers(self, config: BotTools, occasion: Occasion, scope: Scope) -> list[Tool]:
         tools: list[Tool] = []
-        if config.search_url:
+        if config.search_url and scope.guild.web_search:
             tools.append(SearchWeb(occasion, config.search_url))
-        if config.messages and occasion.guild is not None and self._services.config.bot.message_content_intent:
+        reads = config.messages and self._services.config.bot.message_content_intent
+        if reads and scope.guild.message_search and occasion.guild is not None:
             tools.append(SearchMessages(occasion))
         return tools
 
     def _writers(self, config: BotTools, occasion: Occasion, conversation: Conversation, scope: Scope) -> list[Tool]:
         tools: list[Tool] = []
         if conversation.kind in PASSING:
-            return tools  # nobody could see or find again what they do
-        if config.drawing and scope.guild.pictures:
+            return tools  # nobody could see or find their results afterwards
+        if config.drawing and scope.guild.pictures and scope.guild.drawing_tool:
             tools.append(Draw(occasion, self._image))
-        if config.reminders and not scope.user.no_store:
+        if config.reminders and scope.guild.reminder_tool and not scope.user.no_store:
             tools.append(SetReminder(occasion, self._reminders))
         if scope.user.remembers:
             tools.append(Remember(occasion))
-        tools += [tool for server in self._servers for tool in server.offered]
+        if scope.guild.foreign_tools:
+            tools += [tool for server in self._servers for tool in server.offered]
         return tools

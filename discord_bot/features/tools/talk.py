@@ -1,4 +1,4 @@
-"""One answer in several rounds: the model asks for tools, they run, and it goes on. Looks like a single stream."""
+"""One answer in several rounds: the model requests tools, they run, and it continues. Looks like a single stream."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -11,10 +11,10 @@ Begin = Callable[[Sequence[events.Message], Sequence[events.Tool]], ChatStream]
 
 
 class Talk:
-    """Iterate once. `begin` asks the service once; without a toolbox there is one round."""
+    """Iterate once. `begin` calls the service once; without a toolbox there is one round."""
 
     def __init__(self, begin: Begin, messages: Sequence[events.Message], toolbox: Toolbox | None) -> None:
-        self._begin, self._messages, self._toolbox = begin, list(messages), toolbox
+        self._begin, self._messages, self.toolbox = begin, list(messages), toolbox
         self._rounds: list[ChatStream] = []
         self._cancelled = False
 
@@ -24,11 +24,11 @@ class Talk:
 
     @property
     def text(self) -> str:
-        return "\n\n".join(one.text for one in self._rounds if one.text)
+        return "\n\n".join(part.text for part in self._rounds if part.text)
 
     @property
     def reasoning(self) -> str:
-        return "\n\n".join(one.reasoning for one in self._rounds if one.reasoning)
+        return "\n\n".join(part.reasoning for part in self._rounds if part.reasoning)
 
     @property
     def deployment(self) -> str:
@@ -44,24 +44,24 @@ class Talk:
 
     @property
     def usage(self) -> events.Usage:
-        used = [one.usage for one in self._rounds]
+        used = [usage.usage for usage in self._rounds]
         return events.Usage(
             self.deployment,
-            sum(one.prompt_tokens for one in used),
-            sum(one.completion_tokens for one in used),
-            sum(one.reasoning_tokens for one in used),
-            estimated=any(one.estimated for one in used),
+            sum(usage.prompt_tokens for usage in used),
+            sum(usage.completion_tokens for usage in used),
+            sum(usage.reasoning_tokens for usage in used),
+            estimated=any(usage.estimated for usage in used),
         )
 
     def cancel(self) -> None:
         self._cancelled = True
-        if self._toolbox is not None:
-            self._toolbox.decide(allowed=False)
+        if self.toolbox is not None:
+            self.toolbox.decide(allowed=False)
         if self._now is not None:
             self._now.cancel()
 
     async def __aiter__(self) -> AsyncIterator[events.ChatEvent]:
-        offered = self._toolbox.declarations if self._toolbox is not None else []
+        offered = self.toolbox.declarations if self.toolbox is not None else []
         while not self._cancelled:
             last = len(self._rounds) + 1 >= MOST_ROUNDS
             stream = self._begin(self._messages, [] if last else offered)
@@ -72,10 +72,10 @@ class Talk:
             except errors.Unsupported:
                 if not offered or len(self._rounds) > 1:
                     raise
-                offered = []  # no model here calls tools, so it answers without
+                offered = []  # no available model calls tools, so it answers without them
                 self._rounds.clear()
                 continue
-            if not stream.tool_calls or self._toolbox is None or self._cancelled:
+            if not stream.tool_calls or self.toolbox is None or self._cancelled:
                 return
-            results = [await self._toolbox.run(call) for call in stream.tool_calls]
+            results = [await self.toolbox.run(call) for call in stream.tool_calls]
             self._messages += [stream.message, events.Message.tool(*results)]

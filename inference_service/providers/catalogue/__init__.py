@@ -1,1 +1,1 @@
-"""The catalogue: what is known about providers, as rows of data. `load.load` reads it, `row.Row` is one entry."""
+"""The catalogue: known providers as rows of data. `load.load` reads it, `row.Row` is one entry."""

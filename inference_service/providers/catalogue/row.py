@@ -1,6 +1,6 @@
-"""One row of the catalogue: everything about a provider that is data, and the checks of it.
+"""One row of the catalogue: everything about a provider that is data, and its validation.
 
-Names of fields are the keys of the TOML table; docs/guides/adding-a-provider.md explains each.
+Field names are the keys of the TOML table; docs/guides/adding-a-provider.md explains each.
 """
 
 import datetime as dt
@@ -24,6 +24,7 @@ from inference_service.settings import CHAT_FIELDS
 Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "retired"]
 Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
 Format = Literal["json_object", "json_schema"]
+Counts = Literal["", "gemini", "anthropic", "vllm"]
 LENGTHS = {**WINDOWS, "session": 5 * 3_600.0}
 PICTURES = Capabilities(image=True, settings=frozenset({"size", "aspect_ratio"}))
 SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
@@ -34,7 +35,7 @@ TASKS = ("chat", "vision", "image", "transcribe", "embed", "fast")
 class QuotaRow(Struct, frozen=True, forbid_unknown_fields=True):
     limit: int
     unit: Unit = Unit.REQUESTS
-    per: Window | None = None  # None: calls at once
+    per: Window | None = None  # None: concurrent calls
     clock: Clock = Clock.ROLLING
     scope: Scope = Scope.CREDENTIAL_MODEL
     models: tuple[str, ...] = ()
@@ -66,12 +67,13 @@ class SignRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
-    """Patterns of upstream models. other: what the list holds beside chat models; free: what costs nothing.
+    """Patterns of upstream models. hears: take recordings in a conversation; other: what the list holds beside chat models; free: what costs nothing.
 
-    pictures: how many one request may hold; 0: not known."""
+    pictures: how many one request may hold; 0: unknown."""
 
     sees: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     no_tools: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()
@@ -84,8 +86,8 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     """How requests differ. refuses, takes: dotted settings, fewer or more than most servers take; renames: dotted setting
     → key of the body; most: highest value.
 
-    formats: of an answer, that the provider enforces. default_tokens: sent as the bound of an answer where the caller sets none. usage: whether `stream_options` is taken.
-    body: sent with every chat. list: path of the model list; strip: beginning of the ids in it that is left out.
+    formats: response formats that the provider enforces. default_tokens: sent as the limit of an answer if the caller sets none. usage: whether `stream_options` is accepted.
+    body: sent with every chat. counts: how the provider counts tokens, if it does. list: path of the model list; strip: prefix of its ids to drop.
     """
 
     headers: Mapping[str, str] = {}
@@ -99,6 +101,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     usage: bool = True
     formats: tuple[Format, ...] = ()
     body: Mapping[str, object] = {}
+    counts: Counts = ""
     list: str = "models"
     strip: str = ""
 
@@ -116,7 +119,7 @@ class Prefill(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """group: who shares a quota; scope: what a rate limit speaks about; windows: of header names that name none."""
+    """group: who shares a quota; scope: what a rate limit applies to; windows: for header names that state none."""
 
     group: Literal["credential", "account"] = "credential"
     scope: Scope = Scope.CREDENTIAL_MODEL
@@ -124,7 +127,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class About(Struct, frozen=True, forbid_unknown_fields=True):
-    """For people: what is free, what happens to their data, where to get a key, and how this row is known."""
+    """For people: what is free, what happens to their data, where to get a key, and the sources of this row."""
 
     limits: str = ""
     data: str = ""
@@ -134,7 +137,7 @@ class About(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):
-    """rank: place among providers of the same price in default routes, lowest first."""
+    """rank: position among providers of the same price in default routes, lowest first."""
 
     title: str
     tier: Tier
@@ -161,27 +164,27 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     about: About = About()
 
     def dialect(self, signs: tuple[Sign, ...] = ()) -> Dialect:
-        """signs: an adapter's own, looked at first."""
+        """signs: an adapter's own, checked first."""
         return Dialect(
-            signs=(*signs, *(one.sign() for one in self.signs)),
-            quotas=tuple(one.quota() for one in self.quotas),
+            signs=(*signs, *(quota.sign() for quota in self.signs)),
+            quotas=tuple(quota.quota() for quota in self.quotas),
             windows={what: LENGTHS[window] for what, window in self.limits.windows.items()},
             scope=self.limits.scope,
         )
 
     @property
     def group(self) -> str:
-        """Who shares a quota: the whole account, where the row says so or declares a quota of the whole group."""
+        """Who shares a quota: the whole account, if the row says so or declares a quota of the whole group."""
         return "account" if any(quota.scope is Scope.GROUP for quota in self.quotas) else self.limits.group
 
     def preferences(self, task: str) -> tuple[str, ...]:
-        found: tuple[str, ...] = getattr(self, task)
-        return found
+        patterns: tuple[str, ...] = getattr(self, task)
+        return patterns
 
     def first_choices(self, *tasks: str) -> tuple[str, ...]:
-        """The ids to offer before the list is known: for each task the first preference that is no pattern."""
-        named = [next((one for one in self.preferences(task) if not is_pattern(one)), "") for task in tasks]
-        return tuple(dict.fromkeys(one for one in named if one))
+        """The ids to offer before the list is known: for each task, the first preference that is not a pattern."""
+        named = [next((model for model in self.preferences(task) if not is_pattern(model)), "") for task in tasks]
+        return tuple(dict.fromkeys(model for model in named if model))
 
     def can(self, model: str) -> Capabilities:
         """What the row alone says about an upstream model; what it does not say is `unknown`."""
@@ -206,12 +209,13 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         return Capabilities(
             chat=True,
             vision=sees,
+            audio=matches(model, facts.hears),
             streaming=True,
             prefill=continues,
             tools=calls,
             formats=frozenset(self.wire.formats),
             settings=CHAT_SETTINGS.union(self.wire.takes).difference(self.wire.refuses),
-            context_tokens=next((size for one, size in facts.context.items() if fnmatchcase(model, one)), 0),
+            context_tokens=next((size for pattern, size in facts.context.items() if fnmatchcase(model, pattern)), 0),
             max_images=facts.pictures,
             unknown=frozenset(name for name, is_unknown in unknown.items() if is_unknown),
         )
@@ -226,31 +230,31 @@ def matches(model: str, patterns: tuple[str, ...]) -> bool:
 
 
 def mistakes(row: Row) -> list[tuple[str, str]]:
-    """(key, what is wrong and what to do) of a row whose types are right."""
-    found = []
-    for key, pattern in (("key", row.key), *((f"signs[{at}].words", one.words) for at, one in enumerate(row.signs))):
+    """(key, what is wrong and what to do) for a row whose types are valid."""
+    problems = []
+    for key, pattern in (("key", row.key), *((f"signs[{at}].words", sign.words) for at, sign in enumerate(row.signs))):
         try:
             re.compile(pattern)
         except re.error as error:
-            found.append((key, f"is not a regular expression ({error}): correct it or leave it out"))
+            problems.append((key, f"is not a regular expression ({error}): correct it or leave it out"))
     if row.base_url and not row.base_url.startswith(("https://", "http://")):
-        found.append(("base_url", f"{row.base_url[:60]!r} does not begin with https://: write the whole address"))
+        problems.append(("base_url", f"{row.base_url[:60]!r} does not begin with https://: write the whole address"))
     if "{account}" in row.base_url and not row.account_env:
-        found.append(("account_env", "is missing: base_url has {account}, so name the variable that holds it"))
-    found += [
-        ("env", f"{name[:4]!r}… is not the name of a variable: keys do not belong into a row")
+        problems.append(("account_env", "is missing: base_url has {account}, so name the variable that holds it"))
+    problems += [
+        ("env", f"{name[:4]!r}… is not the name of a variable: keys do not belong in a row")
         for name in row.env
         if not re.fullmatch(r"[A-Za-z_]\w*", name)
     ]
-    known, wire = ", ".join(sorted(CHAT_FIELDS)), row.wire
+    names, wire = ", ".join(sorted(CHAT_FIELDS)), row.wire
     named = {"refuses": wire.refuses, "takes": wire.takes, "renames": wire.renames, "most": wire.most}
-    found += [
-        (f"wire.{key}", f"{field!r} is no setting; known are {known}")
+    problems += [
+        (f"wire.{key}", f"{field!r} is no setting; known are {names}")
         for key, fields in named.items()
         for field in fields
         if field not in CHAT_FIELDS
     ]
-    found += prices.mistakes(row.prices)
+    problems += prices.mistakes(row.prices)
     if not (row.base_url or row.base_url_env) and row.tier != "local":
-        found.append(("base_url", "is missing: write the address of the API"))
-    return found
+        problems.append(("base_url", "is missing: write the address of the API"))
+    return problems

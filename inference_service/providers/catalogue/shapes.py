@@ -1,4 +1,4 @@
-"""From the shape of a key to its provider; only where the shape is one provider's own."""
+"""Identifies a provider by the shape of a key, if that shape is unique to it."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from inference_service.providers.catalogue.row import Row
 
-COMMON = ("sk-", "sk_", "pk_", "eyJ")  # beginnings that many providers use
+COMMON = ("sk-", "sk_", "pk_", "eyJ")  # prefixes that many providers use
 _LITERAL = re.compile(r"\(?\??:?([A-Za-z0-9_-]+)")
 
 
@@ -16,7 +16,7 @@ def _pattern(shape: str) -> re.Pattern[str]:
 
 
 def is_distinct(shape: str) -> bool:
-    """The shape begins with letters of its own, such as gsk_ or AIza."""
+    """The shape starts with distinctive letters, such as gsk_ or AIza."""
     literal = _LITERAL.match(shape)
     if literal is None or "[" in shape[: literal.end()]:
         return False
@@ -25,15 +25,15 @@ def is_distinct(shape: str) -> bool:
 
 
 def provider_of_key(value: str, rows: Mapping[str, Row]) -> str | None:
-    """The row whose own shape this is; None for an ambiguous or an unknown one."""
-    found = [
+    """The row that this shape is unique to; None for an ambiguous or unknown shape."""
+    matches = [
         kind for kind, row in rows.items() if row.key and is_distinct(row.key) and _pattern(row.key).fullmatch(value)
     ]
-    return found[0] if len(found) == 1 else None
+    return matches[0] if len(matches) == 1 else None
 
 
 def candidates(value: str, rows: Mapping[str, Row]) -> list[str]:
-    """Every row whose shape the value fits, for a person to choose from."""
+    """Every row whose shape matches the value, for a person to choose from."""
     own = provider_of_key(value, rows)
     if own is not None:
         return [own]

@@ -1,4 +1,4 @@
-"""Paints for the demo voice: the same prompt, seed and size always give the same picture."""
+"""Paints for the offline demo: the same prompt, seed and size always give the same picture."""
 
 import colorsys
 import hashlib
@@ -12,14 +12,14 @@ LABEL = "offline demo"
 
 
 def seed_from(prompt: str, index: int) -> int:
-    """A seed that follows from the prompt, so that the same question gives the same picture."""
+    """A seed derived from the prompt, so that the same question gives the same picture."""
     return int.from_bytes(hashlib.sha256(f"{index}:{prompt}".encode()).digest()[:4])
 
 
 def paint(prompt: str, seed: int, size: tuple[int, int], done: float, beginning: bytes | None = None) -> bytes:
-    """A PNG of hills under a sky, coloured by the prompt. `done`, 0 to 1: how far it is; below 1 it is blurred.
+    """A PNG of hills under a sky, coloured by the prompt. `done`, 0 to 1: progress; below 1 the picture is blurred.
 
-    `beginning`: a picture, already checked, that stands in for the sky.
+    `beginning`: a validated picture that replaces the sky.
     """
     chance = random.Random(hashlib.sha256(f"{seed}:{prompt}".encode()).digest())
     width, height = size

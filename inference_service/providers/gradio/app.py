@@ -1,4 +1,4 @@
-"""What a Gradio app says about itself: its version of the protocol, its functions, their inputs and outputs.
+"""What a Gradio app says about itself: its protocol version, its functions, their inputs and outputs.
 
 Source: `GET /config` and `GET {prefix}/info` as Gradio 3.50 to 6 answer them; recorded answers.
 """
@@ -16,11 +16,11 @@ from inference_service.providers.kit import errors
 STATE = ("state", "browserstate")
 TEXTS = ("textbox", "textarea", "multimodaltextbox", "text")
 SAYING = (*TEXTS, "markdown", "chatbot", "json", "label", "html", "code", "highlightedtext")
-DIFFERING = ("sse_v2", "sse_v2.1", "sse_v3")  # protocols whose partial outputs are differences
+DIFFERING = ("sse_v2", "sse_v2.1", "sse_v3")  # protocols that send partial outputs as differences
 
 
 class Input(Struct, frozen=True):
-    """One input of a function. `name` is its parameter's, else the label's words; bounds are a slider's."""
+    """One input of a function. `name` is its parameter's name, else the words of its label; the limits are a slider's."""
 
     name: str
     kind: str
@@ -30,7 +30,7 @@ class Input(Struct, frozen=True):
     maximum: float | None = None
     step: float | None = None
     choices: tuple[Any, ...] = ()
-    shown: tuple[str, ...] = ()  # what people see of the choices
+    shown: tuple[str, ...] = ()  # the displayed form of the choices
     turns: str = "messages"  # of a chatbot: "pairs", "messages", or "parts" (messages of parts)
 
 
@@ -42,7 +42,7 @@ class Output(Struct, frozen=True):
 
 
 class Function(Struct, frozen=True):
-    """`queued` is False where the app has no queue for it, so that it is asked by one direct POST."""
+    """`queued` is False if the app has no queue for it; it is then called by one direct POST."""
 
     index: int
     name: str
@@ -53,59 +53,66 @@ class Function(Struct, frozen=True):
 
     @property
     def remembers(self) -> bool:
-        """Whether something of the session goes into its answer."""
-        return any(one.kind in STATE for one in self.inputs)
+        """Whether session state influences its answer."""
+        return any(part.kind in STATE for part in self.inputs)
 
     def gives(self, *kinds: str) -> bool:
-        return any(one.kind in kinds for one in self.outputs)
+        return any(part.kind in kinds for part in self.outputs)
 
 
 class App(Struct, frozen=True):
-    """`functions` by API name. `max_file_size` in bytes, None when the app does not say."""
+    """`functions` by API name. `max_file_size` in bytes, None if the app does not say."""
 
     prefix: str
     version: str
     protocol: str
     functions: Mapping[str, Function]
-    identity: str = ""  # another one after each restart
+    identity: str = ""  # changes with each restart
     max_file_size: int | None = None
 
     def find(self, name: str) -> Function:
-        """A function by its name; "chat" and "image" also stand for the only one that does such a thing.
+        """A function by name; "chat" and "image" also mean the only function that does such a thing.
 
-        Raises UpstreamFailure(MODEL_NOT_FOUND) when the app has no such function.
+        Raises UpstreamFailure(MODEL_NOT_FOUND) if the app has no such function.
         """
-        found = self.functions.get(name.strip("/")) or self._only(name)
-        if found is None:
-            known = ", ".join([one.name for one in self.functions.values() if one.public][:6]) or "none with a name"
-            raise UpstreamFailure(
-                FailureKind.MODEL_NOT_FOUND, f"the Space has no function {name[:60]!r}; it has {known}", status=200
+        function = self.functions.get(name.strip("/")) or self._only(name)
+        if function is None:
+            names = (
+                ", ".join([public.name for public in self.functions.values() if public.public][:6])
+                or "none with a name"
             )
-        return found
+            raise UpstreamFailure(
+                FailureKind.MODEL_NOT_FOUND, f"the Space has no function {name[:60]!r}; it has {names}", status=200
+            )
+        return function
 
     def _only(self, task: str) -> Function | None:
         kinds = {"chat": ("chatbot", "json", "textbox", "markdown"), "image": ("image", "gallery")}.get(task, ())
-        able = [one for one in self.functions.values() if one.public and one.gives(*kinds) and _takes_words(one)]
+        able = [
+            function
+            for function in self.functions.values()
+            if function.public and function.gives(*kinds) and _takes_words(function)
+        ]
         return able[0] if len(able) == 1 else None
 
 
 def _takes_words(function: Function) -> bool:
-    return any(one.kind in TEXTS for one in function.inputs)
+    return any(part.kind in TEXTS for part in function.inputs)
 
 
 def read_app(config: Any, info: Any) -> App:
-    """Raises UpstreamFailure(BAD_RESPONSE) for what is no description of an app."""
+    """Raises UpstreamFailure(BAD_RESPONSE) if this is not a description of an app."""
     try:
         parts = {part["id"]: part for part in config["components"]}
         parameters = (info or {}).get("named_endpoints") or {}
         queueing = config.get("enable_queue") is not False
         major = _major(str(config.get("version", "")))
         functions = {}
-        for place, one in enumerate(config["dependencies"]):
-            name = one.get("api_name")
+        for place, dependency in enumerate(config["dependencies"]):
+            name = dependency.get("api_name")
             if isinstance(name, str) and name:
                 named = (parameters.get(f"/{name}") or {}).get("parameters") or []
-                functions[name] = _function(one, place, parts, named, queueing=queueing, major=major)
+                functions[name] = _function(dependency, place, parts, named, queueing=queueing, major=major)
         size = config.get("max_file_size")
         return App(
             prefix=str(config.get("api_prefix") or "").rstrip("/"),
@@ -120,7 +127,7 @@ def read_app(config: Any, info: Any) -> App:
 
 
 def _function(
-    one: Mapping[str, Any],
+    dependency: Mapping[str, Any],
     place: int,
     parts: Mapping[int, Any],
     parameters: Sequence[Any],
@@ -128,14 +135,14 @@ def _function(
     queueing: bool,
     major: int,
 ) -> Function:
-    told = iter(parameters)
+    described = iter(parameters)
     return Function(
-        index=int(one.get("id", place)),
-        name=str(one["api_name"]),
-        inputs=tuple(_input(parts[part_id], told, major) for part_id in one["inputs"]),
-        outputs=tuple(_output(parts[part_id]) for part_id in one["outputs"]),
-        public=one.get("show_api") is not False and one.get("api_visibility", "public") == "public",
-        queued=queueing and one.get("queue") is not False,
+        index=int(dependency.get("id", place)),
+        name=str(dependency["api_name"]),
+        inputs=tuple(_input(parts[part_id], described, major) for part_id in dependency["inputs"]),
+        outputs=tuple(_output(parts[part_id]) for part_id in dependency["outputs"]),
+        public=dependency.get("show_api") is not False and dependency.get("api_visibility", "public") == "public",
+        queued=queueing and dependency.get("queue") is not False,
     )
 
 
@@ -144,10 +151,10 @@ def _output(part: Mapping[str, Any]) -> Output:
     return Output(str(part.get("type", "")), plain(str(props.get("label") or "")))
 
 
-def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
+def _input(part: Mapping[str, Any], described: Iterator[Any], major: int) -> Input:
     props, kind = part.get("props") or {}, str(part.get("type", ""))
-    # State is not among the parameters that the app tells.
-    about: Mapping[str, Any] = next(told, {}) if kind not in STATE else {}
+    # The app does not list State among its parameters.
+    about: Mapping[str, Any] = next(described, {}) if kind not in STATE else {}
     choices = props.get("choices") or ()
     return Input(
         name=plain(str(about.get("parameter_name") or props.get("label") or "")),
@@ -157,7 +164,7 @@ def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
         minimum=_number(props.get("minimum")),
         maximum=_number(props.get("maximum")),
         step=_number(props.get("step")),
-        # From Gradio 4 on a choice is a pair of what is shown and what it means.
+        # From Gradio 4 on, a choice is a pair of label and value.
         choices=tuple(choice[1] if isinstance(choice, list) and len(choice) == 2 else choice for choice in choices),
         shown=tuple(str(choice[0] if isinstance(choice, list) and choice else choice) for choice in choices),
         turns=_turns(props.get("type"), major),
@@ -169,11 +176,11 @@ def _major(version: str) -> int:
     return int(head) if head.isdecimal() else 0
 
 
-def _turns(told: Any, major: int) -> str:
-    """Pairs until Gradio 4, where messages came up as a choice; from 6 on there is nothing else, and they have parts."""
+def _turns(shown: Any, major: int) -> str:
+    """Pairs until Gradio 4, which introduced messages as a choice; from 6 on, always messages with parts."""
     if major >= 6:
         return "parts"
-    return "messages" if told == "messages" else "pairs"
+    return "messages" if shown == "messages" else "pairs"
 
 
 def plain(words: str) -> str:

@@ -1,4 +1,4 @@
-"""A chat with a Space: where the conversation finds its place, and how what the app shows becomes an answer."""
+"""A chat with a Space: where the conversation goes, and how the app's output becomes an answer."""
 
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 
 async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
-    """Answers with text that grows, or that comes whole at the end. Raises UpstreamFailure.
+    """Answers with growing text, or with all of it at the end. Raises UpstreamFailure.
 
-    What was said before goes where the app has a place for it: into its chatbot, into a session that remembers it, else
-    in front of the question.
+    Earlier turns go where the app has room for them: into its chatbot, into a session that remembers them, else in front
+    of the question.
     """
     try:
         app, line = await space.reach(call.secret)
@@ -58,11 +58,11 @@ async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | Lim
         wanted = await _with_pictures(line, app, wanted, pictures)
         speech = Speech()
         async with aclosing(space.ask(app, line, function, wanted, session)) as making:
-            async for made in making:
-                if not isinstance(made, Output):
-                    yield made
+            async for step in making:
+                if not isinstance(step, Output):
+                    yield step
                     continue
-                for event in speech.feed(said_in(made.values, function.outputs), final=made.final):
+                for event in speech.feed(said_in(step.values, function.outputs), final=step.final):
                     yield event
     except UpstreamFailure as failure:
         raise space.forget_login(call.secret, failure) from failure.__cause__
@@ -78,7 +78,7 @@ async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | Lim
 
 
 def place(space: "Space", app: App, function: Function, request: ChatRequest) -> tuple[str, Wanted]:
-    """The session to ask in, and where the words of the conversation go."""
+    """The session to use, and where the words of the conversation go."""
     turns = request.messages
     boxes = placed(function)
     system = "\n\n".join(turn.text for turn in turns if turn.role is Role.SYSTEM)
@@ -97,10 +97,10 @@ def place(space: "Space", app: App, function: Function, request: ChatRequest) ->
 
 
 def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
-    """A notice for each setting that finds no place in the app. Raises UpstreamFailure for a strict caller."""
+    """A notice for each setting that the app has no input for. Raises UpstreamFailure for a strict caller."""
     lost = sorted(settings.wanted(request.sampling) - honoured(function))
     if lost and request.strict:
-        text = f"the Space has no place for {', '.join(lost)}"
+        text = f"the Space does not accept {', '.join(lost)}"
         raise UpstreamFailure(FailureKind.FIELD_REFUSED, text, field=lost[0])
     return [
         Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
@@ -109,21 +109,21 @@ def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
 
 
 def chosen_pictures(space: "Space", function: Function, request: ChatRequest) -> tuple[list[ImagePart], list[Notice]]:
-    """The pictures that the app is shown: of the newest turn that has some, as many as it takes."""
+    """The pictures to send: those of the newest turn that has any, as many as the app accepts."""
     most = most_pictures(function)
-    given = next((list(turn.images) for turn in reversed(request.messages) if turn.images), [])
-    if given and not most:
-        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space takes no picture", capability="vision")
-    if not given and most == 1 and space.blank_picture is not None:
-        text = "This Space answers about a picture only; there was none, so it was given a blank one."
+    pictures = next((list(turn.images) for turn in reversed(request.messages) if turn.images), [])
+    if pictures and not most:
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space does not accept a picture", capability="vision")
+    if not pictures and most == 1 and space.blank_picture is not None:
+        text = "This Space only answers questions about a picture; there was none, so a blank one was used."
         return [space.blank_picture], [Notice(NoticeKind.INFO, "messages", text)]
-    if len(given) > most:
+    if len(pictures) > most:
         if request.strict:
             text = f"the Space looks at {most} picture at a time"
             raise UpstreamFailure(FailureKind.UNSUPPORTED, text, capability="vision")
-        text = f"This Space looks at one picture at a time; of {len(given)} the last one was used."
-        return given[-most:], [Notice(NoticeKind.DROPPED, "messages", text)]
-    return given, []
+        text = f"This Space looks at one picture at a time; of {len(pictures)}, only the last was used."
+        return pictures[-most:], [Notice(NoticeKind.DROPPED, "messages", text)]
+    return pictures, []
 
 
 async def _with_pictures(line: Line, app: App, wanted: Wanted, pictures: Sequence[ImagePart]) -> Wanted:

@@ -10,19 +10,19 @@ from typing import Any
 
 
 class BadDiff(Exception):
-    """An operation that the format does not have, or that does not fit the value."""
+    """An operation that the format does not define, or that does not fit the value."""
 
 
 def apply_all(current: Sequence[Any], operations: Sequence[Any]) -> list[Any]:
-    """All outputs after one event; an output beyond the known ones starts from None."""
-    known = list(current) + [None] * (len(operations) - len(current))
-    if len(operations) < len(known):
-        operations = [*operations, *([[]] * (len(known) - len(operations)))]
-    return [apply(value, diff) for value, diff in zip(known, operations, strict=True)]
+    """All outputs after one event; a new output starts from None."""
+    outputs = list(current) + [None] * (len(operations) - len(current))
+    if len(operations) < len(outputs):
+        operations = [*operations, *([[]] * (len(outputs) - len(operations)))]
+    return [apply(value, diff) for value, diff in zip(outputs, operations, strict=True)]
 
 
 def apply(value: Any, operations: Any) -> Any:
-    """The new value; the old one is left as it is. Raises BadDiff."""
+    """The new value; the old one is not modified. Raises BadDiff."""
     if not isinstance(operations, list):
         raise BadDiff("a difference is not a list of operations")
     for operation in operations:
@@ -35,7 +35,7 @@ def apply(value: Any, operations: Any) -> Any:
 
 
 def _changed(target: Any, action: str, path: list[Any], change: Any) -> Any:
-    """Copies only the containers along the path, so that values given away stay what they were."""
+    """Copies only the containers along the path, so that values handed out earlier stay unchanged."""
     if not path:
         return _whole(target, action, change)
     key, rest = path[0], path[1:]

@@ -1,4 +1,4 @@
-"""Pictures from a Space: the seed that is drawn, sent and reported, previews as they grow, and what a picture is."""
+"""Pictures from a Space: the seed that is chosen, sent and reported, growing previews, and the recognition of pictures."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -31,25 +31,29 @@ async def image(space: "Space", call: ImageCall) -> AsyncGenerator[ImageEvent | 
         seed, changed = chosen_seed(request, function)
         for notice in changed:
             yield notice
-        given = request.input_image
-        if given is not None and not most_pictures(function):
-            raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space takes no picture", capability="input_image")
-        pictures = () if given is None else (await files.picture_value(line, app, given),)
+        source = request.input_image
+        if source is not None and not most_pictures(function):
+            raise UpstreamFailure(
+                FailureKind.UNSUPPORTED, "the Space does not accept a picture", capability="input_image"
+            )
+        pictures = () if source is None else (await files.picture_value(line, app, source),)
         wanted = Wanted(request.prompt, pictures, (), wishes(call, seed), request.strict)
         shown: files.File | None = None
         async with aclosing(space.ask(app, line, function, wanted, sessions.fresh())) as making:
-            async for made in making:
-                if not isinstance(made, Output):
-                    yield made
+            async for step in making:
+                if not isinstance(step, Output):
+                    yield step
                     continue
-                found = files.pictures_in(made.values, function.outputs)
-                if made.final:
-                    told = files.seed_in(made.values, function.outputs)
-                    async with aclosing(_deliver(line, found, call, seed if told is None else told)) as delivering:
+                results = files.pictures_in(step.values, function.outputs)
+                if step.final:
+                    reported = files.seed_in(step.values, function.outputs)
+                    async with aclosing(
+                        _deliver(line, results, call, seed if reported is None else reported)
+                    ) as delivering:
                         async for event in delivering:
                             yield event
-                elif found and found[0] != shown:
-                    shown = found[0]
+                elif results and results[0] != shown:
+                    shown = results[0]
                     data = await files.fetch(line, shown)
                     yield Preview(call.first_index, sniff(data) or "image/webp", data)
     except UpstreamFailure as failure:
@@ -58,13 +62,13 @@ async def image(space: "Space", call: ImageCall) -> AsyncGenerator[ImageEvent | 
 
 
 async def _deliver(
-    line: Line, found: list[files.File], call: ImageCall, seed: int | None
+    line: Line, pictures: list[files.File], call: ImageCall, seed: int | None
 ) -> AsyncGenerator[ImageEvent, None]:
-    """Pictures with the usage after each; one that cannot be fetched costs only itself."""
-    if not found:
+    """Pictures with the usage after each; one that cannot be fetched fails alone."""
+    if not pictures:
         raise UpstreamFailure(FailureKind.BAD_RESPONSE, "the Space ended without a picture", status=200)
     came, lost = 0, None
-    for file in found[: call.count]:
+    for file in pictures[: call.count]:
         try:
             data = await files.fetch(line, file)
         except UpstreamFailure as failure:
@@ -78,7 +82,7 @@ async def _deliver(
 
 
 def chosen_seed(request: ImageRequest, function: Function) -> tuple[int | None, list[Notice]]:
-    """The seed to send, within the bounds of the app's own input; None where it has none."""
+    """The seed to send, within the range of the app's own input; None if it has none."""
     at = placed(function).get("seed")
     if at is None:
         return None, []
@@ -87,7 +91,7 @@ def chosen_seed(request: ImageRequest, function: Function) -> tuple[int | None, 
 
 
 def wishes(call: ImageCall, seed: int | None) -> dict[str, Any]:
-    """What the request wants, by the names that `arguments` looks for."""
+    """The request's settings, by the names that `arguments` uses."""
     request = call.request
     width, height = call.size or (None, None)
     return {

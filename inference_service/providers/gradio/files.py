@@ -1,4 +1,4 @@
-"""Pictures into a Gradio app and out of it: uploads, paths, links, data URIs.
+"""Moves pictures into a Gradio app and out of it: uploads, paths, links, data URIs.
 
 Source: Gradio's server and clients, 3.50 to 6. The `url` of a file may be wrong, so addresses are made from paths.
 """
@@ -28,7 +28,7 @@ _PICTURE = re.compile(r"\.(png|jpe?g|webp|gif|bmp|tiff?|avif)($|[?#])", re.IGNOR
 
 
 async def picture_value(line: Line, app: App, image: ImagePart) -> Any:
-    """The picture as an input of the app takes it. Raises UpstreamFailure."""
+    """The picture as the app's input accepts it. Raises UpstreamFailure."""
     if line.protocol == "ws":
         return f"data:{image.mime};base64,{base64.b64encode(image.data).decode()}"
     if app.max_file_size is not None and len(image.data) > app.max_file_size:
@@ -48,14 +48,14 @@ async def picture_value(line: Line, app: App, image: ImagePart) -> Any:
 
 
 class File(Struct, frozen=True):
-    """A picture as an app names it: a path on its side, a link, or a data URI."""
+    """A picture as an app refers to it: a path on its server, a link, or a data URI."""
 
     place: str
     mime: str = ""
 
     @property
     def says_picture(self) -> bool:
-        """Whether its name or type says that it is one."""
+        """Whether its name or type says that it is a picture."""
         return (
             self.mime.startswith("image/") or self.place.startswith("data:image/") or bool(_PICTURE.search(self.place))
         )
@@ -64,15 +64,15 @@ class File(Struct, frozen=True):
 def pictures_in(values: Sequence[Any], outputs: Sequence[Output]) -> list[File]:
     """The pictures among a function's outputs.
 
-    What a component for pictures shows is one; of other components only what says that it is one, so that a log file
-    before the picture is none.
+    Everything in a picture component counts; in other components only what is marked as a picture, so that a log file in
+    front of the picture is skipped.
     """
     pairs = list(zip(values, outputs, strict=False))
-    found = [file for value, one in pairs if one.kind in SHOWING for file in _shown(value, one.kind)]
-    if not found:
-        others = [file for value, one in pairs if one.kind != "state" for file in pictures_of(value)]
-        found = [file for file in others if file.says_picture]
-    return found[:MOST_PICTURES]
+    pictures = [file for value, output in pairs if output.kind in SHOWING for file in _shown(value, output.kind)]
+    if not pictures:
+        others = [file for value, output in pairs if output.kind != "state" for file in pictures_of(value)]
+        pictures = [file for file in others if file.says_picture]
+    return pictures[:MOST_PICTURES]
 
 
 def _shown(value: Any, kind: str) -> list[File]:
@@ -87,7 +87,7 @@ def _shown(value: Any, kind: str) -> list[File]:
 
 
 def pictures_of(value: Any) -> list[File]:
-    """Of one value: a picture, or a gallery of them."""
+    """For one value: a picture, or a gallery of pictures."""
     match value:
         case str() if value.startswith("data:image/"):
             return [File(value)]
@@ -102,14 +102,14 @@ def pictures_of(value: Any) -> list[File]:
         case {"image": inner}:
             return pictures_of(inner)
         case list():
-            return [file for one in value[:MOST_PICTURES] for file in pictures_of(one)]
+            return [file for item in value[:MOST_PICTURES] for file in pictures_of(item)]
     return []
 
 
 def seed_in(values: Sequence[Any], outputs: Sequence[Output]) -> int | None:
-    """The seed that the app reports in an output of that name; other numbers are none."""
-    for value, one in zip(values, outputs, strict=False):
-        if "seed" in one.name.split("_") and (seed := reported(value)) is not None:
+    """The seed that the app reports in an output with that name; other numbers do not count."""
+    for value, output in zip(values, outputs, strict=False):
+        if "seed" in output.name.split("_") and (seed := reported(value)) is not None:
             return seed
     return None
 

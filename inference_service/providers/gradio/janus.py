@@ -1,7 +1,7 @@
 """Janus-Pro-7B as a Space: chats, looks at a picture, and draws.
 
-The app fails without a picture, so a plain one stands in where there is none; and it takes one question, so what was
-said before stands in front of it. Source: the Space's app (deepseek-ai/Janus-Pro-7B), reproduced. Any Space with the
+The app fails without a picture, so a plain one is sent if there is none; and it accepts a single question, so earlier
+turns go in front of it. Source: the Space's app (deepseek-ai/Janus-Pro-7B), reproduced. Any Space with the
 same app works: `options.space`, such as "roxky/Janus-Pro-7B".
 """
 

@@ -1,4 +1,4 @@
-"""What the messages of a Gradio queue mean: places in line, progress, notes, outputs as they grow, errors.
+"""What the messages of a Gradio queue mean: places in the queue, progress, notes, growing outputs, errors.
 
 Source: Gradio's server and clients, 3.50 to 6; the `spaces` library for the texts of ZeroGPU; recorded streams.
 """
@@ -28,7 +28,7 @@ WAKE = re.compile(r"(?:(\d+) days?, )?(\d+):(\d{2}):(\d{2})")
 
 
 class Output(Struct, frozen=True):
-    """All outputs of the function as they are now; `final` once and last."""
+    """All outputs of the function so far; `final` once, with the last."""
 
     values: tuple[Any, ...]
     final: bool = False
@@ -38,14 +38,14 @@ Made: TypeAlias = Output | Progress | Notice
 
 
 class Reader:
-    """From messages to what they mean. `differing`: partial outputs after the first one are differences."""
+    """Interprets messages. `differing`: partial outputs after the first are differences."""
 
     def __init__(self, event_id: str = "", *, differing: bool) -> None:
         self._event_id, self._differing = event_id, differing
         self._values: list[Any] | None = None
 
     def read(self, message: Any) -> Made | None:
-        """None for what is not ours, or of no interest. Raises UpstreamFailure."""
+        """None for messages of other calls and without interest. Raises UpstreamFailure."""
         if not isinstance(message, dict) or (message.get("event_id") or self._event_id) != self._event_id:
             return None
         match message.get("msg"):
@@ -90,11 +90,11 @@ class Reader:
             return Output(tuple(data) if isinstance(data, list) else (data,), final=True)
         if message.get("success"):
             raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's call was cancelled", status=200)
-        # Until 4.44 the text stands in quotes.
+        # Until 4.44 the text is in quotes.
         text = f"{output.get('title') or message.get('title') or ''}: {str(output.get('error') or '').strip(chr(39))}"
         failed = errors.in_stream({"message": text}, SIGNS, began=False)
-        if failed.kind is FailureKind.QUOTA_EXHAUSTED and (found := WAKE.search(text)):
-            days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        if failed.kind is FailureKind.QUOTA_EXHAUSTED and (wake := WAKE.search(text)):
+            days, hours, minutes, seconds = (int(part or 0) for part in wake.groups())
             failed.wake_after = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
         if failed.kind is FailureKind.STREAM_ERROR:
             failed = errors.failure(FailureKind.SERVER_ERROR, status=200)
@@ -102,7 +102,7 @@ class Reader:
 
 
 def bar(bars: Any) -> Progress:
-    """The outermost of nested bars. What is no number is not reported."""
+    """The outermost of nested progress bars. Anything but a number is not reported."""
     outer = bars[0] if isinstance(bars, list) and bars and isinstance(bars[0], dict) else {}
     fraction, index, length = (values.number(outer.get(key)) for key in ("progress", "index", "length"))
     if fraction is None and length:
@@ -112,6 +112,6 @@ def bar(bars: Any) -> Progress:
 
 
 def positive(value: Any) -> float | None:
-    """Seconds, or None for what cannot be some."""
+    """Seconds, or None for anything else."""
     seconds = values.number(value)
     return seconds if seconds is not None and 0 <= seconds <= LONGEST_WAIT else None

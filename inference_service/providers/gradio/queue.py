@@ -1,10 +1,10 @@
-"""One call of a Gradio app's function: through the queue in the protocol that the app names, or by a direct POST.
+"""One call of a Gradio app's function: through the queue, in the app's protocol, or by a direct POST.
 
 | Gradio | protocol | |
 | --- | --- | --- |
 | 3 | ws (not named) | one WebSocket; without a queue: POST /run/… |
 | 4.0 – 4.8 | sse | a stream, and the arguments by POST when it asks for them |
-| 4.11 – 6 | sse_v1 … sse_v3 | POST /queue/join, then the session's stream |
+| 4.0 – 4.8 | sse | a stream, and the arguments by POST when the app asks for them |
 
 Source: Gradio's server and clients; recorded streams.
 """
@@ -26,12 +26,12 @@ from inference_service.providers.kit.http import HttpClient, chunks, read, read_
 from inference_service.providers.kit.sse import EventTooLargeError, SseParser
 from inference_service.providers.seam import farewell
 
-FAREWELL = 2.0  # seconds that telling an app of a cancelled call may take
+FAREWELL = 2.0  # seconds for telling an app that a call is cancelled
 LARGEST_MESSAGE = 64 * 1024 * 1024
 
 
 class Line(Struct, frozen=True):
-    """How one app is reached: `base` with its prefix, headers with the credential."""
+    """How to reach one app: `base` with its prefix, headers with the credential."""
 
     http: HttpClient
     base: str
@@ -52,7 +52,7 @@ async def refused(response: aiohttp.ClientResponse) -> UpstreamFailure:
 
 
 class Farewells:
-    """Tells apps that nobody waits any more, without keeping the one waiting who left."""
+    """Tells apps about cancelled calls, without delaying the caller."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,7 +63,7 @@ class Farewells:
         task.add_done_callback(self._tasks.discard)
 
     async def _post(self, line: Line, body: dict[str, Any]) -> None:
-        # Before 4.29 there was only /reset; both answer 200 whatever they find.
+        # Before 4.29 only /reset existed; both answer 200 in any case.
         path = "/cancel" if line.protocol == "sse_v3" else "/reset"
         with contextlib.suppress(UpstreamFailure, TimeoutError):
             async with asyncio.timeout(FAREWELL):
@@ -90,15 +90,15 @@ async def call(
     else:
         talk = _streamed(line, body, farewells)
     async with contextlib.aclosing(talk):
-        async for made in talk:
-            yield made
-            if isinstance(made, Output) and made.final:
+        async for event in talk:
+            yield event
+            if isinstance(event, Output) and event.final:
                 return
-    raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream ended without its end", status=200)
+    raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream stopped before its end", status=200)
 
 
 async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:
-    """A call is joined and its session's stream read; until 4.8 the stream comes first and asks for the arguments."""
+    """Joins the queue and reads the session's stream; until 4.8 the stream comes first and asks for the arguments."""
     first, event_id, ended = line.protocol == "sse", "", False
     where = {"session_hash": body["session_hash"]}
     if first:
@@ -114,10 +114,10 @@ async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> A
                     if isinstance(message, dict) and message.get("msg") == "send_data":
                         event_id = str(message.get("event_id") or "")
                         await line.post("/queue/data", {**body, "event_id": event_id})
-                made = _newest([found for one in messages if (found := reader.read(one)) is not None])
-                ended = bool(made) and isinstance(made[-1], Output) and made[-1].final
-                for one in made:
-                    yield one
+                events = _newest([event for item in messages if (event := reader.read(item)) is not None])
+                ended = bool(events) and isinstance(events[-1], Output) and events[-1].final
+                for item in events:
+                    yield item
                 if ended:
                     return
     except UpstreamFailure as failure:
@@ -125,8 +125,8 @@ async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> A
         raise
     finally:
         if event_id and not ended:
-            told = {"event_id": event_id, "session_hash": body["session_hash"], "fn_index": body["fn_index"]}
-            farewells.say(line, told)
+            cancelled = {"event_id": event_id, "session_hash": body["session_hash"], "fn_index": body["fn_index"]}
+            farewells.say(line, cancelled)
 
 
 async def _join(line: Line, body: dict[str, Any]) -> str:
@@ -139,7 +139,7 @@ async def _join(line: Line, body: dict[str, Any]) -> str:
 
 
 async def _websocket(line: Line, body: dict[str, Any]) -> AsyncGenerator[Made, None]:
-    """Gradio 3: closing the socket takes the call out of the queue."""
+    """Gradio 3: closing the socket removes the call from the queue."""
     reader = Reader(differing=False)
     who = {"fn_index": body["fn_index"], "session_hash": body["session_hash"]}
     async with line.http.websocket(f"{line.base}/queue/join", headers=line.headers, largest=LARGEST_MESSAGE) as socket:
@@ -153,10 +153,10 @@ async def _websocket(line: Line, body: dict[str, Any]) -> AsyncGenerator[Made, N
                 case "send_data":
                     await socket.send_str(msgspec.json.encode(body).decode())
                 case _:
-                    made = reader.read(message)
-                    if made is not None:
-                        yield made
-                    if isinstance(made, Output) and made.final:
+                    event = reader.read(message)
+                    if event is not None:
+                        yield event
+                    if isinstance(event, Output) and event.final:
                         return
 
 
@@ -170,7 +170,7 @@ async def _direct(line: Line, function: Function, body: dict[str, Any]) -> Async
 
 
 async def _messages(line: Line, path: str, params: Mapping[str, str]) -> AsyncGenerator[list[Any], None]:
-    """What one read of the socket brought, decoded; never an empty list."""
+    """The decoded messages of one read; never an empty list."""
     head = {**line.headers, "Accept": "text/event-stream"}
     async with line.http.request("GET", f"{line.base}{path}", headers=head, params=params) as response:
         if response.status != 200:
@@ -188,7 +188,7 @@ async def _messages(line: Line, path: str, params: Mapping[str, str]) -> AsyncGe
             yield messages
 
 
-def _newest(made: Sequence[Made]) -> list[Made]:
-    """Of several states of the outputs that came together only the last one is worth showing."""
-    last = max((place for place, one in enumerate(made) if isinstance(one, Output)), default=-1)
-    return [one for place, one in enumerate(made) if place == last or not isinstance(one, Output)]
+def _newest(events: Sequence[Made]) -> list[Made]:
+    """Of several states of the outputs that arrived together, only the last is worth showing."""
+    last = max((place for place, event in enumerate(events) if isinstance(event, Output)), default=-1)
+    return [event for place, event in enumerate(events) if place == last or not isinstance(event, Output)]

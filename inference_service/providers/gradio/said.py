@@ -1,4 +1,4 @@
-"""What an app says, in whichever component it says it, and how it grows into an answer. Pure.
+"""Extracts what an app says, from any of its components, and turns growing text into an answer. Pure.
 
 Source: the values of Gradio's Textbox, Markdown, Chatbot (pairs, messages, messages of parts), JSON and Label, 3.50 to 6.
 """
@@ -17,7 +17,7 @@ from inference_service.providers.kit.think import ThinkSplitter
 
 CURSORS = "▌▍█▋▊|"
 ANSWERS = frozenset({"answer", "response", "reply", "output", "result", "assistant", "chatbot", "generated_text"})
-WRITTEN_OUT = "[{'role': "  # how the Textbox of Gradio 4 shows a list of messages
+WRITTEN_OUT = "[{'role': "  # how Gradio 4's Textbox shows a list of messages
 LONGEST_WRITTEN_OUT = 262_144
 BETWEEN = "\n\n"
 LONGEST_WAITING = 80
@@ -29,7 +29,7 @@ _WAITING = re.compile(
 
 
 class Said(Struct, frozen=True):
-    """`others`: pictures, files and components beside the words."""
+    """`others`: pictures, files and components next to the words."""
 
     text: str = ""
     thoughts: str = ""
@@ -37,7 +37,7 @@ class Said(Struct, frozen=True):
 
 
 def said_in(values: Sequence[Any], outputs: Sequence[Output]) -> Said:
-    """The answer among a function's outputs: of a chatbot, of an output that is named as one, else the first text."""
+    """The answer among a function's outputs: from a chatbot, from an output named so, else the first text."""
     pairs = [(value, output) for value, output in zip(values, outputs, strict=False) if output.kind != "state"]
     ranks = (
         [pair for pair in pairs if pair[1].kind == "chatbot"],
@@ -84,21 +84,21 @@ def _string(text: str) -> Said:
 
 
 def _messages(messages: list[Any]) -> Said:
-    """What the assistant has said since the user's last message; a message with a title is a thought or a tool's work."""
-    turns = [one for one in messages if isinstance(one, dict)]
-    last = max((at for at, one in enumerate(turns) if one.get("role") == "user"), default=-1)
-    found = []
+    """What the assistant said after the user's last message; a message with a title is a thought or a tool's work."""
+    turns = [turn for turn in messages if isinstance(turn, dict)]
+    last = max((at for at, turn in enumerate(turns) if turn.get("role") == "user"), default=-1)
+    texts = []
     for message in turns[last + 1 :]:
         if message.get("role") != "assistant":
             continue
         said, about = _content(message.get("content")), message.get("metadata")
         is_thought = isinstance(about, dict) and isinstance(about.get("title"), str) and bool(about["title"])
-        found.append(Said(thoughts=said.text, others=said.others) if is_thought else said)
-    return _joined(found, BETWEEN)
+        texts.append(Said(thoughts=said.text, others=said.others) if is_thought else said)
+    return _joined(texts, BETWEEN)
 
 
 def _pairs(pairs: list[Any]) -> Said:
-    """Pairs of question and answer; one without a question goes on with the answer before it."""
+    """Pairs of question and answer; one without a question continues the answer before it."""
     whole = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2]
     last = max((at for at, pair in enumerate(whole) if pair[0] is not None), default=0)
     return _joined([_content(pair[1]) for pair in whole[last:]], BETWEEN)
@@ -119,29 +119,29 @@ def _content(content: Any) -> Said:
 
 def _joined(said: Sequence[Said], between: str) -> Said:
     return Said(
-        between.join(one.text for one in said if one.text),
-        BETWEEN.join(one.thoughts for one in said if one.thoughts),
-        sum(one.others for one in said),
+        between.join(part.text for part in said if part.text),
+        BETWEEN.join(part.thoughts for part in said if part.thoughts),
+        sum(part.others for part in said),
     )
 
 
 def _tokens(value: Any) -> Said:
     tokens = value if isinstance(value, list) else []
-    return Said("".join(str(one[0]) for one in tokens if isinstance(one, list) and one))
+    return Said("".join(str(token[0]) for token in tokens if isinstance(token, list) and token))
 
 
 class Speech:
-    """From what an app shows, again and again, to the events of an answer.
+    """Turns the growing output of an app into the events of an answer.
 
-    An app may rewrite what it has shown. What looks like a sign of waiting ("⏳ Thinking…") is held back until more than
-    that is there, so that it is no part of the answer when the answer replaces it; anything else that is rewritten is
+    An app may rewrite what it has shown. What looks like a waiting message ("⏳ Thinking…") is held back until more
+    has arrived, so that it is not part of the answer if the answer replaces it; anything else that is rewritten is
     taken back.
     """
 
     def __init__(self) -> None:
         self.text = ""  # the answer so far
         self.others = 0
-        self._shown = ""  # of the app's text, what has become events
+        self._shown = ""  # how much of the app's text has become events
         self._thoughts = ""
         self._think = ThinkSplitter()
 
@@ -169,7 +169,7 @@ class Speech:
             self.text += rest.answer
             yield Delta(rest.answer)
         if not self.text.strip():
-            words = "the Space answered without a text that can be understood"
+            words = "the Space's answer contains no readable text"
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, words, status=200)
 
     def _take_back(self) -> Iterator[ChatEvent]:
@@ -191,10 +191,10 @@ class Speech:
 
 
 def is_waiting(text: str) -> bool:
-    """Whether a text may stand for "wait". It is only held back for that, never left out."""
+    """Whether a text may mean "please wait". Such a text is only held back, never dropped."""
     return len(text) <= LONGEST_WAITING and _WAITING.search(text.strip()) is not None
 
 
 def without_cursor(text: str) -> str:
-    """Of a text that still grows: demos like to draw a cursor behind it."""
+    """Drops a cursor from growing text: demos like to draw one at its end."""
     return text.rstrip(CURSORS) if text[-1:] in CURSORS else text

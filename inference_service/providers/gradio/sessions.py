@@ -1,9 +1,9 @@
-"""Which session of an app remembers which conversation, for apps that keep what was said on their side. Pure.
+"""Which session of an app remembers which conversation, for apps that keep the history on their side. Pure.
 
-A conversation is known by a digest of who talks, of every word and of every picture, never by the words. Once an answer
-is whole, its session is the one in which a request that goes on from there is asked; any other request, another
-person's with the same words among them, begins a new one. Replicas of the service do not share sessions: what another
-one has begun is started anew, with the conversation in the question.
+A conversation is known by a digest of the caller, every word and every picture, never by the words. Once an answer
+is whole, its session serves the request that continues from there; any other request, even with the same words from
+another person, starts a new session. Replicas of the service do not share sessions: a conversation from another
+replica starts anew, with the history in the question.
 """
 
 import hashlib
@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from inference_service.domain import Caller, ImagePart, Message
 
 MOST = 1_000  # conversations
-KEPT = 1_800.0  # seconds without a word
+KEPT = 1_800.0  # seconds without use
 
 
 class Sessions:
-    """Times are seconds of any monotonic clock. `app` is another text after each restart of the app."""
+    """Times are seconds of any monotonic clock. `app` changes with each restart of the app."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     def find(self, app: str, caller: Caller, history: Sequence[Message], now: float) -> str | None:
-        """The session that remembers exactly this; it is given away, for it will have heard more."""
+        """The session with exactly this history; it is removed, because its history will grow."""
         session, at = self._known.pop(_digest(app, caller, history), ("", now - KEPT))
         return session if session and now - at < KEPT else None
 
@@ -39,10 +39,10 @@ def fresh() -> str:
 
 
 def _digest(app: str, caller: Caller, history: Sequence[Message]) -> bytes:
-    made = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
 
-    def add(kind: bytes, data: bytes) -> None:  # with its length, so that no two conversations are written alike
-        made.update(kind + len(data).to_bytes(8) + data)
+    def add(kind: bytes, data: bytes) -> None:  # with its length, so that no two conversations are encoded alike
+        digest.update(kind + len(data).to_bytes(8) + data)
 
     for text in (app, caller.name, caller.tenant_id, caller.user_id):
         add(b"w", text.encode())
@@ -52,4 +52,4 @@ def _digest(app: str, caller: Caller, history: Sequence[Message]) -> bytes:
             if isinstance(part, ImagePart):
                 add(b"i", part.data)
         add(b"t", turn.text.strip().encode())
-    return made.digest()
+    return digest.digest()

@@ -1,4 +1,4 @@
-"""Hugging Face Spaces that are Gradio apps, whatever they do: functions and parameters are read from the app itself.
+"""Any Hugging Face Space that is a Gradio app: functions and parameters are read from the app itself.
 
 Sources: Gradio's server and clients (3.50 to 6); Hugging Face documents on Spaces and ZeroGPU; recorded answers.
 """
@@ -23,7 +23,7 @@ from inference_service.providers.kit import errors
 from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.seam import ChatCall, Declaration, ImageCall, LimitReport, ModelInfo, Settings
 
-APP_AGE = 600.0  # seconds for which an app's description is believed
+APP_AGE = 600.0  # seconds for which an app's description is cached
 LARGEST_CONFIG = 32 * 1024 * 1024
 CHAT = Capabilities(
     chat=True,
@@ -40,9 +40,9 @@ IMAGE = Capabilities(
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[providers.<name>.options]`. Functions by their API names; empty: as the kind has it, else the model's name."""
+    """`[providers.<name>.options]`. Functions by their API names; empty: the kind's default, else the model's name."""
 
-    space: str = ""  # owner/name of any Space that offers the same app
+    space: str = ""  # owner/name of any Space with the same app
     chat_function: str = ""
     image_function: str = ""
     login: bool = False  # the credential is the app's own "user:password"
@@ -68,7 +68,7 @@ class Space:
     """What an app looks at that cannot answer without a picture, when there is none."""
 
     def __init__(self, settings: Settings, http: HttpClient) -> None:
-        """Raises ValueError for options that this kind does not know."""
+        """Raises ValueError for unknown options."""
         self.settings = settings
         self.http = http
         try:
@@ -86,7 +86,7 @@ class Space:
     # --- what it can do -----------------------------------------------------------------------------
 
     def capabilities(self, model: str) -> Capabilities:
-        """As declared; once the app has described itself, with the settings and pictures that it really takes."""
+        """As declared; once the app has described itself, with the settings and pictures that it actually accepts."""
         if model in self.settings.capabilities:
             return self.settings.capabilities[model]
         declared = self.declaration.capabilities.get(model) or self._by_options(model)
@@ -135,17 +135,17 @@ class Space:
             yield notice
         try:
             async with aclosing(queue.call(line, function, values, session, self._farewells)) as making:
-                async for made in making:
-                    yield made
+                async for event in making:
+                    yield event
         except UpstreamFailure as failure:
             if failure.status >= 500 and self._described is not None and self._described[0] is app:
-                self._described = None  # its functions may have other numbers after a restart
+                self._described = None  # its functions may be numbered differently after a restart
             raise
 
     # --- the app ----------------------------------------------------------------------------------
 
     async def reach(self, secret: str | None) -> tuple[App, queue.Line]:
-        """The app and the way to it, logged in where it wants that. Raises UpstreamFailure."""
+        """The app and the way to it, logged in if the app requires it. Raises UpstreamFailure."""
         if self.options.login and not self._cookies.knows(secret):
             await log_in(self.http, self._host, self._headers(secret), secret, self._cookies)
         app = await self._describe(secret)
@@ -158,7 +158,7 @@ class Space:
         return head
 
     def forget_login(self, secret: str | None, failure: UpstreamFailure) -> UpstreamFailure:
-        """After a restart an app knows no login any more; the next call logs in again."""
+        """A restarted app has forgotten every login; the next call logs in again."""
         if not (self.options.login and failure.status == 401 and self._cookies.knows(secret)):
             return failure
         self._cookies.forget(secret)
@@ -191,7 +191,11 @@ class Space:
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         app, _ = await self.reach(secret)
-        return [ModelInfo(one.name, self.capabilities(one.name)) for one in app.functions.values() if one.public]
+        return [
+            ModelInfo(function.name, self.capabilities(function.name))
+            for function in app.functions.values()
+            if function.public
+        ]
 
     async def close(self) -> None:
         await self._farewells.close()

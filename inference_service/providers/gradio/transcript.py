@@ -1,7 +1,7 @@
-"""A conversation as one text, for an app that takes a question and keeps no turns. Pure.
+"""A conversation as one text, for an app that accepts one question and keeps no history. Pure.
 
-Each turn is a JSON object on a line of its own. Inside it, line breaks and quotes of a person's text are escaped, so that
-nobody can write a turn of the assistant's into their own message.
+Each turn is a JSON object on its own line. Line breaks and quotes in a person's text are escaped, so nobody can fake an
+assistant's turn inside their own message.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,13 @@
 """One streamed answer, from the pieces that a wire format reads to the events that routing sees. Pure.
 
-Here is decided what every format would decide alike: what is reasoning, which white space counts, and above all whether
+This module decides what is common to all formats: what is reasoning, which white space counts, and above all whether
 the answer is whole. The rules of the end:
 
-- A known good finish reason, an end marker behind words, or usage that comes once and last, is an end.
-- A finish reason proves little where the dialect says it with every chunk, or where words have followed one: then only
-  the end of the body or of the marker is an end, and a connection that is cut is a cut.
-- Without a word or a tool call there is no answer, unless the call continued one.
-- Tool calls leave whole, once the answer has ended well: half a call is nothing that a caller could run.
+- A known good finish reason, an end marker after words, or usage that comes once and last, is an end.
+- A finish reason proves little if the dialect sends it with every chunk, or if words have followed one: then only the
+  end of the body or the end marker is an end, and a dropped connection is a cut.
+- Without a word or a tool call there is no answer, unless the call continued an answer.
+- Tool calls are emitted whole, once the answer has ended well: no caller could run half a call.
 """
 
 import re
@@ -38,14 +38,14 @@ from inference_service.tools import ToolCall
 
 MOST_BROKEN_CHUNKS = 10
 HELD_TEXT = re.compile(rb'"(?:content|text)"\s*:\s*"[^"]')
-# White space, and what has no width: nothing of it is a word.
+# White space, and characters without width: neither counts as a word.
 INVISIBLE = "".join(map(chr, (9, 10, 11, 12, 13, 32, 0xA0, 0x200B, 0x200C, 0x200D, 0x2060, 0x3000, 0xFEFF)))
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _HIGH = ("\ud800", "\udbff")
 
 
 class Piece(Struct, gc=False):
-    """What one event says. Each part is read on its own, so that an odd one costs no other.
+    """What one event says. Each part is read independently, so that a malformed one costs no other.
 
     finish: the provider's own word. error: an error object; `within`: it came inside the answer's own choice.
     done: the end marker. calls: fragments of tool calls.
@@ -63,23 +63,23 @@ class Piece(Struct, gc=False):
 
 
 class WireFormat:
-    """How one API writes a stream. A subclass writes `piece`; the two others only make it faster."""
+    """How one API encodes a stream. A subclass implements `piece`; the other two methods only make it faster."""
 
     def piece(self, value: Any, name: str) -> Piece | None:
-        """Of one decoded event; `name` is the event's name, where it has one. None: it says nothing."""
+        """For one decoded event; `name` is the event's name, if any. None: it says nothing."""
         raise NotImplementedError
 
     def quick(self, event: SseEvent) -> Piece | None:  # noqa: ARG002 - nothing to speed up
-        """The same from the bytes of a well-formed event; None: `piece` has to look."""
+        """The same from the bytes of a well-formed event; None: use `piece`."""
         return None
 
     def words(self, events: Sequence[SseEvent]) -> list[str]:  # noqa: ARG002 - nothing to speed up
-        """The text of the events with which a read begins, where they hold words and nothing else."""
+        """The text of the leading events of a read, if they hold words and nothing else."""
         return []
 
 
 class Answer:
-    """`read` what arrives, `end` when the body is over. All text of one read leaves as one Delta."""
+    """Call `read` with what arrives and `end` when the body is over. All text of one read becomes one Delta."""
 
     def __init__(
         self,
@@ -89,17 +89,17 @@ class Answer:
         continues: bool = False,
         lone_closing: bool = True,
     ) -> None:
-        """continues: the call asked for the rest of an answer, which may be nothing."""
+        """continues: the call asked for the rest of an answer, which may be empty."""
         self._form, self._signs, self._continues = form, signs, continues
         self._think = ThinkSplitter(lone_closing=lone_closing)
-        self._blank = ""  # waits for the word behind it: an endless run of white space is no sign of life
-        self._half = ""  # of a character that one event began and the next one ends
+        self._blank = ""  # waits for the next word: an endless run of white space is no sign of life
+        self._half = ""  # of a character split over two events
         self._thought = False  # reasoning has come
-        self._odd = False  # an event had to be read tolerantly: it may hold half a character
+        self._odd = False  # an event had to be read leniently: it may hold half a character
         self._broken = 0
         self._ending = Ending()
         self._calls = Calls()
-        self._composed = 0  # characters of tool calls of this read
+        self._composed = 0  # characters of tool calls in this read
         self._logprobs: list[Logprobs] = []
         self.began = False
         self.done = False
@@ -110,7 +110,7 @@ class Answer:
         return (self.began or bool(self._calls)) and self._ending.certain
 
     def read(self, events: Sequence[SseEvent]) -> Iterator[ChatEvent]:
-        """Raises UpstreamFailure for an error inside the stream, behind the words that came before it."""
+        """Raises UpstreamFailure for an error inside the stream, after emitting the words before it."""
         text: list[str] = []
         thoughts: list[str] = []
         failure: UpstreamFailure | None = None
@@ -136,7 +136,7 @@ class Answer:
             raise failure
 
     def end(self, *, cut: bool = False) -> Iterator[ChatEvent]:
-        """The body is over; `cut`: the connection was, too. Raises UpstreamFailure where the answer is not whole."""
+        """The body is over; `cut`: because the connection dropped. Raises UpstreamFailure if the answer is not whole."""
         rest = self._think.flush()
         if rest.reasoning:
             yield Reasoning(rest.reasoning)
@@ -158,22 +158,22 @@ class Answer:
         yield Finish(self._reason(reason, calls))
 
     def _whole_calls(self, reason: FinishReason | None) -> list[ToolCall | Notice]:
-        """The tool calls, with a notice where a limit of tokens has cut the last one off. Raises UpstreamFailure."""
+        """The tool calls, with a notice if a token limit has cut the last one off. Raises UpstreamFailure."""
         cut = reason is FinishReason.LENGTH
         try:
             calls: list[ToolCall | Notice] = list(self._calls.whole(cut=cut))
         except BrokenCallError as broken:
             raise UpstreamFailure(FailureKind.INVALID_OUTPUT, str(broken), status=200) from None
         if len(calls) < self._calls.begun:
-            calls.append(Notice(NoticeKind.INFO, "sampling.max_tokens", "The limit of tokens cut off a tool call."))
+            calls.append(Notice(NoticeKind.INFO, "sampling.max_tokens", "The token limit cut off a tool call."))
             if not self.began and len(calls) == 1:
-                text = "the limit of tokens cut off the tool call"
+                text = "the token limit cut off the tool call"
                 raise UpstreamFailure(FailureKind.INVALID_OUTPUT, text, status=200)
         return calls
 
     @staticmethod
     def _reason(reason: FinishReason | None, calls: list[ToolCall | Notice]) -> FinishReason:
-        """Some providers end an answer with tool calls by "stop"; others end words by "tool_calls"."""
+        """Some providers end an answer with tool calls by "stop"; others end plain words by "tool_calls"."""
         if reason in (None, FinishReason.STOP, FinishReason.TOOL_CALLS, FinishReason.OTHER):
             return FinishReason.TOOL_CALLS if calls else FinishReason.STOP
         return reason
@@ -181,7 +181,7 @@ class Answer:
     def _nothing(self) -> UpstreamFailure:
         if self._ending.reason is FinishReason.CONTENT_FILTER:
             return errors.failure(FailureKind.CONTENT_REFUSED, status=200, parsed={"code": "content_filter"})
-        return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider ended its answer without a word", status=200)
+        return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider ended its answer without any text", status=200)
 
     def _event(self, event: SseEvent, text: list[str], thoughts: list[str]) -> UpstreamFailure | None:
         piece = self._form.quick(event)
@@ -189,10 +189,10 @@ class Answer:
             return self._piece(piece, text, thoughts)
         self._odd = True
         try:
-            found = values.documents(event.data)
+            documents = values.documents(event.data)
         except ValueError:
             return self._malformed(event)
-        for value in found:
+        for value in documents:
             for item in value if isinstance(value, list) else [value]:
                 piece = self._form.piece(item, event.event)
                 if piece is not None and (failure := self._piece(piece, text, thoughts)) is not None:
@@ -233,12 +233,12 @@ class Answer:
         if event.event == "error":
             return errors.in_stream(event.data.decode(errors="replace"), self._signs, began=self.began)
         if event.data.lstrip()[:1] not in (b"{", b"["):
-            return None  # a word that keeps the connection alive
+            return None  # keeps the connection alive
         self._broken += 1
-        # An event that cannot be read is passed over; one that held words leaves a hole in the answer.
+        # An unreadable event is skipped; one that held words leaves a gap in the answer.
         if self._broken >= MOST_BROKEN_CHUNKS or HELD_TEXT.search(event.data):
             return UpstreamFailure(
-                FailureKind.BAD_RESPONSE, "the provider sends chunks that cannot be read", status=200
+                FailureKind.BAD_RESPONSE, "the provider sent chunks that cannot be parsed", status=200
             )
         return None
 
@@ -264,10 +264,10 @@ class Answer:
             yield Delta(words)
         if len(self._blank) > MOST_BLANK:
             kind = FailureKind.STALLED if self.began else FailureKind.TIMEOUT
-            raise UpstreamFailure(kind, "the provider sends nothing but white space", status=200)
+            raise UpstreamFailure(kind, "the provider sent nothing but white space", status=200)
 
     def _whole_characters(self, text: str) -> str:
-        """Halves of a character from two events are joined; a half without the other becomes U+FFFD."""
+        """Joins the halves of a character from two events; a half without the other becomes U+FFFD."""
         if not text or (not self._half and _SURROGATES.search(text) is None):
             return text
         text, self._half = self._half + text, ""
@@ -283,8 +283,8 @@ def _is_marker(event: SseEvent) -> bool:
 class Ending:
     """What is known about the end of one answer.
 
-    tells: words have come without a finish reason beside them, so one means something. followed: words have come behind
-    one, so it means nothing. early: the reason that was followed.
+    tells: words have come without a finish reason beside them, so a finish reason means something. followed: words have
+    come after one, so it means nothing. early: the reason that was followed by words.
     """
 
     def __init__(self) -> None:
@@ -292,8 +292,8 @@ class Ending:
         self.usage: Usage | None = None
         self._early: FinishReason | None = None
         self._tells = False
-        self._counts = False  # words have come without usage beside them
-        self._counted = False  # usage has come and no words behind it
+        self._counts = False  # words have come without usage
+        self._counted = False  # usage has come and no words after it
 
     @property
     def certain(self) -> bool:
@@ -304,7 +304,7 @@ class Ending:
         return self.reason is FinishReason.CONTENT_FILTER
 
     def words(self) -> None:
-        """Words came, and neither a reason nor usage beside them."""
+        """Words came, with neither a reason nor usage."""
         self._tells = self._counts = True
         self._counted = False
 
@@ -325,7 +325,7 @@ class Ending:
             self.reason = reason
 
     def survives(self, piece: Piece) -> bool:
-        """Whether the answer was whole before this error: some providers explain a reached limit by one."""
+        """Whether the answer was whole before this error: some providers report a reached limit as an error."""
         try:
             reason = self.reason or endings.reason(piece.finish)
         except endings.UnknownEndError:
@@ -334,7 +334,7 @@ class Ending:
         return reason is FinishReason.LENGTH or (self.certain and counted and not piece.within)
 
     def verdict(self, *, done: bool, cut: bool) -> FinishReason | None:
-        """Why a whole answer ended; None where nothing proves that it is one."""
+        """Why a whole answer ended; None if nothing proves that it is whole."""
         if done:
             return self.reason or self._early
         if self.reason is not None:
@@ -343,4 +343,4 @@ class Ending:
 
 
 def _cut() -> UpstreamFailure:
-    return UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer ended without its end", status=200)
+    return UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer stopped before its end", status=200)

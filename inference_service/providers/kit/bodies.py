@@ -1,7 +1,7 @@
-"""What the body of a refusal says, whatever its shape: an object, a list of one, nested JSON strings, text, HTML, nothing.
+"""Reads the body of a refusal, whatever its shape: an object, a list of objects, nested JSON strings, text, HTML, nothing.
 
-Sentences, codes, told waits and named fields are collected from every level. The result is evidence for `errors.py`
-and is never shown to anybody: an upstream may echo a secret or a prompt.
+Sentences, codes, stated waits and named fields are collected from every level. The result is evidence for `errors.py`
+and is never shown to anyone: an upstream may echo a secret or a prompt.
 """
 
 import json
@@ -48,9 +48,9 @@ _EVERY = {"ms": 0.001, "mi": MINUTE, "m": MINUTE, "s": 1.0, "h": HOUR, "d": DAY}
 
 
 class Evidence(Struct):
-    """`text` holds the sentences, then `| code:…` for every code; one line, bounded.
+    """`text` holds the sentences, then `| code:…` for every code; one line, limited in length.
 
-    wait: seconds, told in the body. fields: names that the body points at, innermost step of a path.
+    wait: seconds, stated in the body. fields: names that the body points at, innermost step of a path.
     page: the body is HTML or another page for people.
     """
 
@@ -88,8 +88,8 @@ class _Collector:
         if (scale := WAITS.get(key.lower())) is not None:
             self._wait(inner, scale)
         elif key == "headers" and isinstance(inner, dict):
-            told = {str(name).lower(): str(value) for name, value in inner.items()}
-            wait = limits.wake_after({**told, "date": self.headers.get("date", "")}, self.now)
+            members = {str(name).lower(): str(value) for name, value in inner.items()}
+            wait = limits.wake_after({**members, "date": self.headers.get("date", "")}, self.now)
             self.waits += [] if wait is None else [wait]
         elif key == "loc" and isinstance(inner, list):
             self.fields += (
@@ -111,7 +111,7 @@ class _Collector:
             self.codes.append(f"code:{inner}"[:80])
 
     def sentence(self, text: str, depth: int) -> None:
-        """A string may hold JSON of the host behind the host."""
+        """A string may hold JSON from a host behind the host."""
         if text[:1] in "{[" and (inner := parsed(text.encode())) is not None and not isinstance(inner, str):
             self.walk(inner, depth + 1)
         elif text.strip() and text not in self.texts:
@@ -125,7 +125,7 @@ class _Collector:
 
 
 def read(body: bytes, headers: Mapping[str, str], now: float) -> Evidence:
-    """The evidence of a whole body. `headers`: the response's, for its clock."""
+    """The evidence in a whole body. `headers`: the response's, for its clock."""
     value = parsed(body)
     if value is None:
         text = body[:4_000].decode(errors="replace")
@@ -135,21 +135,21 @@ def read(body: bytes, headers: Mapping[str, str], now: float) -> Evidence:
 
 
 def evidence_of(value: Any, headers: Mapping[str, str], now: float, *, page: bool = False) -> Evidence:
-    """The evidence of decoded JSON, or of a text."""
-    found = _Collector(headers, now)
-    found.walk(value)
-    sentences = " ".join(_TAGS.sub(" ", " ; ".join(found.texts)).split())[:MOST_TEXT]
-    if found.waits:
-        wait: float | None = max(found.waits)
+    """The evidence in decoded JSON, or in a text."""
+    collector = _Collector(headers, now)
+    collector.walk(value)
+    sentences = " ".join(_TAGS.sub(" ", " ; ".join(collector.texts)).split())[:MOST_TEXT]
+    if collector.waits:
+        wait: float | None = max(collector.waits)
     else:
         wait = told_wait(sentences, limits.upstream_clock(headers, now))
-    codes = tuple(dict.fromkeys(found.codes))[:20]
+    codes = tuple(dict.fromkeys(collector.codes))[:20]
     text = " ".join(f"{sentences} | {' '.join(codes)}".split())
-    return Evidence(text, codes, tuple(dict.fromkeys(found.fields)), wait, page)
+    return Evidence(text, codes, tuple(dict.fromkeys(collector.fields)), wait, page)
 
 
 def parsed(body: bytes) -> Any:
-    """JSON, also behind a byte order mark or as the data of an event; None for everything else."""
+    """JSON, also after a byte-order mark or as the data of an event; None for anything else."""
     text = body.removeprefix(b"\xef\xbb\xbf").strip()
     if text.startswith((b"data:", b"event:")):
         lines = [line[5:].strip() for line in text.splitlines() if line.startswith(b"data:")]

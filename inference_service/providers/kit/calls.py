@@ -1,4 +1,4 @@
-"""Tool calls, from the fragments in which providers send them to whole calls with parsed arguments. Pure.
+"""Assembles tool calls from the fragments that providers send, with parsed arguments. Pure.
 
 Providers differ: an index for every fragment, none, or 0 for all; an id once, with each fragment, or never; arguments in
 pieces, whole in one chunk, as an object, or sent again whole at the end. What is only text is never taken for a call.
@@ -21,7 +21,7 @@ LONGEST_ID = 128
 
 
 class Fragment(Struct, frozen=True):
-    """What one event says about one call. index, id and name: None or empty where it does not say."""
+    """What one event says about one call. index, id and name: None or empty if it does not say."""
 
     index: int | None = None
     id: str = ""
@@ -31,11 +31,11 @@ class Fragment(Struct, frozen=True):
 
 
 class BrokenCallError(ValueError):
-    """A call whose arguments are no JSON object, or that has no name. The text says which, and holds nothing of it."""
+    """A call without a name, or whose arguments are not a JSON object. The message says which and quotes nothing."""
 
 
 class _Call:
-    """One call as far as it has come."""
+    """One call so far."""
 
     def __init__(self, index: int | None) -> None:
         self.index = index
@@ -51,7 +51,7 @@ class _Call:
 
     @property
     def arguments(self) -> str | None:
-        """The whole JSON object; None while it is none."""
+        """The whole JSON object; None if it is not complete."""
         whole = "".join(self.fragments)
         if _is_object(whole):
             return whole
@@ -65,7 +65,7 @@ class _Call:
 
 
 class Calls:
-    """`add` fragments as they come; `whole` gives the calls in the order in which they began."""
+    """Call `add` with each fragment; `whole` returns the calls in the order in which they began."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
@@ -80,7 +80,7 @@ class Calls:
         return bool(self._calls)
 
     def add(self, fragment: Fragment) -> None:
-        """Raises BrokenCallError where a provider sends without end."""
+        """Raises BrokenCallError if a provider sends without end."""
         if not (fragment.id or fragment.name or fragment.arguments):
             return
         self._size += len(fragment.arguments)
@@ -93,38 +93,38 @@ class Calls:
             raise BrokenCallError("the provider's tool calls are larger than any request")
 
     def _belongs_to(self, fragment: Fragment) -> _Call | None:
-        """The call that this fragment continues; None where it begins another."""
+        """The call that this fragment continues; None if it begins another."""
         if fragment.index is not None:
             same = [call for call in self._calls if call.index == fragment.index]
         else:
             same = self._calls
-        if fragment.id and (known := [call for call in same if call.id == fragment.id]):
-            same = known
+        if fragment.id and (matching := [call for call in same if call.id == fragment.id]):
+            same = matching
         call = same[-1] if same else None
         return None if call is None or _begins_another(call, fragment) else call
 
     def whole(self, *, cut: bool = False) -> list[ToolCall]:
-        """Every call. cut: the answer met a limit of tokens, so a last call that is not whole is left out.
+        """Every call. cut: the answer reached a token limit, so an incomplete last call is dropped.
 
-        Raises BrokenCallError for any other call that is not whole.
+        Raises BrokenCallError for any other incomplete call.
         """
-        made: list[ToolCall] = []
+        calls: list[ToolCall] = []
         taken: set[str] = set()
         for place, call in enumerate(self._calls):
             arguments = call.arguments
             if arguments is None or not call.name:
                 if cut and place == len(self._calls) - 1:
                     break
-                what = "has no name" if not call.name else "has arguments that are no JSON object"
+                what = "has no name" if not call.name else "has arguments that are not a JSON object"
                 raise BrokenCallError(f"a tool call {what}")
-            known = call.id if call.id and call.id not in taken and len(call.id) <= LONGEST_ID else new_id()
-            taken.add(known)
-            made.append(ToolCall(known, call.name, arguments, call.signature.encode()))
-        return made
+            call_id = call.id if call.id and call.id not in taken and len(call.id) <= LONGEST_ID else new_id()
+            taken.add(call_id)
+            calls.append(ToolCall(call_id, call.name, arguments, call.signature.encode()))
+        return calls
 
 
 def _begins_another(call: _Call, fragment: Fragment) -> bool:
-    """Whether a fragment that could continue this call is the beginning of the next one."""
+    """Whether a fragment that could continue this call begins the next one."""
     if fragment.id and call.id and fragment.id != call.id:
         return True
     if not fragment.name or not call.name:
@@ -133,7 +133,7 @@ def _begins_another(call: _Call, fragment: Fragment) -> bool:
         return True
     if not call.complete or (fragment.id and fragment.id == call.id):
         return False
-    # The same name behind whole arguments: the call is sent again, or the tool is called once more.
+    # The same name after whole arguments: the call is repeated, or the tool is called once more.
     return bool(fragment.arguments) and fragment.arguments != "".join(call.fragments)
 
 
@@ -147,7 +147,7 @@ def _is_object(text: str) -> bool:
 
 
 def _inner(text: str) -> str | None:
-    """The object within a JSON string: some models write their arguments twice encoded."""
+    """The object inside a JSON string: some models encode their arguments twice."""
     if text.lstrip()[:1] != '"':
         return None
     try:
@@ -158,14 +158,14 @@ def _inner(text: str) -> str | None:
 
 
 def _repeated(fragments: list[str]) -> str | None:
-    """The object, where a provider has sent it in pieces and then again whole, more of it with each piece, or behind {}."""
+    """The object, if a provider has sent it in pieces and then again whole, more of it with each piece, or after {}."""
     if fragments[0].strip() == "{}" and _is_object(behind := "".join(fragments[1:])):
         return behind
     last = fragments[-1]
     if not _is_object(last):
         return None
     before = "".join(fragments[:-1])
-    grows = all(last.startswith(one) for one in fragments)
+    grows = all(last.startswith(fragment) for fragment in fragments)
     return last if before == last or grows or (_is_object(before) and _same(before, last)) else None
 
 
@@ -178,7 +178,7 @@ def new_id() -> str:
 
 
 def fragments_of(listed: object, kind: str = "") -> Iterable[Fragment]:
-    """The fragments in a `tool_calls` of OpenAI's format: a list, or one object. `kind`: of the provider, for signatures."""
+    """The fragments in OpenAI's `tool_calls`: a list, or one object. `kind`: the provider's, for signatures."""
     for item in values.items(listed):
         about = values.mapping(item)
         function = values.mapping(about.get("function")) or about

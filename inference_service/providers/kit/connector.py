@@ -1,7 +1,7 @@
-"""Connections of the HTTP client: watched until they are closed, and never reused after an unexpected word.
+"""Connections of the HTTP client: tracked until they are closed, and never reused after unexpected bytes.
 
-aiohttp keeps bytes that a server sends behind the end of a response, and gives them to the next caller as the beginning of
-that caller's answer. A connection that had anything to read while it was idle is therefore closed instead of reused.
+aiohttp keeps bytes that a server sends after the end of a response, and hands them to the next caller as the beginning
+of that caller's answer. A connection that became readable while idle is therefore closed instead of reused.
 """
 
 import asyncio
@@ -53,12 +53,12 @@ class Watched:
         self._closed: asyncio.Future[Any] | None = None
 
     def abort(self) -> None:
-        """Closes it without waiting for what is still to be sent, unless it is back in the pool."""
+        """Closes it without waiting for unsent data, unless it is back in the pool."""
         transport, protocol = self._transport, self._protocol
         if transport is None or protocol is None:
             return
         if self._connection.protocol is None and not transport.is_closing():
-            return  # it is in the pool, perhaps already another call's
+            return  # it is in the pool, and may already serve another call
         self._closed = protocol.closed
         self._connection.close()
         transport.abort()
@@ -67,5 +67,5 @@ class Watched:
         if self._closed is not None:
             await asyncio.wait({self._closed}, timeout=SHUT_WITHIN)
             if self._closed.done() and not self._closed.cancelled():
-                self._closed.exception()  # looked at, or the loop complains
+                self._closed.exception()  # retrieved, or the loop complains
             self._closed = None

@@ -1,6 +1,6 @@
 """How one provider words limits and refusals, as data: signs, declared quotas, meanings of header names.
 
-The rows of the catalogue and the adapters make dialects; `errors.py` and `limits.py` read by them.
+The catalogue's rows and the adapters define dialects; `errors.py` and `limits.py` read them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from inference_service.quotas import Clock, LimitFact, Quota, Unit
 
 
 class Sign(Struct, frozen=True):
-    """These statuses (none: any) with these words, codes included, mean that kind.
+    """These statuses (none: any) together with these words, codes included, mean that kind.
 
     scope: None leaves it to the dialect (limits) or to the kind (everything else).
-    wake_after: where the provider documents the wait and its answer does not tell it.
-    limit: the limit that the words name, where the words alone do not show it.
+    wake_after: if the provider documents the wait but its answer does not state it.
+    limit: the limit that the words refer to, if the words alone do not show it.
     capability: for UNSUPPORTED, what is missing; such a sign counts only if the request used it.
     field: for FIELD_REFUSED, the contract's field; such a sign counts only if the request set it.
     """
@@ -32,9 +32,9 @@ class Sign(Struct, frozen=True):
 
 
 class Dialect(Struct, frozen=True):
-    """windows: what a header's name means where it names no window, such as {"requests": DAY}.
+    """windows: the window that a header's name implies if it states none, such as {"requests": DAY}.
 
-    scope: what a rate limit speaks about, unless a sign or a declared quota says otherwise.
+    scope: what a rate limit applies to, unless a sign or a declared quota says otherwise.
     """
 
     signs: tuple[Sign, ...] = ()
@@ -43,7 +43,7 @@ class Dialect(Struct, frozen=True):
     scope: Scope = Scope.CREDENTIAL_MODEL
 
     def clock(self, window: float | None) -> Clock | None:
-        """The declared clock of a window; None where nobody has declared one."""
+        """The declared clock of a window; None if it is not declared."""
         return next((quota.clock for quota in self.quotas if quota.window == window), None)
 
     def scope_of(self, unit: Unit, window: float | None) -> Scope:
@@ -57,13 +57,13 @@ PLAIN = Dialect()
 Dialects = Dialect | Sequence[Sign]
 
 
-def dialect_of(given: Dialects) -> Dialect:
+def dialect_of(dialect: Dialects) -> Dialect:
     """A plain list of signs is a dialect without any quota."""
-    return given if isinstance(given, Dialect) else Dialect(signs=tuple(given))
+    return dialect if isinstance(dialect, Dialect) else Dialect(signs=tuple(dialect))
 
 
 class Sent(Struct, frozen=True):
-    """What the refused request held, so that nothing is blamed that was not there.
+    """What the refused request held, so that nothing is blamed that it did not contain.
 
     fields: dotted optional fields that the caller set. capabilities: "vision", "tools", "system", "audio", …
     tokens: our estimate of the prompt; output: the bound of the answer, 0 where none was sent.

@@ -1,6 +1,6 @@
-"""Why an answer ended, in every provider's words. Only known good ends are ends.
+"""Why an answer ended, in every provider's words. Only ends that are known to be good count as ends.
 
-Words are compared without case, spaces and punctuation, so that `MAX_TOKENS`, `maxTokens` and `max_tokens` are one.
+Words are compared without case, spaces and punctuation, so that `MAX_TOKENS`, `maxTokens` and `max_tokens` are equal.
 Sources: the API references of OpenAI, Mistral, Cohere, Google, Anthropic, DeepSeek and Z.ai; TGI, vLLM and Ollama.
 """
 
@@ -31,7 +31,7 @@ _PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 class UnknownEndError(ValueError):
-    """A word that is not known to be a good end: the provider gave up, or nobody can tell."""
+    """An end that is not known to be good: the provider gave up, or the word is unknown."""
 
 
 def _plain(word: str) -> str:
@@ -45,7 +45,7 @@ _REASONS = {_plain(word): reason for reason, words in _GOOD.items() for word in 
 
 
 def reason(word: object) -> FinishReason | None:
-    """What the provider's word means; None while it is none. Raises UnknownEndError for every word not listed."""
+    """What the provider's word means; None if there is none. Raises UnknownEndError for every word not listed."""
     if isinstance(word, dict):  # SGLang's own API: {"type": "stop", "matched": …}
         word = word.get("type") or word.get("reason")
     if not isinstance(word, str):
@@ -53,7 +53,7 @@ def reason(word: object) -> FinishReason | None:
     plain = _plain(word)
     if plain in _NOT_YET:
         return None
-    known = _REASONS.get(plain) or _REASONS.get(_plain(word.partition(":")[0]))  # "content_filter: RECITATION"
-    if known is None:
+    meaning = _REASONS.get(plain) or _REASONS.get(_plain(word.partition(":")[0]))  # "content_filter: RECITATION"
+    if meaning is None:
         raise UnknownEndError(plain[:40])
-    return known
+    return meaning

@@ -3,7 +3,7 @@
 The order of evidence: the dialect's own signs, a page instead of an API, access, size, the vendor's load, a named limit,
 a missing capability, context and content, a named field, the model; the status last.
 What then happens to credential and deployment is decided in `routing/classify.py`.
-The upstream's text is only looked at, never passed on: it may echo a secret or a prompt.
+The upstream's text is only examined, never passed on: it may echo a secret or a prompt.
 Sources: the error references of the providers, and bodies seen in the wild.
 """
 
@@ -22,9 +22,9 @@ from inference_service.providers.kit.dialect import Dialect, Dialects, Sent, Sig
 from inference_service.quotas import DAY, HOUR, LimitFact, Unit
 
 K = FailureKind
-A_DAY_IS_QUOTA = 3 * HOUR  # a wait of hours is a used-up quota, not a passing limit
-CREDIT_REST = DAY  # money comes back when a person pays: ask again once a day
-AT_ONCE_REST = 2.0  # a limit of calls at once is over when one of them ends
+A_DAY_IS_QUOTA = 3 * HOUR  # a wait of hours means a used-up quota, not a passing limit
+CREDIT_REST = DAY  # money comes back when a person pays: try once a day
+AT_ONCE_REST = 2.0  # a concurrency limit clears when a call ends
 
 STATUSES: Mapping[int, FailureKind] = {
     400: K.REFUSED, 401: K.UNAUTHENTICATED, 402: K.QUOTA_EXHAUSTED, 403: K.MODEL_FORBIDDEN, 404: K.BAD_RESPONSE,
@@ -58,7 +58,7 @@ WORDS: Mapping[FailureKind, str] = {
     K.STREAM_ERROR: "the provider reported an error in the middle of its answer",
 }
 
-# Kinds that are still right when the answer has begun; anything else is then an error of the stream.
+# Kinds that still apply after the answer has begun; anything else then becomes a stream error.
 MID_STREAM = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED, K.UNAUTHENTICATED, K.OVERLOADED})
 LIMITS = frozenset({K.RATE_LIMITED, K.QUOTA_EXHAUSTED})
 _CODE = re.compile(r"[A-Za-z_][\w.\[\]-]{0,59}")
@@ -75,13 +75,13 @@ _INPUTS = re.compile(r"max_new_tokens`? must be <= (\d+)\. Given: (\d+) `?inputs
 
 
 class Case(Struct, frozen=True):
-    """One refusal, all the evidence together. sent: None where it is not known what the request held."""
+    """One refusal, with all its evidence. sent: None if it is unknown what the request held."""
 
     status: int
     evidence: Evidence
     dialect: Dialect
     sent: Sent | None
-    wait: float | None  # told by headers or body
+    wait: float | None  # stated in headers or body
     facts: tuple[LimitFact, ...]
     theirs: float  # the upstream's clock
 
@@ -107,22 +107,22 @@ def from_response(
     head = {name.lower(): value for name, value in headers.items()}
     evidence = bodies.read(body, head, moment)
     evidence.text = f"{evidence.text} {_header_words(head)}".strip()
-    known = dialect_of(dialect)
-    wait = limits.wake_after(head, moment, known)
+    wording = dialect_of(dialect)
+    wait = limits.wake_after(head, moment, wording)
     case = Case(
         status,
         evidence,
-        known,
+        wording,
         sent,
         evidence.wait if wait is None else wait,
-        tuple(limits.facts(head, moment, known)),
+        tuple(limits.facts(head, moment, wording)),
         limits.upstream_clock(head, moment),
     )
     return classify(case)
 
 
 def in_stream(error: Any, dialect: Dialects = (), *, began: bool, sent: Sent | None = None) -> UpstreamFailure:
-    """An error object inside a 200. Before any content it is as good as the status that it names."""
+    """An error object inside a 200. Before any content it counts like the status that it names."""
     now = time.time()
     evidence = bodies.evidence_of({"error": error}, {}, now)
     case = Case(_status_in(error), evidence, dialect_of(dialect), sent, evidence.wait, (), now)
@@ -134,7 +134,7 @@ def in_stream(error: Any, dialect: Dialects = (), *, began: bool, sent: Sent | N
 
 
 def _status_in(error: Any) -> int:
-    """The HTTP status that an error object names; 200 where it names none."""
+    """The HTTP status in an error object; 200 if it names none."""
     if isinstance(error, list) and len(error) == 1:
         error = error[0]
     inner = error.get("error") if isinstance(error, dict) else None
@@ -148,10 +148,10 @@ def _status_in(error: Any) -> int:
 
 
 def classify(case: Case) -> UpstreamFailure:
-    """The first rule that finds its evidence decides."""
+    """The first rule with evidence decides."""
     for rule in RULES:
-        if (found := rule(case)) is not None:
-            return found
+        if (verdict := rule(case)) is not None:
+            return verdict
     kind = STATUSES.get(case.status)
     if kind is None:
         kind = K.UNAVAILABLE if case.status >= 500 else K.REFUSED if case.status >= 400 else K.BAD_RESPONSE
@@ -195,9 +195,9 @@ def _pattern(words: str) -> re.Pattern[str]:
 def _of_sign(sign: Sign, case: Case) -> UpstreamFailure:
     if sign.kind in LIMITS:
         fact = sign.limit or named.limit_in(case.evidence, case.dialect)
-        found = limited(case, fact, wait=sign.wake_after if case.wait is None else case.wait, kind=sign.kind)
-        found.scope = sign.scope or found.scope
-        return found
+        verdict = limited(case, fact, wait=sign.wake_after if case.wait is None else case.wait, kind=sign.kind)
+        verdict.scope = sign.scope or verdict.scope
+        return verdict
     wake = sign.wake_after if case.wait is None else max(case.wait, sign.wake_after or 0.0)
     return failure(
         sign.kind, status=case.status, wake=wake, scope=sign.scope, codes=_safe_codes(case.evidence),
@@ -214,12 +214,12 @@ def _page(case: Case) -> UpstreamFailure | None:
 
 
 def _too_large(case: Case) -> UpstreamFailure | None:
-    """More tokens than the limit of a whole window holds: no wait makes room for it."""
+    """More tokens than a whole window allows: no wait makes room for it."""
     text = case.evidence.text
     sizes = _REQUESTED.search(text)
-    asked = sizes is not None and int(sizes[2]) > int(sizes[1])
+    exceeds = sizes is not None and int(sizes[2]) > int(sizes[1])
     if case.status in (400, 413, 429) and (
-        asked or _TOO_LARGE.search(text) or named.outgrown(case.evidence, case.sent)
+        exceeds or _TOO_LARGE.search(text) or named.outgrown(case.evidence, case.sent)
     ):
         return failure(K.CONTEXT_TOO_LONG, status=case.status)
     return None
@@ -242,18 +242,21 @@ def _limit(case: Case) -> UpstreamFailure | None:
     if fact is not None and (larger := _larger_than_its_limit(case, fact)) is not None:
         return larger
     if fact is None:
-        fact = next((one for one in case.facts if one.remaining == 0 and one.window is not None), None)
+        fact = next(
+            (candidate for candidate in case.facts if candidate.remaining == 0 and candidate.window is not None), None
+        )
     if fact is None and (case.status == 402 or named.speaks_of_money(case.evidence)):
         fact = named.money(case.dialect)
     return limited(case, fact, wait=case.wait)
 
 
 def _larger_than_its_limit(case: Case, fact: LimitFact) -> UpstreamFailure | None:
-    """More tokens than the declared limit of a short window, alone or with the answer that was asked for beside them."""
+    """More tokens than the declared limit of a short window, alone or together with the requested answer."""
     if case.sent is None or fact.unit is not Unit.TOKENS or (fact.window or DAY) >= DAY:
         return None
     most = min(
-        (one.limit for one in case.dialect.quotas if (one.unit, one.window) == (fact.unit, fact.window)), default=0
+        (quota.limit for quota in case.dialect.quotas if (quota.unit, quota.window) == (fact.unit, fact.window)),
+        default=0,
     )
     if not most or case.sent.tokens + case.sent.output <= most:
         return None
@@ -267,11 +270,18 @@ def _larger_than_its_limit(case: Case, fact: LimitFact) -> UpstreamFailure | Non
 def limited(
     case: Case, fact: LimitFact | None, *, wait: float | None, kind: FailureKind | None = None
 ) -> UpstreamFailure:
-    """A limit, until its own clock says; a told wait is a claim beside a named day."""
-    told = next((one for one in case.facts if fact and (one.unit, one.window) == (fact.unit, fact.window)), None)
+    """A limit, until its own clock resets it; next to a named day, a stated wait is only a claim."""
+    reported = next(
+        (
+            candidate
+            for candidate in case.facts
+            if fact and (candidate.unit, candidate.window) == (fact.unit, fact.window)
+        ),
+        None,
+    )
     rest = named.rest(fact, wait, case.theirs)
     if fact is not None:
-        limit = fact.limit if fact.limit is not None or told is None else told.limit
+        limit = fact.limit if fact.limit is not None or reported is None else reported.limit
         fact = LimitFact(fact.unit, fact.window, fact.clock, limit, 0, rest)
     is_money = fact is not None and fact.unit is Unit.MONEY
     if is_money and rest is None:
@@ -291,7 +301,7 @@ def limited(
 
 
 def _output_too_long(case: Case) -> UpstreamFailure | None:
-    """The prompt fits, the answer that was asked for beside it does not."""
+    """The prompt fits, but not together with the requested answer."""
     match = _OUTPUT.search(case.evidence.text)
     if match is None:
         match = _INPUTS.search(case.evidence.text)
@@ -305,7 +315,7 @@ def _output_too_long(case: Case) -> UpstreamFailure | None:
 
 
 def _field(case: Case) -> UpstreamFailure | None:
-    """Everything that the refusal names and the request set: dropped together, so that one more call is enough."""
+    """Every field that the refusal names and the request set: dropped together, so that one retry is enough."""
     if case.status not in (400, 404, 416, 422):
         return None
     fields = named.fields_in(case.evidence, case.sent)
@@ -344,7 +354,7 @@ def failure(
     codes: str = "",
     parsed: Mapping[str, str] | None = None,
 ) -> UpstreamFailure:
-    """A failure in our own words. parsed: a body of our own making, for its code."""
+    """A failure in our own words. parsed: a body that we built, for its code."""
     codes = codes or (parsed or {}).get("code", "")
     words = WORDS.get(kind, kind.value.replace("_", " "))
     if kind in (K.BAD_REQUEST, K.REFUSED, K.CONTENT_REFUSED) and codes:
@@ -359,7 +369,7 @@ def failure(
 
 
 def _safe_codes(evidence: Evidence) -> str:
-    """Codes and field names that are single words, so that nothing a person wrote can be among them."""
+    """Codes and field names that are single words, so that no user's text can be among them."""
     words = [code.removeprefix("code:") for code in evidence.codes if code.startswith("code:")]
     shown = [word for word in words if _CODE.fullmatch(word)][:1]
     shown += [f"field {field}" for field in evidence.fields if _CODE.fullmatch(field)][:1]

@@ -1,6 +1,6 @@
-"""Finds the events in a body by what it looks like, not by its label, which may be wrong.
+"""Finds the events in a body by their format, not by the content type, which may be wrong.
 
-Server-sent events, JSON values one a line, or one JSON document for the whole answer.
+Server-sent events, JSON values one per line, or one JSON document for the whole answer.
 """
 
 from typing import Protocol
@@ -9,25 +9,25 @@ from inference_service.failures import FailureKind
 from inference_service.providers.kit import errors, values
 from inference_service.providers.kit.sse import BOM, EventTooLargeError, SseEvent, SseParser
 
-LARGEST_EVENT = 1024 * 1024  # of text; a longer line is no chat chunk, and nobody has to keep it
+LARGEST_EVENT = 1024 * 1024  # of text; a longer line is no chat chunk and need not be kept
 LARGEST_WHOLE = 4 * 1024 * 1024
-ENOUGH = len(b"retry:")  # bytes that tell what a body is
+ENOUGH = len(b"retry:")  # bytes that identify the format of a body
 DONE = SseEvent(b"[DONE]")
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 class Frames(Protocol):
     def feed(self, data: bytes) -> list[SseEvent]:
-        """The events that are complete. Raises EventTooLargeError, and UpstreamFailure for what holds none."""
+        """The complete events. Raises EventTooLargeError, and UpstreamFailure for a body without events."""
         ...
 
     def flush(self) -> list[SseEvent]:
-        """The body has ended: what is left."""
+        """The body has ended: returns what is left."""
         ...
 
 
 def frames(beginning: bytes) -> Frames:
-    """By the first bytes of a body, without white space before them. Raises UpstreamFailure(BAD_RESPONSE)."""
+    """By the first bytes of a body, leading white space aside. Raises UpstreamFailure(BAD_RESPONSE)."""
     if beginning.startswith(_FIELDS):
         return SseParser(LARGEST_EVENT)
     if beginning.startswith((b"{", b"[")):
@@ -38,20 +38,20 @@ def frames(beginning: bytes) -> Frames:
 
 
 def _may_be_fields(beginning: bytes) -> bool:
-    """A field that is not known yet, or the beginning of one."""
+    """An unknown field, or the beginning of one."""
     name = beginning.partition(b":")[0]
     return name.isascii() and name.replace(b"_", b"").isalnum()
 
 
 class JsonFrames:
-    """JSON values in lines; a document that is one line or many is one event at the end of the body.
+    """JSON values in lines; a document over one or more lines is one event at the end of the body.
 
-    A whole document that is the whole answer ends it: nothing was cut off.
+    A document that is the whole answer also ends it: nothing was cut off.
     """
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._lines: bool | None = None  # None until the first line tells
+        self._lines: bool | None = None  # None until the first line decides
 
     def feed(self, data: bytes) -> list[SseEvent]:
         self._held += data
@@ -59,7 +59,7 @@ class JsonFrames:
         if self._lines is None and (at := self._held.find(b"\n")) >= 0:
             self._lines = _is_whole(bytes(self._held[:at])) and bool(self._held[at:].strip())
             if not self._lines and not self._held[at:].strip():
-                self._lines = None  # one document so far: whether more follow is open
+                self._lines = None  # one document so far; more may follow
         if not self._lines:
             if len(self._held) > largest:
                 raise EventTooLargeError(f"an answer is larger than {largest} bytes")
@@ -76,7 +76,7 @@ class JsonFrames:
             return [SseEvent(rest)] if rest else []
         if not _is_whole(rest):
             raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
-        # A line of a stream is a document, too, but its end is no end of the answer.
+        # A line of a stream is a document as well, but its end is not the end of the answer.
         return [SseEvent(rest)] if b'"delta"' in rest else [SseEvent(rest), DONE]
 
 

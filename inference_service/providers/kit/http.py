@@ -1,4 +1,4 @@
-"""One HTTP session for each upstream, and the only place where transport errors get their class.
+"""One HTTP session per upstream, and the only place that classifies transport errors.
 
 Times: connecting is bounded here; everything later (headers, first token, idle, total) is
 bounded by the attempt, which cancels. A cancelled call closes its socket at once.
@@ -30,7 +30,7 @@ class HttpClient:
 
     def __init__(self, settings: Settings, fetcher: PictureFetcher) -> None:
         self._settings = settings
-        # Pictures by URL are fetched without any credential, by rules of their own.
+        # Pictures by URL are fetched without any credential, under separate rules.
         self.fetch_picture = fetcher.fetch
         self._session: aiohttp.ClientSession | None = None
 
@@ -58,7 +58,7 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         redirects: bool = False,
     ) -> "Exchange":
-        """One request; the response's status is the caller's to judge. Entering and leaving raise UpstreamFailure."""
+        """One request; the caller judges the response's status. Entering and leaving raise UpstreamFailure."""
         head = dict(headers or {})
         if parent := trace_parent.get():
             head["traceparent"] = parent
@@ -101,7 +101,7 @@ class HttpClient:
 
 
 class Exchange:
-    """`async with` gives the response; what the transport raises comes out as UpstreamFailure."""
+    """`async with` yields the response; transport errors are raised as UpstreamFailure."""
 
     def __init__(self, request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> None:
         self._request = request
@@ -121,7 +121,7 @@ class Exchange:
 
 
 def transport_failure(error: BaseException) -> UpstreamFailure:
-    """What a transport error says, without the address or anything else of the upstream."""
+    """Describes a transport error, without the address or anything else of the upstream."""
     match error:
         case aiohttp.InvalidURL() | UnicodeError():
             return UpstreamFailure(FailureKind.UNREACHABLE, "the provider's address is not a valid URL")
@@ -153,7 +153,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 async def next_chunk(response: aiohttp.ClientResponse, largest: int = LARGEST_CHUNK) -> bytes:
-    """At most `largest` bytes of what has arrived or arrives next; empty at the end of the body. Raises UpstreamFailure."""
+    """At most `largest` bytes that have arrived or arrive next; empty at the end of the body. Raises UpstreamFailure."""
     try:
         return await response.content.read(largest)
     except (aiohttp.ClientError, OSError) as error:
@@ -165,7 +165,7 @@ async def next_chunk(response: aiohttp.ClientResponse, largest: int = LARGEST_CH
 
 
 async def read(response: aiohttp.ClientResponse, largest: int = LARGEST_JSON) -> bytes:
-    """The whole body, at most `largest` bytes. Raises UpstreamFailure(BAD_RESPONSE) past it."""
+    """The whole body, at most `largest` bytes. Raises UpstreamFailure(BAD_RESPONSE) beyond that."""
     pieces: list[bytes] = []
     size = 0
     async for data in chunks(response):
@@ -179,7 +179,7 @@ async def read(response: aiohttp.ClientResponse, largest: int = LARGEST_JSON) ->
 
 
 async def read_error(response: aiohttp.ClientResponse) -> bytes:
-    """The beginning of an error body; a body that cannot be read is an empty one."""
+    """The beginning of an error body; an unreadable body counts as empty."""
     try:
         return await response.content.read(LARGEST_ERROR_BODY)
     except (aiohttp.ClientError, OSError):

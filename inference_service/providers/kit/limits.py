@@ -2,7 +2,7 @@
 
 Sources: RFC 9110 (Retry-After), the OpenAI SDK (retry-after-ms), draft-ietf-httpapi-ratelimit-headers, the documents of
 OpenAI, Anthropic, Cohere, Groq, Mistral and GitHub, and recorded answers of Cerebras, SambaNova and OpenRouter.
-Results are seconds from now; what cannot be read is absent.
+Results are seconds from now; unreadable values are absent.
 """
 
 import re
@@ -23,7 +23,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h|d)")
 _EVERY = {"ms": 0.001, "s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
 _EPOCH = 1e9  # larger numbers are moments, not durations
 _EPOCH_MS = 1e11
-_JUST_NOW = 60.0  # a moment further in the past says nothing
+_JUST_NOW = 60.0  # a moment further in the past is meaningless
 _WHAT = r"requests?|req|images?|(?:input-|output-)?tokens(?:-prompt|-generated)?"
 _WHEN = r"second|minute|hour|day|month"
 _GRAMMAR = re.compile(
@@ -37,11 +37,11 @@ _IETF_POLICY = re.compile(r"\bq=(\d+)(?:\s*;[^,]*?\bw=(\d+))?")
 
 
 def wake_after(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> float | None:
-    """Seconds to wait by the refusal's own headers. `now`: epoch time of this machine."""
-    told = retry_after(headers, now)
-    if told is not None:
-        return told
-    # A reset speaks about this refusal only where its budget is used up.
+    """Seconds to wait according to the refusal's own headers. `now`: epoch time of this machine."""
+    stated = retry_after(headers, now)
+    if stated is not None:
+        return stated
+    # A reset concerns this refusal only if its budget is used up.
     resets = [
         fact.resets_after
         for fact in facts(headers, now, dialect)
@@ -55,7 +55,7 @@ def wake_after(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """The wait that the refusal tells outright. Only for refusals: some send one with every answer."""
+    """The wait that the refusal states outright. Only for refusals: some send it with every answer."""
     values = (
         _scaled(headers.get("retry-after-ms"), 0.001),
         moment(headers.get("retry-after"), headers, now),
@@ -66,9 +66,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def report(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> LimitReport | None:
-    """What an accepted call tells about the limits ahead, the tightest first; None when it tells nothing."""
-    told = [fact for fact in facts(headers, now, dialect) if fact.remaining is not None or fact.limit is not None]
-    return LimitReport(tuple(told)) if told else None
+    """What an accepted call reports about the limits ahead, the tightest first; None if it reports nothing."""
+    reported = [fact for fact in facts(headers, now, dialect) if fact.remaining is not None or fact.limit is not None]
+    return LimitReport(tuple(reported)) if reported else None
 
 
 def facts(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> list[LimitFact]:
@@ -81,17 +81,17 @@ def facts(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> l
             what, window, part = place
             parts.setdefault((what, window), {})[part] = value
     renewal = _count(headers.get("x-ratelimit-renewalperiod-requests"))
-    found: dict[tuple[Unit, float | None], LimitFact] = {}
-    for (what, window), told in parts.items():
+    facts: dict[tuple[Unit, float | None], LimitFact] = {}
+    for (what, window), values in parts.items():
         if window is None and renewal:
             window = float(renewal)  # noqa: PLW2901 - the header beside it says what the name leaves open
-        fact = _fact(_unit(what), window, told, headers, now, dialect)
-        known = found.get((fact.unit, window))
-        if known is None or _left(fact) < _left(known):
-            found[fact.unit, window] = fact
+        fact = _fact(_unit(what), window, values, headers, now, dialect)
+        before = facts.get((fact.unit, window))
+        if before is None or _left(fact) < _left(before):
+            facts[fact.unit, window] = fact
     for fact in _ietf(headers):
-        found.setdefault((fact.unit, fact.window), fact)
-    return sorted(found.values(), key=lambda fact: (fact.unit is not Unit.REQUESTS, _left(fact)))
+        facts.setdefault((fact.unit, fact.window), fact)
+    return sorted(facts.values(), key=lambda fact: (fact.unit is not Unit.REQUESTS, _left(fact)))
 
 
 def _left(fact: LimitFact) -> float:
@@ -99,7 +99,7 @@ def _left(fact: LimitFact) -> float:
 
 
 def _place(name: str, dialect: Dialect) -> tuple[str, float | None, str] | None:
-    """(what is counted, over which window, limit or remaining or reset) of a header's name."""
+    """(what is counted, over which window, limit or remaining or reset) from a header's name."""
     if match := _GRAMMAR.fullmatch(name):
         what = match["what"] or match["first"] or "requests"
         window = WINDOWS[match["when"]] if match["when"] else dialect.windows.get(_family(what))
@@ -122,13 +122,18 @@ def _unit(what: str) -> Unit:
 
 
 def _fact(
-    unit: Unit, window: float | None, told: Mapping[str, str], headers: Mapping[str, str], now: float, dialect: Dialect
+    unit: Unit,
+    window: float | None,
+    values: Mapping[str, str],
+    headers: Mapping[str, str],
+    now: float,
+    dialect: Dialect,
 ) -> LimitFact:
-    resets = moment(told.get("reset"), headers, now)
+    resets = moment(values.get("reset"), headers, now)
     clock = dialect.clock(window) if window is not None else None
-    if resets is None and clock in (Clock.WALL, Clock.PACIFIC) and window is not None and "remaining" in told:
+    if resets is None and clock in (Clock.WALL, Clock.PACIFIC) and window is not None and "remaining" in values:
         resets = until_window_end(clock, window, upstream_clock(headers, now))
-    return LimitFact(unit, window, clock, _count(told.get("limit")), _count(told.get("remaining")), resets)
+    return LimitFact(unit, window, clock, _count(values.get("limit")), _count(values.get("remaining")), resets)
 
 
 def _ietf(headers: Mapping[str, str]) -> list[LimitFact]:
@@ -146,7 +151,7 @@ def until_window_end(clock: Clock, window: float, now: float) -> float:
 
 
 def upstream_clock(headers: Mapping[str, str], now: float) -> float:
-    """Epoch time by the upstream's `Date` where it sent one: clocks disagree."""
+    """Epoch time by the upstream's `Date` if it sent one: clocks disagree."""
     return _date(headers.get("date", "")) or now
 
 
@@ -216,7 +221,7 @@ def _scaled(text: str | None, factor: float) -> float | None:
 
 
 def _count(text: str | None) -> int | None:
-    """A whole number; of `100, 100;w=60` the first."""
+    """An integer; the first of `100, 100;w=60`."""
     try:
         number = int(float((text or "").partition(",")[0]))
     except (ValueError, OverflowError):

@@ -33,12 +33,13 @@ _MONEY = re.compile(
     r"insufficient_quota|exceeded your current quota|included credits|depleted|billing_hard_limit|credit balance"
     r"|(insufficient|not enough|no) (account )?(credits?|balance|funds)|balance (is )?(insufficient|exhausted|not enough)"
     r"|payment (method )?required|spend limit|arrears|exhausted[^|]{0,30}credits|billing[^|]{0,30}(required|limit)|not_enough_balance|arrearage|exceeded_current_quota|spend(ing)? limit|have any credits"
-    r"|blocked_api_access|credit limit exceeded",
+    r"|blocked_api_access|credit limit exceeded|out of credits|budget has been exceeded|(exceeded|over)[_ ](your |the )?budget"
+    r"|budget_exceeded",
     re.IGNORECASE,
 )
 _LIMIT_NUMBER = re.compile(r"(?:limit(?:ed)?(?: of| to)?:? ?|quota:)(\d{1,12})\b", re.IGNORECASE)
 
-# Key of a request's body → the contract's field. Keys of our own (stream_options) stand for themselves.
+# Key of a request's body → the contract's field. Keys that only we send (stream_options) map to themselves.
 BODY_FIELDS: Mapping[str, str] = {
     "temperature": "sampling.temperature", "top_p": "sampling.top_p", "top_k": "sampling.top_k", "min_p": "sampling.min_p",
     "max_tokens": "sampling.max_tokens", "max_completion_tokens": "sampling.max_tokens",
@@ -61,7 +62,7 @@ _REFUSING = re.compile(
     r"|less than|greater than|extra_forbidden|parameter error|cannot both|mutually exclusive|must contain|must have|can handle the requested parameters|not a valid|incompatible",
     re.IGNORECASE,
 )
-# Names that the refusal offers instead of the one that it refuses.
+# Names that the refusal suggests instead of the refused one.
 _OFFERED = re.compile(
     r"did you mean[^|;?]*|\buse ['\"`]?\w+['\"`]? instead|expected one of[^|;]*|must be one of[^|;]*"
     r"|\b(supported|allowed|valid|accepted|permitted) (\w+ )?(are|is|include)\b[^|;]*",
@@ -73,7 +74,7 @@ _NAME = re.compile(r"(?P<quote>['\"`]?)(?<![\w.])(?:[\w\[\]]+\.)*?(?P<name>" + "
 
 
 def speaks_of_limit(evidence: Evidence) -> bool:
-    """The words of a limit, for statuses that do not mean one."""
+    """The words of a limit, for statuses that do not imply one."""
     return bool(_LIMIT.search(evidence.text)) or speaks_of_money(evidence)
 
 
@@ -82,23 +83,23 @@ def speaks_of_money(evidence: Evidence) -> bool:
 
 
 def limit_in(evidence: Evidence, dialect: Dialect) -> LimitFact | None:
-    """The named limit; of several the one with the longest window."""
+    """The named limit; if there are several, the one with the longest window."""
     text = evidence.text
     if _AT_ONCE.search(text):
         return LimitFact(Unit.CONCURRENT)
-    found = [(window, _unit_before(text, at)) for at, window in _windows(text)]
+    limits = [(window, _unit_before(text, at)) for at, window in _windows(text)]
     for match in _ACRONYM.finditer(text):
         window = _LETTERS[match["when"] or match["audio"]]
-        found.append((window, Unit.TOKENS if match["what"] == "T" else Unit.REQUESTS))
-    if not found:
+        limits.append((window, Unit.TOKENS if match["what"] == "T" else Unit.REQUESTS))
+    if not limits:
         return None
-    window, unit = max(found, key=lambda one: one[0])
+    window, unit = max(limits, key=lambda limit: limit[0])
     number = _LIMIT_NUMBER.search(text)
-    return LimitFact(unit, window, dialect.clock(window), int(number[1]) if number and len(found) == 1 else None)
+    return LimitFact(unit, window, dialect.clock(window), int(number[1]) if number and len(limits) == 1 else None)
 
 
 def _windows(text: str) -> list[tuple[int, float]]:
-    found = []
+    windows = []
     for match in _WINDOW.finditer(text):
         if match["seconds"]:
             window = float(match["seconds"])
@@ -107,39 +108,39 @@ def _windows(text: str) -> list[tuple[int, float]]:
         else:
             window = _ADVERBS[match["adverb"].lower()]
         if 0 < window <= LONGEST:
-            found.append((match.start(), window))
-    return found
+            windows.append((match.start(), window))
+    return windows
 
 
 def _unit_before(text: str, at: int) -> Unit:
-    """What is counted, by the nearest word before the window, else behind it."""
+    """What is counted, by the nearest word before the window, else after it."""
     before, after = text[max(0, at - 40) : at].lower(), text[at : at + 40].lower()
     places = [(before.rfind(word), unit) for unit, words in _UNITS for word in words]
-    best, unit = max(places, key=lambda one: one[0])
+    best, unit = max(places, key=lambda candidate: candidate[0])
     if best >= 0:
         return unit
     behind = [(place, unit) for unit, words in _UNITS for word in words if (place := after.find(word)) >= 0]
-    return min(behind, key=lambda one: one[0])[1] if behind else Unit.REQUESTS
+    return min(behind, key=lambda candidate: candidate[0])[1] if behind else Unit.REQUESTS
 
 
 def money(dialect: Dialect) -> LimitFact:
-    """Credit, with the window of the declared quota of money where there is one."""
+    """Credit, with the window of the declared money quota if there is one."""
     declared = next((quota for quota in dialect.quotas if quota.unit is Unit.MONEY), None)
     return LimitFact(Unit.MONEY, declared.window, declared.clock) if declared else LimitFact(Unit.MONEY)
 
 
-def rest(fact: LimitFact | None, told: float | None, theirs: float) -> float | None:
-    """Seconds until the limit is worth another look. A declared hour or day of the clock beats every told wait."""
+def rest(fact: LimitFact | None, stated: float | None, theirs: float) -> float | None:
+    """Seconds until the limit is worth another try. A declared hour or day of the clock beats every stated wait."""
     if fact is None or fact.window is None:
-        return told
-    if fact.clock in (Clock.WALL, Clock.PACIFIC) and (fact.window >= HOUR or told is None):
+        return stated
+    if fact.clock in (Clock.WALL, Clock.PACIFIC) and (fact.window >= HOUR or stated is None):
         return until_window_end(fact.clock, fact.window, theirs)
-    if told is not None:
-        return told
+    if stated is not None:
+        return stated
     if fact.clock is Clock.FIRST_USE:
         return min(fact.window, DAY)
     if fact.clock is None and fact.window >= DAY:
-        return until_window_end(Clock.WALL, fact.window, theirs)  # as most providers mean a day or a month
+        return until_window_end(Clock.WALL, fact.window, theirs)  # what most providers mean by a day or a month
     return min(fact.window, HOUR)  # a rolling window frees its first calls long before it is over
 
 
@@ -152,16 +153,16 @@ def outgrown(evidence: Evidence, sent: Sent | None) -> bool:
 
 
 def fields_in(evidence: Evidence, sent: Sent | None) -> tuple[str, ...]:
-    """The optional fields that the refusal names and the request set: dotted, or keys of our own.
+    """The optional fields that the refusal names and the request set: dotted, or keys that only we send.
 
-    A name in a key of its own (`param`, `loc`) says more than the sentences, which may offer others.
+    A name in a dedicated key (`param`, `loc`) says more than the sentences, which may suggest others.
     """
-    if found := _known(evidence.fields, sent):
-        return found
+    if fields := _known(evidence.fields, sent):
+        return fields
     if not _REFUSING.search(evidence.text):
         return ()
-    found = _known(_names(_OFFERED.sub(" ", evidence.text)), sent)
-    return found[-1:] if _ONLY_ONE.search(evidence.text) else found
+    fields = _known(_names(_OFFERED.sub(" ", evidence.text)), sent)
+    return fields[-1:] if _ONLY_ONE.search(evidence.text) else fields
 
 
 def _known(names: Iterable[str], sent: Sent | None) -> tuple[str, ...]:
@@ -170,9 +171,9 @@ def _known(names: Iterable[str], sent: Sent | None) -> tuple[str, ...]:
 
 
 def _names(text: str) -> list[str]:
-    found = []
+    names = []
     for match in _NAME.finditer(text):
         quoted = bool(match["quote"]) and bool(match["end"])
         if quoted or match["name"] not in _WORDS:
-            found.append(match["name"])
-    return found
+            names.append(match["name"])
+    return names

@@ -1,4 +1,4 @@
-"""What every provider that only chats has in common, so that its file holds nothing but its wire format."""
+"""What all chat-only providers share, so that each file holds nothing but its wire format."""
 
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -31,8 +31,8 @@ class ChatProvider:
 
     def capabilities(self, model: str) -> Capabilities:
         declared = self.declaration.capabilities
-        known = self.settings.capabilities.get(model) or self._discovered.get(model) or declared.get(model)
-        return known or declared["*"]
+        facts = self.settings.capabilities.get(model) or self._discovered.get(model) or declared.get(model)
+        return facts or declared["*"]
 
     def headers(self, secret: str | None) -> dict[str, str]:
         return {"Authorization": f"Bearer {secret}"} if secret else {}
@@ -41,7 +41,7 @@ class ChatProvider:
         return errors.from_response(status, headers, body, self.signs)
 
     def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:  # noqa: ARG002 - for providers that blame parts of a request
-        """What it means that this call was not answered with 200."""
+        """The failure that an answer other than 200 means."""
         return self.failure(status, headers, body)
 
     def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None:
@@ -51,7 +51,7 @@ class ChatProvider:
         return refused(errors.failure(FailureKind.UNSUPPORTED))
 
     async def answer(self, url: str, secret: str | None, params: Mapping[str, str] | None = None) -> Any:
-        """The JSON answer to a question without a body. Raises UpstreamFailure."""
+        """The JSON answer to a GET request. Raises UpstreamFailure."""
         async with self.http.request("GET", url, headers=self.headers(secret), params=params) as response:
             if response.status != 200:
                 raise self.failure(response.status, response.headers, await read_error(response))

@@ -1,6 +1,6 @@
-"""The words and codes that mean the same at every provider, in the order in which they are looked for.
+"""Words and codes that mean the same at every provider, in the order in which they are tried.
 
-Words are matched without case against one line: the sentences of the refusal, then `| code:…`, `param:…`, `loc:…`.
+Words are matched without case against one line: the refusal's sentences, then `| code:…`, `param:…`, `loc:…`.
 `[^|]` keeps a match inside the sentences. Sources: the providers' error references and recorded answers.
 """
 
@@ -12,10 +12,10 @@ K = FailureKind
 REQUEST = (200, 400, 403, 404, 415, 422, 500)
 MODEL_REST = 3 * DAY  # a model that a plan does not include; a person may change the plan
 
-# Who may not: the credential, its account, this place, this model. Before every limit and every model.
+# Access refused: to the credential, its account, this region, this model. Checked before every limit and model sign.
 ACCESS: tuple[Sign, ...] = (
     Sign(K.BLOCKED, r"location is not supported|not (available|supported) in your (country|region|location)"
-         r"|country, region, or territory|unsupported_country|your network settings|error code: ?10\d\d|just a moment"
+         r"|country, region, or territory|unsupported_country|your network settings|error code: ?10(?!15)\d\d|just a moment"
          r"|attention required|ip address[^|]{0,40}(blocked|banned|not allowed)|(country|region)[^|]{0,30}not supported"
          r"|free tier is not available in", (400, 401, 403, 429, 451, 503)),
     Sign(K.FORBIDDEN, r"organization_restricted|organization has been restricted|consumer_suspended|account_deactivated"
@@ -41,10 +41,11 @@ ACCESS: tuple[Sign, ...] = (
          r"|authorization failed|user not found", (401, 403)),
 )  # fmt: skip
 
-# The vendor's own load, whatever the status. Nobody's quota.
+# The vendor's own load, whatever the status. It is nobody's quota.
 OVERLOAD: tuple[Sign, ...] = (
     Sign(K.OVERLOADED, r"rate-limited upstream|queue_exceeded|param:queue|high (demand|traffic)|over ?capacity|at capacity"
-         r"|capacity (is )?(temporarily )?exceeded|overloaded|no capacity|queue is full|model (is )?(too |currently )?busy"
+         r"|capacity (is )?(temporarily )?exceeded|overloaded|no ?capacity|temporarily unable to process|queue (is )?full"
+         r"|error code: ?1015|model (is )?(too |currently )?busy"
          r"|servers? (is|are) (currently )?(too )?busy|no available (provider|channel|worker)|no deployments? available"
          r"|request limit reached \(|maximum capacity|degraded function"
          r"|provider_overloaded|service tier capacity|no instances? available",
@@ -53,7 +54,7 @@ OVERLOAD: tuple[Sign, ...] = (
     Sign(K.LOADING, r"(model|weights)[^|]{0,80}(is |being |currently )loading|loading model|estimated_time", (500, 503, 504)),
 )  # fmt: skip
 
-# Words of one provider that no other uses. They count everywhere, because gateways pass refusals on.
+# Words that only one provider uses. They count everywhere, because gateways pass refusals on.
 VENDORS: tuple[Sign, ...] = (
     Sign(K.QUOTA_EXHAUSTED, r"generate\w*perday\w*perproject", (429,), Scope.GROUP_MODEL, None, LimitFact(Unit.REQUESTS, DAY, Clock.PACIFIC)),
     Sign(K.QUOTA_EXHAUSTED, r"free-models-per-day", (429,), Scope.GROUP, None, LimitFact(Unit.REQUESTS, DAY, Clock.WALL)),
@@ -76,16 +77,16 @@ PREFILL: tuple[Sign, ...] = (
          r"|last message (of [\w./-]+ )?(must|should|has to|needs to) be [^|]{0,40}(user|tool)", (400, 422, 500)),
 )  # fmt: skip
 
-# What this request asked for and the model cannot do. Counts only if the request had it.
+# What this request used and the model cannot do. Counts only if the request used it.
 CAPABILITIES: tuple[Sign, ...] = (
     Sign(K.UNSUPPORTED, r"audio input|input_audio|audio (content|modality)[^|]{0,30}not", REQUEST, capability="audio"),
     Sign(K.UNSUPPORTED, r"support(s)? image input|image (input )?(modality )?(is |are )?not (enabled|supported)|does(n't| not) support "
          r"(image|vision|picture|multi-?modal|visual)|not support (image|vision|multi-?modal)|content must be a string"
-         r"|'array' not in 'string'|required for image input|image_url|images? (inputs?|content)?\s?(is|are) not (supported|enabled)"
+         r"|'array' not in 'string'|content[^|]{0,60}value must be a string|required for image input|image_url|images? (inputs?|content)?\s?(is|are) not (supported|enabled)"
          r"|image input is not|not a (vision|multi-?modal)|vision (is )?(not|un)|mmproj|cannot (process|read|see) images"
          r"|at most 0 image|requested (input )?modalit|only supports? text|content[^|]{0,20}input should be a valid string|input should be a valid string[^|]*\|.*loc:[\w.]*content"
          r"|failed to deserialize[^|]{0,80}content|expected one of: \['str'\], got list|not a vlm|text-only prompts", REQUEST, capability="vision"),
-    Sign(K.REFUSED, r"can handle the requested parameters|requested output modalit", (400, 404)),
+    Sign(K.REFUSED, r"can handle the requested parameters|requested output modalit|no endpoints found that support (?!tool|the )", (400, 404)),
     Sign(K.REFUSED, r"tool_use_failed|json_validate_failed|tool choice is none", (200, 400)),
     Sign(K.UNSUPPORTED, r"tool_choice'? value|support (this|the provided|the requested) ['`\"]?tool_choice|param:tool_choice", REQUEST,
          capability="tool_choice"),
@@ -97,7 +98,7 @@ CAPABILITIES: tuple[Sign, ...] = (
          r"|system message must be|roles must alternate|system_instruction", REQUEST, capability="system"),
 )  # fmt: skip
 
-# What is wrong in this request for any model of this kind: a bad schema, a broken order of turns, a damaged picture.
+# What is wrong in this request for any model of this kind: an invalid schema, a wrong order of turns, a damaged picture.
 SHAPE: tuple[Sign, ...] = (
     Sign(K.BAD_REQUEST, r"thought_signature|tool call id was|tool_calls['\"`]? must be followed|unexpected role|message_order"
          r"|reasoning_content[^|]{0,60}must be passed|function_declarations|tool schema|invalid_function_parameters"

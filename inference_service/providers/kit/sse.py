@@ -2,8 +2,8 @@
 
 Source: WHATWG HTML, "Server-sent events", with the tolerances of the official SDKs: a byte-order
 mark, any mix of line ends, comments, `data:` without a space, a last event without its blank line.
-One more is ours: some servers end an event of JSON with one line feed. Two JSON objects in two lines of one event
-are no JSON, so they are two events. Text is never decoded here, so a read may end inside a UTF-8 character.
+One more is ours: some servers end an event of JSON with a single line feed. Two JSON objects on two lines of one event
+are not valid JSON, so they count as two events. Text is never decoded here, so a read may end inside a UTF-8 character.
 """
 
 import re
@@ -11,9 +11,9 @@ import re
 from msgspec import Struct
 
 BOM = b"\xef\xbb\xbf"
-# The end of one JSON object and the start of the next in the data of one event.
+# The end of one JSON object and the start of the next within the data of one event.
 _ONE_LINE_FEED = re.compile(rb"\}\n(?=(?:(?:event|id|retry):[^\n]*\n)*data: ?(?:\{|\[DONE\]))")
-LONGEST_JOINT = 64  # bytes in which such a place is looked for across two reads
+LONGEST_JOINT = 64  # bytes searched for such a place across two reads
 LARGEST_EVENT = 64 * 1024 * 1024
 
 
@@ -27,18 +27,18 @@ class EventTooLargeError(ValueError):
 
 
 class SseParser:
-    """Feed it what the socket gives; it gives the events that are complete.
+    """Feed it what the socket delivers; it returns the complete events.
 
     Blank lines, comments and unknown fields yield nothing. Raises EventTooLargeError.
     """
 
     def __init__(self, largest: int = LARGEST_EVENT) -> None:
         self._largest = largest
-        self._pieces: list[bytes] = []  # of the event that is not complete yet
+        self._pieces: list[bytes] = []  # of the incomplete event
         self._size = 0
-        self._after_cr = False  # the last read ended with CR: a LF at the start of the next one belongs to it
+        self._after_cr = False  # the last read ended with CR: an LF at the start of the next read belongs to it
         self._start: bytes | None = b""  # None once the byte-order mark is decided
-        self._tail = b""  # of what is held, to find the next event across two reads
+        self._tail = b""  # position in the buffer, to find the next event across two reads
 
     def feed(self, data: bytes) -> list[SseEvent]:
         if self._start is not None:
@@ -67,13 +67,13 @@ class SseParser:
         return [event for block in blocks if (event := _parse(block)) is not None]
 
     def _next_begins(self, data: bytes) -> bool:
-        """Whether the line that is held ended an event after all."""
-        seen = self._tail + data
-        self._tail = seen[-LONGEST_JOINT:]
-        return _ONE_LINE_FEED.search(seen) is not None
+        """Whether the buffered line ended an event after all."""
+        window = self._tail + data
+        self._tail = window[-LONGEST_JOINT:]
+        return _ONE_LINE_FEED.search(window) is not None
 
     def flush(self) -> list[SseEvent]:
-        """The body has ended: an event that lacks its blank line counts."""
+        """The body has ended: an event without its blank line counts."""
         rest = b"".join(self._pieces) if self._start is None else (self._start or b"")
         self._pieces, self._size = [], 0
         blocks = _ONE_LINE_FEED.sub(b"}\n\n", rest).split(b"\n\n")
@@ -96,7 +96,7 @@ class SseParser:
 
 
 def _plain(whole: bytes) -> list[SseEvent] | None:
-    """Events of one `data: ` line each and nothing else, the shape of nearly every read; None where it is another."""
+    """The data of events that are one `data: ` line each, as in nearly every read; None if the read looks different."""
     if whole[:6] != b"data: " or whole[-2:] != b"\n\n":
         return None
     lines = whole[6:-2].split(b"\n\ndata: ")

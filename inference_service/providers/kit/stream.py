@@ -1,7 +1,7 @@
-"""A chat call whose answer is a stream: everything that streaming formats have in common.
+"""A chat call whose answer is a stream: everything that streaming formats share.
 
-A provider with a format of its own writes a `WireFormat` (one event → one `Piece`) and returns `chat(…)`. It gets for it:
-server-sent events, JSON lines or one JSON document whatever the label says, bounds on events, broken and odd chunks, all
+A provider with its own format writes a `WireFormat` (one event → one `Piece`) and returns `chat(…)`. In return it gets
+server-sent events, JSON lines or one JSON document whatever the content type, size limits, broken and odd chunks, all
 text of a read in one Delta, reasoning in tags, stalls of white space, and the decision whether the answer is whole.
 """
 
@@ -22,13 +22,13 @@ from inference_service.providers.kit.sse import EventTooLargeError, SseEvent
 from inference_service.providers.seam import ChatCall, LimitReport
 from inference_service.settings import Wire, changed
 
-# Seconds for what may follow a certain finish reason (usage, the end marker) before the answer counts as over.
+# Seconds to wait for what may follow a certain finish reason (usage, the end marker) before the answer counts as over.
 AFTER_FINISH = 0.5
-AFTER_DONE = 0.05  # for the end of the body behind the end marker
+AFTER_DONE = 0.05  # for the end of the body after the end marker
 
 
 class Dialect(Protocol):
-    """What a streamed call needs of its provider. `dialect`: how errors inside a stream are worded."""
+    """What a streamed call needs from its provider. `dialect`: how errors inside a stream are worded."""
 
     http: HttpClient
 
@@ -45,16 +45,16 @@ class Dialect(Protocol):
 async def chat(
     dialect: Dialect, url: str, headers: Mapping[str, str], body: Mapping[str, Any], call: ChatCall, form: WireFormat
 ) -> AsyncGenerator[ChatEvent | LimitReport, None]:
-    """One call that answers with a stream. Raises UpstreamFailure, STREAM_CUT where it stops without its end.
+    """One call with a streamed answer. Raises UpstreamFailure, STREAM_CUT if the stream stops without its end.
 
-    One generator on purpose: every layer between the socket and the caller is paid for by every delta.
+    One generator on purpose: every delta pays for each layer between the socket and the caller.
     """
     head = {"Accept": "text/event-stream", **headers}
     notices = changes(dialect, call)
     async with dialect.http.request("POST", url, headers=head, json=msgspec.json.encode(body)) as response:
         if not 200 <= response.status < 300:
             raise dialect.refusal(call, response.status, response.headers, await read_error(response))
-        # Always: it also tells that the provider has answered.
+        # Always emitted: it also means that the provider has answered.
         yield dialect.limit_report(response.headers) or LimitReport()
         for notice in notices:
             yield notice
@@ -68,15 +68,15 @@ async def chat(
 
 
 def changes(dialect: Dialect, call: ChatCall) -> list[Notice]:
-    """A notice for each setting that is sent with another value. Raises UpstreamFailure(UNSUPPORTED) if strict."""
-    found = changed(call.request.sampling, dialect.wire_names())
-    if found and call.request.strict:
-        field = min(found)
-        text = f"the provider does not take {field} as it was asked for"
+    """A notice for each setting that is sent with a different value. Raises UpstreamFailure(UNSUPPORTED) if strict."""
+    changes = changed(call.request.sampling, dialect.wire_names())
+    if changes and call.request.strict:
+        field = min(changes)
+        text = f"the provider does not accept the requested {field}"
         raise UpstreamFailure(FailureKind.UNSUPPORTED, text, field=field)
     return [
-        Notice(NoticeKind.CHANGED, field, f"This deployment does not take {field} as asked; {value} was used.")
-        for field, value in found.items()
+        Notice(NoticeKind.CHANGED, field, f"This deployment does not accept the requested {field}; {value} was used.")
+        for field, value in changes.items()
     ]
 
 
@@ -86,17 +86,17 @@ def answer_to(call: ChatCall, form: WireFormat, signs: errors.Dialects = ()) -> 
 
 
 class Reading:
-    """One response on its way to being an answer."""
+    """One response while it is read."""
 
     def __init__(self, response: aiohttp.ClientResponse, answer: Answer) -> None:
         self._response, self._answer = response, answer
         self._frames: Frames | None = None
-        self._beginning = b""  # until it can be seen what the body is
+        self._beginning = b""  # until the format is known
         self._cut: UpstreamFailure | None = None
         self._over: float | None = None  # loop time
 
     async def next(self) -> bytes:
-        """What arrives next; empty where nothing is worth waiting for any more."""
+        """What arrives next; empty if nothing is worth waiting for any more."""
         if self._answer.done:
             return b""
         if self._answer.certain:
@@ -119,7 +119,7 @@ class Reading:
             await self._until(asyncio.get_running_loop().time() + AFTER_DONE)
 
     def last(self) -> Iterator[ChatEvent]:
-        """The body is over: what is left of it, and the end. Raises UpstreamFailure."""
+        """The body is over: emits the rest and the end. Raises UpstreamFailure."""
         try:
             if not self._answer.done:
                 yield from self._left()
@@ -132,7 +132,7 @@ class Reading:
         try:
             yield from self._answer.read(left)
         except UpstreamFailure as failure:
-            if failure.kind is not FailureKind.BAD_RESPONSE:  # half an event is no bad one: it was cut
+            if failure.kind is not FailureKind.BAD_RESPONSE:  # half an event is not malformed, just cut
                 raise
 
     def _framed(self, data: bytes, *, last: bool = False) -> list[SseEvent]:
@@ -142,13 +142,13 @@ class Reading:
                 if not data or (len(data) < ENOUGH and not last):
                     return []
                 self._frames = frames(data)
-            found = self._frames.feed(data) if data else []
-            return [*found, *self._frames.flush()] if last else found
+            events = self._frames.feed(data) if data else []
+            return [*events, *self._frames.flush()] if last else events
         except EventTooLargeError as error:
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
 
     async def _until(self, over: float) -> bytes:
-        """What follows a certain end: the answer is whole, so neither silence nor a cut matters any more."""
+        """Waits for what follows a certain end: the answer is whole, so neither silence nor a cut matters any more."""
         try:
             async with asyncio.timeout_at(over):
                 return await next_chunk(self._response)

@@ -1,9 +1,9 @@
-"""Reasoning that a model writes into its answer, taken out by its tags.
+"""Extracts the reasoning that a model writes into its answer, by its tags.
 
-A block counts where the answer begins with it: `<think>…</think>` and the spellings below, several in a row. A tag later
+A block counts if the answer begins with it: `<think>…</think>` and the spellings below, several in a row. A tag later
 in the text is text. One exception: some chat templates write the opening tag into the prompt, so that the answer begins
 with thoughts and only closes them. By then the reader has received the thoughts as answer; `Retract` takes them back.
-A closing tag that is quoted, written in code or used as a word of a sentence is text.
+A closing tag in quotes, in code or within a sentence is text.
 """
 
 import re
@@ -19,7 +19,7 @@ PAIRS = {
 }
 LONGEST_TAG = max(map(len, (*PAIRS, *PAIRS.values())))
 MOST_BLANK = 16_384  # characters of white space before the first word
-MOST_KEPT = 200_000  # characters of an answer in which a closing tag without an opening one is looked for
+MOST_KEPT = 200_000  # characters of an answer searched for a closing tag without an opening one
 _CLOSING = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _OPENING = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _QUOTES = tuple("`'\"“”«»‘’<({[|")
@@ -27,7 +27,7 @@ _SENTENCE_ENDS = tuple(".!?…。！？:)]}\"'*")
 
 
 class Split(Struct, frozen=True, gc=False):
-    """`retract`: what was given as answer before is reasoning; `reasoning` then holds all of it."""
+    """`retract`: what was emitted as answer before is reasoning; `reasoning` then holds all of it."""
 
     reasoning: str = ""
     answer: str = ""
@@ -35,23 +35,23 @@ class Split(Struct, frozen=True, gc=False):
 
 
 class ThinkSplitter:
-    """Feed it the text of an answer. What may still become a tag is held back.
+    """Feed it the text of an answer. Anything that may still become a tag is held back.
 
-    lone_closing: False where the conversation itself is about such tags, so that one in the answer is text.
+    lone_closing: False if the conversation itself is about such tags, so that one in the answer is text.
     """
 
     def __init__(self, *, lone_closing: bool = True) -> None:
         self._state = "start"  # start, thinking, answer
         self._held = ""
         self._close = ""
-        self._trim = False  # white space behind a block belongs to it
+        self._trim = False  # white space after a block belongs to it
         self._watch = lone_closing
         self._said: list[str] = []  # of an answer that may turn out to be thoughts
         self._said_length = 0
         self._tail = ""
 
     def passes(self, text: str) -> bool:
-        """Whether the text is answer as a whole; otherwise `split` has to look. Nearly all text passes."""
+        """Whether all of the text is answer; otherwise call `split`. Nearly all text passes."""
         if self._state != "answer" or (self._watch and (self._tail or text.find("<") >= 0)):
             return False
         if self._watch:
@@ -81,7 +81,7 @@ class ThinkSplitter:
         return Split(reasoning=held) if self._state == "thinking" else Split(answer=held)
 
     def _opened(self, text: str) -> str | None:
-        """The text behind an opening tag, or of the answer; None while it cannot be told."""
+        """The text after an opening tag, or of the answer; None while it is undecided."""
         begin = text.lstrip()
         low = begin[:LONGEST_TAG].lower()
         for opening, closing in PAIRS.items():
@@ -99,7 +99,7 @@ class ThinkSplitter:
         return begin if self._trim else text
 
     def _closed(self, text: str) -> tuple[str, str | None]:
-        """(thoughts, the text behind the closing tag); None while it has not come."""
+        """(thoughts, the text after the closing tag); None if it has not arrived."""
         low = text.lower()
         at = low.find(self._close)
         if at >= 0:
@@ -110,11 +110,11 @@ class ThinkSplitter:
         return text[: len(text) - keep], None
 
     def _answered(self, text: str) -> Split:
-        """Text of the answer, unless it holds a closing tag that makes thoughts of everything before it."""
-        seen = self._tail + text
-        if _CLOSING.search(seen):
+        """Text of the answer, unless it holds a closing tag that turns everything before it into thoughts."""
+        window = self._tail + text
+        if _CLOSING.search(window):
             return self._closing(text)
-        last = seen[seen.rfind("<") :].lower() if "<" in seen else ""
+        last = window[window.rfind("<") :].lower() if "<" in window else ""
         self._tail = last if "</thinking>".startswith(last) or "</think>".startswith(last) else ""
         self._keep(text)
         return Split(answer=text)
@@ -138,11 +138,11 @@ class ThinkSplitter:
 
 
 def ends_thoughts(before: str) -> bool:
-    """Whether a closing tag behind this text closes all of it, and is not a word of a sentence or code."""
+    """Whether a closing tag after this text closes all of it, and is neither a word in a sentence nor code."""
     if _OPENING.search(before) or before.count("```") % 2:
         return False
     line = before[before.rfind("\n") + 1 :]
     if line.count("`") % 2 or line.endswith(_QUOTES):
         return False
-    # Behind a space it is a word, unless a sentence has just ended.
+    # After a space it is a word, unless a sentence has just ended.
     return not line.endswith(" ") or line.isspace() or line.rstrip().endswith(_SENTENCE_ENDS)

@@ -1,4 +1,4 @@
-"""Reads untyped JSON leniently: an odd value costs itself and nothing beside it."""
+"""Reads untyped JSON leniently: a malformed value costs only itself."""
 
 import json
 import math
@@ -9,16 +9,16 @@ import msgspec
 
 from inference_service.domain import Usage
 
-# More than any model takes or writes; a larger number is a mistake, such as minus one without its sign.
+# More than any model reads or writes; a larger number is a mistake, such as an unsigned minus one.
 MOST_TOKENS = 100_000_000
 LONGEST_NUMBER = 40
 _tolerant = json.JSONDecoder(strict=False)
 
 
 def documents(data: bytes) -> list[Any]:
-    """The JSON values in `data`, one behind the other; NaN, Infinity and raw control characters are let through.
+    """The JSON values in `data`, one after the other; NaN, Infinity and raw control characters are accepted.
 
-    Raises ValueError where something else is among them.
+    Raises ValueError for anything else.
     """
     try:
         return [msgspec.json.decode(data)]
@@ -48,14 +48,14 @@ def mapping(value: object) -> dict[str, Any]:
 
 
 def items(value: object) -> list[Any]:
-    """A list; a single object stands for a list of one."""
+    """A list; a single object counts as a list of one."""
     if isinstance(value, list):
         return value
     return [value] if isinstance(value, dict) else []
 
 
 def texts(value: object) -> list[str]:
-    """The texts of a list; nothing else of it."""
+    """The strings of a list; everything else is dropped."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
@@ -66,41 +66,43 @@ def number(value: object) -> float | None:
     if isinstance(value, str) and len(value) > LONGEST_NUMBER:
         return None
     try:
-        found = float(value)
+        parsed = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return parsed if math.isfinite(parsed) else None
 
 
 def count(value: object, most: int = MOST_TOKENS) -> int | None:
-    """A whole number of things, also as float or text; None for what cannot be a count: not reported."""
-    found = number(value)
-    return int(found) if found is not None and 0 <= found <= most else None
+    """A count, also as float or string; None, not reported, for anything that cannot be a count."""
+    parsed = number(value)
+    return int(parsed) if parsed is not None and 0 <= parsed <= most else None
 
 
 def context_tokens(value: object) -> int:
-    """The context length in a model list; 0, not known, where it is no number."""
+    """The context length in a model list; 0, unknown, if it is not a number."""
     return count(value) or 0
 
 
 def usage(
     prompt: object, completion: object, reasoning: object = None, *, cached: object = None, audio: object = None
 ) -> Usage | None:
-    """What a provider reports about one call. None, not reported, where a number is there and makes no sense."""
+    """What a provider reports about one call. None, not reported, for an implausible number."""
     numbers = [None if value is None else count(value) for value in (prompt, completion)]
     if numbers == [None, None] or any(
-        value is not None and known is None for value, known in zip((prompt, completion), numbers, strict=True)
+        value is not None and parsed is None for value, parsed in zip((prompt, completion), numbers, strict=True)
     ):
         return None
-    asked, written, thought = numbers[0] or 0, numbers[1] or 0, count(reasoning) or 0
+    prompt_tokens, written, thought = numbers[0] or 0, numbers[1] or 0, count(reasoning) or 0
     # Some models behind DeepInfra leave the reasoning out of the completion.
     written = written if written >= thought else written + thought
     read, heard = count(cached) or 0, count(audio) or 0
-    return Usage(asked, written, thought, cached_tokens=min(read, asked), audio_tokens=min(heard, asked))
+    return Usage(
+        prompt_tokens, written, thought, cached_tokens=min(read, prompt_tokens), audio_tokens=min(heard, prompt_tokens)
+    )
 
 
 def says_something(value: object) -> bool:
-    """Whether anything in it is neither empty, zero nor false: some servers send an error of nothings with every event."""
+    """Whether anything in it is neither empty, zero nor false: some servers send an empty error object with every event."""
     if isinstance(value, dict | list):
         return any(map(says_something, value.values() if isinstance(value, dict) else value))
     return bool(value) and value not in ("null", "none", "None", "0")

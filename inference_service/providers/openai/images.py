@@ -1,6 +1,6 @@
-"""Pictures over the OpenAI images API, from words or from another picture, as a stream of previews or in one piece.
+"""Pictures over the OpenAI images API, from words or from another picture, streamed with previews or in one piece.
 
-Hosts with an API of their own are in `pictures/hosts.py`. Source: OpenAI API reference (images, streaming).
+Hosts with their own API are in `pictures/hosts.py`. Source: OpenAI API reference (images, streaming).
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -39,7 +39,7 @@ class Host(drawing.Host, Protocol):
 
 
 async def draw(host: Host, call: ImageCall) -> ImageEvents:
-    """One call, in the style that `options.image_api` names, else in OpenAI's own. Raises UpstreamFailure."""
+    """One call, in the style that `options.image_api` names, else in OpenAI's. Raises UpstreamFailure."""
     if name := _api(host):
         style = hosts.style_of(name, call.model)
         events = drawing.draw(host, style, _target(host, style, call), call)
@@ -51,7 +51,7 @@ async def draw(host: Host, call: ImageCall) -> ImageEvents:
 
 
 def capabilities(host: Host, model: str) -> Capabilities | None:
-    """Of a picture model that nothing describes, at a host whose way of drawing is known. None for anything else."""
+    """For an undescribed picture model at a host whose picture API is known. None otherwise."""
     name = _api(host)
     return hosts.style_of(name, model).capabilities if name and hosts.draws(model) else None
 
@@ -63,7 +63,7 @@ def _api(host: Host) -> str:
 
 
 def _target(host: Host, style: Style, call: ImageCall) -> Target:
-    """Where the order goes. A base URL of the operator's own stands for all hosts of the provider."""
+    """Where the request goes. An operator's own base URL replaces all hosts of the provider."""
     own = getattr(host.options, "image_base_url", "")
     if not own and host.settings.base_url != host.declaration.base_url:
         own = host.root(call.secret)
@@ -71,7 +71,7 @@ def _target(host: Host, style: Style, call: ImageCall) -> Target:
 
 
 def body(call: ImageCall, partial_images: int) -> dict[str, Any]:
-    """GPT-image models stream and always answer base64; DALL·E wants to be told."""
+    """GPT-image models stream and always answer in base64; DALL·E must be asked for it."""
     chosen: dict[str, Any] = {"model": call.model, "prompt": call.request.prompt, "n": call.count}
     if call.size:
         chosen["size"] = f"{call.size[0]}x{call.size[1]}"
@@ -110,55 +110,55 @@ async def _draw(host: Host, call: ImageCall) -> ImageEvents:
 
 
 async def _sent(wanted: Mapping[str, Any], call: ImageCall) -> dict[str, Any]:
-    """JSON, or a form where a picture goes along."""
+    """JSON, or a form if a picture is included."""
     if call.request.input_image is None:
         return {"json": msgspec.json.encode(wanted)}
-    given = await without_gif(call.request.input_image)
+    picture = await without_gif(call.request.input_image)
     form = aiohttp.FormData()
     for name, value in wanted.items():
         form.add_field(name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
-    name = f"input.{given.mime.partition('/')[2]}"  # the server reads the format from the name's end
-    form.add_field("image", given.data, filename=name, content_type=given.mime)
+    name = f"input.{picture.mime.partition('/')[2]}"  # the server reads the format from the file extension
+    form.add_field("image", picture.data, filename=name, content_type=picture.mime)
     return {"form": form}
 
 
 async def _streamed(response: aiohttp.ClientResponse, call: ImageCall) -> ImageEvents:
-    """Previews, then pictures. A stream without a picture at its end was cut."""
+    """Previews, then pictures. A stream that ends without a picture was cut."""
     parser, came, usage = SseParser(LARGEST_EVENT), 0, Usage()
     try:
         async with aclosing(_events(response, parser)) as reading:
             async for event in reading:
                 if event.get("error"):
                     raise errors.in_stream(event["error"], began=False)
-                found = from_text(text) if isinstance(text := event.get("b64_json"), str) else None
+                result = from_text(text) if isinstance(text := event.get("b64_json"), str) else None
                 kind = str(event.get("type", ""))
-                if found is None or not found.data:
+                if result is None or not result.data:
                     continue
                 if kind.endswith(".partial_image"):
-                    yield Preview(call.first_index + came, sniff(found.data) or "image/png", found.data)
+                    yield Preview(call.first_index + came, sniff(result.data) or "image/png", result.data)
                 elif kind.endswith(".completed"):
-                    yield Picture(call.first_index + came, found.data)
+                    yield Picture(call.first_index + came, result.data)
                     came += 1
                     usage = _added(usage, _tokens(event), came)
                     yield usage
     except EventTooLargeError as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
     if not came:
-        raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's picture ended without its end", status=200)
+        raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's picture stopped before its end", status=200)
     yield Finish(FinishReason.STOP)
 
 
 async def _events(response: aiohttp.ClientResponse, parser: SseParser) -> AsyncGenerator[dict[str, Any], None]:
     while data := await next_chunk(response):
         for event in parser.feed(data):
-            if not event.data.startswith(b"[DONE]") and isinstance(found := decode(event.data), dict):
-                yield found
+            if not event.data.startswith(b"[DONE]") and isinstance(members := decode(event.data), dict):
+                yield members
 
 
 def _tokens(answer: Any) -> Usage:
     usage = answer.get("usage") if isinstance(answer, dict) else None
-    told = usage if isinstance(usage, dict) else {}
-    return Usage(_count(told.get("input_tokens")), _count(told.get("output_tokens")))
+    counts = usage if isinstance(usage, dict) else {}
+    return Usage(_count(counts.get("input_tokens")), _count(counts.get("output_tokens")))
 
 
 def _count(value: object) -> int:

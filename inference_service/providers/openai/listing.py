@@ -1,7 +1,7 @@
-"""What a provider's list of models says about each of them; lists differ in everything but the id.
+"""What a provider's model list says about each model; lists differ in everything but the id.
 
 Sources: the list formats of OpenAI, OpenRouter, Groq, Mistral, Cohere, Cloudflare, Vercel, Pollinations, Hugging Face,
-Ollama and vLLM. Odd values are passed over: one item never costs the others.
+Ollama and vLLM. Malformed values are skipped: one item never costs the others.
 """
 
 import math
@@ -23,7 +23,7 @@ CONTEXTS = (
     "inputTokenLimit",
     "max_input_tokens",
 )
-# Names of OpenRouter's `supported_parameters` → settings; what a list leaves out is refused or ignored.
+# Names in OpenRouter's `supported_parameters` → settings; what a list omits is refused or ignored.
 PARAMETERS = {
     "temperature": "sampling.temperature", "top_p": "sampling.top_p", "max_tokens": "sampling.max_tokens",
     "max_completion_tokens": "sampling.max_tokens", "stop": "sampling.stop", "seed": "sampling.seed",
@@ -46,16 +46,16 @@ def items(answer: Any) -> list[dict[str, Any]]:
 
 
 def named(listed: list[dict[str, Any]], row: Row) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every usable entry with the id by which it is asked for."""
+    """Every usable entry with the id to request it by."""
     for item in listed:
-        name = next((one for key in ("id", "name", "model") if isinstance(one := item.get(key), str) and one), "")
+        name = next((value for key in ("id", "name", "model") if isinstance(value := item.get(key), str) and value), "")
         name = name.removeprefix(row.wire.strip)
         if name and item.get("active") is not False:
             yield name, item
 
 
 def read(listed: list[dict[str, Any]], row: Row) -> Iterator[ModelInfo]:
-    """Every chat or picture model of a list with what is known about it."""
+    """Every chat or picture model of a list, with what is known about it."""
     for name, item in named(listed, row):
         can = capabilities(item, name, row)
         if can.chat or can.image:
@@ -75,8 +75,12 @@ def capabilities(item: dict[str, Any], name: str, row: Row) -> Capabilities:
         unknown.discard("vision")
     parameters = item.get("supported_parameters")
     if isinstance(parameters, list) and parameters:
-        takes = {PARAMETERS[one] for one in parameters if isinstance(one, str) and one in PARAMETERS}
-        formats = {FORMATS[one] for one in parameters if isinstance(one, str) and one in FORMATS}
+        takes = {
+            PARAMETERS[parameter] for parameter in parameters if isinstance(parameter, str) and parameter in PARAMETERS
+        }
+        formats = {
+            FORMATS[parameter] for parameter in parameters if isinstance(parameter, str) and parameter in FORMATS
+        }
         can = msgspec.structs.replace(
             can,
             settings=can.settings & (takes or CHAT_SETTINGS),
@@ -94,7 +98,7 @@ def capabilities(item: dict[str, Any], name: str, row: Row) -> Capabilities:
 
 
 def _chats(item: dict[str, Any]) -> bool:
-    """False where the list says that the model does something else."""
+    """False if the list says that the model does something else."""
     outputs = _modalities(item, "output_modalities")
     if outputs is not None and "text" not in outputs:
         return False
@@ -107,7 +111,7 @@ def _chats(item: dict[str, Any]) -> bool:
 
 
 def _sees(item: dict[str, Any]) -> bool | None:
-    """Whether the list says that the model looks at pictures; None where it is silent."""
+    """Whether the list says that the model accepts pictures; None if it does not say."""
     inputs = _modalities(item, "input_modalities")
     if inputs is not None:
         return "image" in inputs
@@ -125,7 +129,7 @@ def _sees(item: dict[str, Any]) -> bool | None:
 
 
 def _calls_tools(item: dict[str, Any]) -> bool | None:
-    """Whether the list says that the model calls tools; None where it is silent."""
+    """Whether the list says that the model calls tools; None if it does not say."""
     about = item.get("capabilities")
     if isinstance(about, dict):
         return next((about[key] for key in TOOLS if isinstance(about.get(key), bool)), None)
@@ -141,8 +145,8 @@ def _modalities(item: dict[str, Any], key: str) -> list[Any] | None:
     for place in (item, inner if isinstance(inner, dict) else {}):
         for name in (key, f"supported_{key}"):
             if isinstance(place.get(name), list) and place[name]:
-                found: list[Any] = place[name]
-                return found
+                modalities: list[Any] = place[name]
+                return modalities
     return None
 
 

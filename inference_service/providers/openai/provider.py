@@ -1,4 +1,4 @@
-"""Any server that speaks the OpenAI API: chat with vision, and pictures. What differs is a row of the catalogue.
+"""Any server that speaks the OpenAI API: chat with vision, and pictures. What differs is in its catalogue row.
 
 Sources: the OpenAI API reference; each row of the catalogue names its own.
 """
@@ -12,14 +12,14 @@ from urllib.parse import urljoin
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent, Role
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ChatRequest, ImageEvent, Role
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
 from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import SPEECH, VECTORS, Row, is_pattern, matches
 from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
-from inference_service.providers.openai import images, listing, wire
+from inference_service.providers.openai import counting, images, listing, wire
 from inference_service.providers.openai.stream import ChunkFormat
 from inference_service.providers.seam import (
     ChatCall,
@@ -50,28 +50,28 @@ DRAWS = {
     "dall-e-3": msgspec.structs.replace(WITHOUT_INPUT, sizes=((1024, 1024), (1792, 1024), (1024, 1792)), max_count=1),
     "dall-e-2": msgspec.structs.replace(WITHOUT_INPUT, sizes=((256, 256), (512, 512), (1024, 1024))),
 }
-OWN_FIELDS = frozenset({"stream_options", "parallel_tool_calls"})  # keys of ours that a model may refuse
-MENDABLE = OWN_FIELDS | {"sampling.max_tokens"}  # with the bound that a row sends where the caller sets none
-BESIDE = frozenset({"image", "transcribe", "embed"})  # tasks whose models a list may leave out
+OWN_FIELDS = frozenset({"stream_options", "parallel_tool_calls"})  # keys that only we send, and that a model may refuse
+MENDABLE = OWN_FIELDS | {"sampling.max_tokens"}  # with the token limit that a row sends if the caller sets none
+BESIDE = frozenset({"image", "transcribe", "embed"})  # tasks whose models a list may omit
 CHARACTERS_PER_TOKEN = 4
-SIGNER = "gemini"  # the kind whose models want to see the signatures of their tool calls again
+SIGNER = "gemini"  # the kind whose models expect the signatures of their tool calls back
 _ACCOUNT_AND_TOKEN = re.compile(r"([0-9a-f]{32}):(.+)")
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True):
     """`[providers.<name>.options]` of this kind."""
 
-    preset: str = ""  # a row of the catalogue whose wire format is used instead of the kind's
-    prefill: bool | None = None  # correct what the row says
+    preset: str = ""  # a catalogue row whose wire format is used instead of the kind's
+    prefill: bool | None = None  # override the row
     partial_images: int = 2  # previews of a picture, 0 to 3
     organization: str = ""
     account: str = ""  # for addresses that hold one
-    image_api: ImageApi = ""  # how pictures are ordered; empty: by the base URL
-    image_base_url: str = ""  # the host of pictures where it is not the base URL
+    image_api: ImageApi = ""  # the API for pictures; empty: by the base URL
+    image_base_url: str = ""  # the host for pictures if it is not the base URL
 
 
 class OpenAI:
-    """Also the base of the providers that differ in more than a row can say."""
+    """Also the base of providers that differ in more than a row can say."""
 
     declaration: Declaration = Declaration(
         kind="openai", title="OpenAI-compatible", base_url="", model_aliases={"gpt-image": "gpt-image-1"}
@@ -88,40 +88,40 @@ class OpenAI:
         except msgspec.ValidationError as error:
             raise ValueError(f"options: {error}") from error
         self.row = row or load.shipped()[self.declaration.kind]
-        # A server of the operator's own, with the models named, need not be asked for its list.
+        # An operator's own server with named models need not be asked for its list.
         plain = bool(settings.models) and kind in ("", "openai", "compatible")
         own = self.declaration if not kind else msgspec.structs.replace(self.declaration, kind=kind)
         self.declaration = declared(own, self.row, discovers=not plain)
         self.dialect = self.row.dialect(self.signs)
         self._discovered: dict[str, Capabilities] = {}
         self.listed_models: tuple[str, ...] = ()  # everything in the list, once it is known
-        self._without: dict[str, frozenset[str]] = {}  # model → fields of ours that it has refused
+        self._without: dict[str, frozenset[str]] = {}  # model → fields that only we send and it has refused
         self._folds: set[str] = set()  # models that have refused a system message
 
     def capabilities(self, model: str) -> Capabilities:
         if model in self.settings.capabilities:
             return self.settings.capabilities[model]
-        known = self._discovered.get(model) or self.declaration.capabilities.get(model)
-        if known is None and ("gpt-image" in model or model in DRAWS):
-            known = DRAWS.get(model, PICTURES)
-        if known is None or known.image:  # a host's own way of drawing says more than a list
-            known = images.capabilities(self, model) or known
-        known = known or _by_name(model) or self.row.can(model)
+        facts = self._discovered.get(model) or self.declaration.capabilities.get(model)
+        if facts is None and ("gpt-image" in model or model in DRAWS):
+            facts = DRAWS.get(model, PICTURES)
+        if facts is None or facts.image:  # a host's own picture API says more than a list
+            facts = images.capabilities(self, model) or facts
+        facts = facts or _by_name(model) or self.row.can(model)
         prefill = getattr(self.options, "prefill", None)
-        if prefill is None or not known.chat:
-            return known
-        return msgspec.structs.replace(known, prefill=prefill, unknown=known.unknown - {"prefill"})
+        if prefill is None or not facts.chat:
+            return facts
+        return msgspec.structs.replace(facts, prefill=prefill, unknown=facts.unknown - {"prefill"})
 
     def choices(self, task: str, most: int = 2) -> tuple[str, ...]:
-        """Upstream models for a task, best first: the row's preferences that the list has, or that are no patterns."""
+        """Upstream models for a task, best first: the row's preferences that the list has, or that are not patterns."""
         patterns = self.row.preferences(task)
-        named = tuple(one for one in patterns if not is_pattern(one))
+        named = tuple(pattern for pattern in patterns if not is_pattern(pattern))
         listed = self.listed_models or self._discovered
         if not listed:
             return named[:most]
-        found = tuple(dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,))))
-        # Hosts that draw or listen beside their API for chats often leave those models out of the list.
-        return (found or (named if task in BESIDE else ()))[:most]
+        models = tuple(dict.fromkeys(name for pattern in patterns for name in listed if matches(name, (pattern,))))
+        # Hosts that draw or transcribe outside of their chat API often leave those models out of the list.
+        return (models or (named if task in BESIDE else ()))[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
 
@@ -147,7 +147,7 @@ class OpenAI:
         return f"{self.settings.base_url}/chat/completions"
 
     def wire_names(self) -> dict[str, str | Wire]:
-        """Field of a setting → how this server takes it."""
+        """Field of a setting → how this server accepts it."""
         row = self.row.wire
         names = {**OPENAI_NAMES, "sampling.max_tokens": row.max_tokens, **row.renames}
         return {field: Wire(name, high=row.most[field]) if field in row.most else name for field, name in names.items()}
@@ -171,7 +171,7 @@ class OpenAI:
         if row.usage and "stream_options" not in without:
             body["stream_options"] = {"include_usage": True}
         if "parallel_tool_calls" in without and "tools" in body:
-            body.setdefault("parallel_tool_calls", False)  # one call at a time, where the caller leaves it open
+            body.setdefault("parallel_tool_calls", False)  # one call at a time, if the caller leaves it open
         body.update(row.body)
         if call.prefix and self.row.prefill is not None:
             body.update(self.row.prefill.body)
@@ -184,7 +184,7 @@ class OpenAI:
         return body
 
     def manner(self) -> wire.Manner:
-        """How tool calls of former turns are written."""
+        """How tool calls of earlier turns are written."""
         kind = self.declaration.kind
         return wire.Manner(signs=kind if kind == SIGNER else "")
 
@@ -195,7 +195,7 @@ class OpenAI:
         return errors.from_response(status, headers, body, self.dialect)
 
     def refusal(self, call: ChatCall, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        """What it means that this call was not answered with 200."""
+        """The failure that an answer other than 200 means."""
         refused = errors.from_response(status, headers, body, self.dialect, sent=self.sent(call))
         self._learn(call.model, wanted(call.request.sampling), refused)
         return refused
@@ -209,12 +209,12 @@ class OpenAI:
         )
 
     def sent(self, call: ChatCall) -> errors.Sent:
-        """What the request held, for the evidence of a refusal."""
+        """What the request held, for judging a refusal."""
         declared, chosen = self.row.wire, call.request.sampling
         own = OWN_FIELDS if declared.usage else frozenset()
         if declared.default_tokens:
             own |= {"sampling.max_tokens"}
-        uses = {"system"} if any(one.role is Role.SYSTEM for one in call.request.messages) else set()
+        uses = {"system"} if any(turn.role is Role.SYSTEM for turn in call.request.messages) else set()
         if call.request.has_images:
             uses.add("vision")
         if call.request.has_audio:
@@ -228,7 +228,7 @@ class OpenAI:
         )  # fmt: skip
 
     def _learn(self, model: str, fields: frozenset[str], refused: UpstreamFailure) -> None:
-        """What only we have put into the request is written differently from now on: asking again makes sense."""
+        """From now on, the parts that only we add are written differently, so a retry makes sense."""
         ours = MENDABLE.intersection(refused.fields) - fields
         if refused.kind is FailureKind.FIELD_REFUSED and ours:
             self._without[model] = self._without.get(model, frozenset()) | ours
@@ -248,13 +248,23 @@ class OpenAI:
         url = f"{self.root(call.secret)}/embeddings"
         return await embeddings.over_openai(self, url, self.headers(call.secret), call)
 
+    @property
+    def counts(self) -> str:
+        """How the provider counts tokens; empty: it does not."""
+        return self.row.wire.counts
+
+    async def count(self, request: ChatRequest, model: str, secret: str | None) -> int:
+        """Tokens that the model would read. Raises UpstreamFailure. Only where `counts` says how."""
+        style: counting.Style = self.row.wire.counts  # type: ignore[assignment]
+        return await counting.count(self, style, self.root(secret), secret, request, model)
+
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         url = urljoin(f"{self.root(secret)}/", self.row.wire.list)
         items = await self.listed(url, secret)
-        found = list(listing.read(items, self.row))
+        models = list(listing.read(items, self.row))
         self.listed_models = tuple(name for name, _ in listing.named(items, self.row))
-        self._discovered = {info.name: info.capabilities for info in found if info.name not in DRAWS}
-        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in found]
+        self._discovered = {info.name: info.capabilities for info in models if info.name not in DRAWS}
+        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in models]
 
     async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
         """The items of a model list. Raises UpstreamFailure."""
@@ -289,19 +299,19 @@ def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
 
 
 def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Instructions go in front of the first question, for models that know no system role."""
-    said = "\n\n".join(str(one["content"]) for one in messages if one["role"] == "system")
-    rest = [one for one in messages if one["role"] != "system"]
-    first = next((one for one in rest if one["role"] == "user"), None)
+    """Moves instructions in front of the first question, for models without a system role."""
+    said = "\n\n".join(str(message["content"]) for message in messages if message["role"] == "system")
+    rest = [message for message in messages if message["role"] != "system"]
+    first = next((message for message in rest if message["role"] == "user"), None)
     if not said or first is None:
         return rest or messages
     content = first["content"]
     joined = f"{said}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": said}, *content]
-    return [{**one, "content": joined} if one is first else one for one in rest]
+    return [{**message, "content": joined} if message is first else message for message in rest]
 
 
 def _by_name(model: str) -> Capabilities | None:
-    """Of a model that is none for chat, as far as its name says."""
+    """Whether the name says that this is not a chat model."""
     if speech.listens(model):
         return SPEECH
     return VECTORS if embeddings.embeds(model) else None

@@ -1,6 +1,6 @@
 """Chunks of a chat answer in the OpenAI wire format.
 
-Well-formed chunks are decoded into typed structs; an odd one is read field by field, so that no odd value costs the words
+Well-formed chunks are decoded into typed structs; others are read field by field, so that a malformed value costs no words
 beside it. Sources: the OpenAI API reference (streaming) and, for the tolerances, the official SDKs, the servers of vLLM,
 Ollama, llama.cpp, and recorded streams of Mistral, DeepInfra, Groq, OpenRouter, Gemini and Z.ai.
 """
@@ -19,7 +19,7 @@ from inference_service.providers.kit.frames import DONE
 from inference_service.providers.kit.sse import SseEvent
 
 FEW = 3  # chunks that are not worth decoding together
-ENDING = 3  # the events that end an answer: why, usage, the mark
+ENDING = 3  # the events that end an answer: reason, usage, end marker
 REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 THOUGHTS = frozenset({"thinking", "reasoning", "reasoning_content", "reasoning.text", "reasoning.summary", "thought"})
 NO_WORDS = frozenset({"reasoning.encrypted", "redacted_thinking", "reference", "tool_reference", "tool_use"})
@@ -45,6 +45,7 @@ class QuickChoice(Struct, gc=False):
     finishReason: None = None  # noqa: N815 - the wire's name
     error: None = None
     logprobs: None = None
+    usage: None = None
 
 
 class QuickUsage(Struct, gc=False):
@@ -62,7 +63,7 @@ class QuickChunk(Struct, gc=False):
 
 
 class PlainDelta(Struct, gc=False):
-    """Words and nothing else, as nearly every chunk has them: whatever else is there must be null."""
+    """Words and nothing else, as in nearly every chunk: everything else must be null."""
 
     content: str
     reasoning_content: None = None
@@ -95,7 +96,7 @@ _plain_one = msgspec.json.Decoder(PlainChunk)
 
 
 class ChunkFormat(WireFormat):
-    """One instance an answer: it knows whether words, and tool calls, have come as deltas."""
+    """One instance per answer: it knows whether words and tool calls have arrived as deltas."""
 
     def __init__(self, kind: str = "") -> None:
         """kind: of the provider; signatures of its tool calls begin with it."""
@@ -103,7 +104,7 @@ class ChunkFormat(WireFormat):
         self._kind = kind
 
     def words(self, events: Sequence[SseEvent]) -> list[str]:
-        """Decoded in one go, which is much cheaper; none where one of them holds anything else."""
+        """Decoded in one go, which is much cheaper; empty if one of them holds anything else."""
         plain = events[:-ENDING] if events[-1:] == [DONE] else events
         if not plain:
             return []
@@ -139,31 +140,32 @@ class ChunkFormat(WireFormat):
         chunk = values.mapping(value)
         if name == "error" and isinstance(value, str):
             return Piece(error={"message": value})
-        found = Piece(error=_error(chunk, name), done=name == "done")
-        found.usage = _usage(chunk)
+        piece = Piece(error=_error(chunk, name), done=name == "done")
+        piece.usage = _usage(chunk)
         for choice in values.items(chunk.get("choices")):
-            if isinstance(choice, dict) and not values.number(choice.get("index")):  # others are not ours
-                self._choice(choice, found)
+            if isinstance(choice, dict) and not values.number(choice.get("index")):  # only the first choice is ours
+                self._choice(choice, piece)
         if "choices" not in chunk:  # the native streams of Workers AI and Ollama
-            found.text = values.text_of(chunk.get("response"))
-        return found
+            piece.text = values.text_of(chunk.get("response"))
+        return piece
 
-    def _choice(self, choice: dict[str, Any], found: Piece) -> None:
+    def _choice(self, choice: dict[str, Any], piece: Piece) -> None:
         words, thoughts = _words(choice.get("delta"))
         calls = _calls(choice.get("delta"), self._kind)
         self._deltas, self._called = self._deltas or bool(words), self._called or bool(calls)
         if not self._deltas:  # servers that ignore "stream" send `message`; some repeat the answer in it at the end
             message, more = _words(choice.get("message"))
             words, thoughts = message or values.text_of(choice.get("text")), thoughts or more
-        found.calls += calls if self._called else _calls(choice.get("message"), self._kind)
-        found.logprobs = _logprobs(choice.get("logprobs")) or found.logprobs
-        found.text += words
-        found.reasoning += thoughts
-        # `stop_reason` beside `finish_reason` is the stop text that was met (vLLM); alone it is the reason.
+        piece.calls += calls if self._called else _calls(choice.get("message"), self._kind)
+        piece.logprobs = _logprobs(choice.get("logprobs")) or piece.logprobs
+        piece.text += words
+        piece.reasoning += thoughts
+        piece.usage = piece.usage or _usage(choice)  # Moonshot's place for it
+        # `stop_reason` beside `finish_reason` is the stop sequence that was hit (vLLM); alone it is the reason.
         finish = choice.get("finish_reason", choice.get("stop_reason")) or choice.get("finishReason")
-        found.finish = finish if finish is not None else found.finish
+        piece.finish = finish if finish is not None else piece.finish
         if error := choice.get("error"):
-            found.error, found.within = error, True
+            piece.error, piece.within = error, True
 
 
 def _error(chunk: dict[str, Any], name: str) -> Any:
@@ -176,8 +178,8 @@ def _error(chunk: dict[str, Any], name: str) -> Any:
     if "choices" in chunk:
         return None
     coded = chunk.get("code") or chunk.get("type") or chunk.get("status")
-    told = chunk.get("detail") or chunk.get("errors") or (coded and isinstance(chunk.get("message"), str))
-    return chunk if told or chunk.get("success") is False else None
+    detail = chunk.get("detail") or chunk.get("errors") or (coded and isinstance(chunk.get("message"), str))
+    return chunk if detail or chunk.get("success") is False else None
 
 
 def _words(delta: object) -> tuple[str, str]:
@@ -209,13 +211,13 @@ def _parts(content: list[Any] | dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def _reasoning(value: object) -> str:
-    """Reasoning as text, as an object, or as a list of objects of which some hold no words."""
+    """Reasoning as text, as an object, or as a list of objects, some of them without words."""
     parts = value if isinstance(value, list) else [value]
     return "".join(values.text_of(part) for part in parts if values.mapping(part).get("type") not in NO_WORDS)
 
 
 def _usage(chunk: dict[str, Any]) -> Usage | None:
-    """In the chunk, or where Groq has it."""
+    """In the chunk, or where Groq puts it."""
     used = values.mapping(chunk.get("usage")) or values.mapping(values.mapping(chunk.get("x_groq")).get("usage"))
     details = values.mapping(used.get("completion_tokens_details"))
     read = values.mapping(used.get("prompt_tokens_details"))
@@ -223,14 +225,14 @@ def _usage(chunk: dict[str, Any]) -> Usage | None:
         used.get("prompt_tokens"),
         used.get("completion_tokens"),
         details.get("reasoning_tokens"),
-        # DeepSeek tells hits of its cache beside the prompt's tokens.
+        # DeepSeek reports cache hits next to the prompt's tokens.
         cached=read.get("cached_tokens", used.get("prompt_cache_hit_tokens")),
         audio=read.get("audio_tokens"),
     )
 
 
 def _calls(delta: object, kind: str) -> tuple[Fragment, ...]:
-    """Fragments of tool calls, also in the form that OpenAI had before tools."""
+    """Fragments of tool calls, also in OpenAI's older function format."""
     about = values.mapping(delta)
     old = values.mapping(about.get("function_call"))
     if old:
@@ -240,17 +242,17 @@ def _calls(delta: object, kind: str) -> tuple[Fragment, ...]:
 
 
 def _logprobs(value: object) -> Logprobs | None:
-    """Log probabilities as OpenAI writes them; an odd token costs itself."""
+    """Log probabilities in OpenAI's format; a malformed token costs only itself."""
     tokens = []
     for item in map(values.mapping, values.items(values.mapping(value).get("content"))):
         likely = [
-            (one.get("token"), one.get("logprob"))
-            for one in map(values.mapping, values.items(item.get("top_logprobs")))
+            (entry.get("token"), entry.get("logprob"))
+            for entry in map(values.mapping, values.items(item.get("top_logprobs")))
         ]
         top = tuple(
-            (token, found)
-            for token, told in likely
-            if isinstance(token, str) and (found := values.number(told)) is not None
+            (token, parsed)
+            for token, reported in likely
+            if isinstance(token, str) and (parsed := values.number(reported)) is not None
         )
         token, logprob = item.get("token"), values.number(item.get("logprob"))
         if isinstance(token, str) and logprob is not None:

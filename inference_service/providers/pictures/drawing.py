@@ -1,4 +1,4 @@
-"""One order for pictures, from the request to events, in whatever style the host speaks."""
+"""One request for pictures, from the request to its events, in the style that the host speaks."""
 
 import base64
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -32,13 +32,13 @@ ImageEvents = AsyncGenerator[ImageEvent | LimitReport, None]
 
 
 class Host(jobs.Host, Protocol):
-    """A provider, as far as drawing needs it."""
+    """What drawing needs from a provider."""
 
     def limit_report(self, headers: Mapping[str, str]) -> LimitReport | None: ...
 
 
 class Target(Struct, frozen=True):
-    """Where an order goes. `model`: the host's own id; empty: as in the call. `job_base`: empty: as the style says."""
+    """Where a request goes. `model`: the host's own id; empty: as in the call. `job_base`: empty: as the style says."""
 
     base: str
     headers: Mapping[str, str]
@@ -69,36 +69,36 @@ async def draw(host: Host, style: Style, target: Target, call: ImageCall) -> Ima
         if response.status not in (200, 201, 202):
             raise host.failure(response.status, response.headers, await read_error(response))
         yield host.limit_report(response.headers) or LimitReport()
-        kind, told, answer = response.content_type, response.headers, await read(response)
+        kind, headers, answer = response.content_type, response.headers, await read(response)
     if kind.startswith("image/") or sniff(answer):
-        found = [from_body(answer, told)]
+        results = [from_body(answer, headers)]
     else:
         parsed = decode(answer or b"{}")
         if style.job is not None:
-            parsed = with_request_id(parsed, told)
+            parsed = with_request_id(parsed, headers)
             root = target.job_base or style.job.base or target.base
             async with aclosing(jobs.wait(host, style.job, root, target.headers, parsed)) as waiting:
-                async for made in waiting:
-                    if isinstance(made, Progress):
-                        yield made
+                async for step in waiting:
+                    if isinstance(step, Progress):
+                        yield step
                     else:
-                        (parsed,) = made
-        found = read_results(parsed, url)
-    async with aclosing(deliver(host.http, found, call, seed)) as delivering:
+                        (parsed,) = step
+        results = read_results(parsed, url)
+    async with aclosing(deliver(host.http, results, call, seed)) as delivering:
         async for event in delivering:
             yield event
 
 
-async def deliver(http: HttpClient, found: Sequence[Result], call: ImageCall, seed: int | None) -> ImageEvents:
-    """Pictures, fetched where they are links, with the usage after each. A link that fails costs only its own picture."""
+async def deliver(http: HttpClient, results: Sequence[Result], call: ImageCall, seed: int | None) -> ImageEvents:
+    """Pictures, fetched if they are links, with the usage after each. A failing link costs only its own picture."""
     came, lost = 0, None
-    for one in found[: call.count]:
+    for result in results[: call.count]:
         try:
-            data = one.data or await http.fetch_picture(one.url)
+            data = result.data or await http.fetch_picture(result.url)
         except UpstreamFailure as failure:
             lost = lost or failure
             continue
-        yield Picture(call.first_index + came, data, seed if one.seed is None else one.seed)
+        yield Picture(call.first_index + came, data, seed if result.seed is None else result.seed)
         came += 1
         yield Usage(images=came)
     if lost is not None and not came:
@@ -107,7 +107,7 @@ async def deliver(http: HttpClient, found: Sequence[Result], call: ImageCall, se
 
 
 def from_body(answer: bytes, headers: Mapping[str, str]) -> Result:
-    """A picture that is the whole body; its seed and its end stand in headers, where a host tells them."""
+    """A picture that is the whole body; its seed and its end are in headers, if a host sends them."""
     if "filter" in headers.get("finish-reason", "").lower():
         read_results({"artifacts": [{"finishReason": "CONTENT_FILTERED"}]}, "")  # raises
     return Result(data=answer, seed=reported(headers.get("seed")))
@@ -133,10 +133,10 @@ def encoded(data: bytes) -> str:
 
 
 def sent(body: Mapping[str, Any], *, form: bool) -> dict[str, Any]:
-    """The body as JSON, or as a form whose bytes are files."""
+    """The body as JSON, or as a form with bytes as files."""
     if not form:
         return {"json": msgspec.json.encode(body)}
-    # Without a file, too: these hosts refuse application/x-www-form-urlencoded.
+    # Even without a file: these hosts refuse application/x-www-form-urlencoded.
     fields = aiohttp.FormData(default_to_multipart=True)
     for name, value in body.items():
         if isinstance(value, bytes):

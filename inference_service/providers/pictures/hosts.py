@@ -1,4 +1,4 @@
-"""Hosts whose chat is OpenAI's and whose pictures are not, as data. `options.image_api` names one, else the address tells.
+"""Hosts with OpenAI's API for chat and another for pictures, as data. `options.image_api` names one, else the address tells.
 
 Sources: API references of Together, SiliconFlow, Z.ai, OpenRouter, Fireworks and NVIDIA; Vercel's AI SDK.
 """
@@ -220,7 +220,7 @@ ADDRESSES: Mapping[str, str] = {
     "api.fireworks.ai": "fireworks",
     "integrate.api.nvidia.com": "nvidia",
 }
-# Rows of the catalogue whose name is not that of their style.
+# Catalogue rows whose name differs from their style's.
 ROWS: Mapping[str, str] = {"openrouter": "openrouter-chat"}
 
 
@@ -228,7 +228,7 @@ DRAWING = re.compile(r"flux|stable-?diffusion|sdxl|cogview|glm-image|kolors|qwen
 
 
 def draws(model: str) -> bool:
-    """Whether a model's name says that it makes pictures. Only for models that no list and no row describes."""
+    """Whether a model's name suggests that it makes pictures. Only for models that no list and no row describes."""
     return DRAWING.search(model.rpartition("/")[2]) is not None
 
 
@@ -237,6 +237,6 @@ def style_of(name: str, model: str) -> Style:
 
 
 def name_of(kind: str, base_url: str) -> str:
-    """The style of a row of the catalogue, else of a well-known host; empty for OpenAI's own."""
+    """The style of a catalogue row, else of a well-known host; empty for OpenAI's own."""
     name = ROWS.get(kind, kind)
     return name if name in NAMES else ADDRESSES.get(urlsplit(base_url).hostname or "", "")

@@ -1,7 +1,7 @@
-"""Hosts that take an order for a picture and are asked later whether it is done.
+"""Hosts that accept a job for a picture and are polled until it is done.
 
-The address to ask comes from the host's answer; only its path is used, on the host that the order went to, so that
-a credential never follows an answer to somewhere else.
+The URL to poll comes from the host's answer; only its path is used, on the host that accepted the job, so that a
+credential never follows an answer to another host.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from inference_service.providers.kit.http import HttpClient, read, read_error
 from inference_service.providers.pictures.results import decode
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 3.0
-MOST_MISSED = 3  # questions in a row that may fail while a job runs
+MOST_MISSED = 3  # consecutive polls that may fail while a job runs
 LARGEST_STATE = 96 * 1024 * 1024
 PASSING = frozenset(
     {
@@ -38,9 +38,9 @@ class Stage(Enum):
 class Job(Struct, frozen=True):
     """`path` and `result` come from the first answer, `stage` from any.
 
-    path: where to ask; None when the first answer is already the last one.
+    path: where to poll; None if the first answer is already the last.
     result: where the pictures are when the job is done; None: in the last answer.
-    base: the host to ask where it is not the one that took the order.
+    base: the host to poll if it is not the one that accepted the job.
     """
 
     path: Callable[[Any], str | None]
@@ -50,7 +50,7 @@ class Job(Struct, frozen=True):
 
 
 class Host(Protocol):
-    """What drawing needs of a provider."""
+    """What drawing needs from a provider."""
 
     http: HttpClient
 
@@ -62,7 +62,7 @@ async def wait(
 ) -> AsyncGenerator[Progress | tuple[Any], None]:
     """Progress while the job waits and runs, then the last answer in a tuple. Raises UpstreamFailure.
 
-    root: scheme, host and prefix that the job's path belongs behind.
+    root: scheme, host and prefix of the job's path.
     """
     path, result, pause, missed = job.path(answer), job.result(answer), FIRST_PAUSE, 0
     while path is not None and (stage := job.stage(answer)) is not Stage.DONE:
@@ -80,7 +80,7 @@ async def wait(
     match job.stage(answer):
         case Stage.FAILED:
             raise failed(answer)
-        case Stage.WAITING | Stage.RUNNING:  # and no address to ask
+        case Stage.WAITING | Stage.RUNNING:  # and no URL to poll
             raise UpstreamFailure(FailureKind.TIMEOUT, "the provider did not finish the picture in time", status=200)
     yield (answer if result is None else await ask(host, root + result, headers),)
 
@@ -94,11 +94,11 @@ async def ask(host: Host, url: str, headers: Mapping[str, str]) -> Any:
 
 
 def failed(answer: Any) -> UpstreamFailure:
-    """A job that ended without a picture, by the host's own words where it has any."""
+    """A job that ended without a picture, in the host's own words if it has any."""
     places = (answer, answer.get("data")) if isinstance(answer, dict) else ()
-    told = next((place["error"] for place in places if isinstance(place, dict) and place.get("error")), None)
-    if told:
-        failure = errors.in_stream(told, began=False)
+    reported = next((place["error"] for place in places if isinstance(place, dict) and place.get("error")), None)
+    if reported:
+        failure = errors.in_stream(reported, began=False)
         if failure.kind is not FailureKind.STREAM_ERROR:
             return failure
     return errors.failure(FailureKind.SERVER_ERROR, status=200)

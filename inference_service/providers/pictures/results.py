@@ -1,7 +1,7 @@
-"""One reader for every documented shape of a picture result. Pure.
+"""One parser for every documented shape of a picture result. Pure.
 
 Sources: API references of OpenAI, Together, DeepInfra, Hugging Face, fal, Replicate, WaveSpeed, Z.ai, Cloudflare,
-NVIDIA, SiliconFlow, OpenRouter and the AI Horde. A picture is base64, a data URI or a URL; it is checked later.
+NVIDIA, SiliconFlow, OpenRouter and the AI Horde. A picture is base64, a data URI or a URL; it is validated later.
 """
 
 import base64
@@ -18,7 +18,7 @@ from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers.kit import errors
 from inference_service.providers.pictures.seeds import reported
 
-# In the order in which they are looked for; the first one with a value wins.
+# Tried in this order; the first with a value wins.
 PLACES = (
     "b64_json", "base64", "images", "artifacts", "generations", "img", "output", "outputs", "output_images",
     "image_url", "image_result", "url", "image", "result", "data",
@@ -30,7 +30,7 @@ _FILTERED = re.compile(r"content.?filter|censored|csam|nsfw|safety", re.IGNORECA
 
 
 class Result(Struct, frozen=True):
-    """One picture: its bytes, or the URL to fetch it from, or the fact that the provider withheld it."""
+    """One picture: its bytes, the URL to fetch it from, or the fact that the provider withheld it."""
 
     data: bytes = b""
     url: str = ""
@@ -47,14 +47,16 @@ def decode(answer: bytes) -> Any:
 
 
 def read_results(answer: Any, base: str) -> list[Result]:
-    """All pictures of an answer. `base`: the URL that a path without a host belongs to. Raises UpstreamFailure if there is none."""
-    found = list(_results(answer, None, base, 0))
+    """All pictures of an answer. `base`: the URL for paths without a host. Raises UpstreamFailure if there is none."""
+    results = list(_results(answer, None, base, 0))
     flags = _flags(answer)
-    if len(flags) == len(found):
-        found = [Result(withheld=True) if flag is True else one for flag, one in zip(flags, found, strict=True)]
-    usable = [one for one in found if not one.withheld]
+    if len(flags) == len(results):
+        results = [
+            Result(withheld=True) if flag is True else result for flag, result in zip(flags, results, strict=True)
+        ]
+    usable = [result for result in results if not result.withheld]
     if not usable:
-        raise without_picture(answer, withheld=bool(found))
+        raise without_picture(answer, withheld=bool(results))
     return usable
 
 
@@ -63,8 +65,8 @@ def _results(answer: Any, seed: int | None, base: str, depth: int) -> Iterator[R
         return
     match answer:
         case str():
-            if (one := from_text(answer, seed, base)) is not None:
-                yield one
+            if (result := from_text(answer, seed, base)) is not None:
+                yield result
         case list():
             for item in answer:
                 yield from _results(item, seed, base, depth + 1)
@@ -81,7 +83,7 @@ def _results(answer: Any, seed: int | None, base: str, depth: int) -> Iterator[R
 
 
 def _of_chat(choices: list[Any], base: str) -> Iterator[Result]:
-    """Pictures of a chat answer stand beside its words."""
+    """A chat answer puts its pictures next to its words."""
     for choice in choices:
         if not isinstance(choice, dict):
             continue
@@ -118,8 +120,8 @@ def _is_withheld(item: dict[str, Any]) -> bool:
 
 def _flags(answer: Any) -> list[Any]:
     places = [answer, answer.get("data")] if isinstance(answer, dict) else []
-    found = (place.get(key) for place in places if isinstance(place, dict) for key in FLAGS)
-    return next((flags for flags in found if isinstance(flags, list) and flags), [])
+    values = (place.get(key) for place in places if isinstance(place, dict) for key in FLAGS)
+    return next((flags for flags in values if isinstance(flags, list) and flags), [])
 
 
 def without_picture(answer: Any, *, withheld: bool = False) -> UpstreamFailure:
@@ -128,8 +130,8 @@ def without_picture(answer: Any, *, withheld: bool = False) -> UpstreamFailure:
         return errors.failure(FailureKind.CONTENT_REFUSED, status=200, parsed={"code": "nsfw"})
     if isinstance(answer, dict):
         listed = answer.get("errors")
-        if told := answer.get("error") or (listed[0] if isinstance(listed, list) and listed else None):
-            return errors.in_stream(told, began=False)
+        if reported := answer.get("error") or (listed[0] if isinstance(listed, list) and listed else None):
+            return errors.in_stream(reported, began=False)
         state = answer.get("inference_status")
         if isinstance(state, dict) and state.get("status") in ("failed", "queued"):
             return errors.failure(FailureKind.SERVER_ERROR, status=200)

@@ -1,22 +1,22 @@
-"""Seeds: the caller's brought into the provider's range, or a random one, so that every picture can be drawn again."""
+"""Seeds: the caller's, mapped into the provider's range, or a random one, so that every picture can be reproduced."""
 
 import secrets
 
 from inference_service.domain import ImageRequest, Notice, NoticeKind
 
-LARGEST = 2**64 - 1  # of the contract
+LARGEST = 2**64 - 1  # the contract's range
 SEED_32 = 2**32 - 1
 COMMON = 2**31 - 1  # every provider's integer holds it
 
 
 def seed_for(request: ImageRequest, largest: int = COMMON) -> tuple[int, list[Notice]]:
-    """The seed to send and to report, with a notice when it is not the caller's."""
+    """The seed to send and to report, with a notice if it differs from the caller's."""
     if request.seed is None:
         return secrets.randbelow(min(largest, COMMON) + 1), []
     if 0 <= request.seed <= largest:
         return request.seed, []
     seed = request.seed % (largest + 1)
-    if request.seed > LARGEST:  # a later picture of a request that began at the contract's last seed
+    if request.seed > LARGEST:  # a later picture of a request that started at the contract's last seed
         return seed, []
     text = f"This deployment takes seeds up to {largest}; {seed} was used."
     return seed, [Notice(NoticeKind.CHANGED, "seed", text)]

@@ -1,4 +1,4 @@
-"""How a host wants a picture to be ordered, as data: path, body, the settings that it takes, how a job is waited for."""
+"""How a host expects a picture request, as data: path, body, accepted settings, and how to wait for a job."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,7 +38,7 @@ class Order(Struct, frozen=True):
 
     @property
     def ratio(self) -> str | None:
-        """The nearest of the proportions that hosts know by name."""
+        """The closest of the aspect ratios that hosts know by name."""
         wanted = self.request.aspect_ratio
         if wanted is None:
             return None
@@ -47,14 +47,14 @@ class Order(Struct, frozen=True):
 
 
 class Style(Struct, frozen=True):
-    """`capabilities.settings` are exactly the fields that `body` sends; a test holds the two together.
+    """`capabilities.settings` are exactly the fields that `body` sends; a test enforces it.
 
-    base: the host of pictures where it is not the provider's own.
+    base: the host for pictures if it is not the provider's own.
     form: the body goes as multipart/form-data.
-    steps: the fewest and the most that the host takes.
+    steps: the host's minimum and maximum.
     """
 
-    path: str  # behind the base; {model} is the host's own id
+    path: str  # after the base; {model} is the host's own id
     body: Callable[[Order], Mapping[str, Any]]
     capabilities: Capabilities
     largest_seed: int = COMMON
@@ -75,7 +75,7 @@ def given(**values: Any) -> dict[str, Any]:
 
 
 def dropped(request: ImageRequest, honoured: frozenset[str]) -> list[Notice]:
-    """A notice for each setting that has no effect. Raises UpstreamFailure if the caller refuses to lose one."""
+    """A notice for each setting without effect. Raises UpstreamFailure if the caller is strict."""
     lost = sorted(settings.wanted_of_image(request) - honoured)
     if lost and request.strict:
         raise UpstreamFailure(
@@ -93,7 +93,7 @@ def without(request: ImageRequest, lost: frozenset[str]) -> ImageRequest:
 
 
 def bounded_steps(request: ImageRequest, bounds: tuple[int, int]) -> tuple[ImageRequest, list[Notice]]:
-    """The request with as many steps as the host takes. Raises UpstreamFailure if the caller insists on more or fewer."""
+    """The request with its steps clamped to the host's range. Raises UpstreamFailure if the caller is strict."""
     if request.steps is None or bounds[0] <= request.steps <= bounds[1]:
         return request, []
     text = f"this deployment takes {bounds[0]} to {bounds[1]} steps"

@@ -1,4 +1,4 @@
-"""The task providers behind Hugging Face's router: how each wants a picture to be ordered, and what it really takes.
+"""The task providers behind Hugging Face's router: how each expects a picture request, and what it actually accepts.
 
 Sources: huggingface_hub and huggingface.js (inference clients); the providers' own references for sizes and seeds.
 """
@@ -86,12 +86,12 @@ def _zai(order: Order) -> dict[str, Any]:
 
 
 def is_flux(model: str) -> bool:
-    """FLUX at Replicate takes proportions by name, and none of what it was not trained with."""
+    """FLUX at Replicate takes named aspect ratios, and no setting that it was not trained with."""
     return "flux" in model.partition(":")[0].lower()
 
 
 def _path_of(address: object, prefix: str) -> str | None:
-    """The path of an address in an answer; its host is not believed."""
+    """The path of a URL in an answer; its host is not trusted."""
     path = urlsplit(address).path if isinstance(address, str) else ""
     return prefix + path if path.startswith("/") else None
 
@@ -170,7 +170,7 @@ STYLES: Mapping[str, Style] = {
 
 
 def style_of(slug: str, model: str) -> Style:
-    """How this provider wants this model to be ordered."""
+    """How this provider expects requests for this model."""
     style = STYLES[slug]
     if slug != "replicate":
         return style

@@ -1,4 +1,4 @@
-"""How each picture model of Cloudflare Workers AI wants its order: JSON with a base64 answer, JSON with bytes, or a form.
+"""How each picture model of Cloudflare Workers AI is called: JSON with a base64 answer, JSON with bytes, or a form.
 
 Source: Cloudflare's model pages (FLUX.1 schnell, FLUX.2, Stable Diffusion XL, Phoenix, Lucid Origin).
 """
@@ -69,7 +69,7 @@ SECOND_FLUX = Style(
 
 
 def style_of(model: str) -> Style | None:
-    """None for a model that makes no pictures, as far as its name says."""
+    """None if the name says that the model makes no pictures."""
     name = model.lower()
     for word, style in (
         ("flux-1-schnell", SCHNELL),

@@ -1,18 +1,18 @@
-"""What a caller is told about who answers: the start, and every handover. Pure."""
+"""Tells the caller who answers: the start, and every handover. Pure."""
 
 from inference_service.domain import Handover, Notice, Started
 from inference_service.failures import FailureKind
 
 
 class Announcer:
-    """Keeps which deployment the caller believes to be answering."""
+    """Tracks which deployment the caller believes to be answering."""
 
     def __init__(self) -> None:
         self.current: str | None = None
-        self._notices: set[tuple[str, str]] = set()  # (deployment, field): each is said once
+        self._notices: set[tuple[str, str]] = set()  # (deployment, field): each is sent once
 
     def start(self, deployment: str, number: int) -> list[Started]:
-        """The first element of a stream; nothing when it was sent before."""
+        """The first element of a stream; nothing if it was sent before."""
         if self.current is not None:
             return []
         self.current = deployment
@@ -27,7 +27,7 @@ class Announcer:
         return Handover(former, deployment, reason or FailureKind.RATE_LIMITED.value, keep_chars, number)
 
     def fresh(self, deployment: str, notices: list[Notice]) -> list[Notice]:
-        """Notices that the caller has not had yet."""
+        """Notices that the caller has not received yet."""
         new = [notice for notice in notices if (deployment, notice.field) not in self._notices]
         self._notices.update((deployment, notice.field) for notice in new)
         return new

@@ -1,4 +1,4 @@
-"""One chat answer, assembled from whatever deployments say. Pure: events in, events for the caller out."""
+"""One chat answer, assembled from the events of one or more deployments. Pure: events in, events for the caller out."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -40,6 +40,7 @@ from inference_service.routing.answer.splice import (
     Restart,
     looks_whole,
 )
+from inference_service.routing.answer.thoughts import Thoughts
 from inference_service.routing.answer.toolcalls import ToolRules
 from inference_service.routing.answer.written import Written
 from inference_service.routing.decide import Standing
@@ -49,7 +50,7 @@ from inference_service.routing.lease import Lease
 from inference_service.routing.plan import Deployment, Route, without_unsupported
 from inference_service.tools import ToolCall
 
-RETRACTED = "retracted"  # the reason of a cut that no failure has caused: thoughts had been taken for the answer
+RETRACTED = "retracted"  # the reason for a cut without a failure: thoughts had been taken for the answer
 CONTINUE_WORDS = (
     "Your answer was cut off. Continue it exactly where it stopped, in the same language and form. "
     "Do not repeat anything and do not comment on this."
@@ -57,11 +58,11 @@ CONTINUE_WORDS = (
 
 
 class Opening(Struct):
-    """One call and how it joins the answer. `prefix` goes to the provider; `kept` characters of the text stay."""
+    """One call and how it joins the answer. `prefix` goes to the provider; `kept` characters of the text remain."""
 
     deployment: str
     number: int  # of the attempt
-    reason: str  # a FailureKind value: why the one before fell silent; empty for the first
+    reason: str  # a FailureKind value: why the previous deployment fell silent; empty for the first
     request: ChatRequest
     notices: list[Notice]
     joint: Fresh | AfterPrefill | AfterInstruction | AfterGiven | Restart
@@ -71,14 +72,14 @@ class Opening(Struct):
     begun: bool = False
     handed_over: bool = False  # the caller has cut its text to what this call keeps
     said: bool = False  # it has added words
-    held: list[str] | None = None  # its words, where a document was asked for that nobody enforces
+    held: list[str] | None = None  # its words, if a document was requested that the deployment does not enforce
     calls: list[ToolCall] = []
 
 
 class ChatAnswer:
-    """What the caller has so far, and how the next call goes on.
+    """What the caller has so far, and how the next call continues it.
 
-    What the caller itself has begun (`partial`) is written already and never sent: characters are counted behind it.
+    Text that the caller itself began (`partial`) exists already and is never sent: characters are counted from its end.
     """
 
     def __init__(self, request: ChatRequest, route: Route, learned: Learned) -> None:
@@ -86,15 +87,16 @@ class ChatAnswer:
         self._written = Written(request.partial)
         self._rules = ToolRules(request) if request.tools else None
         self._document = Document(request.response_format) if request.response_format is not None else None
-        self._composed = False  # some deployment has begun a tool call: what it said belongs to that
+        self._composed = False  # some deployment has begun a tool call: its text belongs to that call
         self._calls = 0  # tool calls sent
         self._announcer = Announcer()
+        self._thoughts = Thoughts()
         self._nothing_to_add = False  # a continuation has ended well without a word
         self.whole = False
 
     @property
     def began(self) -> bool:
-        """Words of the answer have left."""
+        """Words of the answer were sent."""
         return self._written.length > len(self._request.partial)
 
     @property
@@ -108,7 +110,7 @@ class ChatAnswer:
     # --- a call ----------------------------------------------------------------------------------
 
     def opening(self, deployment: Deployment, standing: Standing, number: int, reason: str, now: float) -> Opening:
-        """How this deployment is to be asked now."""
+        """How to ask this deployment now."""
         can, name = deployment.capabilities, deployment.name
         refused = self._learned.refused_fields(name, now) | standing.without
         request, notices = without_unsupported(self._request, can, refused)
@@ -116,7 +118,7 @@ class ChatAnswer:
         if self._document is not None and not self._document.enforced(can.formats):
             opening.request, opening.held = self._document.asked_for(request), []
         if self._written.length:
-            # A model that is offered tools, or held to a document, takes the open turn for one that is over.
+            # A model with tools, or held to a document, would take the open turn for a finished one.
             open_turn = self._rules is None and self._document is None and not standing.no_prefill
             profits = bool(self._request.partial) or self._may_continue(self._written.text())
             prefills = profits and open_turn and self._learned.prefills(name, now)
@@ -124,24 +126,24 @@ class ChatAnswer:
         return opening
 
     def _join(self, opening: Opening, *, prefills: bool) -> None:
-        text, given = self._written.text(), self._request.partial
+        text, beginning = self._written.text(), self._request.partial
         if self.began and self._may_continue(text):
             if prefills:
                 self._prefill(opening, text)
                 return
             boundary = Boundary(text)
-            if opening.deployment in self._route.continue_by_instruction and len(boundary.kept) > len(given):
+            if opening.deployment in self._route.continue_by_instruction and len(boundary.kept) > len(beginning):
                 opening.request = continued(opening.request, boundary.kept)
                 opening.joint, opening.kept = AfterInstruction(boundary), len(boundary.kept)
                 return
         opening.restarts = self.began
-        if not given:
+        if not beginning:
             opening.joint = Restart(text)
         elif prefills:
-            self._prefill(opening, given)
+            self._prefill(opening, beginning)
         else:
-            opening.request = continued(opening.request, given)
-            opening.joint, opening.kept = AfterGiven(given), len(given)
+            opening.request = continued(opening.request, beginning)
+            opening.joint, opening.kept = AfterGiven(beginning), len(beginning)
 
     def _may_continue(self, text: str) -> bool:
         long_enough = len(text) >= SHORTEST_PREFIX
@@ -157,20 +159,21 @@ class ChatAnswer:
         return checked(deployment.provider.chat(call))
 
     async def check(self, _: Picture | Preview) -> tuple[Any, ...]:
-        """Raises UpstreamFailure: nobody asked for a picture."""
+        """Raises UpstreamFailure: no picture was requested."""
         raise UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider sent a picture instead of words", status=200)
 
     # --- its events ------------------------------------------------------------------------------
 
     def waiting(self, deployment: str, number: int) -> list[Started]:
-        """Something is to be shown before anybody answers."""
+        """Something has to be shown before a deployment answers."""
         return self._announcer.start(deployment, number)
 
     def begin(self, opening: Opening) -> Out:
         """The first sign of an answer by this deployment."""
         opening.begun = True
+        self._thoughts.begin()
         out: Out = [*self._announcer.start(opening.deployment, opening.number)]
-        waits = isinstance(opening.joint, Restart | AfterInstruction)  # nothing is taken back before words replace it
+        waits = isinstance(opening.joint, Restart | AfterInstruction)  # nothing is taken back until words replace it
         if not out and not waits and self._announcer.moves(opening.deployment, opening.reason):
             out.append(self._hand_over(opening, opening.kept))
         return out + self._announcer.fresh(opening.deployment, opening.notices)
@@ -191,6 +194,8 @@ class ChatAnswer:
 
     def _beside(self, opening: Opening, event: Any, kind: type[Any]) -> Out:
         """What is no text of the answer."""
+        if kind is Reasoning:
+            return self._think(event.text)
         if kind is Retract:
             return self._retract(opening)
         if kind is ToolCall:
@@ -200,12 +205,16 @@ class ChatAnswer:
             return []
         return [event]
 
+    def _think(self, thoughts: str) -> Out:
+        news = self._thoughts.feed(thoughts)
+        return [Reasoning(news)] if news else []
+
     def _retract(self, opening: Opening) -> Out:
-        """What this call has said so far was reasoning: the caller cuts it off again."""
+        """What this call has said so far was reasoning: the caller removes it again."""
         text, opening.said = self._written.text(), False
         if opening.held is not None:
             thoughts, opening.held = "".join(opening.held), []
-            return [Reasoning(thoughts)] if thoughts else []
+            return self._think(thoughts)
         if isinstance(opening.joint, Restart):
             opening.joint = Restart(text)
             return []
@@ -223,7 +232,7 @@ class ChatAnswer:
         self._written.replace(text[: opening.kept])
         kept = opening.kept - len(self._request.partial)
         cut = Handover(opening.deployment, opening.deployment, RETRACTED, kept, opening.number)
-        return [cut, Reasoning(thoughts)]
+        return [cut, *self._think(thoughts)]
 
     def _hand_over(self, opening: Opening, keep: int) -> Handover:
         opening.handed_over = True
@@ -251,12 +260,12 @@ class ChatAnswer:
     # --- its end ---------------------------------------------------------------------------------
 
     def end(self, opening: Opening, finish: Finish) -> Out:
-        """A call has ended well. Raises UpstreamFailure when what came is no answer."""
+        """A call has ended well. Raises UpstreamFailure if the result is not an answer."""
         held = opening.joint.feed(unfenced("".join(opening.held))) if opening.held else ""
         joint, text = opening.joint, held + opening.joint.finish()
         said = opening.said or bool(text.strip()) or (isinstance(joint, Restart) and bool(joint.keep))
         if self._rules is None:
-            opening.calls.clear()  # of tools that nobody has offered
+            opening.calls.clear()  # of tools that the caller has not offered
         else:
             self._rules.check(opening.calls, alone=opening.request.sampling.get("parallel_tool_calls") is False)
         if not (said or opening.calls):
@@ -270,7 +279,7 @@ class ChatAnswer:
         out = [] if opening.begun else self.begin(opening)
         self.whole = True
         if isinstance(joint, AfterInstruction) and not text and not opening.handed_over:
-            out.append(self._hand_over(opening, self._written.length))  # it has confirmed all that is there
+            out.append(self._hand_over(opening, self._written.length))  # it has confirmed that everything is there
         self._calls = len(opening.calls)
         return [*out, *self._deliver(opening, text), *opening.calls]
 
@@ -280,16 +289,16 @@ class ChatAnswer:
         return (written[: joint.keep] if isinstance(joint, Restart) else written) + text
 
     def _is_complete(self, finish: Finish, restored: str) -> bool:
-        """A continuation added nothing: believed at once of a text that looks whole, else when a second one agrees."""
+        """A continuation added nothing: believed at once if the text looks whole, else when a second one agrees."""
         if finish.reason is FinishReason.CONTENT_FILTER:
             return False
         agreed, self._nothing_to_add = self._nothing_to_add, True
         return agreed or looks_whole(self._written.text() + restored)
 
     def settle_for_less(self) -> Out | None:
-        """Nobody can go on. None: the request fails; else the last events of an answer that is as whole as it gets."""
+        """No deployment can continue. None: the request fails; else the last events of an answer as whole as it gets."""
         if not self._nothing_to_add or len(self._route.deployments) > 1:
-            return None  # half a sentence is no answer because one of several had nothing to add
+            return None  # one deployment with nothing to add does not turn half a sentence into an answer
         self.whole = True
         return []
 
@@ -303,12 +312,12 @@ class ChatAnswer:
 
 
 def continued(request: ChatRequest, kept: str) -> ChatRequest:
-    """The conversation with the half-finished answer, and the wish to go on with it."""
+    """The conversation with the half-finished answer, and the instruction to continue it."""
     turns = (Message(Role.ASSISTANT, (TextPart(kept),)), Message(Role.USER, (TextPart(CONTINUE_WORDS),)))
     return msgspec.structs.replace(request, messages=(*request.messages, *turns))
 
 
 def nothing_said(finish: Finish) -> UpstreamFailure:
     if finish.reason is FinishReason.CONTENT_FILTER:
-        return UpstreamFailure(FailureKind.CONTENT_REFUSED, "the provider's filter kept the answer back")
+        return UpstreamFailure(FailureKind.CONTENT_REFUSED, "the provider's filter withheld the answer")
     return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer was empty", status=200)

@@ -1,4 +1,4 @@
-"""An answer that has to be one JSON document: how it is asked for where nobody enforces it, and whether it is one. Pure."""
+"""An answer that must be one JSON document: how to ask for it if the deployment does not enforce it, and validation. Pure."""
 
 import re
 
@@ -15,18 +15,18 @@ BY_SCHEMA = "Answer with one JSON document and nothing else: no words before or 
 
 
 class Document:
-    """What one request wants. The door has checked the schema."""
+    """What one request demands. Admission has validated the schema."""
 
     def __init__(self, wanted: ResponseFormat) -> None:
         self._wanted = wanted
         self._schema = schemas.Schema(wanted.schema) if wanted.schema is not None else None
 
     def enforced(self, formats: frozenset[str]) -> bool:
-        """Whether a deployment with these formats holds its answer to this one."""
+        """Whether a deployment with these formats enforces this one."""
         return ("json_object" if self._schema is None else "json_schema") in formats
 
     def asked_for(self, request: ChatRequest) -> ChatRequest:
-        """The request with the form in words, in front of everything that was said."""
+        """The request with the format in words, in front of the conversation."""
         words = ANY
         if self._wanted.schema is not None:
             about = f"\n{self._wanted.description}" if self._wanted.description else ""
@@ -36,26 +36,24 @@ class Document:
         return msgspec.structs.replace(request, messages=(first, *request.messages[1 if system else 0 :]))
 
     def check(self, text: str, reason: FinishReason) -> None:
-        """Raises UpstreamFailure(INVALID_OUTPUT) that says how the text is no such document."""
+        """Raises UpstreamFailure(INVALID_OUTPUT) that says why the text is not such a document."""
         try:
             document = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            cut = "the limit of tokens cut it off" if reason is FinishReason.LENGTH else "it is no JSON"
+            cut = "the token limit cut it off" if reason is FinishReason.LENGTH else "it is not JSON"
             raise invalid(cut) from None
         if self._schema is None:
             if not isinstance(document, dict):
-                raise invalid("it is JSON, but no object")
+                raise invalid("it is JSON, but not an object")
         elif violation := self._schema.violation(document):
             raise invalid(violation)
 
 
 def unfenced(text: str) -> str:
-    """The document of an answer that is one code block; any other text as it is."""
+    """The document inside an answer that is one code block; any other text unchanged."""
     match = FENCED.fullmatch(text)
     return match[1] if match else text
 
 
 def invalid(how: str) -> UpstreamFailure:
-    return UpstreamFailure(
-        FailureKind.INVALID_OUTPUT, f"the answer is not the document that was asked for: {how}", status=200
-    )
+    return UpstreamFailure(FailureKind.INVALID_OUTPUT, f"the answer is not the requested document: {how}", status=200)

@@ -1,4 +1,4 @@
-"""The pictures of one request, from whatever deployments draw. Every picture and preview is checked before it leaves."""
+"""The pictures of one request, from one or more deployments. Every picture and preview is checked before it is sent."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -38,7 +38,7 @@ class Opening(Struct):
 
     deployment: str
     number: int  # of the attempt
-    reason: str  # a FailureKind value: why the one before failed; empty for the first
+    reason: str  # a FailureKind value: why the previous call failed; empty for the first
     request: ImageRequest
     notices: list[Notice]
     size: tuple[int, int] | None
@@ -50,7 +50,7 @@ class Opening(Struct):
 
 
 class ImageAnswer:
-    """What the caller has so far. `whole` once every picture that was asked for is there."""
+    """What the caller has so far. `whole` once every requested picture is there."""
 
     ends_when_interrupted = False
     began = False  # finished pictures stay; a failed one is simply drawn again
@@ -64,7 +64,7 @@ class ImageAnswer:
     # --- a call ----------------------------------------------------------------------------------
 
     def opening(self, deployment: Deployment, standing: Standing, number: int, reason: str, now: float) -> Opening:
-        """How this deployment is to be asked now."""
+        """How to ask this deployment now."""
         can, name = deployment.capabilities, deployment.name
         refused = self._learned.refused_fields(name, now) | standing.without
         request, notices = without_unsupported(self._request, can, refused)
@@ -83,7 +83,7 @@ class ImageAnswer:
         return checked(deployment.provider.image(call))
 
     async def check(self, event: Picture | Preview) -> tuple[Any, ...]:
-        """The picture as the caller asked for it. Raises UpstreamFailure(BAD_IMAGE)."""
+        """The picture in the requested form. Raises UpstreamFailure(BAD_IMAGE)."""
         if isinstance(event, Preview):
             shown = await preview(event.data, event.index, self._limits)
             return () if shown is None else (shown,)
@@ -95,7 +95,7 @@ class ImageAnswer:
     # --- its events ------------------------------------------------------------------------------
 
     def waiting(self, deployment: str, number: int) -> list[Started]:
-        """Something is to be shown before anybody draws."""
+        """Something has to be shown before a deployment draws."""
         return self._announcer.start(deployment, number)
 
     def begin(self, opening: Opening) -> Out:
@@ -107,7 +107,7 @@ class ImageAnswer:
         return out + self._announcer.fresh(opening.deployment, opening.notices)
 
     def accept(self, opening: Opening, event: Any) -> Out:
-        """What the caller sees of an event; pictures are checked already."""
+        """What the caller sees of an event; pictures have been checked already."""
         if event.__class__ is not CheckedPicture:
             return [event]
         event = msgspec.structs.replace(event, index=self._made)
@@ -118,14 +118,14 @@ class ImageAnswer:
     # --- its end ---------------------------------------------------------------------------------
 
     def end(self, opening: Opening, _: Finish) -> Out:
-        """A call has ended well. Raises UpstreamFailure when it drew nothing."""
+        """A call has ended well. Raises UpstreamFailure if it drew nothing."""
         if not opening.drawn:
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider sent no picture", status=200)
         self.whole = self._made >= self._request.count
         return [] if opening.begun else self.begin(opening)
 
     def settle_for_less(self) -> Out | None:
-        """Nobody can draw the rest. None: the request fails; else the caller keeps what is there."""
+        """No deployment can draw the rest. None: the request fails; else the caller keeps what is there."""
         if not self._made:
             return None
         self.whole = True

@@ -1,4 +1,4 @@
-"""What the request loop asks of an answer, whether it is words or pictures. An opening is one call as the answer sees it."""
+"""What the request loop needs from an answer, for words and pictures alike. An opening is one call from the answer's view."""
 
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
@@ -18,14 +18,14 @@ class Answer(Protocol):
 
     @property
     def began(self) -> bool:
-        """Something of the answer has left that a restart would take back."""
+        """Something was sent that a restart would take back."""
         ...
 
     @property
     def ends_when_interrupted(self) -> bool: ...
 
     def opening(self, deployment: Deployment, standing: Standing, number: int, reason: str, now: float) -> Any:
-        """How this deployment is to be asked now. `reason`: why the one before fell silent, empty for the first."""
+        """How to ask this deployment now. `reason`: why the previous deployment fell silent, empty for the first."""
         ...
 
     def call(self, opening: Any, deployment: Deployment, lease: Lease) -> AsyncGenerator[Any, None]:
@@ -37,7 +37,7 @@ class Answer(Protocol):
         ...
 
     def waiting(self, deployment: str, number: int) -> list[Started]:
-        """What has to be sent before a progress event, when nobody has answered yet."""
+        """What must be sent before a progress event, if no deployment has answered yet."""
         ...
 
     def begin(self, opening: Any) -> Out:
@@ -49,11 +49,11 @@ class Answer(Protocol):
         ...
 
     def end(self, opening: Any, finish: Finish) -> Out:
-        """A call has ended well. Raises UpstreamFailure when what came is no answer."""
+        """A call has ended well. Raises UpstreamFailure if the result is not an answer."""
         ...
 
     def settle_for_less(self) -> Out | None:
-        """Nobody can go on. None: the request fails; else the last events of an answer that is as whole as it gets."""
+        """No deployment can continue. None: the request fails; else the last events of an answer as whole as it gets."""
         ...
 
     def finished(self, finish: Finish | None, deployment: str, journal: Journal) -> Finished: ...

@@ -1,21 +1,21 @@
-"""Joins what the next deployment says to what the caller has: no word lost, none said twice. Pure.
+"""Joins the next deployment's words to the text that the caller has: nothing lost, nothing said twice. Pure.
 
-There are five ways to go on, one class each. `feed` what the deployment says and deliver what comes out; `finish` at
-a good end gives what was held back. A call that fails is simply dropped: what it held back never left.
+There are five ways to continue, one class each. Call `feed` with the deployment's words and deliver the result; `finish`
+at a good end returns what was held back. A failed call is simply dropped: what it held back was never sent.
 
-Text is sacred: only two things are ever taken away. After prefill, an echo of the *whole* prefix. After an
-instruction, whole words that repeat the end of the text, because models repeat their last words when they are asked
+Text is sacred: only two things are ever removed. After prefill, an echo of the *whole* prefix. After an
+instruction, whole words that repeat the end of the text, because models repeat their last words when asked
 to continue, unless the text itself says such things twice in a row.
 """
 
 import re
 from itertools import pairwise
 
-# A shorter beginning is cheaper said again than continued.
+# A shorter beginning is cheaper to repeat than to continue.
 SHORTEST_PREFIX = 16
 LONGEST_WORD = 200  # characters; a longer run without white space is a link or data, and is not taken back
 LONGEST_OVERLAP = 400  # words at the end of a text that a model may repeat
-SHORTEST_IDEOGRAPHS = 4  # of a repetition without any alphabetic word
+SHORTEST_IDEOGRAPHS = 4  # length of a repetition without any alphabetic word
 
 IDEOGRAPHS = "\u2e80-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 WORD = re.compile(rf"[{IDEOGRAPHS}]|[^\s{IDEOGRAPHS}]+")
@@ -33,16 +33,16 @@ class Fresh:
 
 
 class AfterPrefill:
-    """The deployment was given the text as its own half-finished answer.
+    """The deployment got the text as its own half-finished answer.
 
-    `echoes`: whether it says that text again first; None: not known yet, so an echo of the whole text is one.
+    `echoes`: whether it repeats that text first; None: unknown, so an echo of the whole text counts as one.
     """
 
     def __init__(self, prefix: str, *, echoes: bool | None) -> None:
         self._prefix = prefix
         self._held = ""
         self._decided = echoes is False
-        self.echoed: bool | None = None  # what was seen
+        self.echoed: bool | None = None  # text received so far
 
     def feed(self, text: str) -> str:
         if self._decided:
@@ -61,7 +61,7 @@ class AfterPrefill:
 
 
 class Boundary:
-    """Where a text is cut so that the next words join right: `kept`, then `separator` and `word`, which are taken back."""
+    """Where a text is cut so that the next words join correctly: `kept`, then `separator` and `word`, which are taken back."""
 
     __slots__ = ("kept", "separator", "word")
 
@@ -74,7 +74,7 @@ class Boundary:
             self.kept, self.separator, self.word = text, "", ""
 
     def join(self, said: str) -> str:
-        """`said` behind `kept`, with the right white space between them."""
+        """`said` after `kept`, with the right white space between them."""
         body = said.lstrip()
         lead = said[: len(said) - len(body)]
         return self._between(lead) + body
@@ -82,7 +82,7 @@ class Boundary:
     def _between(self, lead: str) -> str:
         separator = self.separator
         if self.word:
-            return separator  # a word followed it, so this is what the text has here
+            return separator  # a word followed it, so the separator is what the text has here
         if not separator:
             return lead if "\n" in lead or (self.kept and not IDEOGRAPH.match(self.kept[-1])) else ""
         if not lead or lead in separator:
@@ -95,7 +95,7 @@ class Boundary:
 
 
 class AfterInstruction:
-    """The deployment was asked in words to continue `boundary.kept`."""
+    """The deployment was instructed in words to continue `boundary.kept`."""
 
     def __init__(self, boundary: Boundary) -> None:
         self._boundary = boundary
@@ -110,7 +110,7 @@ class AfterInstruction:
             return text
         self._held += text
         if self._undecided() or not (news := self._without_repetition()).strip():
-            return ""  # white space waits, too: how it joins shows with the word behind it
+            return ""  # white space waits, too: the next word decides how it joins
         self._decided, self._held = True, ""
         return self._boundary.join(news)
 
@@ -126,11 +126,11 @@ class AfterInstruction:
         return AfterInstruction(self._boundary)
 
     def restore(self) -> str:
-        """What was taken back from the end of the text: it was whole, and nothing is to be added."""
+        """What was taken back from the end of the text: the text was whole, and nothing is added."""
         return self._boundary.separator + self._boundary.word
 
     def _undecided(self) -> bool:
-        """Whether what comes next may still complete a repetition."""
+        """Whether the next words may still complete a repetition."""
         if not self._held.strip():
             return True
         if self._boundary.kept.startswith(self._held.lstrip()):
@@ -154,21 +154,21 @@ class AfterInstruction:
 
     def _repeated(self, held: str) -> int:
         """The length of the beginning of `held` that repeats the end of the text."""
-        found = list(WORD.finditer(held))
-        words = [match.group() for match in found]
+        matches = list(WORD.finditer(held))
+        words = [match.group() for match in matches]
         for count in range(min(len(words), len(self._tail)), 0, -1):
-            if words[:count] == self._tail[-count:] and self._is_repetition(words[:count], held[: found[0].start()]):
-                return found[count - 1].end()
+            if words[:count] == self._tail[-count:] and self._is_repetition(words[:count], held[: matches[0].start()]):
+                return matches[count - 1].end()
         return 0
 
     def _is_repetition(self, unit: list[str], lead: str) -> bool:
-        """Whether these words are said again by mistake, rather than because the text goes on like that."""
+        """Whether these words are repeated by mistake, rather than because the text goes on like that."""
         if all(IDEOGRAPH.match(word) for word in unit) and len(unit) < SHORTEST_IDEOGRAPHS:
             return False
         if "\n" in lead:
             indentation = self._indentation(len(unit))
             bracket = not any(letter.isalnum() for letter in "".join(unit))
-            # Closing brackets follow each other, each less indented than the one before.
+            # Closing brackets follow each other, each less indented than the last.
             if indentation is None or bracket:
                 return indentation == lead.rpartition("\n")[2]
         if self._repeats_lines and self._indentation(len(unit)) is not None:
@@ -178,21 +178,21 @@ class AfterInstruction:
         return not any(tail[start : start + 2 * size] == twice for start in range(len(tail) - 2 * size + 1))
 
     def _indentation(self, count: int) -> str | None:
-        """The white space before the last `count` words of the text, if they begin a line of it; else None."""
+        """The white space before the last `count` words of the text if they begin a line; else None."""
         places = [match.start() for match in WORD.finditer(self._boundary.kept)]
         line = self._boundary.kept[: places[-count]].rpartition("\n")[2]
         return None if line.strip() else line
 
 
 class AfterGiven:
-    """The deployment was asked in words to continue what the caller itself has begun, of which nothing can be taken back.
+    """The deployment was instructed in words to continue the caller's own beginning, of which nothing can be taken back.
 
-    What is said again of it, the whole or the word at its end, is left out.
+    If it is repeated, in whole or its last word, the repetition is dropped.
     """
 
-    def __init__(self, given: str) -> None:
-        boundary = Boundary(given)
-        self._repeats = [one for one in (given, boundary.word) if one]
+    def __init__(self, beginning: str) -> None:
+        boundary = Boundary(beginning)
+        self._repeats = [text for text in (beginning, boundary.word) if text]
         self._held = ""
         self._decided = False
 
@@ -201,7 +201,7 @@ class AfterGiven:
             return text
         self._held += text
         said = self._held.lstrip()
-        if any(one.startswith(said) and len(said) < len(one) for one in self._repeats):
+        if any(repeat.startswith(said) and len(said) < len(repeat) for repeat in self._repeats):
             return ""
         return self.finish()
 
@@ -211,16 +211,16 @@ class AfterGiven:
         self._decided = True
         held, self._held = self._held, ""
         said = held.lstrip()
-        for one in self._repeats:
-            if said.startswith(one):
-                return said[len(one) :]
+        for text in self._repeats:
+            if said.startswith(text):
+                return said[len(text) :]
         return held
 
 
 class Restart:
-    """The deployment answers from the beginning. What it says is held back as long as it equals what the caller has.
+    """The deployment answers from the beginning. Its words are held back as long as they equal what the caller has.
 
-    `keep` is None while that is so; then it is the number of characters that stay.
+    `keep` is None until then; afterwards it is the number of characters that remain.
     """
 
     def __init__(self, text: str) -> None:
@@ -245,15 +245,15 @@ class Restart:
 
 
 def common_prefix(first: str, second: str) -> int:
-    """The number of characters with which both texts begin."""
-    for place, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
+    """The number of characters that both texts have in common at the beginning."""
+    for place, (left, other) in enumerate(zip(first, second, strict=False)):
+        if left != other:
             return place
     return min(len(first), len(second))
 
 
 def looks_whole(text: str) -> bool:
-    """Whether a text may be complete as it is: then a continuation that adds nothing confirms it at once."""
+    """Whether a text may be complete: then a continuation that adds nothing confirms it at once."""
     return text.rstrip().endswith(
         (".", "!", "?", "…", "。", "！", "？", ":", ";", "```", ")", "]", "}", "»", "”", '"', "*", "|", ">")
     )

@@ -1,4 +1,4 @@
-"""A result in one piece, a transcript or vectors, from whatever deployment gives it. Pure."""
+"""A non-streamed result, a transcript or vectors, from one or more deployments. Pure."""
 
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -25,7 +25,7 @@ class Opening(Struct):
 
     deployment: str
     number: int  # of the attempt
-    reason: str  # a FailureKind value: why the one before failed; empty for the first
+    reason: str  # a FailureKind value: why the previous call failed; empty for the first
     restarts: bool = False
     begun: bool = False
     result: Transcribed | Embedded | None = None
@@ -35,10 +35,10 @@ class UnaryAnswer:
     """`asked`: makes the upstream call for a request, given provider, request, model and secret."""
 
     ends_when_interrupted = False
-    began = False  # nothing leaves before it is whole
+    began = False  # nothing is sent before it is whole
 
-    def __init__(self, request: Request, asked: Asked) -> None:
-        self._request, self._asked = request, asked
+    def __init__(self, request: Request, call: Asked) -> None:
+        self._request, self._asked = request, call
         self._announcer = Announcer()
         self.whole = False
 
@@ -50,11 +50,11 @@ class UnaryAnswer:
         return checked(self._asked(deployment.provider, self._request, deployment.model, lease.secret))
 
     async def check(self, _: Picture | Preview) -> tuple[Any, ...]:
-        """Raises UpstreamFailure: nobody asked for a picture."""
+        """Raises UpstreamFailure: no picture was requested."""
         raise UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider sent a picture", status=200)
 
     def waiting(self, deployment: str, number: int) -> list[Started]:
-        """Something is to be shown before anybody answers."""
+        """Something has to be shown before a deployment answers."""
         return self._announcer.start(deployment, number)
 
     def begin(self, opening: Opening) -> Out:
@@ -70,7 +70,7 @@ class UnaryAnswer:
         return [event]
 
     def end(self, opening: Opening, _: Finish) -> Out:
-        """A call has ended well. Raises UpstreamFailure when it brought nothing."""
+        """A call has ended well. Raises UpstreamFailure if it returned nothing."""
         if opening.result is None:
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider sent no result", status=200)
         self.whole = True

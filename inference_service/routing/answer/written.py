@@ -4,7 +4,7 @@ MOST_PIECES = 64
 
 
 class Written:
-    """`length` in characters. A short string takes five times the room of its text, so pieces are joined as they come."""
+    """`length` in characters. A short string takes five times the memory of its text, so pieces are joined as they arrive."""
 
     __slots__ = ("_blocks", "_pieces", "length")
 

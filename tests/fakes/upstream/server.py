@@ -35,6 +35,7 @@ IN_THE_MIDDLE = frozenset(
         "finishmore",
         "finishcut",
         "emptyreasons",
+        "givesup",
     ]
 )
 
@@ -61,6 +62,7 @@ class FakeUpstream:
         self.calls: list[Call] = []
         self.behaviour: dict[str, str] = {}  # model → fault, instead of what its name says
         self.by_token: dict[str, str] = {}  # token → fault, before the model's
+        self.once: set[str] = set()  # paths of providers that fail only the first call
         self.hold = asyncio.Event()
         self.arrived = asyncio.Event()
         self.well = False  # every fault is over
@@ -142,7 +144,8 @@ class FakeUpstream:
 
     def _fault(self, call: Call) -> tuple[str, str]:
         fault = self.by_token.get(call.token) or self.behaviour.get(call.model) or call.model
-        name, _, argument = ("ok" if self.well else fault).partition(":")
+        recovered = call.path in self.once and any(other.path == call.path for other in self.calls if other is not call)
+        name, _, argument = ("ok" if self.well or recovered else fault).partition(":")
         return name, argument
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
@@ -283,6 +286,9 @@ class FakeUpstream:
                 yield b"data: {not json\n\n"
             case "finishmore":
                 yield event(choice("stop"))
+            case "givesup":
+                yield event(choice("insufficient_system_resource")) + b"data: [DONE]\n\n"
+                call.ended = "cut"
             case "finishcut":
                 yield event(choice("stop")) + event(choice(content=rest[: self.step]))
                 call.ended = "cut"

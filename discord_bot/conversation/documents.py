@@ -10,7 +10,7 @@ LONGEST = 20.0  # seconds for one document
 
 @dataclass(frozen=True)
 class Document:
-    """`end`: whole, encrypted, large, unreadable, or late when the time was up."""
+    """`end`: whole, shortened, encrypted, large, unreadable, or late when the time was up."""
 
     end: str
     pages: list[str] = field(default_factory=list)
@@ -20,7 +20,7 @@ class Document:
 
 def read_document(data: bytes, most_pages: int, most_text: int, *, longest: float = LONGEST) -> Document:
     """Waits for the child; call it in a thread. Never raises for what is in the file."""
-    ran = run_isolated("discord_bot.documents.child", (str(most_pages), str(most_text)), data, longest)
+    ran = run_isolated("antiphon.documents.child", (str(most_pages), str(most_text)), data, longest)
     return _document(ran.output, "late" if ran.late else "unreadable")
 
 
@@ -28,9 +28,9 @@ def _document(said: bytes, end: str) -> Document:
     pages: list[str] = []
     count = 0
     for line in said.split(b"\n")[:-1]:
-        told = json.loads(line)
-        if "text" in told:
-            pages.append(told["text"])
-            count = told["pages"]
-        end = told.get("end", end)
+        page = json.loads(line)
+        if "text" in page:
+            pages.append(page["text"])
+            count = page["pages"]
+        end = page.get("end", end)
     return Document(end, pages, count)

@@ -6,8 +6,8 @@ Writes a line of JSON for each page as soon as it is read, so that what was read
 import json
 import sys
 
+from antiphon.documents.formats import Encrypted, pages_of
 from antiphon.isolated import bound
-from discord_bot.documents.formats import Encrypted, pages_of
 
 
 def main(most_pages: int, most_text: int) -> None:
@@ -15,12 +15,14 @@ def main(most_pages: int, most_text: int) -> None:
     length = 0
     try:
         for number, (text, count) in enumerate(pages_of(data), 1):
+            if number > most_pages or length > most_text:
+                write({"end": "shortened"})
+                return
+            # One character more than wanted says that there are more.
             said = text[: most_text + 1 - length].encode("utf-8", "replace").decode()
             length += len(said)
             write({"text": said, "pages": count})
-            if number >= most_pages or length > most_text:
-                break
-        write({"end": "whole"})
+        write({"end": "whole" if length <= most_text else "shortened"})
     except Encrypted:
         write({"end": "encrypted"})
     except MemoryError:
