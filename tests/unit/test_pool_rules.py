@@ -449,6 +449,15 @@ def test_what_one_credential_bears_makes_room_on_the_others() -> None:
     assert picked(one, "next", 2) != tester
 
 
+def test_credentials_that_were_busy_are_looked_at_again_when_one_has_proven_more() -> None:
+    one = pool("a", "b")
+    names = {f"{number}": picked(one, f"{number}", 0) for number in range(8)}
+    assert isinstance(one.pick(ASK, "more", 0), Denied)
+    for lease in [lease for lease, name in names.items() if name == "a"]:
+        one.report(lease, (), 1)
+    assert picked(one, "more", 1) in names.values()
+
+
 def test_a_test_of_a_higher_limit_that_ends_without_an_answer_lets_others_test_it() -> None:
     one = pool("a", "b")
     for number in range(8):
@@ -462,8 +471,8 @@ def test_a_test_of_a_higher_limit_that_ends_without_an_answer_lets_others_test_i
     for lease in ("scout", "scout-2"):
         one.release(lease, Verdict(Vote.BAD, "server_error"), 2)
     assert one.pacing("a", "m").norm.scout == ""
-    assert {picked(one, f"again-{number}", 3) for number in range(2)} <= {tester, other}
-    assert one.pacing("a", "m").norm.scout != ""
+    assert picked(one, "again", 3) == other
+    assert one.pacing("a", "m").norm.scout == other
 
 
 def test_a_told_number_of_calls_at_once_counts_a_call_a_moment_longer_too() -> None:
