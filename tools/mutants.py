@@ -56,7 +56,11 @@ MODULES: dict[str, tuple[str, ...]] = {
         "tests/unit/test_limit_ledger.py",
     ),
     "inference_service.credentials.breaker": ("tests/unit/test_breaker.py",),
-    "inference_service.credentials.quota": ("tests/unit/test_quota.py", "tests/unit/test_quota_room.py"),
+    "inference_service.credentials.quota": (
+        "tests/unit/test_quota.py",
+        "tests/unit/test_quota_room.py",
+        "tests/unit/test_arrivals.py",
+    ),
     "inference_service.credentials.queue": ("tests/unit/test_line.py", "tests/unit/test_queue.py"),
     "inference_service.providers.kit.sse": ("tests/unit/test_sse.py",),
     "inference_service.providers.kit.errors": (

@@ -84,7 +84,7 @@ def tools(request: ChatRequest) -> dict[str, Any]:
     if not body or choice is None:
         return body
     if choice.name:
-        body["tools"] = [one for one in body["tools"] if one["function"]["name"] == choice.name]
+        body["tools"] = [tool for tool in body["tools"] if tool["function"]["name"] == choice.name]
     body.pop("tool_choice")
     return body if choice.mode is ToolMode.AUTO else {**body, "tool_choice": choice.mode.value.upper()}
 

@@ -377,8 +377,8 @@ def test_a_call_that_is_over_for_us_is_over_once_while_it_may_still_run_at_its_p
     assert len(one.pacing("a", "m").ends) == 1
 
 
-def test_a_call_that_the_provider_has_accepted_leaves_the_window_when_it_was_counted() -> None:
-    for accepted, at in ((True, 60.6), (False, 61.0)):
+def test_a_call_leaves_the_window_after_its_provider_has_accepted_it_or_it_has_ended() -> None:
+    for accepted, at in ((True, 60.6), (False, 61.1)):
         one = pool("a", quotas=(requests(1),))
         picked(one, "1", 0)
         if accepted:
@@ -394,8 +394,9 @@ def test_a_second_report_of_a_call_says_nothing_about_the_call_beside_it() -> No
     picked(one, "2", 0.05)
     for moment in (0.5, 0.6):
         one.report("1", (), moment)
-    assert isinstance(one.pick(ASK, "3", 60.9), Denied)
-    assert picked(one, "3", 61.05) == "a"
+    one.report("2", (), 5)
+    assert isinstance(one.pick(ASK, "3", 64.9), Denied)
+    assert picked(one, "3", 65.1) == "a"
 
 
 def test_a_call_that_was_not_refused_for_three_seconds_is_accepted() -> None:

@@ -15,7 +15,7 @@ def test_the_room_of_a_window_is_what_its_calls_have_left() -> None:
 
 def test_around_the_end_of_a_window_from_the_first_use_there_is_no_room() -> None:
     one = used(window(3, 6.0, FIRST_USE), 100.0)  # ends at 106.3; clocks may be apart by 0.3 s
-    assert [one.room(now) for now in (100.0, 105.6, 105.7, 106.2, 106.3)] == [2, 2, 0, 0, 3]
+    assert [one.fits(1, now) for now in (100.0, 105.92, 105.93, 106.2, 106.3)] == [True, True, False, False, True]
     used(one, 107.0, 107.1, 107.2)
     told(one, 107.3, limit=3, remaining=0)
     used(one, 107.4)
@@ -27,33 +27,32 @@ def test_a_window_from_the_first_use_that_was_counted_early_also_ends_early() ->
     mark = one.take(1.0, 100.0)
     one.confirm(mark, 100.0)  # counted at once, so it ends between 106.0 and 106.3
     assert one.ends == pytest.approx(106.003)
-    assert one.room(105.39) == 2
-    assert one.room(105.41) == 0
+    assert one.fits(1, 105.92)
+    assert not one.fits(1, 105.93)
 
 
 def test_what_comes_back_to_a_rolling_window_comes_call_by_call() -> None:
     one = used(window(3), 0.0, 10.0, amount=1.0)
-    assert one.coming(20.0) == [(61.0, 1.0), (71.0, 1.0)]
+    assert one.coming(20.0, 1.0) == [(61.0, 1.0), (71.0, 1.0)]
 
 
 def test_what_comes_back_to_a_fixed_window_comes_with_its_end() -> None:
     start = NOW - 30.0
     one = window(5, clock=WALL)
-    assert one.coming(start) == []
+    assert one.coming(start, 1.0) == []
     used(one, start + 5, start + 20, start + 59.5)
-    assert one.coming(start + 59.5) == [(start + 61.0, 2.0), (start + 121.0, 1.0)]
+    assert one.coming(start + 59.5, 1.0) == [(start + 61.0, 2.0), (start + 121.0, 1.0)]
 
 
 def test_what_comes_back_to_a_window_from_the_first_use_comes_at_once() -> None:
     one = window(3, 6.0, FIRST_USE)
-    assert one.coming(100.0) == []
+    assert one.coming(100.0, 1.0) == []
     used(one, 100.0)
-    assert one.coming(101.0) == [(106.3, 1.0)]
-    assert one.coming(106.0) == [(106.3, 3.0)]  # until then nothing of it may be used
+    assert one.coming(101.0, 1.0) == [(106.3, 1.0), (112.3, 0.0)]
     used(one, 101.0)
     told(one, 102.0, limit=3, remaining=0)
     used(one, 102.0)
-    assert one.coming(106.0) == [(106.3, 4.0)]
+    assert one.coming(106.0, 1.0) == [(106.3, 4.0), (112.3, 0.0)]
 
 
 def test_what_is_left_is_judged_by_the_moment_and_not_by_the_last_call() -> None:
@@ -66,7 +65,7 @@ def test_what_is_left_is_judged_by_the_moment_and_not_by_the_last_call() -> None
 def test_calls_that_only_the_provider_knows_of_begin_a_window_of_the_clock() -> None:
     start = NOW - 30.0
     one = told(window(3, clock=WALL), start + 5, limit=3, remaining=1)
-    assert one.coming(start + 5) == [(start + 61.0, 2.0), (start + 121.0, 0.0)]
+    assert one.coming(start + 5, 1.0) == [(start + 61.0, 2.0), (start + 121.0, 0.0)]
     ends = one.ends
     told(one, start + 6, limit=3, remaining=0)
     assert one.ends == ends
@@ -75,7 +74,7 @@ def test_calls_that_only_the_provider_knows_of_begin_a_window_of_the_clock() -> 
 def test_a_window_whose_first_call_never_counted_has_not_begun() -> None:
     one = used(window(3, 60.0, FIRST_USE, firm=False), 100.0)
     told(one, 101.0, limit=3, remaining=3)
-    assert (one.ends, one.left(101.0), one.coming(101.0)) == (0.0, 3.0, [])
+    assert (one.ends, one.left(101.0), one.coming(101.0, 1.0)) == (0.0, 3.0, [])
 
 
 @pytest.mark.parametrize(
