@@ -35,14 +35,14 @@ LEAST = 0.90
 SEED = 20_240_917
 MOST = 150  # mutants of one module; more are sampled, always the same ones
 EXAMPLES = 40  # of a property
-IDLE, LEAST_WORK = (
-    15.0,
-    0.01,
-)  # seconds on the wall, and those of the processor that a running test uses in them at least
+IDLE = 15.0  # seconds on the wall after which a test that does nothing counts as hanging
+LEAST_WORK = 0.01  # seconds of the processor that a running test uses in them at least
 
 # Each module is held by the tests beside it only.
 MODULES: dict[str, tuple[str, ...]] = {
-    "inference_service.routing.decide": ("tests/unit/test_decide.py",),
+    "inference_service.routing.decide": tuple(
+        f"tests/unit/test_decide_{subject}.py" for subject in ("bounds", "errors", "failures", "waits")
+    ),
     "inference_service.routing.journal": ("tests/unit/test_journal.py",),
     "inference_service.routing.watch": ("tests/unit/test_watch.py",),
     "inference_service.routing.classify": ("tests/unit/test_classify.py",),
@@ -56,7 +56,11 @@ MODULES: dict[str, tuple[str, ...]] = {
         "tests/unit/test_limit_ledger.py",
     ),
     "inference_service.credentials.breaker": ("tests/unit/test_breaker.py",),
-    "inference_service.credentials.quota": ("tests/unit/test_quota.py",),
+    "inference_service.credentials.quota": (
+        "tests/unit/test_quota.py",
+        "tests/unit/test_quota_room.py",
+        "tests/unit/test_arrivals.py",
+    ),
     "inference_service.credentials.queue": ("tests/unit/test_line.py", "tests/unit/test_queue.py"),
     "inference_service.providers.kit.sse": ("tests/unit/test_sse.py",),
     "inference_service.providers.kit.errors": (
