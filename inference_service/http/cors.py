@@ -58,4 +58,4 @@ def permissions(request: web.Request, origins: Collection[str]) -> Mapping[str, 
 
 
 def _listed(origin: str, origins: Collection[str]) -> bool:
-    return ANY in origins or origin.lower().rstrip("/") in {one.lower().rstrip("/") for one in origins}
+    return ANY in origins or origin.lower().rstrip("/") in {listed.lower().rstrip("/") for listed in origins}

@@ -111,13 +111,13 @@ class Router:
         return self._unary(request, Task.TRANSCRIBE, speech.asked, 0, deadline)
 
     def _unary(
-        self, request: EmbedRequest | TranscribeRequest, task: Task, asked: Asked, tokens: int, deadline: float
+        self, request: EmbedRequest | TranscribeRequest, task: Task, call: Asked, tokens: int, deadline: float
     ) -> "Request":
         generation, now = self._now, asyncio.get_running_loop().time()
         route, able = generation.parts.plan.unary(request.model, task, self._desk.learned, now)
         # A non-streamed result has the time limits of a picture.
         bounds = image_bounds(route.image_timeouts)
-        answer = UnaryAnswer(request, asked)
+        answer = UnaryAnswer(request, call)
         return self._request(generation, request, deadline, route, able, answer, Journal(now, tokens), bounds, tokens)
 
     async def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int, bool]:
@@ -166,7 +166,7 @@ class Router:
         """Equal deployments in the order that suits pools and conversation."""
         by_name = {deployment.name: deployment for deployment in able}
         ordered = self._store.prefer([ask_for(ask, deployment) for deployment in able])
-        return [by_name[one.deployment] for one in ordered]
+        return [by_name[candidate.deployment] for candidate in ordered]
 
     @property
     def problem(self) -> str:

@@ -44,7 +44,8 @@ ACCESS: tuple[Sign, ...] = (
 # The vendor's own load, whatever the status. It is nobody's quota.
 OVERLOAD: tuple[Sign, ...] = (
     Sign(K.OVERLOADED, r"rate-limited upstream|queue_exceeded|param:queue|high (demand|traffic)|over ?capacity|at capacity"
-         r"|capacity (is )?(temporarily )?exceeded|overloaded|no capacity|queue (is )?full|error code: ?1015|model (is )?(too |currently )?busy"
+         r"|capacity (is )?(temporarily )?exceeded|overloaded|no ?capacity|temporarily unable to process|queue (is )?full"
+         r"|error code: ?1015|model (is )?(too |currently )?busy"
          r"|servers? (is|are) (currently )?(too )?busy|no available (provider|channel|worker)|no deployments? available"
          r"|request limit reached \(|maximum capacity|degraded function"
          r"|provider_overloaded|service tier capacity|no instances? available",
