@@ -158,6 +158,7 @@ class Pool:
         if not call.scout:
             lot.pacing.quiet = call
         self._calls.begin(lease, call)
+        self.touched.add(lot)
         one.flying += 1
         one.calls += 1
         one.last_used = now
