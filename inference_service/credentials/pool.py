@@ -158,9 +158,10 @@ class Pool:
         if not call.scout:
             lot.pacing.quiet = call
         self._calls.begin(lease, call)
-        credential.flying += 1
-        credential.calls += 1
-        credential.last_used = now
+        self.touched.add(lot)
+        one.flying += 1
+        one.calls += 1
+        one.last_used = now
         lane.begin(lot, now)
 
     def candidates(self, ask: Ask, now: float) -> list[tuple[str, str]] | Denied:
