@@ -36,8 +36,8 @@ async def _models(target: str) -> list[Model]:
 def command() -> str:
     """How to start the command from this folder: `make run` installs it where no shell looks for it."""
     here = Path(sys.executable).parent / ("antiphon.exe" if os.name == "nt" else "antiphon")
-    found = shutil.which("antiphon")
-    if not here.exists() or (found is not None and os.path.realpath(found) == os.path.realpath(here)):
+    installed = shutil.which("antiphon")
+    if not here.exists() or (installed is not None and os.path.realpath(installed) == os.path.realpath(here)):
         return "antiphon"
     return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
 
