@@ -41,6 +41,7 @@ from discord_bot.services import Services
 from discord_bot.store.database import Store
 from discord_bot.store.settings import SettingScope
 from discord_bot.tasks import Tasks
+from discord_bot.underway import Underway, turn_away
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services = Services(
             config, store, inference, metrics, self, paces,
             Catalogue(inference, config.bot.models), Admission(config.bot, store, metrics),
-            Ledger(metrics), Tasks(metrics), CommandMentions(),
+            Ledger(metrics), Tasks(metrics), CommandMentions(), Underway(),
         )  # fmt: skip
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self.services)
@@ -104,8 +105,10 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services.tasks.spawn(self._presence.keep(), "presence")
 
     async def finish_answers(self) -> None:
-        """The process is about to end: every running answer gets a proper last state."""
+        """The process is to end: whatever runs gets an honest last state, and nothing new begins."""
+        self.services.underway.closing = True
         await asyncio.gather(self.aftermath.interrupt_all(), self.image.interrupt_all())
+        await asyncio.gather(self.services.underway.end(), self.inbox.end())
         await self.services.ledger.end()
 
     async def close(self) -> None:
@@ -207,7 +210,12 @@ class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
     """Every failed command is answered; nobody ever reads "the application did not respond"."""
 
     async def interaction_check(self, interaction: discord.Interaction[AntiphonBot], /) -> bool:
+        underway = interaction.client.services.underway
         if interaction.type is discord.InteractionType.application_command:
+            if underway.closing:
+                await turn_away(interaction)
+                return False
+            underway.add(interaction)
             name = interaction.command.name if interaction.command else ""
             tracing.enter(interaction, interaction.client.services.inference, f"command {name}")
         return True

@@ -13,6 +13,7 @@ from discord_bot.access import Asker
 from discord_bot.problems import describe, short_reference, utcnow
 from discord_bot.services import services_of
 from discord_bot.tracing import began
+from discord_bot.underway import turn_away
 
 BotInteraction: TypeAlias = discord.Interaction[Any]
 Press: TypeAlias = Callable[[BotInteraction, "re.Match[str]", list[Any]], Awaitable[None]]
@@ -33,7 +34,8 @@ async def private(interaction: BotInteraction, text: str, **more: Any) -> None:
 
 @contextlib.asynccontextmanager
 async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[None]:
-    """Whatever happens inside, the person gets a sentence and the log an id to find it by."""
+    """Whatever happens inside, the person gets a sentence and the log gets an id to find it by."""
+    services_of(interaction).underway.add(interaction)
     try:
         with began(services_of(interaction).inference, where):
             yield
@@ -101,6 +103,9 @@ def pressable(pattern: str, press: Press, where: str) -> type[discord.ui.Dynamic
         async def callback(self, interaction: Any) -> None:
             chosen: BotInteraction = interaction
             action = self._match.groupdict().get("action", "")
+            if services_of(chosen).underway.closing:
+                await turn_away(chosen)
+                return
             async with answered(chosen, f"{where}:{action}"):
                 await press(chosen, self._match, list(getattr(self.item, "values", ())))
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service import transport
-from inference_service.api import large, status
+from inference_service.api import large, limits, status
 from inference_service.api.bodies import Bodies, TooMuch
 from inference_service.api.turns import InvalidRequestError
 from inference_service.api.validate import REQUEST_ID
@@ -244,8 +244,9 @@ class Door:
 
     async def _spend(self, context: Context, name: str, config: CallerConfig) -> None:
         try:
-            await self.budgets.enter(name, config)
+            limits.tell(context, await self.budgets.enter(name, config))
         except BudgetSpent as spent:
+            limits.tell(context, spent.left)
             await self._spent(context, name, f"has used its {spent.what}", spent.retry_after, spent.limit)
 
     async def _spent(self, context: Context, name: str, text: str, retry_after: float, limit: str) -> NoReturn:

@@ -56,12 +56,12 @@ async def count_tokens(shared: Shared, context: Context) -> None:
         chat = chat_pb2.ChatRequest(
             model=request.model, messages=request.messages, tools=request.tools, caller=request.caller
         )
-        wanted = await question(shared, chat, admission)
-        deployment, tokens = shared.router.count_tokens(wanted)
+        asked = await question(shared, chat, admission)
+        deployment, tokens, estimated = await shared.router.count_tokens(asked)
         answer = tokens_pb2.CountTokensResponse(
             request_id=admission.request_id,
             tokens=tokens,
-            estimated=True,
+            estimated=estimated,
             deployment=deployment_of(deployment.name),
             context_tokens=deployment.capabilities.context_tokens,
         )

@@ -90,7 +90,7 @@ class Books:
         if fact.unit is Unit.REQUESTS:
             for at in calls:
                 if at > now - length - 1:
-                    window.take(1.0, at)
+                    window.count(1.0, at)
         window.roll(now)
         if fact.limit is None:
             window.quota = Quota(

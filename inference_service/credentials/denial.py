@@ -9,8 +9,19 @@ from inference_service.credentials.types import Ask, Denied, Why
 MOST_LOOKED_AT = 64  # credentials of a large pool whose reasons are examined
 
 
-def denial(lane: Lane, ask: Ask, now: float) -> Denied:
-    """`lane` has no credential for `ask` right now."""
+def denial(lane: Lane, ask: Ask, now: float, lingering: Iterable[tuple[float, Lot]] = ()) -> Denied:
+    """`lane` has no credential for `ask` now. `lingering`: calls that make room in a moment, which is worth the wait."""
+    found = _denial(lane, ask, now)
+    if found.why is Why.BUSY:
+        for at, lot in lingering:
+            own = lane.lots.get(lot.credential.id)
+            hindrance = own.hindrance(ask.tokens, ask.pictures, now) if own is not None else None
+            if hindrance is not None and hindrance.kind is Kind.BUSY:
+                return Denied(Why.BUSY, max(0.0, at - now), "busy", told=True)
+    return found
+
+
+def _denial(lane: Lane, ask: Ask, now: float) -> Denied:
     if ask.tokens:
         return _by_size(lane, ask, now)
     waking = lane.next_wake()

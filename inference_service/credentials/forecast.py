@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from inference_service.credentials.entry import slack_of
 from inference_service.credentials.pool import Pool
-from inference_service.credentials.quota import NEVER, Window, slack_of
+from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import QuotaView
 from inference_service.quotas import Clock, Quota, Unit
 
@@ -71,7 +72,7 @@ def refills_at(windows: Iterable[Window], now: float) -> float | None:
     for window in windows:
         if window.quota.unit is Unit.CONCURRENT or not window.used:
             continue
-        at = window.log[0][0] if window.rolling and window.log else window.ends
+        at = window.log[0].leaves if window.rolling and window.log else window.ends
         moments.append(max(at, window.held_until))
     return min((at for at in moments if at > now), default=None)
 
@@ -79,7 +80,7 @@ def refills_at(windows: Iterable[Window], now: float) -> float | None:
 def _began(window: Window, now: float) -> float:
     if window.rolling:
         slack = slack_of(window.quota.window)
-        return window.log[0][0] - window.quota.window - slack if window.log else now
+        return window.log[0].leaves - window.quota.window - slack if window.log else now
     return window.ends - _length(window.quota, window.ends) if window.ends else now
 
 

@@ -127,7 +127,9 @@ class Lane:
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
         self.busy: dict[str, Lot] = {}
         self.quarantined: dict[str, Lot] = {}
+        self.ways = Durations()  # until the provider accepts a call
         self._foresight: Foresight | None = None
+        self._begun = 0  # calls since that foresight
 
     def refresh(self, lot: Lot, now: float) -> None:
         """Puts a credential into the right heap."""
@@ -148,6 +150,11 @@ class Lane:
             self.busy[name] = lot
         if hindrance.at != NEVER:
             heapq.heappush(self._asleep, (hindrance.at, next(self._order), lot.stamp, lot, hindrance.kind))
+
+    def begin(self, lot: Lot, now: float) -> None:
+        """A call of this lane has begun: the first turn is taken."""
+        self._begun += 1
+        self.refresh(lot, now)
 
     def wake(self, now: float) -> None:
         asleep = self._asleep
@@ -216,9 +223,10 @@ class Lane:
 
         In long queues the foresight may be slightly stale: not every caller who joins may examine all places again.
         """
-        foresight = self._foresight
-        large = foresight is not None and max(len(foresight.begins), len(self.lots)) > SHORT_LINE
-        fresh = foresight is not None and 0 <= now - foresight.at < FORESIGHT and (large or not foresight.stale)
-        if foresight is None or not fresh or foresight.size != (ask.tokens, ask.pictures):
-            foresight = self._foresight = Foresight(self.lots.values(), ask, now, self.durations)
-        return foresight.turns(count)
+        seen = self._foresight
+        large = seen is not None and max(len(seen.begins), len(self.lots)) > SHORT_LINE
+        fresh = seen is not None and 0 <= now - seen.at < FORESIGHT and (large or not seen.stale)
+        if seen is None or not fresh or seen.size != (ask.tokens, ask.pictures):
+            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations, self.ways)
+            self._begun = 0
+        return seen.turns(self._begun + count)[self._begun :]

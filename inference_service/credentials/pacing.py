@@ -294,7 +294,7 @@ class Pacing:
         window = Window(Quota(Unit.REQUESTS, count, *key))
         for at in self.sent:
             if at > now - key[0] - 1:
-                window.take(1.0, at)
+                window.count(1.0, at)
         window.roll(now)
         return window
 

@@ -5,15 +5,18 @@ then the one with the most left. A credential that is resting, has a full window
 can take is never picked.
 """
 
+from functools import partial
 from zlib import crc32
 
 from inference_service.credentials.affinity import Ring
 from inference_service.credentials.books import Books, believed
 from inference_service.credentials.calls import Call, Calls
+from inference_service.credentials.correction import correct
 from inference_service.credentials.denial import denial
 from inference_service.credentials.lane import Credential, Lane, Lot
 from inference_service.credentials.lessons import refused
 from inference_service.credentials.pacing import Norm, Pacing
+from inference_service.credentials.quota import NEVER
 from inference_service.credentials.types import Ask, CredentialView, Denied, PoolSpec, Rest, Verdict
 from inference_service.credentials.views import credential_views, open_rests
 from inference_service.failures import Scope
@@ -127,7 +130,7 @@ class Pool:
         if chosen is None:
             usable = lane.best(ask, now)
             if not usable:
-                return denial(lane, ask, now)
+                return denial(lane, ask, now, self._calls.lingering())
             chosen = usable[0]
         self._take(lane, chosen, ask, lease, now)
         return chosen.credential.id
@@ -158,7 +161,7 @@ class Pool:
         credential.flying += 1
         credential.calls += 1
         credential.last_used = now
-        lane.refresh(lot, now)
+        lane.begin(lot, now)
 
     def candidates(self, ask: Ask, now: float) -> list[tuple[str, str]] | Denied:
         """Credentials that could take the call, with their accounts; best first."""
@@ -169,7 +172,7 @@ class Pool:
         if preferred is not None:
             usable = list(dict.fromkeys([preferred, *usable]))
         if not usable:
-            return denial(lane, ask, now)
+            return denial(lane, ask, now, self._calls.lingering())
         return [(lot.credential.id, lot.credential.group) for lot in usable]
 
     def everything(self) -> set[Lot]:
@@ -206,7 +209,7 @@ class Pool:
         self.tick(now)
         lane = self.lane(ask.model, now)
         lane.wake(now)
-        return denial(lane, ask, now)
+        return denial(lane, ask, now, self._calls.lingering())
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -223,20 +226,19 @@ class Pool:
 
     # --- what calls teach ----------------------------------------------------------------------
 
-    def report(self, lease: str, limits: tuple[LimitFact, ...], now: float) -> None:
-        """The provider has accepted the call and reports its own counts, which may be older than calls still running."""
+    def report(self, lease: str, limits: tuple[LimitFact, ...], now: float, at: float = NEVER) -> None:
+        """The provider accepted the call at the moment `at`, at the latest now, and `limits` were its counts then."""
         call = self._calls.get(lease)
         if call is None:
             return
         if not call.accepted:
             self._accept(call, now)
         if not call.confirmed:
-            call.confirmed = True
-            for window, mark, _ in call.marks:
-                window.confirm(mark, now)
+            self.lane(call.lot.model, now).ways.add(max(0.0, min(at, now) - call.began))
+            call.confirm(min(at, now))
         for fact in limits:
             self.touched.add(call.lot)
-            self.correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now)
+            self.correct(call.lot, fact, Scope.GROUP_MODEL, call.lot.pacing.flying - 1, now, at=min(at, now))
         if limits or call.lot.full:
             self._refresh(call.lot.credential, now)
 
@@ -257,7 +259,15 @@ class Pool:
             lane.refresh(lot, now)
 
     def correct(
-        self, lot: Lot, fact: LimitFact, scope: Scope, others: int, now: float, *, refused: bool = False
+        self,
+        lot: Lot,
+        fact: LimitFact,
+        scope: Scope,
+        others: int,
+        now: float,
+        *,
+        refused: bool = False,
+        at: float = NEVER,
     ) -> None:
         credential = lot.credential
         if fact.unit is Unit.CONCURRENT:
@@ -268,7 +278,8 @@ class Pool:
         if window is None:
             return
         typical = 1.0 if fact.unit is Unit.REQUESTS else window.typical
-        window.correct(fact, others * typical, now, lambda seconds: believed(seconds, fact.window), refused=refused)
+        bound = partial(believed, window=fact.window)
+        correct(window, fact, others * typical, now, bound, refused=refused, at=at)
         if new:
             self._renew_windows(lot.model, now)
 
@@ -281,7 +292,8 @@ class Pool:
         self.touched.add(call.lot)
         credential = call.lot.credential
         is_refusal = (verdict.cooldown is not None or verdict.backoff) and not verdict.quarantine
-        self._settle(call, verdict, refused=is_refusal)
+        call.settle(verdict, refused=is_refusal)
+        call.confirm(now)
         call.lot.pacing.over(now, held=call.accepted)
         if is_refusal or not verdict.sent:
             call.lot.pacing.forget(call.began)
@@ -314,36 +326,20 @@ class Pool:
         call = self._calls.end(lease)
         if call is None:
             return
+        call.confirm(now)
         call.lot.credential.flying -= 1
         scouted = call.lot.pacing.norm.scout
         call.lot.pacing.landed()
         if scouted and not call.lot.pacing.norm.scout:
             self._refresh_busy(self.lane(call.lot.model, now), now)
-        for window, mark, amount in call.marks:
-            if window.quota.unit is Unit.CONCURRENT:
-                window.settle(mark, amount, 0.0)
+        call.land()
         self._refresh(call.lot.credential, now)
 
-    @staticmethod
-    def _settle(call: Call, verdict: Verdict, *, refused: bool) -> None:
-        for window, mark, amount in call.marks:
-            match window.quota.unit:
-                case Unit.CONCURRENT:
-                    continue
-                case Unit.TOKENS if verdict.used_tokens is not None and verdict.sent and not refused:
-                    window.settle(mark, amount, float(verdict.used_tokens))
-                case Unit.MONEY if verdict.used_money is not None and verdict.sent and not refused:
-                    window.settle(mark, amount, float(verdict.used_money))
-                case _ if refused or not verdict.sent:
-                    window.settle(mark, amount, 0.0)
-                case _:
-                    pass
-
-    def _quarantine(self, credential: Credential, verdict: Verdict, now: float) -> None:
-        credential.quarantined = True
-        credential.rests[""] = now + quarantine(credential.refused)
-        credential.refused += 1
-        credential.reason = verdict.reason
+    def _quarantine(self, one: Credential, verdict: Verdict, now: float) -> None:
+        one.quarantined = True
+        one.rests[""] = now + quarantine(one.refused)
+        one.refused += 1
+        one.reason = verdict.reason
 
     def spread(self, lot: Lot, verdict: Verdict, until: float) -> None:
         """Each limit rests at its real scope."""

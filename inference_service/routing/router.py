@@ -17,6 +17,7 @@ from inference_service.routing.budget import StormBudget
 from inference_service.routing.build import Parts, build_parts
 from inference_service.routing.calls import Desk, Terms, ask_for
 from inference_service.routing.changes import differences
+from inference_service.routing.counting import count
 from inference_service.routing.decide import Candidate, Facts
 from inference_service.routing.discovery import discover
 from inference_service.routing.generation import Generation, chat_bounds, image_bounds
@@ -119,11 +120,13 @@ class Router:
         answer = UnaryAnswer(request, call)
         return self._request(generation, request, deadline, route, able, answer, Journal(now, tokens), bounds, tokens)
 
-    def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int]:
-        """The first deployment of the route and an estimate of what it would read. Raises RequestFailure."""
-        now = asyncio.get_running_loop().time()
-        _, able = self._now.parts.plan.chat(request, self._desk.learned, now)
-        return able[0], estimate_prompt(request)
+    async def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int, bool]:
+        """The first deployment of the route, what it would read, and whether that is an estimate. Raises RequestFailure."""
+        with self._now as generation:
+            now = asyncio.get_running_loop().time()
+            _, able = generation.parts.plan.chat(request, self._desk.learned, now)
+            counted = await count(self._store, self._desk.keyring, able[0], request)
+        return able[0], estimate_prompt(request) if counted is None else counted, counted is None
 
     def _request(
         self,

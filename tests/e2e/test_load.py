@@ -1,6 +1,8 @@
-"""Fifty conversations at once in ten channels: no 429, no lost last edit, and memory that does not grow."""
+"""Many conversations at once in a few channels: no 429, no lost last edit, and memory that does not grow."""
 
 import asyncio
+import itertools
+import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.fakes.discord.permissions import Permission
 from tests.fakes.upstream.server import TEXT
 
 CHANNELS, PEOPLE = 10, 5
+MANY_CHANNELS, MANY_PEOPLE = 20, 10
 NO_THREADS = int(Permission.CREATE_PUBLIC_THREADS | Permission.SEND_MESSAGES_IN_THREADS)
 MINUTES = 10
 GROWTH = 1.3  # of the memory after the first rounds; caches fill, nothing else may
@@ -25,13 +28,17 @@ class Seats:
     """Who writes where."""
 
     stage: Stage
+    channels: int = CHANNELS
+    people: int = PEOPLE
     pairs: list[tuple[Person, Channel]] = field(default_factory=list)
+    asked_at: dict[int, float] = field(default_factory=dict)
+    """By the id of a question: when it was written, by Discord's clock."""
 
     def fill(self) -> None:
-        for number in range(CHANNELS):
+        for number in range(self.channels):
             channel = self.stage.discord.add_text_channel(self.stage.guild, f"room-{number}")
             channel.overwrites[self.stage.guild.id] = (0, NO_THREADS)
-            for seat in range(PEOPLE):
+            for seat in range(self.people):
                 person = self.stage.discord.add_user(f"P{number}-{seat}")
                 self.stage.discord.join(self.stage.guild, person)
                 self.pairs.append((person, channel))
@@ -40,7 +47,8 @@ class Seats:
         """All ask at once; returns when every answer stands, whole."""
         bot = self.stage.discord.bot.id
         for person, channel in self.pairs:
-            await person.say(channel, f"<@{bot}> question {round_}")
+            question = await person.say(channel, f"<@{bot}> question {round_}")
+            self.asked_at[question.id] = question.history[0].t
 
         def standing() -> int:
             return sum(
@@ -72,11 +80,38 @@ async def test_fifty_conversations_in_ten_channels_stream_at_once_without_a_429_
         await seats.ask_all(0)
 
 
+def smoothness(stage: Stage, asked_at: dict[int, float]) -> str:
+    """Of all answers: when their first words stood, and for how long one stood still while it grew."""
+    firsts, still = [], []
+    for message in stage.written:
+        worded = [one for one in message.history if one.content and not one.content.startswith("-# ")]
+        if worded and message.reference is not None:
+            firsts.append(worded[0].t - asked_at[message.reference.id])
+            still += [later.t - earlier.t for earlier, later in itertools.pairwise(worded)]
+    return (
+        f"{len(firsts)} answers: first words after {statistics.median(firsts):.2f} s (median), "
+        f"{max(firsts):.2f} s (last); longest stillness {max(still):.2f} s"
+    )
+
+
 @pytest.mark.soak
-async def test_memory_stays_flat_over_ten_minutes_of_fifty_conversations(
+async def test_fifty_answers_at_once_begin_soon_and_keep_moving(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seats = Seats(stage)
+    seats.fill()
+    stage.upstream.text, stage.upstream.pause = TEXT * 6, 0.05
+    async with stage.running_bot():
+        await seats.ask_all(0)
+    with capsys.disabled():
+        print("\n" + smoothness(stage, seats.asked_at))
+
+
+@pytest.mark.soak
+async def test_memory_stays_flat_over_ten_minutes_of_two_hundred_conversations(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seats = Seats(stage, MANY_CHANNELS, MANY_PEOPLE)
     seats.fill()
     stage.upstream.text, stage.upstream.pause = TEXT * 4, 0.05
     # The questions of one person come faster than a person's.

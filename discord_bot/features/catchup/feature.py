@@ -1,5 +1,6 @@
 """/catchup and *Since here*: what a person has missed in a channel, shown to that person alone. Nothing is stored."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -133,6 +134,10 @@ class Catchup:
             await writer.finish(look, lambda: again(start, locale) if retry else None)
         except (Undeliverable, Withdrawn):
             log.info("a catch-up could not be delivered")
+        except asyncio.CancelledError:  # the process ends
+            await writer.leave()
+            await services.ledger.note("refund", lambda: services.store.usage.refund(ticket.charge))
+            raise
         finally:
             ticket.end()
 

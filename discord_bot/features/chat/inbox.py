@@ -41,7 +41,9 @@ class Inbox:
         self._unread = Recent[int]()  # threads in which people were told that messages cannot be read
 
     async def on_message(self, message: discord.Message) -> None:
-        """Also called for missed messages; each is answered once."""
+        """Also for those that were missed; each is answered once."""
+        if self.chat.running.closing:
+            return  # the next start finds it
         if message.author.id == self.services.me or not self._heard.add(message.id):
             return
         if message.author.bot or message.webhook_id is not None:

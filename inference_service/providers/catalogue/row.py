@@ -24,6 +24,7 @@ from inference_service.settings import CHAT_FIELDS
 Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "retired"]
 Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
 Format = Literal["json_object", "json_schema"]
+Counts = Literal["", "gemini", "anthropic", "vllm"]
 LENGTHS = {**WINDOWS, "session": 5 * 3_600.0}
 PICTURES = Capabilities(image=True, settings=frozenset({"size", "aspect_ratio"}))
 SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
@@ -86,7 +87,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     → key of the body; most: highest value.
 
     formats: response formats that the provider enforces. default_tokens: sent as the limit of an answer if the caller sets none. usage: whether `stream_options` is accepted.
-    body: sent with every chat. list: path of the model list; strip: prefix of its ids to drop.
+    body: sent with every chat. counts: how the provider counts tokens, if it does. list: path of the model list; strip: prefix of its ids to drop.
     """
 
     headers: Mapping[str, str] = {}
@@ -100,6 +101,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     usage: bool = True
     formats: tuple[Format, ...] = ()
     body: Mapping[str, object] = {}
+    counts: Counts = ""
     list: str = "models"
     strip: str = ""
 

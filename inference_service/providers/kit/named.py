@@ -33,7 +33,8 @@ _MONEY = re.compile(
     r"insufficient_quota|exceeded your current quota|included credits|depleted|billing_hard_limit|credit balance"
     r"|(insufficient|not enough|no) (account )?(credits?|balance|funds)|balance (is )?(insufficient|exhausted|not enough)"
     r"|payment (method )?required|spend limit|arrears|exhausted[^|]{0,30}credits|billing[^|]{0,30}(required|limit)|not_enough_balance|arrearage|exceeded_current_quota|spend(ing)? limit|have any credits"
-    r"|blocked_api_access|credit limit exceeded|budget has been exceeded|(exceeded|over)[_ ](your |the )?budget|budget_exceeded",
+    r"|blocked_api_access|credit limit exceeded|out of credits|budget has been exceeded|(exceeded|over)[_ ](your |the )?budget"
+    r"|budget_exceeded",
     re.IGNORECASE,
 )
 _LIMIT_NUMBER = re.compile(r"(?:limit(?:ed)?(?: of| to)?:? ?|quota:)(\d{1,12})\b", re.IGNORECASE)

@@ -12,14 +12,14 @@ from urllib.parse import urljoin
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent, Role
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ChatRequest, ImageEvent, Role
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
 from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import SPEECH, VECTORS, Row, is_pattern, matches
 from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
-from inference_service.providers.openai import images, listing, wire
+from inference_service.providers.openai import counting, images, listing, wire
 from inference_service.providers.openai.stream import ChunkFormat
 from inference_service.providers.seam import (
     ChatCall,
@@ -247,6 +247,16 @@ class OpenAI:
     async def embed(self, call: embeddings.EmbedCall) -> embeddings.Embeddings:
         url = f"{self.root(call.secret)}/embeddings"
         return await embeddings.over_openai(self, url, self.headers(call.secret), call)
+
+    @property
+    def counts(self) -> str:
+        """How the provider counts tokens; empty: it does not."""
+        return self.row.wire.counts
+
+    async def count(self, request: ChatRequest, model: str, secret: str | None) -> int:
+        """Tokens that the model would read. Raises UpstreamFailure. Only where `counts` says how."""
+        style: counting.Style = self.row.wire.counts  # type: ignore[assignment]
+        return await counting.count(self, style, self.root(secret), secret, request, model)
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         url = urljoin(f"{self.root(secret)}/", self.row.wire.list)
