@@ -159,9 +159,9 @@ class Pool:
             lot.pacing.quiet = call
         self._calls.begin(lease, call)
         self.touched.add(lot)
-        one.flying += 1
-        one.calls += 1
-        one.last_used = now
+        credential.flying += 1
+        credential.calls += 1
+        credential.last_used = now
         lane.begin(lot, now)
 
     def candidates(self, ask: Ask, now: float) -> list[tuple[str, str]] | Denied:

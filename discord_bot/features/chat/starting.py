@@ -49,8 +49,8 @@ async def start(chat: ChatFeature, interaction: BotInteraction, form: Asked) -> 
         await private(interaction, denied)
         return
     at_home = is_home(interaction)
-    here = await _conversation_here(chat, interaction) if at_home and not asked.hidden else None
-    if here is not None and (asked.model or asked.persona) and not may_change(interaction, here):
+    here = await _conversation_here(chat, interaction) if at_home and not form.hidden else None
+    if here is not None and (form.model or form.persona) and not may_change(interaction, here):
         await private(interaction, t(locale, "model-owner"))
     elif here is not None:
         await _choose(chat, here, form)
