@@ -16,7 +16,7 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
         refused = {
             "whenever": "Не понимаю «whenever»",
             "завтра 9:00": "не знаю ваш часовой пояс",
-            "1.1.2001 8:00": "часового пояса",
+            "1.1.2001 8:00": "часовой пояс",
             "999 недель": "не дальше чем через год",
         }
         for when, words in refused.items():
