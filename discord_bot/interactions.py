@@ -1,4 +1,4 @@
-"""Answering a person who pressed or typed something: always, once, and privately unless said otherwise."""
+"""Answers a person who pressed or typed something: always, once, and privately by default."""
 
 import contextlib
 import re
@@ -20,12 +20,12 @@ Press: TypeAlias = Callable[[BotInteraction, "re.Match[str]", list[Any]], Awaita
 
 log = structlog.get_logger(__name__)
 
-# Discord no longer knows the interaction (3 s or 15 min are over), or somebody answered it before us.
+# Discord no longer knows the interaction (3 s or 15 min are over), or it was answered already.
 UNKNOWN_INTERACTION, ANSWERED_ALREADY, TOKEN_EXPIRED = 10062, 40060, 50027
 
 
 async def private(interaction: BotInteraction, text: str, **more: Any) -> None:
-    """Say something to the person alone, whether or not the interaction was answered before."""
+    """Tells the person alone, whether or not the interaction was answered before."""
     if interaction.response.is_done():
         await interaction.followup.send(text, ephemeral=True, **more)
     else:
@@ -45,7 +45,7 @@ async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[Non
 
 async def explain(interaction: BotInteraction, error: BaseException, where: str) -> None:
     if interaction.client.is_closed():
-        return  # the process ends, and with it every connection
+        return  # the process is shutting down, and every connection with it
     reference = short_reference(uuid.uuid4().hex)
     services_of(interaction).metrics.errors.labels(where).inc()
     log.error("unexpected error", where=where, reference=reference, exc_info=error)
@@ -70,7 +70,7 @@ def asker_of(interaction: BotInteraction) -> Asker:
 def asker(user: discord.abc.User, guild: int | None, channel_id: int, channel: object) -> Asker:
     roles, manager = frozenset[int](), False
     if isinstance(user, discord.Member):
-        # Member.roles needs the cache of roles; the ids alone came with the payload.
+        # Member.roles needs the cache of roles; the payload contains the ids.
         roles = frozenset(user._roles)  # noqa: SLF001 - ids without a cache have no public door
         manager = user.resolved_permissions.manage_guild if user.resolved_permissions else False
         manager = manager or user.guild_permissions.manage_guild
@@ -86,9 +86,9 @@ def asker(user: discord.abc.User, guild: int | None, channel_id: int, channel: o
 
 
 def pressable(pattern: str, press: Press, where: str) -> type[discord.ui.DynamicItem[Any]]:
-    """Buttons and selects whose id matches the pattern, for ever: nothing of them needs to be remembered.
+    """Buttons and selects whose id matches the pattern; they need no memory, so they never expire.
 
-    `press` gets the interaction, what the id says, and what was chosen in a select.
+    `press` gets the interaction, the id's fields, and the chosen values of a select.
     """
 
     class Pressable(discord.ui.DynamicItem[Any], template=pattern):

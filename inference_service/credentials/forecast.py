@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from inference_service.credentials.entry import slack_of
 from inference_service.credentials.pool import Pool
-from inference_service.credentials.quota import NEVER, Window, slack_of
+from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import QuotaView
 from inference_service.quotas import Clock, Quota, Unit
 
@@ -13,7 +14,7 @@ SHORT = 60.0  # the first seconds of a window say nothing about its pace
 
 def forecast(pool: Pool, now: float) -> list[QuotaView]:
     """One view per quota and model, summed over the accounts that have it; declared quotas first, then by window."""
-    found: dict[tuple[bool, str, str], list[Window]] = {}
+    by_quota: dict[tuple[bool, str, str], list[Window]] = {}
     groups = set(pool.spec.groups)
     owners = {f"c:{name}" for name in pool.spec.credentials} | {f"g:{name}" for name in groups}
     for declared, windows in ((True, pool.books.declared), (False, pool.books.told)):
@@ -21,11 +22,11 @@ def forecast(pool: Pool, now: float) -> list[QuotaView]:
             owner, model, name = key.split("|", 2)
             if owner not in owners:  # of a removed credential
                 continue
-            found.setdefault((declared, model or ",".join(window.quota.models), name), []).append(window)
+            by_quota.setdefault((declared, model or ",".join(window.quota.models), name), []).append(window)
     for (group, model), pacing in pool.pacings.items():
         for (length, clock), window in pacing.windows.items() if group in groups else ():
-            found.setdefault((False, model, f"{length}{clock}"), []).append(window)
-    views = [_view(windows, model, now, declared=declared) for (declared, model, _), windows in found.items()]
+            by_quota.setdefault((False, model, f"{length}{clock}"), []).append(window)
+    views = [_view(windows, model, now, declared=declared) for (declared, model, _), windows in by_quota.items()]
     return sorted(views, key=lambda view: (not view.declared, view.model, view.window, view.unit))
 
 
@@ -55,7 +56,7 @@ def requests_left(
     binding: dict[tuple[str, str, float], QuotaView] = {}
     for pool, model in deployments:
         views = [view for view in quotas.get(pool, ()) if view.unit in (Unit.REQUESTS, Unit.PICTURES)]
-        mine = [view for view in views if any(fnmatchcase(model, one or "*") for one in view.model.split(","))]
+        mine = [view for view in views if any(fnmatchcase(model, pattern or "*") for pattern in view.model.split(","))]
         if mine:
             least = min(mine, key=lambda view: (view.left, -view.window))
             binding[pool, least.model, least.window] = least  # a quota shared by several models counts once
@@ -71,7 +72,7 @@ def refills_at(windows: Iterable[Window], now: float) -> float | None:
     for window in windows:
         if window.quota.unit is Unit.CONCURRENT or not window.used:
             continue
-        at = window.log[0][0] if window.rolling and window.log else window.ends
+        at = window.log[0].leaves if window.rolling and window.log else window.ends
         moments.append(max(at, window.held_until))
     return min((at for at in moments if at > now), default=None)
 
@@ -79,7 +80,7 @@ def refills_at(windows: Iterable[Window], now: float) -> float | None:
 def _began(window: Window, now: float) -> float:
     if window.rolling:
         slack = slack_of(window.quota.window)
-        return window.log[0][0] - window.quota.window - slack if window.log else now
+        return window.log[0].leaves - window.quota.window - slack if window.log else now
     return window.ends - _length(window.quota, window.ends) if window.ends else now
 
 

@@ -8,8 +8,9 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from inference_service.credentials.entry import slack_of
 from inference_service.credentials.pacing import LINGER, Pacing
-from inference_service.credentials.quota import NEVER, Window, slack_of
+from inference_service.credentials.quota import NEVER, Window
 from inference_service.credentials.types import Ask
 from inference_service.quotas import Clock, Unit
 
@@ -43,46 +44,42 @@ class Durations:
 
 
 class Room:
-    """One limit. `coming`: called once when `free` is used up; returns what is free then, and what comes back when.
+    """One limit, of which `free` is left. `coming`: what comes back when; asked once, when nothing is left.
 
     returns: when a call that begins at a given moment gives its share back.
     """
 
-    __slots__ = ("_amount", "_at", "_coming", "_free", "_heap", "_planned", "_returns")
+    __slots__ = ("_amount", "_at", "_coming", "_free", "_heap", "_returns")
 
     def __init__(
         self,
         amount: float,
         free: float,
         at: float,
-        coming: Callable[[], tuple[float, list[Returning]]],
+        coming: Callable[[], list[Returning]],
         returns: Callable[[float], float],
     ) -> None:
         self._amount, self._free, self._at, self._returns = amount, free, at, returns
-        self._coming: Callable[[], tuple[float, list[Returning]]] | None = coming
+        self._coming: Callable[[], list[Returning]] | None = coming
         self._heap: list[Returning] = []
-        self._planned = 0.0
 
-    def opens(self) -> float:
-        """When the next call fits; NEVER if it does not."""
+    def opens(self, at: float = 0.0) -> float:
+        """When the next call fits, not before `at`; NEVER: it does not."""
         while self._free < self._amount - 1e-6:
             if self._coming is not None:
-                free, coming = self._coming()
+                self._heap += self._coming()
                 self._coming = None
-                self._free = free - self._planned
-                self._heap += coming
                 heapq.heapify(self._heap)
                 continue
             if not self._heap:
                 return NEVER
-            at, amount = heapq.heappop(self._heap)
-            self._at = max(self._at, at)
+            back, amount = heapq.heappop(self._heap)
+            self._at = max(self._at, back)
             self._free += amount
-        return self._at
+        return max(at, self._at)
 
     def take(self, at: float) -> None:
         self._free -= self._amount
-        self._planned += self._amount
         self.back(self._returns(at), self._amount)
 
     def back(self, at: float, amount: float) -> None:
@@ -95,7 +92,7 @@ class Growing(Room):
     __slots__ = ("_level", "_most", "_tried")
 
     def __init__(self, level: int, most: int, flying: int, now: float, running: list[Returning], mean: float) -> None:
-        super().__init__(1.0, level - flying, now, lambda: (level - flying, running), lambda at: at + mean)
+        super().__init__(1.0, level - flying, now, lambda: running, lambda at: at + mean)
         self._level, self._most, self._tried = max(1, level), most, 0
 
     def take(self, at: float) -> None:
@@ -110,13 +107,36 @@ class Growing(Room):
             self._tried = 0
 
 
+class FromFirstUse(Room):
+    """A window that begins with a call. While it may change no call is sent."""
+
+    __slots__ = ("_changes", "_ends", "_window", "_window_here")
+
+    def __init__(self, window: Window, amount: float, now: float, way: float) -> None:
+        at = max(now, window.held_until)
+        super().__init__(amount, window.room(now), at, lambda: window.coming(now, way), self._leaves)
+        slack = slack_of(window.quota.window)
+        self._window, self._window_here = window.quota.window, window.quota.window + min(way + window.drift, slack)
+        self._changes, self._ends = window.changes_at(), window.expected_end(way)
+
+    def opens(self, at: float = 0.0) -> float:
+        at = super().opens(at)
+        return self._ends if self._changes <= at < self._ends else at
+
+    def _leaves(self, at: float) -> float:
+        if at >= self._ends:
+            self._changes, self._ends = at + self._window, at + self._window_here
+        return self._ends
+
+
 class Foresight:
     """The turns of one lane for calls of one size, computed only as far as needed."""
 
-    def __init__(self, lots: Iterable["Lot"], ask: Ask, now: float, durations: Durations) -> None:
+    def __init__(self, lots: Iterable["Lot"], ask: Ask, now: float, durations: Durations, ways: Durations) -> None:
         self.at, self.size = now, (ask.tokens, ask.pictures)
         self.stale = False
         self._mean = durations.mean + LINGER
+        self._way = ways.mean + ways.margin
         self._rooms: dict[int, Room] = {}
         self._lots: list[tuple[float, list[Room]]] = []
         self._heap: list[tuple[float, int]] = []
@@ -152,49 +172,42 @@ class Foresight:
 
     def _opens(self, number: int) -> float:
         at, rooms = self._lots[number]
-        for room in rooms:
-            at = max(at, room.opens())
+        for _ in range(2):  # what one room puts off may be put off by another
+            for room in rooms:
+                at = room.opens(at)
         return at
 
     def _rooms_of(self, lot: "Lot", now: float) -> list[Room]:
         if id(lot.pacing) not in self._rooms:
             self._rooms[id(lot.pacing)] = _at_once(lot.pacing, now, self._mean)
-        found = [self._rooms[id(lot.pacing)]]
+        rooms = [self._rooms[id(lot.pacing)]]
         for window in lot.counted():
             if id(window) not in self._rooms:
                 self._rooms[id(window)] = self._room(window, lot.pacing, now)
-            found.append(self._rooms[id(window)])
-        return found
+            rooms.append(self._rooms[id(window)])
+        return rooms
 
     def _room(self, window: Window, pacing: Pacing, now: float) -> Room:
         amount = max(window.amount(*self.size), LEAST_AMOUNT)
         if window.quota.unit is Unit.CONCURRENT:
             free, mean = window.limit - window.used, self._mean
-            return Room(amount, free, now, lambda: (free, _running(pacing, int(window.used), now, mean)), _after(mean))
-        free = window.room(now)
-        at = max(now, window.held_until)
-        return Room(amount, free, at, lambda: (window.room(now), window.coming(now)), _returns(window))
+            return Room(amount, free, now, lambda: _running(pacing, int(window.used), now, mean), _after(mean))
+        if window.quota.clock is Clock.FIRST_USE:
+            return FromFirstUse(window, amount, now, self._way)
+        free, at = window.room(now), max(now, window.held_until)
+        return Room(amount, free, at, lambda: window.coming(now, self._way), _returns(window, self._way))
 
 
 def _after(length: float) -> Callable[[float], float]:
     return lambda at: at + length
 
 
-def _returns(window: Window) -> Callable[[float], float]:
-    """When a call that begins at a given moment leaves the window."""
-    length = window.quota.window + slack_of(window.quota.window)
+def _returns(window: Window, way: float) -> Callable[[float], float]:
+    """When a call that begins at a moment, and is on its way for some seconds, leaves the window."""
+    length = window.quota.window + min(way + window.drift, slack_of(window.quota.window))
     match window.quota.clock:
         case Clock.ROLLING:
             return _after(length)
-        case Clock.FIRST_USE:
-            end = window.ends
-
-            def from_first_use(at: float) -> float:
-                nonlocal end
-                end = end if at < end else at + length
-                return end
-
-            return from_first_use
         case _:
 
             def by_the_clock(at: float) -> float:
@@ -206,12 +219,12 @@ def _returns(window: Window) -> Callable[[float], float]:
 
 
 def _at_once(pacing: Pacing, now: float, mean: float) -> Room:
-    known, allowed, flying = pacing.known, pacing.allowed(now), pacing.flying
+    proven, allowed, flying = pacing.known, pacing.allowed(now), pacing.flying
     running = _running(pacing, flying, now, mean)
-    if known and not pacing.slow:
-        free = float(known - flying)
-        return Room(1.0, free, now, lambda: (free, running), _after(mean))
-    return Growing(allowed, known, flying, now, running, mean)
+    if proven and not pacing.slow:
+        free = float(proven - flying)
+        return Room(1.0, free, now, lambda: running, _after(mean))
+    return Growing(allowed, proven, flying, now, running, mean)
 
 
 def _running(pacing: Pacing, count: int, now: float, mean: float) -> list[Returning]:

@@ -18,7 +18,17 @@ from inference_service.quotas import Unit
 
 FORESIGHT = 0.25  # seconds for which the turns of a long queue, or in a large pool, are reused
 SHORT_LINE = 32
-Rank = tuple[bool, int, float, float, float]
+EXPIRY_PERIOD = 30.0  # seconds
+
+
+class Rank(NamedTuple):
+    """The smallest is next: a due probe, few calls under way, quota that expires soonest, most left."""
+
+    usual: bool  # no probe
+    flying: int
+    perishes: float  # 0: no quota that expires
+    missing: float  # what is left, negated
+    last_used: float
 
 
 class Kind(Enum):
@@ -61,11 +71,12 @@ class Credential:
 class Lot:
     """A credential as seen by one model."""
 
-    __slots__ = ("credential", "full", "model", "pacing", "stamp", "windows")
+    __slots__ = ("_expiry", "credential", "full", "model", "pacing", "stamp", "windows")
 
     def __init__(self, credential: Credential, model: str, pacing: Pacing, windows: list[Window]) -> None:
         self.credential, self.model, self.pacing, self.windows = credential, model, pacing, windows
         self.stamp = 0
+        self._expiry = (-1, 0.0, 0.0)  # stamp and moment at which it was computed, and the result
         self.full = False  # a window had no room at the last look
 
     def counted(self) -> list[Window]:
@@ -107,12 +118,17 @@ class Lot:
                 soonest = max(soonest, window.spend_by(now, rate))
         return soonest
 
+    def expiry(self, now: float) -> float:
+        """As `perishes`; computed again after a call, or when it may have changed by time."""
+        if self._expiry[0] != self.stamp or now - self._expiry[1] > EXPIRY_PERIOD:
+            self._expiry = self.stamp, now, self.perishes(now)
+        return self._expiry[2]
+
     def rank(self, now: float) -> Rank:
-        """The smallest is next: a due probe, few calls under way, quota that expires soonest, most left."""
         credential = self.credential
         counted = (window for window in self.counted() if window.quota.unit is not Unit.CONCURRENT)
         left = min((window.left(now) for window in counted), default=NEVER)
-        return (not credential.quarantined, credential.flying, self.perishes(now), -left, credential.last_used)
+        return Rank(not credential.quarantined, credential.flying, self.perishes(now), -left, credential.last_used)
 
 
 class Lane:
@@ -127,7 +143,9 @@ class Lane:
         self._asleep: list[tuple[float, int, int, Lot, Kind]] = []
         self.busy: dict[str, Lot] = {}
         self.quarantined: dict[str, Lot] = {}
+        self.ways = Durations()  # until the provider accepts a call
         self._foresight: Foresight | None = None
+        self._begun = 0  # calls since that foresight
 
     def refresh(self, lot: Lot, now: float) -> None:
         """Puts a credential into the right heap."""
@@ -137,17 +155,22 @@ class Lane:
         name = lot.credential.id
         self.busy.pop(name, None)
         self.quarantined.pop(name, None)
-        found = lot.hindrance(1, 1, now)
-        lot.full = found is not None and found.kind is Kind.WINDOW
-        if found is None:
+        hindrance = lot.hindrance(1, 1, now)
+        lot.full = hindrance is not None and hindrance.kind is Kind.WINDOW
+        if hindrance is None:
             heapq.heappush(self._ready, (lot.rank(now), next(self._order), lot.stamp, lot))
             return
-        if found.kind is Kind.QUARANTINE:
+        if hindrance.kind is Kind.QUARANTINE:
             self.quarantined[name] = lot
-        elif found.kind is Kind.BUSY or found.at == NEVER:
+        elif hindrance.kind is Kind.BUSY or hindrance.at == NEVER:
             self.busy[name] = lot
-        if found.at != NEVER:
-            heapq.heappush(self._asleep, (found.at, next(self._order), lot.stamp, lot, found.kind))
+        if hindrance.at != NEVER:
+            heapq.heappush(self._asleep, (hindrance.at, next(self._order), lot.stamp, lot, hindrance.kind))
+
+    def begin(self, lot: Lot, now: float) -> None:
+        """A call of this lane has begun: the first turn is taken."""
+        self._begun += 1
+        self.refresh(lot, now)
 
     def wake(self, now: float) -> None:
         asleep = self._asleep
@@ -159,14 +182,14 @@ class Lane:
     def best(self, ask: Ask, now: float, most: int = 1) -> list[Lot]:
         """Credentials that can take the call, best first."""
         self.wake(now)
-        seen: list[tuple[Rank, int, int, Lot]] = []
+        passed: list[tuple[Rank, int, int, Lot]] = []
         chosen: list[Lot] = []
         while self._ready and len(chosen) < most:
             entry = heapq.heappop(self._ready)
             rank, _, stamp, lot = entry
             if stamp != lot.stamp:
                 continue
-            if rank[1] != lot.credential.flying:  # calls to other models came in between
+            if rank.flying != lot.credential.flying:  # calls to other models came in between
                 self.refresh(lot, now)
                 continue
             if lot.hindrance(ask.tokens, ask.pictures, now) is None:
@@ -174,8 +197,8 @@ class Lane:
             elif lot.hindrance(1, 1, now) is not None:
                 self.refresh(lot, now)
                 continue
-            seen.append(entry)  # there is room, if only for a smaller call
-        for entry in seen:
+            passed.append(entry)  # there is room, if only for a smaller call
+        for entry in passed:
             heapq.heappush(self._ready, entry)
         return chosen
 
@@ -191,7 +214,7 @@ class Lane:
         ready = self._ready
         while ready and ready[0][2] != ready[0][3].stamp:
             heapq.heappop(ready)
-        return (ready[0][3].perishes(now) or NEVER) if ready else None
+        return (ready[0][3].expiry(now) or NEVER) if ready else None
 
     def next_moment(self) -> float:
         """When time alone may make a credential usable."""
@@ -207,8 +230,8 @@ class Lane:
         asleep = self._asleep
         if asleep[0][4] in (Kind.REST, Kind.WINDOW):
             return asleep[0][0], asleep[0][4], asleep[0][3]
-        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] in (Kind.REST, Kind.WINDOW)]
-        first = min(usual, key=lambda one: one[0], default=None)
+        usual = [entry for entry in asleep if entry[2] == entry[3].stamp and entry[4] in (Kind.REST, Kind.WINDOW)]
+        first = min(usual, key=lambda entry: entry[0], default=None)
         return None if first is None else (first[0], first[4], first[3])
 
     def turns(self, ask: Ask, count: int, now: float) -> list[float]:
@@ -220,5 +243,6 @@ class Lane:
         large = seen is not None and max(len(seen.begins), len(self.lots)) > SHORT_LINE
         fresh = seen is not None and 0 <= now - seen.at < FORESIGHT and (large or not seen.stale)
         if seen is None or not fresh or seen.size != (ask.tokens, ask.pictures):
-            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations)
-        return seen.turns(count)
+            seen = self._foresight = Foresight(self.lots.values(), ask, now, self.durations, self.ways)
+            self._begun = 0
+        return seen.turns(self._begun + count)[self._begun :]

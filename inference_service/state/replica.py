@@ -9,10 +9,17 @@ from inference_service.credentials.broker import Broker
 from inference_service.credentials.saved import Rows, dump, load
 from inference_service.credentials.types import Ask, Grant, Rest, Verdict
 from inference_service.quotas import LimitFact
+from inference_service.state.clock import elapsed
 from inference_service.state.log import Event
 
 
-class Take(msgspec.Struct, tag="take"):
+class News(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What every event may carry besides: calls that their provider accepted, and how many seconds before the event."""
+
+    accepted: dict[str, float] = {}
+
+
+class Take(News, tag="take"):
     owner: str
     lease: str
     deployment: str
@@ -23,7 +30,7 @@ class Take(msgspec.Struct, tag="take"):
     who: str = ""  # digest of caller and tenant
 
 
-class Give(msgspec.Struct, tag="give"):
+class Give(News, tag="give"):
     lease: str
     deployment: str
     model: str
@@ -31,21 +38,23 @@ class Give(msgspec.Struct, tag="give"):
     verdict: Verdict
 
 
-class Told(msgspec.Struct, tag="told"):
+class Told(News, tag="told"):
+    """`limits`: the counts of the provider when it accepted the call, which `accepted` has."""
+
     lease: str
     limits: tuple[LimitFact, ...]
 
 
-class Lift(msgspec.Struct, tag="lift"):
+class Lift(News, tag="lift"):
     pass
 
 
-class Beat(msgspec.Struct, tag="beat"):
+class Beat(News, tag="beat"):
     owner: str
 
 
-class Restore(msgspec.Struct, tag="restore"):
-    """What a process knows that the log may not: cooldowns, its running calls with their credentials, leases that ended."""
+class Restore(News, tag="restore"):
+    """What a process knows that the log may not: rests, its calls under way with their credentials, leases that ended."""
 
     rests: list[Rest]
     calls: list[tuple[str, Take]]
@@ -63,7 +72,8 @@ Body = Take | Give | Told | Lift | Beat | Restore
 DECODER = msgspec.json.Decoder(Body)
 
 
-def encode(body: Body) -> str:
+def encode(body: Body, accepted: dict[str, float]) -> str:
+    body.accepted = accepted
     return msgspec.json.encode(body).decode()
 
 
@@ -80,6 +90,16 @@ class Replica:
         self.ended: deque[str] = deque(maxlen=MOST_ENDED)  # leases of this process whose end the log may not know
         self.orphans: list[tuple[str, Take]] = []  # such leases that the log has counted nevertheless
         self._alive: dict[str, float] = {}
+        self._accepted: dict[str, float] = {}  # calls of this process of which the log does not know it; when it was
+
+    def accept(self, lease: str) -> None:
+        """The provider has accepted a call of this process now; the next event says so."""
+        self._accepted[lease] = elapsed()
+
+    def news(self) -> dict[str, float]:
+        """For the next event. An acceptance may seem later than it was, never earlier."""
+        now = elapsed()
+        return {lease: now - at for lease, at in self._accepted.items()}
 
     def apply(self, events: list[Event]) -> None:
         for event in events:
@@ -88,15 +108,18 @@ class Replica:
                 self._apply(event)
 
     def alone(self, body: str, at: float, credential: str = "-") -> None:
-        """An event of this process that the log does not know."""
-        if body:
-            self._apply(Event(self.seen, at, credential, body), alone=True)
+        """An event of this process that the log does not know of."""
+        self._apply(Event(self.seen, at, credential, body), alone=True)
 
     def _apply(self, event: Event, *, alone: bool = False) -> None:
         try:
             body: Any = DECODER.decode(event.body)
         except msgspec.MsgspecError:
-            return  # from another version of this program
+            return  # of another version of this program
+        for lease, seconds in body.accepted.items():
+            limits = body.limits if isinstance(body, Told) and body.lease == lease else ()
+            self._broker.pools[self.pool].report(lease, limits, event.at, event.at - seconds)
+            self._accepted.pop(lease, None)
         match body:
             case Take():
                 self._take(event.credential, body, event.at)
@@ -107,8 +130,6 @@ class Replica:
                 if self.calls.pop(body.lease, None) is None and (alone or body.lease not in self.ended):
                     self._broker.pools[self.pool].follow(ask, body.credential, body.lease, event.at)
                 self._broker.release(ask, Grant(body.credential, body.lease), body.verdict, event.at)
-            case Told():
-                self._broker.pools[self.pool].report(body.lease, body.limits, event.at)
             case Lift():
                 self._broker.lift(self.pool, event.at)
             case Beat():

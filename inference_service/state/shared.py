@@ -9,6 +9,7 @@ is back it is told what it has missed.
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -31,31 +32,36 @@ from inference_service.credentials.types import (
     Why,
 )
 from inference_service.quotas import LimitFact
+from inference_service.state.clock import elapsed
 from inference_service.state.log import EVERYBODY, RedisLog
 from inference_service.state.log import Answer as Step
 from inference_service.state.memory import Answer, MemoryStore, Progress
-from inference_service.state.replica import Beat, Give, Lift, Replica, Restore, Take, Told, encode
+from inference_service.state.replica import Beat, Body, Give, Lift, Replica, Restore, Take, Told, encode
 from inference_service.tasks import Supervisor
 
 REJOIN_PERIOD = 1.0
 LOOK_PERIOD = 0.05  # between two looks at the log while a caller waits here
 SNAPSHOT_PERIOD = 1_000  # events
-MOST_TRIES = 20  # tries for a credential while other processes keep taking it first
+NEWS_PERIOD = 2.0  # seconds after which an acceptance is written down by itself, when no other event has carried it
+HEARD = 32  # answers of Redis, the quickest of which sets the clock
+MOST_TRIES = 20  # looks for a credential that other processes take as fast
 LOST = (RedisError, TimeoutError, OSError)
 T = TypeVar("T")
 
 
 class SharedClock:
-    """Redis's own time, as far as it is known here."""
+    """Redis' own time, as far as it is known here: behind it by the way of the quickest of the latest answers."""
 
     def __init__(self) -> None:
-        self.offset = 0.0
+        self._offsets: deque[float] = deque(maxlen=HEARD)
+        self._offset = time.time() - elapsed()
 
     def __call__(self) -> float:
-        return time.time() + self.offset
+        return elapsed() + self._offset
 
     def heard(self, at: float) -> None:
-        self.offset = at - time.time()
+        self._offsets.append(at - elapsed())
+        self._offset = max(self._offsets)
 
 
 class SharedStore:
@@ -72,7 +78,8 @@ class SharedStore:
         self._supervisor = supervisor
         self._tasks: set[asyncio.Task[None]] = set()
         self._lost = False
-        self._news = asyncio.Event()  # something may have changed for callers who wait here
+        self._news = asyncio.Event()  # something may have changed for those who wait here
+        self._news_timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Checks whether Redis answers; if it does not, the service starts anyway."""
@@ -151,17 +158,18 @@ class SharedStore:
             replica.seen = 0
         replica.apply(joined.events)
         if mine.rests or mine.calls or mine.ended:
-            await self._append(name, encode(mine), account=EVERYBODY, restricts=True)
+            await self._append(name, mine, account=EVERYBODY, restricts=True)
 
-    async def _append(self, pool: str, body: str, *, account: str = "-", restricts: bool = False) -> Step:
-        """Writes an event, and applies everything up to it."""
+    async def _append(self, pool: str, body: Body | None, *, account: str = "-", restricts: bool = False) -> Step:
+        """Writes an event, and applies everything up to it. None: only looks."""
         replica = self._replicas[pool]
-        step = await self._log.append(pool, replica.seen, body, account=account, restricts=restricts)
+        text = encode(body, replica.news()) if body is not None else ""
+        step = await self._log.append(pool, replica.seen, text, account=account, restricts=restricts)
         if step.what in ("strange", "behind"):
             await self._join_pool(pool)
-            step = await self._log.append(pool, replica.seen, body, account=account, restricts=restricts)
+            step = await self._log.append(pool, replica.seen, text, account=account, restricts=restricts)
         self._take_in(replica, step)
-        if replica.seen % SNAPSHOT_PERIOD == 0 and body:
+        if replica.seen % SNAPSHOT_PERIOD == 0 and text:
             await self._log.save(pool, replica.snapshot())
         return step
 
@@ -172,21 +180,23 @@ class SharedStore:
             self._news.set()
         while replica.orphans:
             credential, take = replica.orphans.pop()
-            body = encode(Give(take.lease, take.deployment, take.model, credential, Verdict(sent=False)))
+            body = Give(take.lease, take.deployment, take.model, credential, Verdict(sent=False))
             self._spawn(self._write(replica.pool, body, "-", restricts=False))
 
-    async def _write(self, pool: str, body: str, account: str, *, restricts: bool) -> None:
+    async def _write(self, pool: str, body: Body | None, account: str, *, restricts: bool) -> None:
         async with self._locks[pool]:
             if await self._try(lambda: self._append(pool, body, account=account, restricts=restricts)) is None:
                 self._apply_here(pool, body)
 
-    def _apply_here(self, pool: str, body: str) -> None:
-        """Without Redis, an event happens in this process alone."""
-        self._replicas[pool].alone(body, self._clock())
+    def _apply_here(self, pool: str, body: Body | None) -> None:
+        """Without Redis an event happens in this process alone."""
+        replica = self._replicas[pool]
+        if body is not None:
+            replica.alone(encode(body, replica.news()), self._clock())
         self._memory.pump()
 
     async def _look(self, pool: str) -> None:
-        await self._write(pool, "", "-", restricts=False)
+        await self._write(pool, None, "-", restricts=False)
 
     async def _beat(self) -> None:
         """Reports that the calls of this process still have a caller waiting for them."""
@@ -194,7 +204,7 @@ class SharedStore:
             await asyncio.sleep(self._lease_time / 3)
             for pool in self._replicas:
                 if not self._lost:
-                    await self._write(pool, encode(Beat(self._owner)), "-", restricts=False)
+                    await self._write(pool, Beat(self._owner), "-", restricts=False)
 
     # --- leases --------------------------------------------------------------------------------
 
@@ -233,29 +243,32 @@ class SharedStore:
 
     async def _take_shared(self, ask: Ask, body: Take) -> Grant | Denied:
         replica = self._replicas[ask.pool]
-        found: tuple[list[tuple[str, str]], bool] | Denied = Denied(Why.BUSY)
+        choice: tuple[list[tuple[str, str]], bool] | Denied = Denied(Why.BUSY)
         for attempt in range(MOST_TRIES):
             replica.silent(self._clock())
-            found = self._memory.broker.candidates(ask, self._clock())
-            if isinstance(found, Denied) and attempt:
-                return found
-            candidates, probe = ([], False) if isinstance(found, Denied) else found
+            choice = self._memory.broker.candidates(ask, self._clock())
+            if isinstance(choice, Denied) and attempt:
+                return choice
+            candidates, probe = ([], False) if isinstance(choice, Denied) else choice
             # A conversation's own credential is worth a second look if another process has just used it.
             own = bool(ask.conversation) and not attempt
-            step = await self._log.call(ask.pool, replica.seen, encode(body), candidates, alone=probe, first=own)
+            step = await self._log.call(
+                ask.pool, replica.seen, encode(body, replica.news()), candidates, alone=probe, first=own
+            )
             if step.what in ("strange", "behind"):
                 await self._join_pool(ask.pool)
                 continue
             self._take_in(replica, step)
             if step.what == "call":
                 return self._granted(ask, body.lease)
-        return found if isinstance(found, Denied) else Denied(Why.BUSY, LOOK_PERIOD, "busy")
+        return choice if isinstance(choice, Denied) else Denied(Why.BUSY, LOOK_PERIOD, "busy")
 
     def _take_here(self, ask: Ask, body: Take) -> Grant | Denied:
         found = self._memory.broker.candidates(ask, self._clock())
         if isinstance(found, Denied):
             return found
-        self._replicas[ask.pool].alone(encode(body), self._clock(), found[0][0][0])
+        replica = self._replicas[ask.pool]
+        replica.alone(encode(body, replica.news()), self._clock(), found[0][0][0])
         return self._granted(ask, body.lease)
 
     def _granted(self, ask: Ask, lease: str) -> Grant:
@@ -264,7 +277,7 @@ class SharedStore:
         return Grant(credential, lease, broker.pools[ask.pool].is_scout(lease))
 
     async def release(self, ask: Ask, grant: Grant, verdict: Verdict) -> None:
-        body = encode(Give(grant.lease, ask.deployment, ask.model, grant.credential, verdict))
+        body = Give(grant.lease, ask.deployment, ask.model, grant.credential, verdict)
         blames_deployment = verdict.vote not in (Vote.GOOD, Vote.SILENT)
         restricts = blames_deployment or verdict.cooldown is not None or verdict.backoff or verdict.quarantine
         # A refusal of one account may teach something about all of them.
@@ -272,13 +285,23 @@ class SharedStore:
         await asyncio.shield(ending)
 
     def _account(self, pool: str, credential: str) -> str:
-        one = self._memory.broker.pools[pool].credential(credential)
-        return one.group if one is not None else credential
+        holder = self._memory.broker.pools[pool].credential(credential)
+        return holder.group if holder is not None else credential
 
     async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
-        if limits or grant.scout:
-            body, account = encode(Told(grant.lease, limits)), self._account(ask.pool, grant.credential)
-            self._spawn(self._write(ask.pool, body, account, restricts=bool(limits)))  # no answer waits for it
+        self._replicas[ask.pool].accept(grant.lease)
+        if limits or grant.scout:  # no answer waits for it
+            account = self._account(ask.pool, grant.credential)
+            self._spawn(self._write(ask.pool, Told(grant.lease, limits), account, restricts=bool(limits)))
+        elif self._news_timer is None:
+            self._news_timer = asyncio.get_running_loop().call_later(NEWS_PERIOD, self._tell_news)
+
+    def _tell_news(self) -> None:
+        """No event has carried these acceptances."""
+        self._news_timer = None
+        for pool, replica in self._replicas.items():
+            if replica.news():
+                self._spawn(self._write(pool, Told("", ()), "-", restricts=False))
 
     # --- the line of this process --------------------------------------------------------------
 
@@ -321,7 +344,7 @@ class SharedStore:
     # --- looking -------------------------------------------------------------------------------
 
     async def lift(self, pool: str) -> None:
-        await self._write(pool, encode(Lift()), "-", restricts=False)
+        await self._write(pool, Lift(), "-", restricts=False)
 
     async def credentials(self, pool: str) -> list[CredentialView]:
         await self._look(pool)
@@ -344,6 +367,8 @@ class SharedStore:
         await self._try(self._log.keep, topic, key, value)
 
     async def close(self) -> None:
+        if self._news_timer is not None:
+            self._news_timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -12,10 +12,10 @@ import pytest
 
 from antiphon import errors
 from antiphon.client import InferenceClient
-from tests.fakes.upstream.server import TEXT
+from tests.fakes.upstream.server import TEXT, FakeUpstream
 from tests.support.metered import MeteredUpstream
 from tests.support.redis import redis_server
-from tests.support.service import serving
+from tests.support.service import KEYS, serving, two_providers
 
 DECLARED = [{"unit": "concurrent", "limit": 5}]
 
@@ -108,6 +108,18 @@ async def test_a_burst_is_answered_whole() -> None:
     ):
         assert await load(clients, 60, 1, 60) == 60
         assert upstream.books.refused <= 10
+
+
+async def test_a_provider_that_takes_one_call_at_once_answers_one_question_after_the_other() -> None:
+    """A call that has just ended may still run for its provider: the next question waits that moment, and goes nowhere else."""
+    async with FakeUpstream() as upstream:
+        settings = two_providers(upstream, "ok", "ok")
+        settings["providers"]["a"]["max_concurrent"] = 1
+        async with serving(settings, KEYS) as (_, client):
+            for _ in range(5):
+                assert await answered(client, 20)
+        assert len(upstream.of("a")) == 5
+        assert not upstream.of("b")
 
 
 FULL = [

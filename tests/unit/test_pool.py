@@ -52,6 +52,16 @@ def test_a_resting_token_is_not_used_before_its_time_and_then_again() -> None:
     assert picked(one, "l2", 10.1) == "a"
 
 
+def test_a_call_that_has_just_ended_makes_room_in_a_moment_that_is_worth_the_wait() -> None:
+    one = pool(2, most=1)
+    picked(one, "l1", 0)
+    picked(one, "l2", 0)
+    assert denied(one, 1.0) == Denied(Why.BUSY, None, "busy")  # nobody knows when these end
+    one.release("l1", GOOD, 2.0)
+    assert denied(one, 2.02) == Denied(Why.BUSY, pytest.approx(0.03), "busy", told=True)
+    assert picked(one, "l3", 2.06) == "a"
+
+
 def test_a_limit_of_one_model_leaves_the_others_alone() -> None:
     one = pool(1)
     picked(one, "l", 0)
@@ -97,7 +107,7 @@ def test_a_lease_of_a_crashed_holder_ends_by_itself() -> None:
 @pytest.mark.parametrize(
     ("clock", "window", "now", "opens"),
     [
-        (Clock.ROLLING, 60.0, 1_000.0, 1_061.0),
+        (Clock.ROLLING, 60.0, 1_000.0, 1_060.03),
         (Clock.WALL, 60.0, 1_000.0, 1_021.0),
         (Clock.WALL, 3_600.0, 1_000.0, 3_601.0),
         (Clock.WALL, 86_400.0, 1_000.0, 86_401.0),

@@ -12,6 +12,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from inference_service.credentials.entry import slack_of
 from inference_service.credentials.queue import Ticket
 from inference_service.credentials.types import Ask, PoolSpec
 from inference_service.quotas import DAY, Clock, Quota, Unit
@@ -80,7 +81,7 @@ SCENARIO = st.tuples(
     st.integers(0, 1_000),
 )
 # A scenario says enough by itself, and playing it again and again to shorten it would take minutes.
-SOME = settings(max_examples=12, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
+SOME = settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate))
 Scenario = tuple[int, int, float, Clock, int, float, int, int]
 CALL = 2.25 + 0.11  # seconds that a call takes on average, with its way
 
@@ -108,13 +109,15 @@ def played(scenario: Scenario, count: int = 150, *, steady: bool = False) -> tup
 
 @given(SCENARIO)
 @example((1, 2, 20.0, Clock.FIRST_USE, 1, 1 / 3, 1, 482))
+@example((1, 3, 60.0, Clock.ROLLING, 1, 1.784, 3, 3))
 @SOME
 def test_with_declared_quotas_nothing_is_refused_and_nearly_all_is_answered_that_can_be(scenario: Scenario) -> None:
     outcome, best = played(scenario)
     keys = scenario[0]
     assert outcome.refusals == 0
-    # The slack between the clocks is up to a twentieth of a short window. The end of so short a run may cost a call by key.
-    assert outcome.answered >= 0.94 * best - keys
+    # A window is used but for the slack between the clocks at its ends. The end of so short a run may cost a call by key.
+    used = 1 - 2 * slack_of(scenario[2]) / scenario[2]
+    assert outcome.answered >= 0.97 * used * best - keys
     assert not any(request.in_vain for request in outcome.requests)
 
 
@@ -143,13 +146,16 @@ def test_over_many_mixes_98_percent_of_the_optimum_are_answered() -> None:
 
 @given(SCENARIO)
 @example((4, 10, 20.0, Clock.WALL, 2, 1.7671406021117821, 2, 461))
+@example((1, 9, 20.0, Clock.FIRST_USE, 1, 1.7536, 3, 276))
+@example((1, 7, 20.0, Clock.ROLLING, 1, 1.4042284303933472, 1, 961))
+@example((1, 3, 60.0, Clock.FIRST_USE, 1, 0.7867092632217196, 4, 612))
 @SOME
 def test_whoever_is_admitted_to_the_line_is_served_in_time_unless_capacity_drops(scenario: Scenario) -> None:
     """One tenant and calls that all take the same time: nothing happens that could not be foreseen."""
     outcome, _ = played((*scenario[:6], 1, scenario[7]), steady=True)
+    assert outcome.refusals == 0
     for request in outcome.requests:
-        # An end of a call that is later than foreseen may cost a place, but at once, not after a wait.
-        assert not (request.waits and request.refused_at > request.at + 1), "it was admitted and then refused"
+        assert not (request.waits and request.refused_at), "it was admitted and then refused"
         assert not request.in_vain
         assert not request.done or request.done <= request.at + request.patience
 

@@ -1,4 +1,4 @@
-"""To which conversation a message belongs, and what of its surroundings is read."""
+"""Which conversation a message belongs to, and how much of its surroundings is read."""
 
 import discord
 
@@ -15,7 +15,7 @@ from discord_bot.store.conversations import PASSING, Conversation, Kind
 async def conversation_for(services: Services, titles: Titles, whom: For, message: discord.Message) -> Conversation:
     channel, store = message.channel, services.store.conversations
     guild_id, author = message.guild.id if message.guild else None, message.author.id
-    # A reply goes on where the answer stands, also in a conversation that its place has left behind.
+    # A reply continues where the answer is, even in a conversation that was left behind by /new.
     replied = await _replied_conversation(services, message)
     if replied is not None and (whom is For.CHAIN or replied.channel_id == channel.id):
         return replied
@@ -43,12 +43,12 @@ async def _replied_conversation(services: Services, message: discord.Message) ->
     if message.reference is None or message.reference.message_id is None:
         return None
     turn = await services.store.conversations.by_message(message.channel.id, message.reference.message_id)
-    known = await services.store.conversations.get(turn.conversation_id) if turn is not None else None
-    return None if known is None or known.kind in PASSING else known
+    conversation = await services.store.conversations.get(turn.conversation_id) if turn is not None else None
+    return None if conversation is None or conversation.kind in PASSING else conversation
 
 
 async def messages_before(services: Services, conversation: Conversation, first: discord.Message) -> int:
-    """How many messages of the channel are read where the bot is called into a talk of people."""
+    """How many messages of the channel are read when the bot is called into a conversation between people."""
     if conversation.place_id != first.id and conversation.kind is not Kind.THREAD:
         return 0
     if isinstance(first.channel, discord.Thread):

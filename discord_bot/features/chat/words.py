@@ -1,4 +1,4 @@
-"""What a message says, in words: names instead of ids, and everything that is no plain text. Pure over the message."""
+"""A message as plain words: names instead of ids, and text for everything that is not plain text. Pure over the message."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ LONGEST_EMBED = 4_000
 
 
 def named(text: str, names: Mapping[tuple[str, int], str]) -> str:
-    """Mentions of people, roles, channels and commands, custom emoji and times as a reader sees them."""
+    """Mentions of people, roles, channels and commands, custom emoji and times, as a reader sees them."""
 
     def word(match: "re.Match[str]") -> str:
         mark, number, emoji, command, moment = match.groups()
@@ -35,7 +35,7 @@ def _moment(seconds: int) -> str:
 
 
 def names_in(message: discord.Message) -> dict[tuple[str, int], str]:
-    """What the ids of a message stand for."""
+    """What the ids in a message stand for."""
     names = {("@", person.id): person.display_name for person in message.mentions}
     if message.guild is not None:
         for number in message.raw_role_mentions:
@@ -52,23 +52,23 @@ def names_of(guild: Any, text: str) -> dict[tuple[str, int], str]:
     names: dict[tuple[str, int], str] = {}
     for match in TOKEN.finditer(text) if guild is not None else ():
         kind, number = (match[1] or "").rstrip("!"), int(match[2] or 0)
-        found = {"@&": guild.get_role, "#": guild.get_channel_or_thread, "@": guild.get_member}.get(
+        lookup = {"@&": guild.get_role, "#": guild.get_channel_or_thread, "@": guild.get_member}.get(
             kind, lambda _: None
         )(number)
-        if found is not None:
-            names[kind, number] = getattr(found, "display_name", found.name)
+        if lookup is not None:
+            names[kind, number] = getattr(lookup, "display_name", lookup.name)
     return names
 
 
 def said_by(message: Any, names: Mapping[tuple[str, int], str], *, embeds: bool) -> str:
-    """Text, stickers and polls; `embeds`: also the cards below it, which for people's own links are only previews."""
+    """Text, stickers and polls; `embeds`: also the cards below it, which are only previews for people's own links."""
     parts = [named(message.content, names)]
-    parts += [f"[sticker: {one.name}]" for one in getattr(message, "stickers", ())]
+    parts += [f"[sticker: {embed.name}]" for embed in getattr(message, "stickers", ())]
     poll = getattr(message, "poll", None)
     if poll is not None:
         parts.append(f"[poll: {poll.question} – {'; '.join(map(_choice, poll.answers))}]")
     if embeds:
-        parts += [_embed(one) for one in message.embeds]
+        parts += [_embed(embed) for embed in message.embeds]
         parts += _displays(getattr(message, "components", ()))
     return "\n".join(part for part in parts if part.strip())
 
@@ -98,7 +98,7 @@ def _poll_result(fields: Mapping[str, str]) -> str:
 
 
 def _displays(components: Iterable[Any]) -> list[str]:
-    """Texts of a message that consists of components."""
+    """The texts of a message that consists of components."""
     texts: list[str] = []
     for component in components:
         if isinstance(component, discord.TextDisplay):
