@@ -48,7 +48,7 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
     async with stage.running_bot():
         told = await stage.discord.wait_for(lambda: stage.maria.direct().from_bot)
         assert "Reminder: the kettle" in told[0].content
-        assert "It was due <t:" in told[0].content
+        assert "This was due <t:" in told[0].content
         assert stage.channel.mention in told[0].content
         await stage.discord.wait_for(
             lambda: [one for one in stage.channel.from_bot if f"{closed.mention} Reminder: the kettle" in one.content]
