@@ -559,3 +559,66 @@ def test_what_was_learned_moves_with_the_clock() -> None:
     one.shift(1_000.0, 1_120)
     assert list(pacing.sent) == [1_100, 1_110]
     assert list(pacing.ends) == [1_101, 1_111]
+
+
+# --- what is left of a call ----------------------------------------------------------------------
+
+
+def test_of_equal_credentials_the_one_whose_latest_call_began_first_is_next() -> None:
+    one = pool("a", "b")
+    first, second = picked(one, "1", 0), picked(one, "2", 1)
+    one.release("2", GOOD, 2)
+    one.release("1", GOOD, 3)
+    assert [picked(one, "3", 4), picked(one, "4", 4)] == [first, second]
+
+
+def test_a_good_call_clears_the_reason_unless_the_credential_rests() -> None:
+    one = pool("a")
+    credential = one.credential("a")
+    assert credential is not None
+    for lease in ("old", "refused"):
+        picked(one, lease, 0)
+    one.release("refused", Verdict(cooldown=10, reason="rate_limited"), 1)
+    one.release("old", GOOD, 2)
+    assert credential.reason == "rate_limited"
+    call(one, "good", 12)
+    assert credential.reason == ""
+
+
+def test_a_person_who_lifts_a_quarantine_leaves_nothing_of_it() -> None:
+    one = pool("a")
+    call(one, "1", 0, Verdict(quarantine=True, reason="unauthenticated"))
+    one.lift(2)
+    view = one.views(2)[0]
+    credential = one.credential("a")
+    assert credential is not None
+    assert (view.quarantined, view.wakes_at, credential.reason, one.rests(2)) == (False, 0.0, "", [])
+    assert [picked(one, lease, 2) for lease in ("2", "3")] == ["a", "a"]  # and no single probe has to go first
+
+
+def test_an_acceptance_that_was_concluded_is_not_counted_again() -> None:
+    one = pool("a")
+    picked(one, "quiet", 0)
+    picked(one, "scout", 0.5)
+    one.report("scout", (), 1)
+    one.tick(10)
+    assert (one.pacing("a", "m").norm.proven, one.pacing("a", "m").holding) == (2, 2)
+    for lease in ("quiet", "scout"):
+        one.release(lease, GOOD, 11)
+    assert one.pacing("a", "m").holding == 0
+
+
+@pytest.mark.parametrize(("at", "way"), [(0.4, 0.4), (0.0, 0.0), (-3.0, 0.0), (9.0, 1.0), (NEVER, 1.0)])
+def test_the_way_to_a_provider_lasts_from_the_call_to_its_acceptance(at: float, way: float) -> None:
+    one = pool("a")
+    picked(one, "1", 0)
+    one.report("1", (), 1, at)
+    assert one.lane("m", 1).ways.mean == pytest.approx(way)
+
+
+def test_of_two_windows_of_requests_calls_under_way_count_once_each() -> None:
+    one = pool("a", quotas=(requests(9, firm=False),))
+    for lease in "1234":
+        picked(one, lease, 0)
+    one.report("1", (LimitFact(Unit.REQUESTS, 60.0, limit=9, remaining=8),), 1)
+    assert one.lane("m", 1).lots["a"].windows[0].left(1) == 5  # three may not have been counted yet
