@@ -3,13 +3,14 @@
 python -m benchmarks.month [days]
 """
 
+import math
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 from inference_service.credentials.types import Denied
-from inference_service.quotas import DAY
+from inference_service.quotas import DAY, Clock, window_end
 from inference_service.rehearsal.drawing import bars
 from inference_service.rehearsal.month import FREE_TIERS, KEYS, a_day, load, sites
 from inference_service.rehearsal.simulation import Outcome, Request, Simulation
@@ -33,12 +34,21 @@ class Measured(Simulation):
 
 
 def held(days: float) -> dict[str, float]:
-    """Requests that the keys of each provider hold in so many days."""
+    """The most that the keys of each provider can answer in so many days: its windows, each spent to the last request."""
     keys = {}
     for name, rows in FREE_TIERS.items():
-        by_row = [limit * max(1.0, days * DAY / window) for limit, window, _ in rows]
-        keys[name] = KEYS * min(by_row)
+        keys[name] = KEYS * min(limit * _windows(window, clock, days * DAY) for limit, window, clock in rows)
     return keys
+
+
+def _windows(window: float, clock: Clock, seconds: float) -> int:
+    """Windows that are open at some moment of the time that is played."""
+    if clock in (Clock.ROLLING, Clock.FIRST_USE):
+        return math.ceil(seconds / window)
+    count, at = 0, BEGAN
+    while at < BEGAN + seconds:
+        count, at = count + 1, window_end(clock, window, at)
+    return count
 
 
 def page(outcome: Outcome, days: float, needless: int, seconds: float) -> str:

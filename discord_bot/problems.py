@@ -1,7 +1,7 @@
 """Errors of the service and of Discord, as a message that a person can read and act on.
 
 One shape everywhere: what happened, what to do, when, an id. Exception texts, provider
-names and keys are never shown; `tests/bot/test_problems.py` checks both tables in all languages.
+names and keys are never shown; `tests/bot/test_i18n.py` checks both tables in all languages.
 """
 
 import asyncio

@@ -354,7 +354,7 @@ def capabilities(can: domain.Capabilities) -> models_pb2.Capabilities:
 
 
 def duration(seconds: float) -> Duration:
-    whole, part = divmod(int(max(0.0, seconds) * 1e9), 1_000_000_000)
+    whole, part = divmod(round(max(0.0, seconds) * 1e9), 1_000_000_000)
     return Duration(seconds=whole, nanos=part)
 
 

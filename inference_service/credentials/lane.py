@@ -18,7 +18,17 @@ from inference_service.quotas import Unit
 
 FORESIGHT = 0.25  # seconds for which the turns of a long queue, or in a large pool, are reused
 SHORT_LINE = 32
-Rank = tuple[bool, int, float, float, float]
+EXPIRY_PERIOD = 30.0  # seconds
+
+
+class Rank(NamedTuple):
+    """The smallest is next: a due probe, few calls under way, quota that expires soonest, most left."""
+
+    usual: bool  # no probe
+    flying: int
+    perishes: float  # 0: no quota that expires
+    missing: float  # what is left, negated
+    last_used: float
 
 
 class Kind(Enum):
@@ -61,11 +71,12 @@ class Credential:
 class Lot:
     """A credential as seen by one model."""
 
-    __slots__ = ("credential", "full", "model", "pacing", "stamp", "windows")
+    __slots__ = ("_expiry", "credential", "full", "model", "pacing", "stamp", "windows")
 
     def __init__(self, credential: Credential, model: str, pacing: Pacing, windows: list[Window]) -> None:
         self.credential, self.model, self.pacing, self.windows = credential, model, pacing, windows
         self.stamp = 0
+        self._expiry = (-1, 0.0, 0.0)  # stamp and moment at which it was computed, and the result
         self.full = False  # a window had no room at the last look
 
     def counted(self) -> list[Window]:
@@ -107,12 +118,17 @@ class Lot:
                 soonest = max(soonest, window.spend_by(now, rate))
         return soonest
 
+    def expiry(self, now: float) -> float:
+        """As `perishes`; computed again after a call, or when it may have changed by time."""
+        if self._expiry[0] != self.stamp or now - self._expiry[1] > EXPIRY_PERIOD:
+            self._expiry = self.stamp, now, self.perishes(now)
+        return self._expiry[2]
+
     def rank(self, now: float) -> Rank:
-        """The smallest is next: a due probe, few calls under way, quota that expires soonest, most left."""
         credential = self.credential
         counted = (window for window in self.counted() if window.quota.unit is not Unit.CONCURRENT)
         left = min((window.left(now) for window in counted), default=NEVER)
-        return (not credential.quarantined, credential.flying, self.perishes(now), -left, credential.last_used)
+        return Rank(not credential.quarantined, credential.flying, self.perishes(now), -left, credential.last_used)
 
 
 class Lane:
@@ -173,7 +189,7 @@ class Lane:
             rank, _, stamp, lot = entry
             if stamp != lot.stamp:
                 continue
-            if rank[1] != lot.credential.flying:  # calls to other models came in between
+            if rank.flying != lot.credential.flying:  # calls to other models came in between
                 self.refresh(lot, now)
                 continue
             if lot.hindrance(ask.tokens, ask.pictures, now) is None:
@@ -198,7 +214,7 @@ class Lane:
         ready = self._ready
         while ready and ready[0][2] != ready[0][3].stamp:
             heapq.heappop(ready)
-        return (ready[0][3].perishes(now) or NEVER) if ready else None
+        return (ready[0][3].expiry(now) or NEVER) if ready else None
 
     def next_moment(self) -> float:
         """When time alone may make a credential usable."""

@@ -158,6 +158,7 @@ class Pool:
         if not call.scout:
             lot.pacing.quiet = call
         self._calls.begin(lease, call)
+        self.touched.add(lot)
         credential.flying += 1
         credential.calls += 1
         credential.last_used = now

@@ -68,18 +68,22 @@ class Upstream:
 
     def __init__(self, quotas: Sequence[Quota]) -> None:
         self._quotas = quotas
-        self._counters: dict[tuple[int, str, str], Counter] = {}
+        self._counters: dict[tuple[int, str, str], Counter] = {}  # by number of the quota, owner and model
+        self._of: dict[tuple[str, str, str], list[Counter]] = {}  # by credential, group and model
         self.accepted = 0
         self.refused = 0
 
     def counters(self, credential: str, group: str, model: str) -> list[Counter]:
-        counters = []
-        for number, quota in enumerate(self._quotas):
-            scope = Scope(quota.scope)
-            owner = credential if scope in (Scope.CREDENTIAL, Scope.CREDENTIAL_MODEL) else group
-            of = model if scope in (Scope.CREDENTIAL_MODEL, Scope.GROUP_MODEL) else ""
-            counters.append(self._counters.setdefault((number, owner, of), Counter(quota)))
-        return counters
+        key = credential, group, model
+        if key not in self._of:
+            self._of[key] = [self._counter(number, quota, *key) for number, quota in enumerate(self._quotas)]
+        return self._of[key]
+
+    def _counter(self, number: int, quota: Quota, credential: str, group: str, model: str) -> Counter:
+        scope = Scope(quota.scope)
+        owner = credential if scope in (Scope.CREDENTIAL, Scope.CREDENTIAL_MODEL) else group
+        of = model if scope in (Scope.CREDENTIAL_MODEL, Scope.GROUP_MODEL) else ""
+        return self._counters.setdefault((number, owner, of), Counter(quota))
 
     def arrive(self, credential: str, group: str, model: str, tokens: int, now: float) -> Refusal | None:
         counters = [(counter, _amount(counter.quota, tokens)) for counter in self.counters(credential, group, model)]

@@ -82,8 +82,9 @@ class MemoryStore:
     async def acquire(self, ask: Ask) -> Grant | Denied:
         now = self._clock()
         self._pump(now, ask.pool)
+        answer = self.broker.acquire(ask, now)
         self._remember()
-        return self.broker.acquire(ask, now)
+        return answer
 
     async def wait(self, asks: Sequence[Ask], deadline: float, progress: Progress | None = None) -> Answer:
         """See `StateStore.wait`; `deadline` is in the event loop's time."""
@@ -136,6 +137,7 @@ class MemoryStore:
         now = self._clock()
         self.broker.pools[ask.pool].report(grant.lease, limits, now)
         self._pump(now, ask.pool)
+        self._remember()
 
     # --- the line ------------------------------------------------------------------------------
 
@@ -146,6 +148,7 @@ class MemoryStore:
         if here:
             for served in self.broker.pump(now, pool):
                 self._serve(served)
+                self._remember()
         self._refuse(self.broker.review(now))
         self._set_timer(self.broker.next_change(now) if here else now + LONGEST_PAUSE, now)
 

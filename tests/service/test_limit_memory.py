@@ -64,6 +64,26 @@ async def test_a_process_that_is_killed_does_not_spend_its_quota_twice(tmp_path:
         assert len(upstream.of("a")) == 5
 
 
+async def test_a_call_that_is_under_way_when_the_process_is_killed_is_spent_too(tmp_path: Path) -> None:
+    async with FakeUpstream() as upstream:
+        configured(tmp_path, upstream)
+        environ = {"A_KEY": "key-of-a-000000000001"}
+        upstream.behaviour["ok"] = "held"
+        async with running("antiphon", "serve", directory=tmp_path, environ=environ) as process:
+            target = (await process.line("ready: ")).split()[1]
+            async with InferenceClient(target) as client:
+                questions = [asyncio.create_task(ask(client)) for _ in range(2)]
+                await written(tmp_path, 2)
+                await process.kill()
+                assert await asyncio.gather(*questions) == [False, False]
+        upstream.behaviour["ok"] = "ok"
+        upstream.hold.set()
+        async with running("antiphon", "serve", directory=tmp_path, environ=environ) as process:
+            target = (await process.line("ready: ")).split()[1]
+            async with InferenceClient(target) as client:
+                assert [await ask(client) for _ in range(4)] == [True, True, True, False]
+
+
 async def written(folder: Path, count: int) -> None:
     path = folder / ".antiphon" / "limits.sqlite3"
     async with asyncio.timeout(20):

@@ -5,8 +5,10 @@ environment, folder and streams, takes signals, and ends through the interpreter
 """
 
 import contextlib
+import fcntl
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -14,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import termios
 import time
 from collections.abc import Sequence
 
@@ -25,6 +28,8 @@ def serve(control: socket.socket, modules: Sequence[str]) -> dict[str, object] |
     """Forks for each request. Returns the request in the child, and None in the server at its end."""
     for module in modules:
         importlib.import_module(module)
+        if module.endswith(".__main__"):
+            del sys.modules[module]  # a child runs it as its main program, and imports it no second time
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end of the tests is its end
     gc.collect()
     gc.freeze()  # the collector of a child leaves these objects, and so the memory that it shares, alone
@@ -74,14 +79,27 @@ def _become(request: dict[str, object], files: Sequence[int]) -> dict[str, objec
     environ, arguments = request["environ"], request["arguments"]
     assert isinstance(environ, dict)
     assert isinstance(arguments, list)
+    _open_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environ)
     time.tzset()
+    if request["terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(str(request["folder"]))
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as the interpreter does for -m
     sys.argv = [str(request["program"]), *map(str, arguments)]
     return request
+
+
+def _open_streams() -> None:
+    """As the interpreter does at its start, for the files that are behind the numbers now."""
+    sys.stdin = open(0, closefd=False, encoding=sys.stdin.encoding)  # noqa: SIM115 - it stays open
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        former = getattr(sys, name)
+        raw = io.FileIO(number, "w", closefd=False)
+        setattr(sys, name, io.TextIOWrapper(raw, former.encoding, former.errors, newline="\n", write_through=True))
 
 
 if __name__ == "__main__":

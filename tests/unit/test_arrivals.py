@@ -3,7 +3,7 @@
 import heapq
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_service.credentials.entry import Entry
@@ -154,6 +154,7 @@ def test_a_call_that_crosses_the_end_of_a_window_by_the_clock_counts_on_both_sid
     ),
     st.floats(-1.0, 1.0),
 )
+@settings(deadline=None)
 def test_a_declared_limit_is_never_overrun_however_late_calls_arrive(
     clock: Clock, asks: list[tuple[float, int, float, float, bool]], fast: float
 ) -> None:

@@ -104,6 +104,31 @@ async def test_who_joins_later_knows_what_was_spent(redis: RedisServer) -> None:
     await second.close()
 
 
+async def test_what_was_told_and_what_a_killed_process_has_under_way_is_known_to_who_comes_later(
+    redis: RedisServer,
+) -> None:
+    killed = shared(redis, "killed")
+    killed.configure(PoolSpec("p", ("a",), ("a",)))
+    await killed.start()
+    ask = Ask("p", "p/m", "m")
+    for left in (3, 2, 1):
+        grant = await killed.acquire(ask)
+        assert isinstance(grant, Grant)
+        await killed.report(ask, grant, (LimitFact(Unit.REQUESTS, 3_600.0, limit=4, remaining=left),))
+    await killed.credentials("p")  # behind the reports
+    later = shared(redis, "killed")
+    later.configure(PoolSpec("p", ("a",), ("a",)))
+    await later.start()
+    last = await later.acquire(ask)
+    assert isinstance(last, Grant)
+    refused = await later.acquire(ask)
+    assert isinstance(refused, Denied)
+    [view] = [view for view in await later.quotas("p") if view.window]
+    assert (view.limit, view.used, view.declared) == (4, 4, False)
+    for one in (killed, later):
+        await one.close()
+
+
 async def test_who_has_missed_more_than_is_kept_begins_with_a_snapshot(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

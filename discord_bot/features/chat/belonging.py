@@ -5,6 +5,7 @@ import discord
 from discord_bot.features.chat.addressing import For
 from discord_bot.features.chat.card import IN_THREADS
 from discord_bot.features.chat.composing import own_text
+from discord_bot.features.chat.hearing import answer_above
 from discord_bot.features.chat.naming import Titles
 from discord_bot.features.chat.places import thread_on
 from discord_bot.services import Services
@@ -20,11 +21,15 @@ async def conversation_for(services: Services, titles: Titles, whom: For, messag
         return replied
     if whom in (For.THREAD, For.DIRECT):
         kind = Kind.THREAD if whom is For.THREAD else Kind.DIRECT
-        conversation = await store.find(channel.id)
-        if conversation is not None and whom is For.DIRECT and any(user.id == services.me for user in message.mentions):
-            await store.retire(conversation)  # a mention starts over, as it does in channels
-            conversation = None
-        return conversation or await store.create(channel.id, channel.id, guild_id, author, kind)
+        known = await store.find(channel.id)
+        if known is not None and whom is For.DIRECT and any(one.id == services.me for one in message.mentions):
+            await store.retire(known)  # a mention begins anew, as it does in channels
+            known = None
+        if known is not None:
+            return known
+        above = await answer_above(services, channel) if isinstance(channel, discord.Thread) else None
+        origin = above.id if above is not None else None
+        return await store.create(channel.id, channel.id, guild_id, author, kind, origin_turn=origin)
     settings = await services.store.settings.guild(guild_id)
     question = own_text(services, message)
     thread = await thread_on(message, question, settings)

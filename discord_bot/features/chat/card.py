@@ -79,6 +79,8 @@ class Card:
             if text and message.author.id != self._services.me:
                 parts.append(Part(message.author.id, message.author.display_name, text, PartKind.CONTEXT))
         self._question.parts[:0] = parts[::-1]
+        if (title := title_of(channel)) is not None:
+            self._question.parts.insert(0, title)
         if parts:
             self._read.append(t(self._locale, "read-before", count=len(parts)))
 
@@ -89,7 +91,9 @@ class Card:
         except discord.HTTPException:
             return []  # it was deleted, or the thread started without a message
         for message in first:
-            await self._question.attach(message.author, message.attachments, self._locale)
+            await self._question.attach(
+                message.author, message.attachments, self._locale, quoted=message.author.display_name
+            )
         return first
 
     async def _replied(self, message: discord.Message) -> discord.Message | None:
@@ -136,7 +140,7 @@ class Card:
         text = said_by(target, names_in(target), embeds=True)
         if text:
             self._question.parts.append(Part(target.author.id, target.author.display_name, text, PartKind.QUOTED))
-        await self._question.attach(target.author, target.attachments, self._locale)
+        await self._question.attach(target.author, target.attachments, self._locale, quoted=target.author.display_name)
         for snapshot in target.message_snapshots:
             await self._forwarded(snapshot, target)
 
@@ -157,7 +161,7 @@ class Card:
         text = said_by(snapshot, names_in(message), embeds=True)
         if text:
             self._question.parts.append(Part(message.author.id, "", text, PartKind.QUOTED))
-        await self._question.attach(message.author, snapshot.attachments, self._locale)
+        await self._question.attach(message.author, snapshot.attachments, self._locale, quoted="")
         self._read.append(t(self._locale, "read-forwarded"))
 
     async def _link(self, spot: Spot, guild_id: int, channel_id: int, message_id: int) -> None:
@@ -173,6 +177,15 @@ class Card:
             return
         await self._quote(target)
         self._read.append(t(self._locale, "read-message", name=_plain(target.author.display_name)))
+
+
+def title_of(channel: Any) -> Part | None:
+    """A forum post says what it is about in its title and tags."""
+    if not isinstance(channel, discord.Thread) or not isinstance(channel.parent, discord.ForumChannel):
+        return None
+    tags = ", ".join(tag.name for tag in channel.applied_tags)
+    text = f"[post: {channel.name}]" + (f" [tags: {tags}]" if tags else "")
+    return Part(channel.owner_id, "", text, PartKind.FILE)
 
 
 def _spot(message: discord.Message) -> Spot:

@@ -10,6 +10,7 @@ from discord_bot.features.chat.sign import Sign
 from discord_bot.features.voice.listening import quote
 from discord_bot.rendering.splitter import split
 from discord_bot.services import Services
+from discord_bot.store.turns import Turn
 
 log = structlog.get_logger(__name__)
 NOT_USED = "🚫"
@@ -48,7 +49,15 @@ async def _is_own(services: Services, channel: Any) -> bool:
     # A thread that the bot created is still its own when nothing of it is stored any more.
     if channel.owner_id == services.me or await services.store.conversations.find(channel.id) is not None:
         return True
+    if await answer_above(services, channel) is not None:
+        return True
     return await services.store.pictures.by_message(channel.parent_id, channel.id) is not None  # under its picture
+
+
+async def answer_above(services: Services, thread: discord.Thread) -> Turn | None:
+    """The answer on which somebody has opened the thread."""
+    turn = await services.store.conversations.by_message(thread.parent_id, thread.id)
+    return turn if turn is not None and thread.id in turn.message_ids else None
 
 
 async def locale_for(services: Services, message: discord.Message) -> str:

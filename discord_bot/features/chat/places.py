@@ -32,6 +32,16 @@ def may_have_thread(channel: object, guild: discord.Guild | None) -> bool:
     return all(getattr(mine, name) for name in THREAD_PERMISSIONS)
 
 
+def is_home(interaction: BotInteraction) -> bool:
+    """Whether the bot is in the place itself. Installed by a person alone, it sees nothing of it and may only answer.
+
+    That holds for direct messages and groups of other people, too.
+    """
+    if interaction.guild_id is None:
+        return not interaction.context.private_channel
+    return interaction.is_guild_integration()
+
+
 def settings_channel(channel: object, channel_id: int) -> int:
     """The channel whose settings apply: for a thread, the one above it."""
     return getattr(channel, "parent_id", None) or channel_id

@@ -47,12 +47,17 @@ class Question:
         locale: str,
         *,
         owner: int | None = None,
+        quoted: str | None = None,
     ) -> None:
-        """Reads files; they belong to the person who attached them, or to `owner`."""
+        """Reads files; they belong to whoever brought them, or to `owner`.
+
+        `quoted`: they stand in a message that the question points at, and this is its author's name, which may be
+        unknown. What is spoken there is no question of anybody's.
+        """
         if self.listen is not None:
             for recording in filter(is_recording, attachments):
-                self._hear(author, await self.listen(recording, locale), recording)
-            attachments = [file for file in attachments if not is_recording(file)]
+                self._hear(author, await self.listen(recording, locale), recording, quoted)
+            attachments = [one for one in attachments if not is_recording(one)]
         if not attachments:
             return
         content = await read(attachments, locale, max(0, MOST_FILES - self.files))
@@ -61,11 +66,13 @@ class Question:
         self.images += [Attached(owner or author.id, mime, data) for mime, data in content.images]
         self.notices += content.notices
 
-    def _hear(self, author: discord.abc.User, heard: Heard, recording: discord.Attachment) -> None:
+    def _hear(self, author: discord.abc.User, heard: Heard, recording: discord.Attachment, quoted: str | None) -> None:
         self.files += 1
         self.ticket = self.ticket or heard.ticket
         if not heard.text:
             self.notices += [heard.notice] if heard.notice not in self.notices else []
+        elif heard.is_voice and quoted is not None:
+            self.parts.append(Part(author.id, quoted, heard.text, PartKind.QUOTED))
         elif heard.is_voice:
             self.parts.append(Part(author.id, author.display_name, heard.text))
             self.heard.append(heard.text)

@@ -13,7 +13,7 @@ from discord_bot.features.chat.asking import Asking, Tell
 from discord_bot.features.chat.card import IN_THREADS, Spot
 from discord_bot.features.chat.composing import compose_typed
 from discord_bot.features.chat.feature import ChatFeature
-from discord_bot.features.chat.places import FollowupChannel, announcement, may_have_thread, thread_on
+from discord_bot.features.chat.places import FollowupChannel, announcement, is_home, may_have_thread, thread_on
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.sign import Sign
 from discord_bot.features.choice import is_locked, may_change
@@ -48,8 +48,7 @@ async def start(chat: ChatFeature, interaction: BotInteraction, form: Asked) -> 
     if denied:
         await private(interaction, denied)
         return
-    # If installed only by a person, the bot cannot see the place: it may only answer.
-    at_home = interaction.guild_id is None or interaction.is_guild_integration()
+    at_home = is_home(interaction)
     here = await _conversation_here(chat, interaction) if at_home and not form.hidden else None
     if here is not None and (form.model or form.persona) and not may_change(interaction, here):
         await private(interaction, t(locale, "model-owner"))

@@ -66,19 +66,35 @@ def said_by(message: Any, names: Mapping[tuple[str, int], str], *, embeds: bool)
     parts += [f"[sticker: {embed.name}]" for embed in getattr(message, "stickers", ())]
     poll = getattr(message, "poll", None)
     if poll is not None:
-        answers = "; ".join(answer.text for answer in poll.answers)
-        parts.append(f"[poll: {poll.question} – {answers}]")
+        parts.append(f"[poll: {poll.question} – {'; '.join(map(_choice, poll.answers))}]")
     if embeds:
         parts += [_embed(embed) for embed in message.embeds]
         parts += _displays(getattr(message, "components", ()))
     return "\n".join(part for part in parts if part.strip())
 
 
+def _choice(answer: discord.PollAnswer) -> str:
+    """Votes are shown once there are any."""
+    text = " ".join(filter(None, (str(answer.emoji or ""), answer.text)))
+    return f"{text} ({answer.vote_count})" if answer.vote_count else text
+
+
 def _embed(embed: discord.Embed) -> str:
+    if embed.type == "poll_result":
+        return _poll_result({field.name or "": field.value or "" for field in embed.fields})
     lines = [embed.author.name or "", embed.title or "", embed.description or ""]
     lines += [f"{field.name}: {field.value}" for field in embed.fields]
     lines.append(embed.footer.text or "")
     return "\n".join(line for line in lines if line)[:LONGEST_EMBED]
+
+
+def _poll_result(fields: Mapping[str, str]) -> str:
+    """The message with which Discord ends a poll (resources/message, poll result embed fields)."""
+    winner = fields.get("victor_answer_text") or fields.get("victor_answer_emoji_name") or ""
+    said = (
+        f"{winner or 'no winner'}, {fields.get('victor_answer_votes', '0')} of {fields.get('total_votes', '0')} votes"
+    )
+    return f"[result of the poll: {fields.get('poll_question_text', '')} – {said}]"
 
 
 def _displays(components: Iterable[Any]) -> list[str]:

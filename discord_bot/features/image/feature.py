@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import discord
 import structlog
@@ -125,7 +126,8 @@ class ImageFeature:
         if file is None:
             await self.begin(interaction, wish)
             return
-        locale = interaction.locale.value
+        # What begins with a hidden picture is hidden, too.
+        locale, wish = interaction.locale.value, replace(wish, spoiler=wish.spoiler or file.is_spoiler())
         if key := self._mature(interaction, wish):
             await self._refuse(interaction, t(locale, key))
             return

@@ -35,7 +35,7 @@ ENGLISH = (
     "To talk to a real model, set one of these and start again; each key is free:\n"
     "- `GROQ_API_KEY` for Groq\n- `GEMINI_API_KEY` for Google Gemini\n- `MISTRAL_API_KEY` for Mistral\n"
     "- `OPENROUTER_API_KEY` for OpenRouter\n- `HF_TOKEN` for Hugging Face\n\n"
-    "docs/free-keys.md says where to get them. Then `antiphon check` tells what works."
+    "docs/free-keys.md says where to get them. Then `antiphon check` shows what works."
 )
 RUSSIAN = (
     "Я — **автономный демонстрационный голос** Antiphon: за мной нет модели, и подумать над вашим сообщением я не могу. "
