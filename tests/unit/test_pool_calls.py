@@ -202,4 +202,27 @@ def test_of_two_windows_of_requests_calls_under_way_count_once_each() -> None:
     for lease in "1234":
         picked(one, lease, 0)
     one.report("1", (LimitFact(Unit.REQUESTS, 60.0, limit=9, remaining=8),), 1)
-    assert one.lane("m", 1).lots["a"].windows[0].left(1) == 5  # three may not have been counted yet
+    window = one.lane("m", 1).lots["a"].windows[0]
+    assert window.left(1) == 5  # three may not have been counted yet
+    one.report("1", (LimitFact(Unit.REQUESTS, 60.0, limit=9, remaining=9),), 1)
+    assert window.left(1) == 6  # but no more than those three
+
+
+def test_every_look_at_a_pool_sees_that_a_call_is_over_for_its_provider() -> None:
+    one = pool("a", most=1)
+    call(one, "1", 0)
+    assert isinstance(one.candidates(ASK, 1.04), Denied)
+    assert one.candidates(ASK, 1.06) == [("a", "a")]
+    one = pool("a", most=1)
+    call(one, "1", 0)
+    assert one.perishes(ASK, 1.04) is None
+    assert one.perishes(ASK, 1.06) == NEVER
+
+
+def test_everything_is_each_credential_for_each_model() -> None:
+    one = pool("a", "b")
+    for model in ("m", "other"):
+        one.lane(model, 0)
+    assert sorted((lot.credential.id, lot.model) for lot in one.everything()) == [
+        ("a", "m"), ("a", "other"), ("b", "m"), ("b", "other"),
+    ]  # fmt: skip
