@@ -51,7 +51,7 @@ test: $(VENV)/dev.stamp ## run all tests
 soak: $(VENV)/dev.stamp ## run the long tests
 	$(BIN)/pytest -q -n 0 -m soak --timeout 1800 tests
 
-clients: $(VENV)/dev.stamp ## run the clients of others, unmodified, against the service: both of OpenAI, LiteLLM, LangChain, llm
+clients: $(VENV)/dev.stamp ## run the clients of others against the service, and those generated in Go, TypeScript, Java and Rust
 	$(BIN)/python -m tests.clients $(ONLY)
 
 mutants: $(VENV)/dev.stamp ## break the pure core in small ways and count what its tests notice (docs/mutants.md)

@@ -221,7 +221,7 @@ class InferenceClient:
         """How long a conversation is for the first deployment of the model."""
         turns = [events.Message.user(messages)] if isinstance(messages, str) else messages
         request = tokens_pb2.CountTokensRequest(
-            model=model, messages=[wire.message(one) for one in turns], tools=[wire.tool(one) for one in tools]
+            model=model, messages=[wire.message(item) for item in turns], tools=[wire.tool(item) for item in tools]
         )
         answer = await self._look(self._connection.inference.CountTokens, request)
         return events.TokenCount(
@@ -236,7 +236,7 @@ class InferenceClient:
         """The models that can be requested, routes first."""
         request = models_pb2.ListModelsRequest(task=wire.TASKS[task], include_deployments=include_deployments)
         answer = await self._look(self._connection.inference.ListModels, request)
-        return [wire.model(one) for one in answer.models]
+        return [wire.model(model) for model in answer.models]
 
     async def usage(
         self,
@@ -260,8 +260,8 @@ class InferenceClient:
     async def status(self) -> operations_pb2.Status:
         """The current status. Needs the scope `operate`."""
         answer = await self._look(self._connection.operations.GetStatus, operations_pb2.GetStatusRequest())
-        found: operations_pb2.Status = answer.status
-        return found
+        status: operations_pb2.Status = answer.status
+        return status
 
     async def watch_status(self, interval: float = 1.0) -> AsyncIterator[operations_pb2.Status]:
         """Streams the status every `interval` seconds (0.25 to 60)."""

@@ -68,8 +68,8 @@ class ToolCall:
     @property
     def parsed(self) -> dict[str, Any]:
         """The arguments as a dictionary."""
-        found: dict[str, Any] = json.loads(self.arguments)
-        return found
+        arguments: dict[str, Any] = json.loads(self.arguments)
+        return arguments
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def chat_request(messages: str | Sequence[events.Message], model: str, options: 
         unsupported_setting=wire.STRICT[options.get("strict", False)],
         caller=common_pb2.Caller(tenant_id=options.get("tenant_id", ""), user_id=options.get("user_id", "")),
         request_id=options.get("request_id"),
-        tools=[wire.tool(one) for one in options.get("tools", ())],
+        tools=[wire.tool(tool) for tool in options.get("tools", ())],
         tool_choice=wire.choice(options.get("tool_choice")),
         parallel_tool_calls=options.get("parallel_tool_calls"),
         response_format=wire.answer_format(options.get("response_format")),

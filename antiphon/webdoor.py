@@ -76,7 +76,9 @@ class WebDoor:
         return connection
 
     def _make_room(self, connections: list[Any]) -> bool:
-        idle = next(iter(self._silent), None) or next((one for one in connections if not self._busy[one]), None)
+        idle = next(iter(self._silent), None) or next(
+            (connection for connection in connections if not self._busy[connection]), None
+        )
         if idle is not None:
             self._close(idle)
         return idle is not None

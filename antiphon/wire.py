@@ -50,8 +50,8 @@ ROW_FIELDS = tuple(one.name for one in fields(events.UsageRow) if one.name not i
 LARGEST_IMAGE = 10 * 1024 * 1024  # from the contract
 
 
-def message(given: events.Message) -> chat_pb2.Message:
-    return chat_pb2.Message(role=ROLES[given.role], parts=[_part(part) for part in given.parts], partial=given.partial)
+def message(turn: events.Message) -> chat_pb2.Message:
+    return chat_pb2.Message(role=ROLES[turn.role], parts=[_part(part) for part in turn.parts], partial=turn.partial)
 
 
 def _part(part: events.Part) -> chat_pb2.Part:
@@ -72,30 +72,32 @@ def _part(part: events.Part) -> chat_pb2.Part:
             return chat_pb2.Part(tool_result=tools_pb2.ToolResult(**vars(part)))
 
 
-def audio(given: events.Audio) -> chat_pb2.Audio:
-    return chat_pb2.Audio(mime_type=given.mime, data=given.data)
+def audio(recording: events.Audio) -> chat_pb2.Audio:
+    return chat_pb2.Audio(mime_type=recording.mime, data=recording.data)
 
 
-def tool(given: events.Tool) -> tools_pb2.Tool:
-    parameters = "" if given.parameters is None else json.dumps(given.parameters, ensure_ascii=False)
-    return tools_pb2.Tool(name=given.name, description=given.description, parameters=parameters, strict=given.strict)
+def tool(declared: events.Tool) -> tools_pb2.Tool:
+    parameters = "" if declared.parameters is None else json.dumps(declared.parameters, ensure_ascii=False)
+    return tools_pb2.Tool(
+        name=declared.name, description=declared.description, parameters=parameters, strict=declared.strict
+    )
 
 
-def choice(given: str | events.Tool | None) -> tools_pb2.ToolChoice | None:
-    if given is None:
+def choice(choice: str | events.Tool | None) -> tools_pb2.ToolChoice | None:
+    if choice is None:
         return None
-    if isinstance(given, events.Tool):
-        return tools_pb2.ToolChoice(name=given.name)
-    return tools_pb2.ToolChoice(mode=MODES[given])
+    if isinstance(choice, events.Tool):
+        return tools_pb2.ToolChoice(name=choice.name)
+    return tools_pb2.ToolChoice(mode=MODES[choice])
 
 
-def answer_format(given: events.JsonObject | events.JsonSchema | None) -> chat_pb2.ResponseFormat | None:
-    if given is None:
+def answer_format(form: events.JsonObject | events.JsonSchema | None) -> chat_pb2.ResponseFormat | None:
+    if form is None:
         return None
-    if isinstance(given, events.JsonObject):
+    if isinstance(form, events.JsonObject):
         return chat_pb2.ResponseFormat(json_object=chat_pb2.JsonObjectFormat())
-    schema = json.dumps(given.schema, ensure_ascii=False)
-    wanted = chat_pb2.JsonSchemaFormat(name=given.name, schema=schema, description=given.description)
+    schema = json.dumps(form.schema, ensure_ascii=False)
+    wanted = chat_pb2.JsonSchemaFormat(name=form.name, schema=schema, description=form.description)
     return chat_pb2.ResponseFormat(json_schema=wanted)
 
 
@@ -237,28 +239,28 @@ def usage(message: common_pb2.Usage) -> events.Usage:
     )
 
 
-def tool_call(given: tools_pb2.ToolCall) -> events.ToolCall:
-    return events.ToolCall(given.id, given.name, given.arguments, given.signature)
+def tool_call(call: tools_pb2.ToolCall) -> events.ToolCall:
+    return events.ToolCall(call.id, call.name, call.arguments, call.signature)
 
 
-def logprobs(given: chat_pb2.Logprobs) -> events.Logprobs:
+def logprobs(logprobs: chat_pb2.Logprobs) -> events.Logprobs:
     tokens = (
-        events.TokenLogprob(one.token, one.logprob, tuple((likely.token, likely.logprob) for likely in one.top))
-        for one in given.tokens
+        events.TokenLogprob(token.token, token.logprob, tuple((likely.token, likely.logprob) for likely in token.top))
+        for token in logprobs.tokens
     )
     return events.Logprobs(tuple(tokens))
 
 
-def completion(given: chat_pb2.CompleteResponse) -> events.Completion:
+def completion(response: chat_pb2.CompleteResponse) -> events.Completion:
     return events.Completion(
-        given.request_id,
-        given.text,
-        finished(given.finished),
-        given.reasoning,
-        tuple(map(tool_call, given.tool_calls)),
-        tuple(map(usage, given.usages)),
-        tuple(map(notice, given.notices)),
-        logprobs(given.logprobs) if given.HasField("logprobs") else None,
+        response.request_id,
+        response.text,
+        finished(response.finished),
+        response.reasoning,
+        tuple(map(tool_call, response.tool_calls)),
+        tuple(map(usage, response.usages)),
+        tuple(map(notice, response.notices)),
+        logprobs(response.logprobs) if response.HasField("logprobs") else None,
     )
 
 
@@ -285,32 +287,35 @@ def finished(message: chat_pb2.ChatFinished) -> events.Finished:
     )
 
 
-def embeddings(given: embeddings_pb2.EmbedResponse) -> events.Embeddings:
-    vectors = tuple(tuple(one.values) for one in given.embeddings)
-    return events.Embeddings(given.request_id, vectors, **_how_it_went(given))
+def embeddings(response: embeddings_pb2.EmbedResponse) -> events.Embeddings:
+    vectors = tuple(tuple(embedding.values) for embedding in response.embeddings)
+    return events.Embeddings(response.request_id, vectors, **_how_it_went(response))
 
 
-def transcript(given: speech_pb2.TranscribeResponse) -> events.Transcript:
+def transcript(response: speech_pb2.TranscribeResponse) -> events.Transcript:
     segments = (
         events.Segment(
-            seconds(one.start), seconds(one.end), one.text, one.no_speech if one.HasField("no_speech") else None
+            seconds(segment.start),
+            seconds(segment.end),
+            segment.text,
+            segment.no_speech if segment.HasField("no_speech") else None,
         )
-        for one in given.segments
+        for segment in response.segments
     )
-    length = seconds(given.duration) if given.HasField("duration") else None
+    length = seconds(response.duration) if response.HasField("duration") else None
     return events.Transcript(
-        given.request_id, given.text, given.language, length, tuple(segments), **_how_it_went(given)
+        response.request_id, response.text, response.language, length, tuple(segments), **_how_it_went(response)
     )
 
 
-def _how_it_went(given: embeddings_pb2.EmbedResponse | speech_pb2.TranscribeResponse) -> dict[str, Any]:
+def _how_it_went(response: embeddings_pb2.EmbedResponse | speech_pb2.TranscribeResponse) -> dict[str, Any]:
     return {
-        "deployment": deployment(given.deployment),
-        "usage": usage(given.usage) if given.HasField("usage") else None,
-        "notices": tuple(map(notice, given.notices)),
-        "attempts": given.attempts,
-        "failed_attempts": attempts(given.failed_attempts),
-        "replayed": given.replayed,
+        "deployment": deployment(response.deployment),
+        "usage": usage(response.usage) if response.HasField("usage") else None,
+        "notices": tuple(map(notice, response.notices)),
+        "attempts": response.attempts,
+        "failed_attempts": attempts(response.failed_attempts),
+        "replayed": response.replayed,
     }
 
 
@@ -360,7 +365,7 @@ def usage_request(
 ) -> usage_pb2.GetUsageRequest:
     request = usage_pb2.GetUsageRequest(
         caller=common_pb2.Caller(tenant_id=tenant_id, user_id=user_id),
-        group_by=[usage_pb2.UsageDimension.Value(f"USAGE_DIMENSION_{one.upper()}") for one in group_by],
+        group_by=[usage_pb2.UsageDimension.Value(f"USAGE_DIMENSION_{dimension.upper()}") for dimension in group_by],
     )
     if since is not None:
         request.since.FromNanoseconds(int(since * 1e9))

@@ -1,8 +1,8 @@
 """`python -m discord_bot`: the bot as a process.
 
-Prints `ready: <name>` on standard output when Discord has let it in. A wrong
+Prints `ready: <name>` on standard output once Discord has accepted the login. A wrong
 configuration or token is one readable line on standard error and exit code 2;
-SIGTERM lets running answers end honestly and exits with 0.
+SIGTERM closes running answers properly and exits with 0.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ async def _serve_metrics(config: Config, metrics: BotMetrics) -> None:
 async def _live(
     config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics, token: str, stop: asyncio.Event
 ) -> None:
-    """Be connected until `stop`; a Discord that cannot be reached is tried again and again."""
+    """Stays connected until `stop`; keeps retrying if Discord cannot be reached."""
     pause = FIRST_PAUSE
     while not stop.is_set():
         bot = AntiphonBot(config, store, inference, metrics)
@@ -151,7 +151,7 @@ async def _until(bot: AntiphonBot, token: str, stop: asyncio.Event) -> None:
     finally:
         stopped.cancel()
         await bot.close()
-        living.cancel()  # it may be waiting for its next try to connect
+        living.cancel()  # it may be waiting for its next connection attempt
         await asyncio.gather(living, stopped, return_exceptions=True)
     if not living.cancelled() and (error := living.exception()) and not stop.is_set():
         raise error

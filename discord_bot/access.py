@@ -23,7 +23,7 @@ class Asker:
 
 @dataclass(frozen=True)
 class ServerRules:
-    """What the managers of a server have set. Empty lists allow everybody everywhere."""
+    """What the managers of a server have configured. Empty lists allow everybody everywhere."""
 
     channels: Collection[int] = ()
     roles: Collection[int] = ()
@@ -32,7 +32,7 @@ class ServerRules:
 
 
 def refusal(asker: Asker, rules: ServerRules) -> str | None:
-    """The key of the sentence that refuses by the server's rules, or None."""
+    """The message key of a refusal by the server's rules, or None."""
     if asker.guild is None:
         return None
     places = {asker.channel, asker.parent, asker.category}
@@ -40,7 +40,7 @@ def refusal(asker: Asker, rules: ServerRules) -> str | None:
         return "access-channel"
     if rules.channels and places.isdisjoint(rules.channels):
         return "access-channel"
-    # The role with the server's own id is @everyone.
+    # The role whose id equals the server's is @everyone.
     roles = asker.roles | {asker.guild}
     if not asker.manager and not roles.isdisjoint(rules.blocked_roles):
         return "access-role-blocked"
@@ -50,7 +50,7 @@ def refusal(asker: Asker, rules: ServerRules) -> str | None:
 
 
 def operator_refusal(asker: Asker, access: BotAccess, operators: Collection[int]) -> str | None:
-    """The key of the sentence that refuses by the operator's rules, or None. Operators are never refused."""
+    """The message key of a refusal by the operator's rules, or None. Operators are never refused."""
     if asker.user in operators:
         return None
     if asker.user in access.blocked_users:
@@ -68,7 +68,7 @@ def operator_refusal(asker: Asker, access: BotAccess, operators: Collection[int]
 
 
 def _refusal_in_private(asker: Asker, access: BotAccess) -> str | None:
-    """Rules about servers and roles cannot be checked here, so only a person named by id passes them."""
+    """Rules about servers and roles cannot be checked here, so only people named by id pass them."""
     if asker.user in access.allowed_users:
         return None
     if not access.direct_messages or access.allowed_servers or access.allowed_roles or access.blocked_roles:
@@ -77,5 +77,5 @@ def _refusal_in_private(asker: Asker, access: BotAccess) -> str | None:
 
 
 def may_control(asker: Asker, owner: int, *, moderator: bool) -> bool:
-    """Stop, regenerate, delete: whoever asked, or a moderator of the channel."""
+    """Stop, regenerate, delete: allowed for the asker, or a moderator of the channel."""
     return asker.user == owner or moderator

@@ -1,4 +1,4 @@
-"""Whether somebody may be answered here and now; the sentence that refuses where not."""
+"""Decides whether a person may be answered here and now, or which sentence refuses."""
 
 from antiphon.config.bot import Bot
 from discord_bot.access import Asker, ServerRules, operator_refusal, refusal
@@ -24,10 +24,10 @@ class Admission:
     async def refusal(
         self, who: Asker, locale: str, *, place: int, queued: bool = False, count: int = 1, pictures: bool = False
     ) -> str | None:
-        """None lets in and keeps a place among the answers at once for a moment; nothing is charged yet.
+        """Returns None to admit, and then briefly reserves one of the concurrent answers; nothing is charged yet.
 
         `place`: where the answer begins; several messages in one place become one answer. `queued`: an answer of the
-        same conversation runs, so this one waits behind it and counts for nothing.
+        same conversation is running, so this one waits for it and takes no slot.
         """
         try:
             settings = await self._access(who, locale, pictures=pictures)
@@ -39,17 +39,17 @@ class Admission:
         return self._sentence(denied, locale) if denied is not None else None
 
     async def admit(self, who: Asker, locale: str, *, place: int, count: int = 1, pictures: int = 0) -> Ticket:
-        """The work starts: it is charged to whoever asked for it. Raises Refused."""
+        """The work starts: charges it to the asker. Raises Refused."""
         settings = await self._access(who, locale, pictures=bool(pictures))
-        found = await self.gate.charge(
+        refusal = await self.gate.charge(
             who.user, who.guild, settings.limits_for(who.roles), place=place, count=count, pictures=pictures
         )
-        if isinstance(found, Denied):
-            raise Refused(self._sentence(found, locale))
-        return found
+        if isinstance(refusal, Denied):
+            raise Refused(self._sentence(refusal, locale))
+        return refusal
 
     async def barred(self, who: Asker, locale: str) -> str | None:
-        """The access rules alone, for what costs nothing."""
+        """Only the access rules, for actions that are free."""
         try:
             await self._access(who, locale, pictures=False)
         except Refused as refused:

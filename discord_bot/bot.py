@@ -1,4 +1,4 @@
-"""The Discord client: what every feature shares, and which event goes to which feature. Nothing else."""
+"""The Discord client: what all features share, and which event goes to which feature. Nothing else."""
 
 import asyncio
 import sys
@@ -41,22 +41,23 @@ from discord_bot.services import Services
 from discord_bot.store.database import Store
 from discord_bot.store.settings import SettingScope
 from discord_bot.tasks import Tasks
+from discord_bot.underway import Underway, turn_away
 
 log = structlog.get_logger(__name__)
 
-# No voice here, so nothing to be warned of.
+# The bot has no voice, so nothing to warn about.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-# A rename may be answered with "wait ten minutes"; no task of ours hangs that long.
+# Renaming may be answered with "wait ten minutes"; no task should hang for that long.
 LONGEST_RATE_LIMIT = 60.0
 MOST_LOCALES = 10_000
-FIRST_RECOVERY, LONGEST_RECOVERY = 5.0, 300.0  # seconds between two tries
+FIRST_RECOVERY, LONGEST_RECOVERY = 5.0, 300.0  # seconds between two attempts
 
 
 class AntiphonBot(discord.AutoShardedClient):
     """Features know `services`; only this file knows the client."""
 
     def __init__(self, config: Config, store: Store, inference: InferenceClient, metrics: BotMetrics) -> None:
-        # The address of Discord belongs to the library's class; a process speaks to one Discord.
+        # Discord's address belongs to the library's class; a process talks to a single Discord.
         Route.BASE = config.bot.api_base_url.rstrip("/")
         use_own_buckets()
         paces, self._clock = Paces(), DiscordClock()
@@ -64,7 +65,7 @@ class AntiphonBot(discord.AutoShardedClient):
             intents=intents(message_content=config.bot.message_content_intent),
             allowed_mentions=discord.AllowedMentions.none(),
             shard_count=config.bot.shard_count,
-            # Neither members nor messages are kept: memory follows the running answers, not the servers.
+            # Neither members nor messages are cached: memory grows with the running answers, not the servers.
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
@@ -75,7 +76,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services = Services(
             config, store, inference, metrics, self, paces,
             Catalogue(inference, config.bot.models), Admission(config.bot, store, metrics),
-            Ledger(metrics), Tasks(metrics), CommandMentions(),
+            Ledger(metrics), Tasks(metrics), CommandMentions(), Underway(),
         )  # fmt: skip
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self.services)
@@ -92,7 +93,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self._locales = Recent[tuple[int, str]](MOST_LOCALES)
 
     async def setup_hook(self) -> None:
-        """Once a process, before the gateway: commands, buttons, and what a restart left behind."""
+        """Once per process, before the gateway: commands, buttons, and what a restart left behind."""
         await self.tree.set_translator(FluentTranslator())
         for command in all_commands(self.chat, self.image, self.digests, self.reminders):
             self.tree.add_command(command)
@@ -104,8 +105,10 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services.tasks.spawn(self._presence.keep(), "presence")
 
     async def finish_answers(self) -> None:
-        """The process is to end: every running answer gets an honest last state."""
+        """The process is to end: whatever runs gets an honest last state, and nothing new begins."""
+        self.services.underway.closing = True
         await asyncio.gather(self.aftermath.interrupt_all(), self.image.interrupt_all())
+        await asyncio.gather(self.services.underway.end(), self.inbox.end())
         await self.services.ledger.end()
 
     async def close(self) -> None:
@@ -132,7 +135,7 @@ class AntiphonBot(discord.AutoShardedClient):
         await self._presence.lost()
 
     async def _recover(self) -> None:
-        """A database that is away is waited for: nothing that a crash left may hang in Discord for ever."""
+        """Waits for an unreachable database: nothing that a crash left behind may stay unfinished in Discord."""
         pause = FIRST_RECOVERY
         while True:
             try:
@@ -148,11 +151,11 @@ class AntiphonBot(discord.AutoShardedClient):
         away_since = await self._presence.back()
         await self.aftermath.recover()
         await self.image.recover()
-        places = [one for guild in self.guilds for one in (*guild.channels, *guild.threads)]
+        places = [channel for guild in self.guilds for channel in (*guild.channels, *guild.threads)]
         await answer_missed(self.inbox, places, away_since, self._clock)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Discord tells a person's language only here; answers to their messages are in it, too."""
+        """Discord reveals a person's language only here; answers to their messages use it as well."""
         who, locale = interaction.user.id, interaction.locale.value
         if (who, locale) in self._locales:
             return
@@ -207,7 +210,12 @@ class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
     """Every failed command is answered; nobody ever reads "the application did not respond"."""
 
     async def interaction_check(self, interaction: discord.Interaction[AntiphonBot], /) -> bool:
+        underway = interaction.client.services.underway
         if interaction.type is discord.InteractionType.application_command:
+            if underway.closing:
+                await turn_away(interaction)
+                return False
+            underway.add(interaction)
             name = interaction.command.name if interaction.command else ""
             tracing.enter(interaction, interaction.client.services.inference, f"command {name}")
         return True
@@ -221,7 +229,7 @@ class AnsweringTree(app_commands.CommandTree[AntiphonBot]):
 
 
 def intents(*, message_content: bool) -> discord.Intents:
-    """Only what is used: each further intent is traffic from every server."""
+    """Only the intents that are used: each further one is traffic from every server."""
     wanted = discord.Intents.none()
     wanted.guilds = True
     wanted.guild_messages = True

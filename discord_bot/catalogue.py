@@ -1,4 +1,4 @@
-"""The models one may choose, remembered for a minute so that autocomplete never waits for the service."""
+"""The models that people may choose, cached for a minute so that autocomplete never waits for the service."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ LONGEST_CHOICE = 100
 
 
 class Catalogue:
-    """Only what the operator offers: `offered` by name, or the routes where it is empty."""
+    """Only what the operator offers: the models named in `offered`, or the routes if it is empty."""
 
     def __init__(self, inference: InferenceClient, offered: Collection[str] = ()) -> None:
         self._inference, self._offered = inference, frozenset(offered)
@@ -31,7 +31,7 @@ class Catalogue:
         self._reading: asyncio.Task[None] | None = None
 
     async def models(self, task: Task | None = None) -> list[Model]:
-        """What the service offers, or what it offered last when it cannot be asked in time."""
+        """What the service offers, or offered last if it does not answer in time."""
         if time.monotonic() - self._read_at > FRESH:
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read(), name="catalogue")
@@ -40,7 +40,7 @@ class Catalogue:
                     await asyncio.shield(self._reading)
             except TimeoutError:
                 log.info("list of models is late; using the last one", models=len(self._models))
-        return [one for one in self._models if self._is_offered(one) and (task is None or task in one.tasks)]
+        return [model for model in self._models if self._is_offered(model) and (task is None or task in model.tasks)]
 
     def _is_offered(self, model: Model) -> bool:
         if self._offered:
@@ -48,17 +48,17 @@ class Catalogue:
         return not model.is_deployment
 
     async def choose(self, wishes: Sequence[str], task: Task) -> str:
-        """The first wish that is offered. The last one is the operator's own default, and is not looked up."""
+        """The first wish that is offered. The last one is the operator's own default, and is not checked."""
         for wish in wishes[:-1]:
             if await self.find(wish, task) is not None:
                 return wish
         return wishes[-1]
 
     async def find(self, name: str, task: Task) -> Model | None:
-        """By name or alias; None for what is not offered."""
+        """By name or alias; None if it is not offered."""
         if self._offered and name not in self._offered:
             return None
-        return next((one for one in await self.models(task) if name == one.name or name in one.aliases), None)
+        return next((model for model in await self.models(task) if name == model.name or name in model.aliases), None)
 
     async def names(self, task: Task, query: str) -> list[str]:
         """At most 25 names for autocomplete, best first."""
@@ -70,7 +70,9 @@ class Catalogue:
 
     async def context_tokens(self, name: str, default: int) -> int:
         await self.models()
-        model = next((one for one in self._models if name == one.name or name in one.aliases), None)
+        model = next(
+            (candidate for candidate in self._models if name == candidate.name or name in candidate.aliases), None
+        )
         return model.capabilities.context_tokens if model and model.capabilities.context_tokens else default
 
     async def _read(self) -> None:
@@ -87,7 +89,7 @@ class Catalogue:
 
 
 def rank(query: str, names: Sequence[str]) -> list[str]:
-    """Equal, then beginning, then a word's beginning, then anywhere; among equals the given order."""
+    """Exact matches, then prefixes, then word prefixes, then substrings; ties keep their order."""
     query = query.strip().casefold()
     unique = list(dict.fromkeys(names))
     if not query:

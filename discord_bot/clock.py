@@ -1,4 +1,4 @@
-"""Discord's clock: message ids, and so all questions about what was missed or is too old, go by it."""
+"""Discord's clock: message ids follow it, so it decides what was missed or is too old."""
 
 import time
 from email.utils import parsedate_to_datetime
@@ -10,7 +10,7 @@ class DiscordClock:
     """How far this machine's clock is from Discord's, by the `Date` of its answers.
 
     A machine that starts with a wrong clock, or whose clock jumps, would otherwise erase what people want to keep and
-    overlook what they asked.
+    miss their questions.
     """
 
     def __init__(self) -> None:

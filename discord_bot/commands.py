@@ -1,4 +1,4 @@
-"""Slash commands: their words in every language, and when Discord has to be told of them.
+"""Slash commands: their words in every language, and when they have to be sent to Discord.
 
 Discord allows 200 new commands a day, so the tree is sent only when its definition
 changed: the hash of the exact payload, all translations included, is kept in the store.
@@ -35,14 +35,14 @@ class FluentTranslator(app_commands.Translator):
     ) -> str | None:
         key = string.extras.get("key")
         language = locale.value.split("-")[0]
-        # English is the default text already; repeating it for en-GB and en-US would only cost size.
+        # English is the default text already; repeating it for en-GB and en-US would only add size.
         if key is None or language == "en" or language not in LANGUAGES:
             return None
         return t(language, key)
 
 
 class CommandMentions:
-    """Names of commands that a reader can press. Known once Discord has given the commands their ids."""
+    """Names of commands that a reader can click. Known once Discord has assigned the commands their ids."""
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
@@ -57,7 +57,7 @@ class CommandMentions:
 
 
 async def sync_if_changed(tree: app_commands.CommandTree[Any], application_id: int | None, store: Store) -> bool:
-    """Tell Discord of the commands if their definition is not the one it was told last. True: it was told."""
+    """Sends the commands to Discord if their definition has changed. Returns whether it was sent."""
     translator = FluentTranslator()
     commands: list[Any] = tree.get_commands(type=None)
     payload = [await command.get_translated_payload(tree, translator) for command in commands]
@@ -74,8 +74,8 @@ async def sync_if_changed(tree: app_commands.CommandTree[Any], application_id: i
         return False
     try:
         await store.set_meta("commands", digest)
-        await store.set_meta("command-ids", json.dumps({one.name: one.id for one in synced}))
-    except TROUBLE as error:  # the commands work; the next start tells Discord of them once more
+        await store.set_meta("command-ids", json.dumps({registered.name: registered.id for registered in synced}))
+    except TROUBLE as error:  # the commands work; the next start sends them once more
         log.warning("the sync could not be noted down", error=type(error).__name__)
     log.info("commands synced", commands=len(payload))
     return True
@@ -88,8 +88,8 @@ def EVERYWHERE(callback: Decorated) -> Decorated:  # noqa: N802 - reads like the
     """Servers, direct messages and group chats; installed by a server or by a person."""
     allowed = app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     installed = app_commands.allowed_installs(guilds=True, users=True)
-    made: Decorated = installed(allowed(callback))
-    return made
+    decorated: Decorated = installed(allowed(callback))
+    return decorated
 
 
 def command(name: str, callback: Callable[..., Any]) -> app_commands.Command[Any, Any, Any]:

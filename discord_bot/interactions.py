@@ -1,4 +1,4 @@
-"""Answering a person who pressed or typed something: always, once, and privately unless said otherwise."""
+"""Answers a person who pressed or typed something: always, once, and privately by default."""
 
 import contextlib
 import re
@@ -13,18 +13,19 @@ from discord_bot.access import Asker
 from discord_bot.problems import describe, short_reference, utcnow
 from discord_bot.services import services_of
 from discord_bot.tracing import began
+from discord_bot.underway import turn_away
 
 BotInteraction: TypeAlias = discord.Interaction[Any]
 Press: TypeAlias = Callable[[BotInteraction, "re.Match[str]", list[Any]], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
-# Discord no longer knows the interaction (3 s or 15 min are over), or somebody answered it before us.
+# Discord no longer knows the interaction (3 s or 15 min are over), or it was answered already.
 UNKNOWN_INTERACTION, ANSWERED_ALREADY, TOKEN_EXPIRED = 10062, 40060, 50027
 
 
 async def private(interaction: BotInteraction, text: str, **more: Any) -> None:
-    """Say something to the person alone, whether or not the interaction was answered before."""
+    """Tells the person alone, whether or not the interaction was answered before."""
     if interaction.response.is_done():
         await interaction.followup.send(text, ephemeral=True, **more)
     else:
@@ -34,6 +35,7 @@ async def private(interaction: BotInteraction, text: str, **more: Any) -> None:
 @contextlib.asynccontextmanager
 async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[None]:
     """Whatever happens inside, the person gets a sentence and the log gets an id to find it by."""
+    services_of(interaction).underway.add(interaction)
     try:
         with began(services_of(interaction).inference, where):
             yield
@@ -43,7 +45,7 @@ async def answered(interaction: BotInteraction, where: str) -> AsyncIterator[Non
 
 async def explain(interaction: BotInteraction, error: BaseException, where: str) -> None:
     if interaction.client.is_closed():
-        return  # the process ends, and with it every connection
+        return  # the process is shutting down, and every connection with it
     reference = short_reference(uuid.uuid4().hex)
     services_of(interaction).metrics.errors.labels(where).inc()
     log.error("unexpected error", where=where, reference=reference, exc_info=error)
@@ -68,7 +70,7 @@ def asker_of(interaction: BotInteraction) -> Asker:
 def asker(user: discord.abc.User, guild: int | None, channel_id: int, channel: object) -> Asker:
     roles, manager = frozenset[int](), False
     if isinstance(user, discord.Member):
-        # Member.roles needs the cache of roles; the ids alone came with the payload.
+        # Member.roles needs the cache of roles; the payload contains the ids.
         roles = frozenset(user._roles)  # noqa: SLF001 - ids without a cache have no public door
         manager = user.resolved_permissions.manage_guild if user.resolved_permissions else False
         manager = manager or user.guild_permissions.manage_guild
@@ -84,9 +86,9 @@ def asker(user: discord.abc.User, guild: int | None, channel_id: int, channel: o
 
 
 def pressable(pattern: str, press: Press, where: str) -> type[discord.ui.DynamicItem[Any]]:
-    """Buttons and selects whose id matches the pattern, for ever: nothing of them needs to be remembered.
+    """Buttons and selects whose id matches the pattern; they need no memory, so they never expire.
 
-    `press` gets the interaction, what the id says, and what was chosen in a select.
+    `press` gets the interaction, the id's fields, and the chosen values of a select.
     """
 
     class Pressable(discord.ui.DynamicItem[Any], template=pattern):
@@ -101,6 +103,9 @@ def pressable(pattern: str, press: Press, where: str) -> type[discord.ui.Dynamic
         async def callback(self, interaction: Any) -> None:
             chosen: BotInteraction = interaction
             action = self._match.groupdict().get("action", "")
+            if services_of(chosen).underway.closing:
+                await turn_away(chosen)
+                return
             async with answered(chosen, f"{where}:{action}"):
                 await press(chosen, self._match, list(getattr(self.item, "values", ())))
 

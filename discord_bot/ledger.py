@@ -1,6 +1,6 @@
-"""Writes that follow finished work: the work stands whether or not the database is there to note it down.
+"""Database writes that follow finished work: the work stays whether or not the database is there to record it.
 
-A write that fails is tried again with growing pauses for some minutes. Nobody who reads the answer hears of it.
+A failed write is retried with growing pauses for some minutes. Readers of the answer do not notice.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from discord_bot.metrics import BotMetrics
 
 log = structlog.get_logger(__name__)
 PAUSES = (0.2, 0.5, 1, 2, 4, 8, 15, 30, 60, 60, 60, 60, 60)  # seconds, about six minutes in all
-FIRST_TRY = 2.0  # seconds that the work itself waits; the rest happens beside it
-LAST_TRY = 5.0  # seconds that the end of the process waits for what is still to be written
+FIRST_TRY = 2.0  # seconds that the work itself waits; the rest happens in the background
+LAST_TRY = 5.0  # seconds that a shutdown waits for pending writes
 DATABASE = (SQLAlchemyError, PostgresError)
 TROUBLE = (*DATABASE, OSError)
 """What a database that is away, full or restarting raises."""
@@ -31,7 +31,7 @@ class Ledger:
         self._ending = asyncio.Event()
 
     async def note(self, what: str, write: Write) -> None:
-        """Never raises for a database in trouble. `write` is called again, so it must write the state of its moment."""
+        """Never raises for a database in trouble. `write` is called again, so it must write the state at that moment."""
         task = asyncio.create_task(self._write(what, write), name=f"ledger:{what}")
         self._later.add(task)
         task.add_done_callback(self._written)
@@ -39,7 +39,7 @@ class Ledger:
 
     @contextlib.asynccontextmanager
     async def refunded_on_failure(self, refund: Write) -> AsyncIterator[None]:
-        """Around the first steps of work that is charged already: if they fail, the person did not get anything."""
+        """Wraps the first steps of work that is charged already: if they fail, the person is refunded."""
         try:
             yield
         except BaseException:
@@ -67,7 +67,7 @@ class Ledger:
             await self._pause(pause)
 
     async def _pause(self, seconds: float) -> None:
-        """At the end of the process one last try is made at once."""
+        """On shutdown, one last attempt is made at once."""
         try:
             async with asyncio.timeout(seconds if not self._ending.is_set() else 0.5):
                 await self._ending.wait()

@@ -1,4 +1,4 @@
-"""`antiphon backup`, `restore` and `migrate`: the bot's database as a whole. The bot may run meanwhile."""
+"""`antiphon backup`, `restore` and `migrate`: the bot's database as a whole. The bot may keep running."""
 
 import argparse
 import asyncio
@@ -15,17 +15,17 @@ USAGE = 2
 
 def manage(arguments: Sequence[str], url: str, environ: Mapping[str, str]) -> int:
     """The exit code: 0 done, 2 with one line about what is wrong."""
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        match asked.command:
+        match options.command:
             case "backup":
-                rows = asyncio.run(backup(url, asked.file))
-                said = f"{rows} rows saved to {asked.file}"
+                rows = asyncio.run(backup(url, options.file))
+                said = f"{rows} rows saved to {options.file}"
             case "restore":
-                rows = asyncio.run(restore(asked.file, url, replace=asked.replace))
-                said = f"{rows} rows restored from {asked.file}"
+                rows = asyncio.run(restore(options.file, url, replace=options.replace))
+                said = f"{rows} rows restored from {options.file}"
             case _:
-                rows = asyncio.run(move(url, target_of(asked.target, environ), replace=asked.replace))
+                rows = asyncio.run(move(url, target_of(options.target, environ), replace=options.replace))
                 said = f"{rows} rows moved; set bot.database (or its variable) to the new database and start the bot"
     except DatabaseProblem as problem:
         print(problem, file=sys.stderr)  # noqa: T201 - the person at the terminal reads it
@@ -35,7 +35,7 @@ def manage(arguments: Sequence[str], url: str, environ: Mapping[str, str]) -> in
 
 
 def target_of(text: str, environ: Mapping[str, str]) -> str:
-    """A URL, or the name of a variable that holds one: a password does not belong into a list of processes."""
+    """A URL, or the name of a variable that holds one: a password does not belong in a process list."""
     if ":" in text:
         return text
     secret = find_secret(text, environ)

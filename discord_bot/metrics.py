@@ -22,7 +22,7 @@ class Shard(Protocol):
 
 
 class Shards(Protocol):
-    """What is known of the connections to Discord's gateway."""
+    """The state of the connections to Discord's gateway."""
 
     @property
     def latencies(self) -> Sequence[tuple[int, float]]: ...
@@ -38,7 +38,7 @@ def is_connected(shards: Shards) -> bool:
     return (
         shards.is_ready()
         and all(math.isfinite(latency) for _, latency in shards.latencies)
-        and not any(one.is_closed() for one in shards.shards.values())
+        and not any(shard.is_closed() for shard in shards.shards.values())
     )
 
 
@@ -85,7 +85,7 @@ class BotMetrics:
         self.refusals.labels(reason).inc()
 
     def watch(self, shards: Shards) -> None:
-        """Show these shards when somebody asks; they replace the former ones."""
+        """Registers these shards for export; they replace the former ones."""
         self._shards = shards
 
     @property
@@ -97,7 +97,7 @@ class BotMetrics:
         return self._shards.latencies if self._shards is not None else ()
 
     async def serve(self, host: str, port: int) -> int:
-        """`/metrics`, `/healthz` (lives) and `/readyz` (is connected). Gives the port. Raises OSError."""
+        """`/metrics`, `/healthz` (process is up) and `/readyz` (is connected). Returns the port. Raises OSError."""
         app = web.Application()
         app.add_routes(
             [web.get("/metrics", self._metrics), web.get("/healthz", self._live), web.get("/readyz", self._ready)]

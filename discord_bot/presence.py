@@ -1,6 +1,6 @@
-"""Since when the bot has been away: what people asked meanwhile is looked for when it is back.
+"""Since when the bot has been away: when it is back, it looks for what people asked meanwhile.
 
-A moment of life is kept in the store while the gateway is connected, so that a crash is noticed as well as a cut line.
+A heartbeat is stored while the gateway is connected, so that a crash is noticed as well as a lost connection.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from discord_bot.store.database import Store
 
 log = structlog.get_logger(__name__)
 KEY = "alive"
-PERIOD = 15.0  # seconds between two marks; a message of this time may be looked at twice, and is answered once
+PERIOD = 15.0  # seconds between two heartbeats; a message of this time may be read twice, and is answered once
 
 
 class Presence:
@@ -23,7 +23,7 @@ class Presence:
         self._connected = False
 
     async def keep(self) -> None:
-        """For ever: marks that the bot is there."""
+        """Runs forever: records heartbeats."""
         while True:
             await asyncio.sleep(PERIOD)
             if self._connected:
@@ -36,18 +36,18 @@ class Presence:
             log.info("the moment could not be kept")
 
     async def back(self) -> float | None:
-        """A session begins. Gives the moment (epoch seconds) of the last sign of life, None on the very first start."""
+        """A session begins. Returns the time (epoch seconds) of the last heartbeat, None on the very first start."""
         last = await self._store.get_meta(KEY)
         self._connected = True
         await self.mark()
         return float(last) if last else None
 
     def resumed(self) -> None:
-        """Discord repeats what happened meanwhile."""
+        """Discord repeats the events of the gap."""
         self._connected = True
 
     async def lost(self) -> None:
-        """The connection is gone; from here on nothing is heard."""
+        """The connection is lost; from here on, events are missed."""
         if self._connected:
             await self.mark()
         self._connected = False

@@ -1,7 +1,7 @@
-"""Errors of the service and of Discord, as what a person reads and may press.
+"""Errors of the service and of Discord, as a message that a person can read and act on.
 
 One shape everywhere: what happened, what to do, when, an id. Exception texts, provider
-names and keys never leave; `tests/bot/test_problems.py` walks both tables in all languages.
+names and keys are never shown; `tests/bot/test_i18n.py` checks both tables in all languages.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ SERVICE: tuple[tuple[type[BaseException], Row], ...] = (
     (AntiphonError, Row("error-general")),
 )
 
-# Discord's own codes that have a sentence of their own (opcodes and status codes of its documentation).
+# Discord error codes with a message of their own (opcodes and status codes in its documentation).
 DISCORD: dict[int, str] = {
     10003: "error-discord-channel-gone",
     10008: "error-discord-message-gone",
@@ -92,7 +92,7 @@ class Problem:
     def text(self, locale: str, now: datetime, command: str = "") -> str:
         """The whole message: sentence, time as a countdown in the reader's own language, id.
 
-        `command`: the one with which another model can be chosen here.
+        `command`: the one that chooses another model here.
         """
         fields = ", ".join(dict.fromkeys(field_word(locale, name) for name in self.fields))
         key = "error-invalid-request-fields" if fields else self.key
@@ -108,23 +108,23 @@ class Problem:
 
 
 def empty(request_id: str) -> Problem:
-    """The answer has no words: a model that only thought, or a provider that sent nothing."""
+    """The answer has no words: the model only reasoned, or the provider sent nothing."""
     return Problem("error-empty", retry=True, edit=False, reference=short_reference(request_id))
 
 
 def countdown(moment: datetime) -> str:
-    """A Discord timestamp that every reader sees in the own language; rounded up so that it never promises too much."""
+    """A Discord timestamp, shown in each reader's language; rounded up so that it never promises too much."""
     seconds = moment.timestamp()
     return f"<t:{int(seconds) + (seconds > int(seconds))}:R>"
 
 
 def short_reference(request_id: str | None) -> str:
-    """Five characters are enough to find a request in the logs of a day, and a person can read them out."""
+    """Five characters are enough to find a request in a day's logs, and a person can read them out."""
     return (request_id or "").replace("-", "")[-5:].upper()
 
 
 def describe(error: BaseException, now: datetime, reference: str = "") -> Problem:
-    """What to say about any error; an unknown one gets the general sentence."""
+    """The message for any error; an unknown error gets the general sentence."""
     if isinstance(error, AntiphonError):
         row = next(row for kind, row in SERVICE if isinstance(error, kind))
         retry_at = now + timedelta(seconds=error.retry_after) if error.retry_after else None
@@ -143,7 +143,7 @@ def describe(error: BaseException, now: datetime, reference: str = "") -> Proble
 
 
 def delivery(reason: str) -> str | None:
-    """The sentence for why an answer could not stand in its channel; None when a person has removed its place."""
+    """The sentence for why an answer could not be posted; None if a person has removed its place."""
     if reason == str(CHANNEL_GONE):
         return None
     if reason.isdecimal():
@@ -158,5 +158,5 @@ def utcnow() -> datetime:
 
 
 def countdown_at(epoch: float) -> str:
-    """As `countdown`, from epoch seconds."""
+    """Like `countdown`, from epoch seconds."""
     return countdown(datetime.fromtimestamp(epoch, UTC))

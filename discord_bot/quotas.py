@@ -1,4 +1,4 @@
-"""Who may ask now: answers and tokens by hour and day, for a person and for a server; and how many at once."""
+"""Who may ask now: answers and tokens per hour and day, for a person and for a server; and how many at once."""
 
 import time
 from collections import Counter
@@ -10,12 +10,12 @@ from antiphon.config.bot import BotQuotas
 from discord_bot.store.database import Store
 from discord_bot.store.usage import DAY, HOUR, Charge, Windows
 
-PROMISE = 10.0  # seconds that a place is kept for an answer that is about to begin
+PROMISE = 10.0  # seconds that a slot is reserved for an answer that is about to begin
 
 
 @dataclass(frozen=True)
 class Denied:
-    """`key` is the sentence; `at` the moment (epoch seconds) from which there is a free one."""
+    """`key` is the message; `at` the time (epoch seconds) from which there is room again."""
 
     key: str
     values: dict[str, Any]
@@ -31,9 +31,9 @@ def next_day(now: float) -> float:
 
 
 def decide(defaults: BotQuotas, limits: BotQuotas, used: Windows, now: float, count: int = 1) -> Denied | None:
-    """Whether `count` more fit. Pure; 0 is no limit.
+    """Whether `count` more fit. Pure; 0 means no limit.
 
-    The bot's own limits (`defaults`) hold for what a person uses anywhere, a server's for what is used there.
+    The bot's own limits (`defaults`) apply to what a person uses anywhere, a server's to what is used there.
     Windows are hours and days of the clock (UTC), so the time to wait is exact.
     """
     hour, day = next_hour(now), next_day(now)
@@ -58,20 +58,20 @@ def decide(defaults: BotQuotas, limits: BotQuotas, used: Windows, now: float, co
 
 
 def limits_of(defaults: BotQuotas, settings: Mapping[str, Any]) -> BotQuotas:
-    """The server's own limits where it has set them; those of whoever runs the bot are the highest."""
+    """The server's own limits if it has set them, capped by the operator's."""
     own = {name: int(settings[name]) for name in BotQuotas.model_fields if name in settings}
     bounded = {name: bounded_limit(value, getattr(defaults, name)) for name, value in own.items()}
     return defaults.model_copy(update=bounded)
 
 
 def bounded_limit(wanted: int, highest: int) -> int:
-    """0 is no limit, for both."""
+    """0 means no limit, on either side."""
     return min(wanted or highest, highest) if highest else wanted
 
 
 @dataclass
 class Ticket:
-    """Work that was charged to a person. `start` when it begins, `end` when it has ended, whatever the end."""
+    """Work that was charged to a person. `start` when it begins, `end` when it has ended, however it ended."""
 
     charge: Charge
     place: int
@@ -94,7 +94,7 @@ class Ticket:
 
 
 class Gate:
-    """Counts what runs; what was used is in the store."""
+    """Counts what is running; what was used is in the store."""
 
     def __init__(self, defaults: BotQuotas, store: Store) -> None:
         self.defaults, self._store = defaults, store
@@ -111,7 +111,7 @@ class Gate:
         queued: bool = False,
         count: int = 1,
     ) -> Denied | None:
-        """Charges nothing. None keeps a place for a moment, so that two who ask at once are not both the last one."""
+        """Charges nothing. None reserves a slot for a moment, so that two simultaneous askers do not both get the last one."""
         limits = limits_of(self.defaults, settings)
         if not queued:
             busy = self._running[user_id] + self._others(user_id, place)
@@ -135,7 +135,7 @@ class Gate:
         count: int = 1,
         pictures: int = 0,
     ) -> Ticket | Denied:
-        """The work starts now: it counts from here on, whatever becomes of it."""
+        """The work starts now: it counts from here on, whatever its outcome."""
         limits = limits_of(self.defaults, settings)
 
         def refuse(used: Windows) -> Denied | None:
@@ -152,9 +152,9 @@ class Gate:
         return Ticket(charged, place, self)
 
     def _others(self, user_id: int, place: int) -> int:
-        """Places that are kept for answers that have not begun yet."""
+        """Slots reserved for answers that have not begun yet."""
         now = time.monotonic()
-        kept = {one: until for one, until in self._promised.get(user_id, {}).items() if until > now}
+        kept = {slot: until for slot, until in self._promised.get(user_id, {}).items() if until > now}
         if kept:
             self._promised[user_id] = kept
         else:
@@ -172,7 +172,7 @@ class Gate:
             self._promised.pop(user_id, None)
 
     def begin(self, user_id: int, place: int = 0) -> None:
-        """Takes the place that was kept. Where it begins may not have been known then; so it takes the oldest."""
+        """Takes the reserved slot. Its place may not have been known then, so it takes the oldest."""
         kept = self._promised.get(user_id, {})
         self._forget(user_id, place if place in kept else next(iter(kept), place))
         self._running[user_id] += 1

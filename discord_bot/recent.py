@@ -1,4 +1,4 @@
-"""A set that remembers only the newest of what was put into it, so that it never grows with the bot's life."""
+"""A set that keeps only the newest entries, so that it never grows with the bot's uptime."""
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -13,7 +13,7 @@ class Recent(Generic[Thing]):
         self._things: dict[Thing, None] = {}
 
     def add(self, thing: Thing) -> bool:
-        """False: it was there already."""
+        """False: it was present already."""
         if thing in self._things:
             return False
         self._things[thing] = None
@@ -22,7 +22,7 @@ class Recent(Generic[Thing]):
         return True
 
     def discard(self, thing: Thing) -> bool:
-        """True: it was there."""
+        """True: it was present."""
         there = thing in self._things
         self._things.pop(thing, None)
         return there

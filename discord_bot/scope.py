@@ -17,7 +17,7 @@ def model_choices(
     default = config.bot.vision_model if sees else config.bot.chat_model
     own = conversation.model if conversation is not None and not scope.guild.lock_model else None
     alone = asked if not scope.guild.lock_model else None
-    return [one for one in (alone, own, scope.model, default) if one]
+    return [choice for choice in (alone, own, scope.model, default) if choice]
 
 
 def persona_of(config: Config, scope: Scope, conversation: Conversation) -> str:

@@ -15,6 +15,7 @@ from discord_bot.metrics import BotMetrics
 from discord_bot.rendering.pacing import Paces
 from discord_bot.store.database import Store
 from discord_bot.tasks import Tasks
+from discord_bot.underway import Underway
 
 
 class Rooms(Protocol):
@@ -51,6 +52,7 @@ class Services:
     ledger: Ledger
     tasks: Tasks
     commands: CommandMentions
+    underway: Underway
 
     @property
     def me(self) -> int:

@@ -1,4 +1,4 @@
-"""Background work: every task is owned, reported when it fails, and ended with the bot."""
+"""Background work: every task has an owner, is reported when it fails, and ends with the bot."""
 
 import asyncio
 from collections.abc import Coroutine

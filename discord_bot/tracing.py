@@ -1,4 +1,4 @@
-"""Traces begin where a person presses or types something; whatever is asked because of it belongs to the same trace."""
+"""Traces begin where a person presses or types something; every call that follows belongs to the same trace."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ _origin: ContextVar[str] = ContextVar("trace_parent", default="")
 
 
 def origin() -> str:
-    """The `traceparent` of what runs here; empty outside any."""
+    """The `traceparent` of the current work; empty outside of a trace."""
     return _origin.get()
 
 
 @contextlib.contextmanager
 def began(client: InferenceClient, name: str) -> Iterator[None]:
-    """One interaction or message from its arrival to its last edit. `name` is of ours: never what a person wrote."""
+    """One interaction or message from its arrival to its last edit. `name` is chosen by the bot: never a person's words."""
     step = client.traces.step(name)
     token = _origin.set(step.trace_parent)
     failure = ""
@@ -34,7 +34,7 @@ def began(client: InferenceClient, name: str) -> Iterator[None]:
 
 
 def enter(interaction: discord.Interaction[Any], client: InferenceClient, name: str) -> None:
-    """As `began`, for a command: the library calls it in a task of its own, and tells its end apart."""
+    """Like `began`, for a command: the library runs it in a separate task, and reports its end separately."""
     step = interaction.extras["step"] = client.traces.step(name)
     _origin.set(step.trace_parent)
 

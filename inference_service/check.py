@@ -84,13 +84,13 @@ async def rows(parts: Parts, *, only_list: bool) -> list[Row]:
 
 def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
     """Routes that no credential can answer, judged by the route's own task, else by whatever was tested."""
-    asked = {(row.provider, row.task) for row in rows}
+    tested = {(row.provider, row.task) for row in rows}
     good = {(row.provider, row.task) for row in rows if row.state == "ok"}
     alive = {provider for provider, _ in good}
 
     def answers(deployment: str, task: str) -> bool:
         provider = deployment.partition("/")[0]
-        return (provider, task) in good if (provider, task) in asked else provider in alive
+        return (provider, task) in good if (provider, task) in tested else provider in alive
 
     return [
         route.model
@@ -117,22 +117,25 @@ async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
         rows.append(await _list(provider, name, label, secret))
         if only_list or rows[-1].state in NOT_REACHED:
             continue
-        asked = [
+        questions = [
             await _question(provider, model, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
             for task in QUESTIONS
             if (costs_nothing or task not in COSTLY) and (model := _model(parts, provider, name, task))
         ]
-        if asked:  # a real answer proves more than a list, whether the list is public or missing
-            rows[-1:] = asked
+        if questions:  # a real answer proves more than a list, whether the list is public or missing
+            rows[-1:] = questions
     row = parts.rows.get(provider.declaration.kind)
     usual = f"usually {row.about.limits}" if row is not None and row.about.limits not in ("", "none") else ""
-    return [msgspec.structs.replace(one, left=usual) if one.state == "ok" and not one.left else one for one in rows]
+    return [
+        msgspec.structs.replace(result, left=usual) if result.state == "ok" and not result.left else result
+        for result in rows
+    ]
 
 
 def _model(parts: Parts, provider: Provider, name: str, task: str) -> str:
     """The model of this provider that a route of the task would use; empty if there is none."""
-    named = [one for route in parts.plan.routes if route.model == task for one in route.deployments]
-    mine = [one.partition("/")[2] for one in named if one.partition("/")[0] == name]
+    named = [deployment for route in parts.plan.routes if route.model == task for deployment in route.deployments]
+    mine = [deployment.partition("/")[2] for deployment in named if deployment.partition("/")[0] == name]
     models = mine or choices(provider, task)[0]
     return next((model for model in models if _able(provider.capabilities(model), task)), "")
 
@@ -157,12 +160,12 @@ async def _question(provider: Provider, model: str, row: Row, secret: str | None
     began = time.monotonic()
     try:
         async with asyncio.timeout(LONGEST):
-            told = await QUESTIONS[row.task](provider, model, secret)
+            reported = await QUESTIONS[row.task](provider, model, secret)
     except TimeoutError:
         return _failed(msgspec.structs.replace(row, seconds=LONGEST), UpstreamFailure(FailureKind.TIMEOUT))
     except UpstreamFailure as failure:
         return _failed(msgspec.structs.replace(row, seconds=time.monotonic() - began), failure)
-    facts = told.limits if told is not None else ()
+    facts = reported.limits if reported is not None else ()
     left = "; ".join(_limit_text(fact) for fact in facts[:2] if fact.remaining is not None)
     return msgspec.structs.replace(row, seconds=time.monotonic() - began, left=left)
 

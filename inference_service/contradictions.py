@@ -39,8 +39,8 @@ def _within(schema: Mapping[str, Any], path: str, depth: int) -> Iterator[str]:
     for part in _list(schema.get("allOf")):
         yield contradiction(part, path, depth)
     for keyword in ("anyOf", "oneOf"):
-        found = [contradiction(part, path, depth) for part in _list(schema.get(keyword))]
-        yield found[0] if found and all(found) else ""
+        problems = [contradiction(part, path, depth) for part in _list(schema.get(keyword))]
+        yield problems[0] if problems and all(problems) else ""
     if schema.get("type") == "object":
         yield from _members(schema, path, depth)
     if schema.get("type") == "array" and _crossed(schema.get("minItems"), 0) and "prefixItems" not in schema:
@@ -50,12 +50,12 @@ def _within(schema: Mapping[str, Any], path: str, depth: int) -> Iterator[str]:
 def _members(schema: Mapping[str, Any], path: str, depth: int) -> Iterator[str]:
     """The members that every document must have."""
     properties = schema.get("properties")
-    known = properties if isinstance(properties, Mapping) else {}
+    declared = properties if isinstance(properties, Mapping) else {}
     closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
     for name in _list(schema.get("required")):
         place = f"{path}.{name}" if path else str(name)
-        if name in known:
-            yield contradiction(known[name], place, depth)
+        if name in declared:
+            yield contradiction(declared[name], place, depth)
         elif closed:
             yield f"requires {place[:100]!r} and allows no such member"
 

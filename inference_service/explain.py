@@ -51,8 +51,8 @@ def _show(parts: Parts, config: Config, name: str, silent: list[str]) -> int:
     console = Console(highlight=False, width=None if Console().is_terminal else WIDE)
     route = next((candidate for candidate in parts.plan.routes if name in (candidate.model, *candidate.aliases)), None)
     if route is None:
-        known = ", ".join(candidate.model for candidate in parts.plan.routes)
-        console.print(f"There is no model {name!r}. Available: {known}.", markup=False)
+        names = ", ".join(candidate.model for candidate in parts.plan.routes)
+        console.print(f"There is no model {name!r}. Available: {names}.", markup=False)
         return 1
     reasons = _reasons(parts, config, route.model)
     table = Table("", "deployment", "why here", "pictures", "continues", "reads")

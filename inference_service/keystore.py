@@ -73,8 +73,8 @@ def provider_for(key: str, kind: str, rows: Mapping[str, Row]) -> str:
     own = shapes.provider_of_key(key, rows)
     if kind:
         if kind not in rows or not rows[kind].env:
-            known = ", ".join(name for name, row in rows.items() if row.env)
-            raise KeyProblem(f"there is no provider {kind!r} that uses a key; known providers: {known}")
+            kinds = ", ".join(name for name, row in rows.items() if row.env)
+            raise KeyProblem(f"there is no provider {kind!r} that uses a key; known providers: {kinds}")
         if own is not None and own != kind:
             raise KeyProblem(f"this looks like a key of {rows[own].title}, not of {rows[kind].title}: use --for {own}")
         return kind
@@ -120,9 +120,9 @@ def remove(name: str, environ: Mapping[str, str]) -> int:
     """Raises KeyProblem."""
     stored = read(environ)
     if name not in stored:
-        known = ", ".join(stored) or "none"
+        names = ", ".join(stored) or "none"
         raise KeyProblem(
-            f"there is no stored key {name!r}; stored keys: {known}. This command does not manage other keys"
+            f"there is no stored key {name!r}; stored keys: {names}. This command does not manage other keys"
         )
     del stored[name]
     write(environ, stored)

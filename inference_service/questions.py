@@ -77,15 +77,15 @@ async def draw(provider: Provider, model: str, secret: str | None) -> LimitRepor
 
 async def transcribe(provider: Any, model: str, secret: str | None) -> LimitReport | None:
     """Raises UpstreamFailure."""
-    made = await provider.transcribe(TranscribeCall(model, _silence(), secret, "audio/wav"))
-    limits: LimitReport | None = made.limits
+    transcript = await provider.transcribe(TranscribeCall(model, _silence(), secret, "audio/wav"))
+    limits: LimitReport | None = transcript.limits
     return limits
 
 
 async def embed(provider: Any, model: str, secret: str | None) -> LimitReport | None:
     """Raises UpstreamFailure."""
-    made = await provider.embed(EmbedCall(model, ("Hi",), secret))
-    limits: LimitReport | None = made.limits
+    vectors = await provider.embed(EmbedCall(model, ("Hi",), secret))
+    limits: LimitReport | None = vectors.limits
     return limits
 
 
@@ -95,15 +95,15 @@ def _drawn(event: Any) -> bool:
 
 async def _accepted(events: Any, enough: Callable[[Any], bool] = bool) -> LimitReport | None:
     """The limits that the provider reports; for a picture, once it is done or queued. Raises UpstreamFailure."""
-    told: LimitReport | None = None
+    accepted: LimitReport | None = None
     answer: AsyncIterator[Any]
     async with aclosing(events) as answer:
         async for event in answer:
             if isinstance(event, LimitReport):
-                told = event
+                accepted = event
             if enough(event):
                 break
-    return told
+    return accepted
 
 
 QUESTIONS: Mapping[str, Any] = {

@@ -27,9 +27,9 @@ def read(text: str) -> Mapping[str, Any]:
     try:
         schema = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise NoSchemaError(f"is no JSON: {str(error)[:LONGEST]}") from None
+        raise NoSchemaError(f"is not JSON: {str(error)[:LONGEST]}") from None
     if not isinstance(schema, dict):
-        raise NoSchemaError("is no JSON object")
+        raise NoSchemaError("is not a JSON object")
     Schema(schema)
     return schema
 
@@ -41,9 +41,9 @@ class Schema:
         try:
             self._validator = jsonschema_rs.validator_for(dict(schema), retriever=_refuse, mask=MASK)
         except jsonschema_rs.ValidationError as error:
-            raise NoSchemaError(f"is no JSON Schema{_place(error.instance_path)}: {_first_line(error)}") from None
+            raise NoSchemaError(f"is not a JSON Schema{_place(error.instance_path)}: {_first_line(error)}") from None
         except (ValueError, TypeError, OverflowError) as error:
-            raise NoSchemaError(f"is no JSON Schema: {_first_line(error)}") from None
+            raise NoSchemaError(f"is not a JSON Schema: {_first_line(error)}") from None
 
     def violation(self, document: Any) -> str:
         """How the document violates the schema, without a word of it; empty if it conforms."""
@@ -54,8 +54,8 @@ class Schema:
         if error is None:
             return ""
         keyword = str(error.schema_path[-1]) if error.schema_path else "schema"
-        told = "" if "ropert" in keyword else f": {_first_line(error)}"
-        return f"it breaks {keyword!r}{_place(error.instance_path)}{told}"[:LONGEST]
+        detail = "" if "ropert" in keyword else f": {_first_line(error)}"
+        return f"it breaks {keyword!r}{_place(error.instance_path)}{detail}"[:LONGEST]
 
 
 def _place(path: list[str | int]) -> str:

@@ -45,6 +45,13 @@ def exchange(tree: ast.Module, path: str, mutant: Mutation, module: ModuleType) 
     return put if pairs else None
 
 
+def forget(module: ModuleType) -> None:
+    """Empties the caches of a module's functions, which hold what they returned before the exchange."""
+    for value in vars(module).values():
+        if callable(clear := getattr(value, "cache_clear", None)):
+            clear()
+
+
 # --- functions -----------------------------------------------------------------------------------
 
 

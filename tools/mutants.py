@@ -6,8 +6,10 @@ Prints the survivors of each module and exits with 1 when a module loses fewer t
 `docs/mutants.md` gives the reasons of those that survive.
 
 Why not mutmut: it skips decorated functions and everything at module level (tables, bounds, properties), chooses the
-tests itself and has no limit per module. cosmic-ray starts an interpreter for each mutant, which takes an hour here. This one collects the tests once, forks a process for each mutant, exchanges the code of one function or one
-assignment, and runs the tests that call it, the quickest first. What cannot be exchanged is imported anew.
+tests itself and has no limit per module. cosmic-ray starts an interpreter for each mutant, which takes an hour here. This one
+collects the tests once, forks a process for each mutant, exchanges the code of one function or one assignment, and runs
+the tests that call it, the quickest first. What cannot be exchanged is imported anew. A mutant that runs for too long is
+told by the time of the processor, so that a busy machine kills none.
 """
 
 import argparse
@@ -25,7 +27,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from tools.mutant_exchange import Exchange, compiled, exchange
+from tools.mutant_exchange import Exchange, compiled, exchange, forget
 from tools.mutations import Mutation, mutations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,18 +35,32 @@ LEAST = 0.90
 SEED = 20_240_917
 MOST = 150  # mutants of one module; more are sampled, always the same ones
 EXAMPLES = 40  # of a property
+IDLE = 15.0  # seconds on the wall after which a test that does nothing counts as hanging
+LEAST_WORK = 0.01  # seconds of the processor that a running test uses in them at least
 
 # Each module is held by the tests beside it only.
 MODULES: dict[str, tuple[str, ...]] = {
-    "inference_service.routing.decide": ("tests/unit/test_decide.py",),
+    "inference_service.routing.decide": tuple(
+        f"tests/unit/test_decide_{subject}.py" for subject in ("bounds", "errors", "failures", "waits")
+    ),
     "inference_service.routing.journal": ("tests/unit/test_journal.py",),
     "inference_service.routing.watch": ("tests/unit/test_watch.py",),
     "inference_service.routing.classify": ("tests/unit/test_classify.py",),
     "inference_service.routing.tokens": ("tests/unit/test_tokens.py",),
     "inference_service.routing.answer.splice": ("tests/unit/test_splice.py",),
-    "inference_service.credentials.pool": ("tests/unit/test_pool_rules.py", "tests/unit/test_pool.py"),
+    "inference_service.credentials.pool": (
+        "tests/unit/test_pool_rules.py",
+        "tests/unit/test_pool.py",
+        "tests/unit/test_line.py",
+        "tests/unit/test_foresight.py",
+        "tests/unit/test_limit_ledger.py",
+    ),
     "inference_service.credentials.breaker": ("tests/unit/test_breaker.py",),
-    "inference_service.credentials.quota": ("tests/unit/test_quota.py",),
+    "inference_service.credentials.quota": (
+        "tests/unit/test_quota.py",
+        "tests/unit/test_quota_room.py",
+        "tests/unit/test_arrivals.py",
+    ),
     "inference_service.credentials.queue": ("tests/unit/test_line.py", "tests/unit/test_queue.py"),
     "inference_service.providers.kit.sse": ("tests/unit/test_sse.py",),
     "inference_service.providers.kit.errors": (
@@ -54,6 +70,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "inference_service.providers.kit.limits": ("tests/unit/test_limits.py",),
     "discord_bot.rendering.splitter": ("tests/bot/test_splitter.py",),
+    "discord_bot.rendering.buckets": ("tests/bot/test_buckets.py",),
     "discord_bot.rendering.pacing": ("tests/bot/test_pacer.py",),
 }
 PYTEST = (
@@ -74,15 +91,18 @@ Killed = bool
 # --- children ------------------------------------------------------------------------------------
 
 
-def in_children(works: Sequence[Callable[[], bool]], jobs: int, cpu: int, wall: float) -> list[bool]:
-    """Runs each in a process of its own; False for those that fail, crash or take too long."""
+def in_children(works: Sequence[Callable[[], bool]], jobs: int, cpu: int) -> list[bool]:
+    """Runs each in a process of its own; False for those that fail, crash, take too long or wait for nothing.
+
+    `cpu`: seconds of the processor, because those on the wall depend on what else the machine does.
+    """
     results, running = [False] * len(works), {}
     for index, work in enumerate(works):
         if len(running) >= jobs:
             collect(running, results)
         child = os.fork()
         if not child:
-            run_and_exit(work, cpu, wall)
+            run_and_exit(work, cpu)
         running[child] = index
     while running:
         collect(running, results)
@@ -94,18 +114,31 @@ def collect(running: dict[int, int], results: list[bool]) -> None:
     results[running.pop(child)] = status == 0
 
 
-def run_and_exit(work: Callable[[], bool], cpu: int, wall: float) -> None:
+def run_and_exit(work: Callable[[], bool], cpu: int) -> None:
     import resource  # noqa: PLC0415 # there is none on Windows, where this tool cannot run anyway
 
     code = 1
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, wall)
+        exit_when_idle()
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
         code = 0 if work() else 1
     finally:
         os._exit(code)
+
+
+def exit_when_idle() -> None:
+    """Ends the process when it has waited for `IDLE` seconds: pure tests wait for nothing that could still happen."""
+    used = time.process_time()
+
+    def look(_signal: int, _frame: Any) -> None:
+        nonlocal used
+        before, used = used, time.process_time()
+        if used - before < LEAST_WORK:
+            os._exit(1)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, IDLE, IDLE)
 
 
 # --- one module ----------------------------------------------------------------------------------
@@ -175,10 +208,8 @@ class Loop:
             if put is not None and tests:
                 works.append(lambda put=put, tests=tests: self._survives(session, put, tests))
                 places.append(place)
-        cpu, wall = 2 + int(2 * self.seconds), 12 + 20 * self.seconds
-        self.killed = {
-            place: not passed for place, passed in zip(places, in_children(works, self._jobs, cpu, wall), strict=True)
-        }
+        survived = in_children(works, self._jobs, cpu=2 + int(2 * self.seconds))
+        self.killed = {place: not passed for place, passed in zip(places, survived, strict=True)}
         return True
 
     def _measure(self, session: Any) -> None:
@@ -214,9 +245,9 @@ class Loop:
     def _impossible() -> None:
         raise SyntaxError("the mutant is no Python")
 
-    @staticmethod
-    def _survives(session: Any, put: Exchange, tests: list[int]) -> bool:
+    def _survives(self, session: Any, put: Exchange, tests: list[int]) -> bool:
         put()
+        forget(sys.modules[self._subject.name])
         for place in tests:
             item = session.items[place]
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
@@ -248,7 +279,7 @@ def test_module(subject: Subject, jobs: int, say: Callable[[str], None]) -> bool
         return False
     rest = [place for place in range(len(subject.mutants)) if place not in killed]
     works = [lambda place=place: subject.imported_anew(subject.mutants[place]) for place in rest]
-    passed = in_children(works, jobs, 20 + int(3 * seconds), 120 + 20 * seconds)
+    passed = in_children(works, jobs, cpu=20 + int(3 * seconds))
     killed |= {place: not survived for place, survived in zip(rest, passed, strict=True)}
     return report(subject, killed, time.monotonic() - began, say)
 

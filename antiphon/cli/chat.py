@@ -93,8 +93,8 @@ def persona_prompt(name: str) -> str:
     """Raises UsageProblem."""
     personas = load_config().bot.personas
     if name not in personas:
-        known = ", ".join(personas) or "none; add [bot.personas.NAME] to antiphon.toml"
-        raise UsageProblem(f"there is no persona {name!r}. Configured: {known}")
+        names = ", ".join(personas) or "none; add [bot.personas.NAME] to antiphon.toml"
+        raise UsageProblem(f"there is no persona {name!r}. Configured: {names}")
     return personas[name].prompt
 
 

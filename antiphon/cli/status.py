@@ -43,15 +43,15 @@ async def status(target: str | None, *, watch: bool, as_json: bool) -> None:
 
 async def _watch(service: InferenceClient) -> None:
     """Runs until Ctrl-C and survives restarts of the service. A service that never answered is an error."""
-    seen = False
+    connected = False
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         while True:
             try:
                 async for now in service.watch_status():
-                    seen = True
+                    connected = True
                     live.update(render(now), refresh=True)
             except errors.ConnectionLost as lost:
-                if not seen:
+                if not connected:
                     raise
                 live.update(Text(f"● {lost.message}\n  waiting for the service …", style="red"), refresh=True)
 

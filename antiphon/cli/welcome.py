@@ -1,7 +1,11 @@
 """What `antiphon up` says once the service is ready: what works, and what to do next."""
 
 import asyncio
+import os
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from antiphon import errors
 from antiphon.cli.output import client, console
@@ -20,7 +24,7 @@ def welcome(target: str) -> None:
         models = asyncio.run(_models(target))
     except (errors.AntiphonError, ConfigError, SecretProblem):
         return
-    for sentence in sentences(models):
+    for sentence in sentences(models, command()):
         console.print(sentence, soft_wrap=True)
 
 
@@ -29,17 +33,26 @@ async def _models(target: str) -> list[Model]:
         return await service.models()
 
 
-def sentences(models: Sequence[Model]) -> list[str]:
-    """One line per ability, then the next step. Pure."""
+def command() -> str:
+    """How to start the command from this folder: `make run` installs it where no shell looks for it."""
+    here = Path(sys.executable).parent / ("antiphon.exe" if os.name == "nt" else "antiphon")
+    installed = shutil.which("antiphon")
+    if not here.exists() or (installed is not None and os.path.realpath(installed) == os.path.realpath(here)):
+        return "antiphon"
+    return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
+
+
+def sentences(models: Sequence[Model], command: str = "antiphon") -> list[str]:
+    """One line per ability, then the next step, with the command as a person can type it. Pure."""
     by_name = {model.name: model for model in models}
     lines = [_ability(by_name[name], text) for name, text in ABILITIES.items() if name in by_name]
     lines += [f"  -  {text}: no provider for it yet" for name, text in ABILITIES.items() if name not in by_name]
     deployments = [str(name) for model in models for name in model.deployments]
     if deployments and all(name.startswith(DEMO) for name in deployments):
         lines.append("No provider key was found, so an offline demo voice answers. docs/free-keys.md lists free keys;")
-        lines.append("`antiphon keys add` stores one, and then start again.")
+        lines.append(f"`{command} keys add` stores one, and then start again.")
     else:
-        lines.append("`antiphon check` tests every key; `antiphon status` shows what is left of each quota.")
+        lines.append(f"`{command} check` tests every key; `{command} status` shows what is left of each quota.")
     return lines
 
 

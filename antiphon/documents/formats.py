@@ -101,14 +101,14 @@ def _words(element: ET.Element, space: str) -> Iterator[str]:
 def _chapters(files: Members) -> Iterator[tuple[str, int]]:
     """In the order of the book's spine (EPUB 3.3, package document)."""
     container = ET.fromstring(_without_entities(files.read("META-INF/container.xml")))  # noqa: S314 - as above
-    place = next((one.get("full-path") for one in container.iter() if one.tag.endswith("}rootfile")), None)
+    place = next((path.get("full-path") for path in container.iter() if path.tag.endswith("}rootfile")), None)
     if place is None or place not in files:
         raise Unreadable
     package = ET.fromstring(_without_entities(files.read(place)))  # noqa: S314 - as above
     folder = place.rpartition("/")[0]
-    items = {one.get("id"): one.get("href") or "" for one in package.iter() if one.tag.endswith("}item")}
-    spine = [items.get(one.get("idref")) for one in package.iter() if one.tag.endswith("}itemref")]
-    names = [f"{folder}/{one}".lstrip("/") for one in spine if one]
+    items = {path.get("id"): path.get("href") or "" for path in package.iter() if path.tag.endswith("}item")}
+    spine = [items.get(path.get("idref")) for path in package.iter() if path.tag.endswith("}itemref")]
+    names = [f"{folder}/{path}".lstrip("/") for path in spine if path]
     chapters = [name for name in names if name in files]
     for name in chapters:
         words = Words()

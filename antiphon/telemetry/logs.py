@@ -1,4 +1,4 @@
-"""Structured logs on standard error: readable on a terminal, otherwise one JSON object per line.
+"""Structured logs on standard error: readable on a terminal (local time), otherwise one JSON object per line.
 
 Every line carries the context variables (`request_id`). Secrets and text that people wrote are never logged.
 """
@@ -18,7 +18,7 @@ def set_up_logs(telemetry: Telemetry, service: str) -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if human else "iso", utc=not human),
         frames_only,
     ]
     last = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()

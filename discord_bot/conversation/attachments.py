@@ -1,6 +1,6 @@
-"""What people attach: pictures for vision, text, code and documents as text. Limits are told, never silently applied.
+"""Attachments: pictures for vision; text, code and documents as text. Every limit that applies is mentioned.
 
-Everything is opened in a small pool of threads, documents in a child process of their own.
+Everything is opened in a small pool of threads, documents in a child process.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ HEIC = (
     b"ftypmif1",
     b"ftypmsf1",
 )
-# Two pictures of the largest size at once, however many people send one.
+# Two pictures of the largest size at a time, however many people send one.
 READERS = ThreadPoolExecutor(2, thread_name_prefix="attachments")
 
 
 @dataclass
 class Read:
-    """`images` are (MIME, bytes); `texts` are ready to stand in a prompt; `notices` are for the person."""
+    """`images` are (MIME, bytes); `texts` are ready to go into a prompt; `notices` are for the person."""
 
     images: list[tuple[str, bytes]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -48,47 +48,47 @@ class Read:
 
 
 async def read(attachments: Sequence[discord.Attachment], locale: str, most: int = MOST_FILES) -> Read:
-    """`most`: what is left of the files that one question may have."""
-    found = Read()
+    """`most`: how many more files the question may have."""
+    result = Read()
     if len(attachments) > most:
-        found.notices.append(t(locale, "notice-too-many", count=len(attachments) - most))
+        result.notices.append(t(locale, "notice-too-many", count=len(attachments) - most))
     for attachment in attachments[:most]:
         name = file_name(attachment.filename)
         if attachment.size > LARGEST:
-            found.notices.append(t(locale, "notice-too-large", name=name, limit=LARGEST // 1024 // 1024))
+            result.notices.append(t(locale, "notice-too-large", name=name, limit=LARGEST // 1024 // 1024))
             continue
         try:
             data = await attachment.read()
         except (discord.HTTPException, aiohttp.ClientError, OSError):
-            found.notices.append(t(locale, "notice-unreadable", name=name))
+            result.notices.append(t(locale, "notice-unreadable", name=name))
             continue
         await asyncio.get_running_loop().run_in_executor(
-            READERS, _sort, name, attachment.content_type or "", data, locale, found
+            READERS, _sort, name, attachment.content_type or "", data, locale, result
         )
-    return found
+    return result
 
 
-def _sort(name: str, kind: str, data: bytes, locale: str, found: Read) -> None:
+def _sort(name: str, kind: str, data: bytes, locale: str, result: Read) -> None:
     if data.startswith((b"%PDF", b"PK\x03\x04")):
-        _document(name, data, locale, found)
+        _document(name, data, locale, result)
         return
     if data[4:12] in HEIC:
-        found.notices.append(t(locale, "notice-heic", name=name))
+        result.notices.append(t(locale, "notice-heic", name=name))
         return
     signed = data[:4] in (b"\x89PNG", b"RIFF", b"GIF8") or data[:3] == b"\xff\xd8\xff" or data[4:11] == b"ftypavi"
     if signed or kind.startswith("image/"):
         picture = shrink(data)
         if picture is not None:
-            found.images.append(picture)
+            result.images.append(picture)
             return
         if signed:
-            found.notices.append(t(locale, "notice-unreadable", name=name))
+            result.notices.append(t(locale, "notice-unreadable", name=name))
             return
     text = decode(data)
     if text is None:
-        found.notices.append(t(locale, "notice-unreadable", name=name))
+        result.notices.append(t(locale, "notice-unreadable", name=name))
         return
-    _text(name, text, locale, found)
+    _text(name, text, locale, result)
 
 
 def shrink(data: bytes) -> tuple[str, bytes] | None:
@@ -128,27 +128,27 @@ def decode(data: bytes) -> str | None:
     return text if strange * 50 < min(len(text), 4_000) else None
 
 
-def _text(name: str, text: str, locale: str, found: Read) -> None:
+def _text(name: str, text: str, locale: str, result: Read) -> None:
     if not text.strip():
-        found.notices.append(t(locale, "notice-unreadable", name=name))
+        result.notices.append(t(locale, "notice-unreadable", name=name))
         return
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT]
-        found.notices.append(t(locale, "notice-shortened", name=name))
-    found.texts.append(f"[{name}]\n{text}\n[/{name}]")
+        result.notices.append(t(locale, "notice-shortened", name=name))
+    result.texts.append(f"[{name}]\n{text}\n[/{name}]")
 
 
-def _document(name: str, data: bytes, locale: str, found: Read) -> None:
+def _document(name: str, data: bytes, locale: str, result: Read) -> None:
     document = read_document(data, MOST_PAGES, LONGEST_TEXT)
     text = "\n\n".join(document.pages)
     if document.end == "encrypted":
-        found.notices.append(t(locale, "notice-encrypted", name=name))
+        result.notices.append(t(locale, "notice-encrypted", name=name))
         return
     if not text.strip():
         key = {"late": "notice-slow", "large": "notice-slow", "whole": "notice-no-text", "shortened": "notice-no-text"}
-        found.notices.append(t(locale, key.get(document.end, "notice-unreadable"), name=name))
+        result.notices.append(t(locale, key.get(document.end, "notice-unreadable"), name=name))
         return
     if len(document.pages) < document.count and len(text) <= LONGEST_TEXT:
         read_pages = len(document.pages)
-        found.notices.append(t(locale, "notice-pages", name=name, pages=document.count, limit=read_pages))
-    _text(name, text, locale, found)
+        result.notices.append(t(locale, "notice-pages", name=name, pages=document.count, limit=read_pages))
+    _text(name, text, locale, result)

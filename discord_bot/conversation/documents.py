@@ -28,9 +28,9 @@ def _document(said: bytes, end: str) -> Document:
     pages: list[str] = []
     count = 0
     for line in said.split(b"\n")[:-1]:
-        told = json.loads(line)
-        if "text" in told:
-            pages.append(told["text"])
-            count = told["pages"]
-        end = told.get("end", end)
+        page = json.loads(line)
+        if "text" in page:
+            pages.append(page["text"])
+            count = page["pages"]
+        end = page.get("end", end)
     return Document(end, pages, count)

@@ -1,4 +1,4 @@
-"""What of a conversation is sent: the newest turns that fit the model's context; the persona always. Pure."""
+"""What part of a conversation is sent: the newest turns that fit the model's context, and always the persona. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class History:
 
 
 def tokens(text: str) -> int:
-    """About; letters outside Latin cost more."""
+    """Approximate; letters outside of Latin cost more."""
     foreign = sum(1 for letter in text if letter > "\u024f")
     return 4 + (len(text) - foreign) // 4 + foreign // 2
 
 
 def build(persona: str, turns: Sequence[Turn], context: int) -> History:
-    """`turns` oldest first, the last one to be answered. Where several people write, each part has its name."""
+    """`turns` oldest first, the last one to be answered. If several people write, each part is labelled with its author."""
     budget = int(context * (1 - ANSWER_SHARE)) - tokens(persona)
     named = len({part.author_id for turn in turns for part in turn.parts if part.kind is PartKind.SAID}) > 1
     pairs: list[list[Message]] = []
@@ -37,7 +37,7 @@ def build(persona: str, turns: Sequence[Turn], context: int) -> History:
             break
         budget -= cost
         people |= turn.people
-        pair = [Message.user(text, *(Image(one.mime, one.data) for one in turn.images))]
+        pair = [Message.user(text, *(Image(image.mime, image.data) for image in turn.images))]
         if number and turn.answer:
             pair.append(Message.assistant(turn.answer))
         pairs.append(pair)
@@ -47,7 +47,7 @@ def build(persona: str, turns: Sequence[Turn], context: int) -> History:
 
 
 def prompt_of(parts: Sequence[Part], *, named: bool) -> str:
-    """The parts as one text. What is quoted always says of whom; what was said does where several people write."""
+    """The parts as one text. Quotes always name their author; messages do so if several people write."""
     return "\n\n".join(_shown(part, named=named) for part in parts)
 
 

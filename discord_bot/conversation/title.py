@@ -7,15 +7,17 @@ LONGEST = 60
 LONGEST_FILE = 80
 MARKUP = re.compile(r"[*_`~|>#]+|<[@#][!&]?\d+>|<a?:\w+:\d+>|https?://\S+")
 MOST_WORDS = 12
-JOINER = "\u200d"  # invisible, but it holds emoji together
+JOINER = "\u200d"  # invisible, but it joins emoji
 
 
 def visible(text: str) -> str:
-    """Without control characters, zero-width ones and those that turn the direction of writing."""
+    """Without control, zero-width and direction-changing characters."""
     return "".join(
-        " " if one.isspace() else one
-        for one in text
-        if one.isspace() or one == JOINER or unicodedata.category(one) not in ("Cc", "Cf", "Co", "Cn", "Cs")
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace()
+        or character == JOINER
+        or unicodedata.category(character) not in ("Cc", "Cf", "Co", "Cn", "Cs")
     )
 
 
@@ -25,23 +27,23 @@ def thread_name(question: str) -> str:
     if len(text) > LONGEST:
         words, _, cut = text[:LONGEST].rpartition(" ")
         text = (words or cut).rstrip(",;:-–— " + JOINER) + "…"
-    return text if any(one.isprintable() and one not in f"… {JOINER}" for one in text) else "Antiphon"
+    return text if any(character.isprintable() and character not in f"… {JOINER}" for character in text) else "Antiphon"
 
 
 def shorten(text: str, limit: int) -> str:
-    """One line of at most so many characters."""
+    """One line of at most that many characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip(" " + JOINER) + "…"
 
 
 def clean_title(said: str) -> str:
-    """A model's suggestion for a title, or nothing where it is none."""
+    """A model's suggestion for a title, or an empty text if it is unusable."""
     line = visible(MARKUP.sub("", said.strip().partition("\n")[0])).strip(" \"'«»“”.:")
     return line[:90].rstrip() if line and len(line.split()) <= MOST_WORDS else ""
 
 
 def file_name(name: str) -> str:
-    """A file's name as it may stand in a sentence or a prompt: no path, no line breaks, no brackets."""
+    """A file's name, safe for a sentence or a prompt: no path, no line breaks, no brackets."""
     last = re.split(r"[/\\]", visible(name))[-1]
     clean = re.sub(r"[\[\]<>`*_|~]", "_", last).strip(" .")
     return clean[-LONGEST_FILE:] or "file"

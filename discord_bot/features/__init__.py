@@ -53,7 +53,7 @@ def all_commands(chat: ChatFeature, image: ImageFeature, digests: Digests, remin
 
 
 def all_controls(chat: ChatFeature, image: ImageFeature) -> list[type[discord.ui.DynamicItem[Any]]]:
-    """Buttons and selects, which work for ever."""
+    """Buttons and selects, which never expire."""
     services = chat.services
     return [
         turn_buttons(chat),

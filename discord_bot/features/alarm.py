@@ -1,4 +1,4 @@
-"""Work that is due at a moment kept in the store: it happens once, also when the bot was away at that moment."""
+"""Work that is due at a time kept in the store: it happens once, even if the bot was away at that time."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ import structlog
 from discord_bot.ledger import TROUBLE
 
 log = structlog.get_logger(__name__)
-LONGEST_SLEEP = 60.0  # seconds; a clock that is set forward is noticed after so many
+LONGEST_SLEEP = 60.0  # seconds; a clock that is set forward is noticed within this time
 
 
 class Alarm:
-    """`next_due` gives epoch seconds or None; `ring` does all that is due by the moment it gets."""
+    """`next_due` returns epoch seconds or None; `ring` does all that is due by the time it gets."""
 
     def __init__(
         self, name: str, next_due: Callable[[], Awaitable[float | None]], ring: Callable[[float], Awaitable[None]]
@@ -22,7 +22,7 @@ class Alarm:
         self._changed = asyncio.Event()
 
     def changed(self) -> None:
-        """Something new is due, maybe sooner than all before."""
+        """Something new is due, perhaps sooner than everything else."""
         self._changed.set()
 
     async def run(self) -> None:

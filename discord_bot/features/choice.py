@@ -1,4 +1,4 @@
-"""A choice of model or persona, kept where it shall hold."""
+"""A choice of model or persona, stored at the level where it applies."""
 
 from enum import StrEnum
 from typing import Literal
@@ -32,7 +32,7 @@ async def choose(
     *,
     own_words: bool = False,
 ) -> str | None:
-    """Keeps it and gives the words for where; None when the person was refused and told so.
+    """Stores it and returns the words for where; None if the person was refused and told so.
 
     `own_words`: the person has typed it, so it is stored only if that person's words are.
     """
@@ -73,12 +73,12 @@ async def _set(
 
 
 async def is_locked(services: Services, interaction: BotInteraction) -> bool:
-    """The server's model holds for everybody; only a channel may have another, which its moderators choose."""
+    """The server's model applies to everybody; only a channel may have another, which its moderators choose."""
     return (await services.store.settings.guild(interaction.guild_id)).lock_model
 
 
 def may_change(interaction: BotInteraction, conversation: Conversation) -> bool:
-    """A conversation's model and persona are its owner's to change, or a moderator's."""
+    """A conversation's model and persona may be changed by its owner or a moderator."""
     permissions: discord.Permissions = interaction.permissions
     moderator = permissions.manage_threads or permissions.manage_messages
     return may_control(asker_of(interaction), conversation.owner_id, moderator=moderator)

@@ -1,4 +1,4 @@
-"""Times of the day as people write them, and when they come next. Pure."""
+"""Times of day as people write them, and when they come next. Pure."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -10,7 +10,7 @@ MOST_ZONES = 25
 
 
 def minute_of_day(text: str) -> int | None:
-    """ "9", "09:30", "9.30" or "9:30 pm" as minutes since midnight; None for what is no time."""
+    """ "9", "09:30", "9.30" or "9:30 pm" as minutes since midnight; None for anything else."""
     match = CLOCK.match(text)
     if match is None:
         return None
@@ -23,34 +23,36 @@ def minute_of_day(text: str) -> int | None:
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """An IANA zone such as Europe/Berlin, in any case of letters; None for what is none."""
+    """An IANA zone such as Europe/Berlin, in any letter case; None for anything else."""
     wanted = name.strip().replace(" ", "_").casefold()
-    known = next((one for one in zones() if one.casefold() == wanted), None)
+    match = next((zone for zone in zones() if zone.casefold() == wanted), None)
     try:
-        return ZoneInfo(known) if known else None
+        return ZoneInfo(match) if match else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
 
 @cache
 def zones() -> tuple[str, ...]:
-    return tuple(sorted({"UTC", *(one for one in available_timezones() if "/" in one and not one.startswith("Etc/"))}))
+    return tuple(
+        sorted({"UTC", *(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))})
+    )
 
 
 def zones_like(text: str) -> list[str]:
-    """At most 25 for autocomplete; where the city begins so comes first."""
+    """At most 25 for autocomplete; matches at the start of the city come first."""
     wanted = text.strip().replace(" ", "_").casefold()
-    found = [one for one in zones() if wanted in one.casefold()]
-    found.sort(key=lambda one: (not one.casefold().rpartition("/")[2].startswith(wanted), one))
-    return found[:MOST_ZONES]
+    matches = [name for name in zones() if wanted in name.casefold()]
+    matches.sort(key=lambda name: (not name.casefold().rpartition("/")[2].startswith(wanted), name))
+    return matches[:MOST_ZONES]
 
 
 def next_time(minute: int, zone: ZoneInfo, now: float) -> float:
-    """The next moment, in epoch seconds, after `now` at which clocks of the zone show that time of the day."""
+    """The next moment after `now`, in epoch seconds, at which clocks of the zone show that time."""
     today = datetime.fromtimestamp(now, zone).date()
     for days in range(3):
         moment = datetime.combine(today + timedelta(days=days), time(minute // 60, minute % 60), zone)
-        # A time that the change to summer does not have comes out as the one an hour later.
+        # A time that daylight saving skips becomes the one an hour later.
         at = moment.astimezone(UTC).timestamp()
         if at > now:
             return at

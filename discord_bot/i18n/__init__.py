@@ -1,4 +1,4 @@
-"""Every text that the bot shows, by key and language. One file of Fluent a language; English is the fallback."""
+"""Every text that the bot shows, by key and language. One Fluent file per language; English is the fallback."""
 
 from functools import cache
 from importlib import resources
@@ -18,27 +18,27 @@ LANGUAGES = tuple(
 
 @cache
 def bundle(language: str) -> FluentBundle:
-    made = FluentBundle([language], use_isolating=False)
-    made.add_resource(
+    fluent = FluentBundle([language], use_isolating=False)
+    fluent.add_resource(
         FluentResource(resources.files(__package__).joinpath(f"{language}.ftl").read_text(encoding="utf-8"))
     )
-    return made
+    return fluent
 
 
 def language_of(locale: str | None) -> str:
-    """ "ru", "ru-RU" → "ru"; what there is no file for → English."""
+    """ "ru", "ru-RU" → "ru"; English for languages without a file."""
     short = (locale or DEFAULT).partition("-")[0].lower()
     return short if short in LANGUAGES else DEFAULT
 
 
 def t(locale: str | None, key: str, **values: Any) -> str:
-    """The text in the language of the locale. Raises KeyError for a key that no language has."""
+    """The text in the locale's language. Raises KeyError for a key that no language has."""
     for language in (language_of(locale), DEFAULT):
-        found = bundle(language)
-        if found.has_message(key):
-            pattern = found.get_message(key).value
+        fluent = bundle(language)
+        if fluent.has_message(key):
+            pattern = fluent.get_message(key).value
             if pattern is not None:
-                text, _ = found.format_pattern(pattern, values)
+                text, _ = fluent.format_pattern(pattern, values)
                 return str(text)
     raise KeyError(key)
 

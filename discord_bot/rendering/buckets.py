@@ -1,11 +1,11 @@
 """Discord's buckets, in place of the library's own. One bucket is a fixed window of requests of one kind in one channel.
 
-The library holds a request back after it has been answered: the one that takes the last place of a window returns only
-when the window is over. With several requests waiting, each of them may sleep through a window of its own. Here:
+The library delays a request after it has been answered: the one that takes the last slot of a window returns only
+when the window is over. With several requests waiting, each may sleep through a whole window. Here:
 
 1. A request waits only before it is sent, first come, first served, and returns as soon as it is answered.
-2. What Discord says in its headers is believed. Requests under way are counted here and not yet there: the first
-   answer of a window counts less what is under way, and of all further ones the lowest number holds.
+2. Discord's headers are trusted. Running requests are counted here and not yet there: the first
+answer of a window is reduced by the running requests, and among further answers the lowest number applies.
 3. One timer per window wakes as many waiters as the next window has room for.
 """
 
@@ -16,11 +16,11 @@ import aiohttp
 import discord.http
 from discord import RateLimited
 
-SAME_WINDOW = 0.25  # seconds by which two answers about one and the same window may differ
+SAME_WINDOW = 0.25  # seconds by which two answers about the same window may differ
 
 
 class Bucket(discord.http.Ratelimit):
-    """What the library calls a rate limit; it asks for nothing but these methods."""
+    """What the library calls a rate limit; it only uses these methods."""
 
     __slots__ = ("_timer",)
 
@@ -29,8 +29,8 @@ class Bucket(discord.http.Ratelimit):
         self._timer: asyncio.TimerHandle | None = None
 
     def update(self, response: aiohttp.ClientResponse, *, use_clock: bool = False) -> None:
-        """An answer of Discord arrived; its request is still counted as under way."""
-        del use_clock  # the clocks of two machines differ; the time left does not
+        """An answer of Discord arrived; its request still counts as running."""
+        del use_clock  # two machines' clocks differ, but the remaining time does not
         headers, now = response.headers, self._loop.time()
         remaining = int(headers.get("X-RateLimit-Remaining", 0))
         self.limit = max(1, int(headers.get("X-RateLimit-Limit", 1)))
@@ -70,7 +70,7 @@ class Bucket(discord.http.Ratelimit):
     ) -> None:
         self.outgoing -= 1
         if self.expires is None:
-            self.remaining = self.limit - self.outgoing  # answered without a word about limits, or not at all
+            self.remaining = self.limit - self.outgoing  # answered without limits in its headers, or not at all
         self._serve()
         self._set_timer()
 
@@ -79,13 +79,13 @@ class Bucket(discord.http.Ratelimit):
         self.outgoing += 1
 
     def _give_back(self) -> None:
-        """Whoever had waited for the place is gone."""
+        """The waiter for this slot is gone."""
         self.outgoing -= 1
         self.remaining += 1
         self._serve()
 
     def _serve(self) -> None:
-        """Places are taken for the waiters here, so that nobody who comes later overtakes them."""
+        """Slots are assigned to the waiters here, so that nobody who comes later overtakes them."""
         while self.remaining > 0 and self._pending_requests:
             turn = self._pending_requests.popleft()
             if not turn.done():

@@ -1,4 +1,4 @@
-"""Draws tables and formulas as PNG, in a process of its own with a time limit: their text is a stranger's.
+"""Draws tables and formulas as PNG, in a separate process with a time limit: their text is untrusted.
 
 As a program it reads plates from standard input and writes pictures to standard output, both as JSON.
 """
@@ -29,8 +29,8 @@ async def draw(plates: Sequence[Plate]) -> list[bytes]:
     )  # fmt: skip
     try:
         async with asyncio.timeout(TIME):
-            told, _ = await child.communicate(json.dumps([plate.sent() for plate in plates]).encode())
-        return [base64.b64decode(one) for one in json.loads(told or b"[]")]
+            output, _ = await child.communicate(json.dumps([plate.sent() for plate in plates]).encode())
+        return [base64.b64decode(picture) for picture in json.loads(output or b"[]")]
     except (TimeoutError, ValueError) as error:
         log.info("nothing could be drawn", error=type(error).__name__)
         return []
@@ -98,7 +98,7 @@ def _font(name: str) -> Any:
 
 
 def _wrapped(text: str, font: Any) -> str:
-    """In lines that are not too long for a column."""
+    """In lines that are short enough for a column."""
     lines, line = [], ""
     for word in text.split():
         longer = f"{line} {word}".strip()

@@ -1,7 +1,7 @@
-"""LaTeX formulas, which Discord does not know, as Unicode text. Pure.
+"""LaTeX formulas, which Discord does not render, as Unicode text. Pure.
 
-A formula is written anew only if all of it can be: one with an unknown command stays as the model wrote it, and can be
-shown as a picture. Meaning is kept by brackets: `\\frac{a+b}{2}` is (a+b)/2.
+A formula is converted only if all of it can be: one with an unknown command stays as the model wrote it, and can be
+shown as a picture. Brackets preserve the meaning: `\\frac{a+b}{2}` is (a+b)/2.
 """
 
 import re
@@ -23,7 +23,7 @@ from discord_bot.rendering.symbols import (
 )
 
 LONGEST, DEEPEST = 600, 12
-# A formula in single dollars holds no blank at its ends, and no digit follows it.
+# A formula in single dollars has no blank at its ends, and no digit follows it.
 FORMULA = re.compile(
     r"\$\$(?P<block>[^$]{1,600}?)\$\$|\\\[(?P<display>.{1,600}?)\\\]|\\\((?P<inline>.{1,600}?)\\\)"
     r"|(?<![\\$\w])\$(?![\s$])(?P<dollar>[^$\n]{1,300}?)(?<![\s\\])\$(?![\d$\w])",
@@ -39,7 +39,7 @@ SIMPLE = re.compile(r"-?[\w.′]+[⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅�
 
 
 class _Unknown(Exception):
-    """Something that has no place in a line of text."""
+    """Something that cannot be written in a line of text."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Formula:
 
 
 def formulas(text: str) -> Iterator[Formula]:
-    """Those of a text without code."""
+    """The formulas of a text without code."""
     for match in FORMULA.finditer(text):
-        source = next(one for one in match.groups() if one is not None).strip()
-        # Escaped brackets are Markdown's, too, and dollars are prices.
+        source = next(group for group in match.groups() if group is not None).strip()
+        # Escaped brackets are Markdown's, too, and dollars may be prices.
         if source and (match["block"] is not None or MATHEMATICAL.search(source)):
             yield Formula(
                 match.start(), match.end(), source, match["block"] is not None or match["display"] is not None
@@ -62,19 +62,19 @@ def formulas(text: str) -> Iterator[Formula]:
 
 
 def readable_formulas(text: str) -> str:
-    """The text with every formula written anew that can be."""
-    made, place = [], 0
+    """The text with every convertible formula converted."""
+    pieces, place = [], 0
     for formula in formulas(text):
         written = as_text(formula.source)
         if written is None:
             continue
         if formula.is_block:
-            # Lines of their own, whatever stood around it.
+            # On lines of their own, whatever was around them.
             written = "\n".join(f"> {line}" for line in written.split("\n") if line.strip())
             written = _on_own_lines(text, formula, written)
-        made += [text[place : formula.start], written]
+        pieces += [text[place : formula.start], written]
         place = formula.end
-    return "".join([*made, text[place:]])
+    return "".join([*pieces, text[place:]])
 
 
 def _on_own_lines(text: str, formula: Formula, written: str) -> str:
@@ -84,7 +84,7 @@ def _on_own_lines(text: str, formula: Formula, written: str) -> str:
 
 
 def as_text(source: str) -> str | None:
-    """One formula; None where text cannot say it."""
+    """One formula; None if text cannot express it."""
     try:
         reader = _Reader(PIECE.findall(source[:LONGEST]))
         text = reader.group(None, 0)
@@ -95,7 +95,7 @@ def as_text(source: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Signs that Discord would take for its own marks."""
+    """Characters that Discord would read as markup."""
     return re.sub(r"([*~`|])", r"\\\1", text).replace("_", "\\_")
 
 
@@ -107,20 +107,20 @@ class _Reader:
         """Until the closer, or the end."""
         if depth > DEEPEST:
             raise _Unknown
-        made: list[str] = []
+        pieces: list[str] = []
         while self._place < len(self._pieces):
             piece = self._next()
             if piece == closer:
-                return "".join(made)
+                return "".join(pieces)
             if piece in ("^", "_"):
-                made.append(self._shifted(piece, depth))
+                pieces.append(self._shifted(piece, depth))
             elif piece in ("}", "&"):
                 raise _Unknown
             else:
-                made.append(self._one(piece, depth))
+                pieces.append(self._one(piece, depth))
         if closer is not None:
             raise _Unknown
-        return "".join(made)
+        return "".join(pieces)
 
     def _next(self) -> str:
         piece = self._pieces[self._place]
@@ -182,7 +182,7 @@ class _Reader:
             return FRACTIONS[f"{above}/{below}"]
         product = f"({above})" if SUM.search(above) else above
         written = f"{product}/{_bracketed(below)}"
-        # What follows would be read as a part of what is below.
+        # The following characters would be read as part of the subscript.
         following = self._peek()
         return f"({written})" if following.isalnum() or following.startswith(("\\", "^")) else written
 
@@ -241,7 +241,7 @@ class _Reader:
         return sign + _bracketed(self._argument(depth))
 
     def _shifted(self, mark: str, depth: int) -> str:
-        """A power or an index: small letters where all of it has some, else the mark and brackets."""
+        """A power or an index: small letters if all of its characters have one, else the mark and brackets."""
         inner = self._argument(depth).replace(" ", "")
         if mark == "^" and inner == "∘":
             return "°"

@@ -1,6 +1,6 @@
-"""Finds code fences and things that must stay whole, in time linear in the text. Pure.
+"""Finds code fences and spans that must not be cut, in time linear in the text. Pure.
 
-No search starts twice over the same stretch: `Ahead` remembers where it found what. So a text of nothing but
+No search covers the same stretch twice: `Ahead` remembers each result, so a text of nothing but
 brackets costs as much as any other.
 """
 
@@ -55,7 +55,7 @@ def fences(text: str) -> Iterator[Fence]:
 
 
 class Ahead:
-    """The next place of something at or behind a position; beyond the text where there is none."""
+    """The next occurrence of something at or after a position; beyond the text if there is none."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -63,23 +63,23 @@ class Ahead:
         self._seen: dict[object, tuple[int, int]] = {}
 
     def of(self, needle: "str | re.Pattern[str]", place: int) -> int:
-        searched_from, found = self._seen.get(needle, (self._nowhere, -1))
-        if searched_from <= place <= found:
-            return found
+        searched_from, start = self._seen.get(needle, (self._nowhere, -1))
+        if searched_from <= place <= start:
+            return start
         if isinstance(needle, str):
             index = self._text.find(needle, place)
-            found = index if index >= 0 else self._nowhere
+            start = index if index >= 0 else self._nowhere
         else:
             match = needle.search(self._text, place)
-            found = match.start() if match else self._nowhere
-        self._seen[needle] = (place, found)
-        return found
+            start = match.start() if match else self._nowhere
+        self._seen[needle] = (place, start)
+        return start
 
 
 def solid(text: str) -> list[tuple[int, int]]:
     """Inline code, links, mentions, addresses and emphasised phrases, from start to end.
 
-    What has begun and may end behind the text reaches one beyond it.
+    A span that is open at the end of the text reaches one beyond it.
     """
     ahead, size, place = Ahead(text), len(text), 0
     spans: list[tuple[int, int]] = []
@@ -110,7 +110,7 @@ def _end(text: str, begin: int, ahead: Ahead) -> int | None:
 
 
 def _closed(ahead: Ahead, size: int, closer: str, place: int, least: int, most: int) -> int | None:
-    """Behind the closer if it comes in this line and in time; the text's end if it may still come."""
+    """After the closer if it comes in this line and in time; the text's end if it may still come."""
     close = ahead.of(closer, place)
     stop = min(close, ahead.of("\n", place), size)
     if not least <= stop - place <= most:
@@ -149,7 +149,7 @@ def _emphasis_end(text: str, begin: int, ahead: Ahead) -> int | None:
 
 
 def unfinished(text: str) -> int:
-    """Where a link, mention, code mark or heading begins that has only begun; the text's end where none has."""
+    """Where an unfinished link, mention, code mark or heading begins; the text's end if there is none."""
     size = len(text)
     line = text.rfind("\n") + 1
     starts = [size]

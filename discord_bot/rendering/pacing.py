@@ -2,28 +2,28 @@
 
 Theory of operation:
 
-1. A bucket is a fixed window of `limit` edits that opens with its first one. What Discord's headers say is believed;
-   between two answers of Discord the bucket is counted here, so that several edits under way do not overdraw it.
-2. One edit of each window is kept back during its first half, for what must land (a last edit, a button pressed).
-   In the second half an interim edit may take it: whoever needs one then does not wait long.
-3. Writers of one channel take turns: whoever has gone without an edit for longest is first, and a first text comes
-   before everything else. A single writer gets an edit a second; several share what the bucket gives.
+1. A bucket is a fixed window of `limit` edits that opens with its first one. Discord's headers are trusted;
+between two answers of Discord the bucket is counted here, so that several running edits do not overdraw it.
+2. One edit of each window is reserved during its first half for what must land (a last edit, a pressed button).
+In the second half an interim edit may take it, so nobody who needs one waits long.
+3. Writers in one channel take turns: the one without an edit for longest goes first, and a first text goes
+before everything else. A single writer gets an edit per second; several share the bucket.
 4. Text that hardly grows is not worth an edit for a while.
-5. The bot as a whole may make fifty requests a second. Who comes too early waits in line; interim edits wait until
-   there is room to spare, oldest first, so that what must land finds a place at once.
+5. The whole bot may make fifty requests per second. Requests beyond that wait in a queue; interim edits wait until
+there is room to spare, oldest first, so that what must land gets a slot at once.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
-LIMIT, WINDOW = 5, 5.0  # what Discord is observed to grant, until it says so itself
+LIMIT, WINDOW = 5, 5.0  # Discord's observed limit, until its headers say
 KEPT = 1
 SHORTEST = 1.0  # seconds between two edits of one answer
 CALM = 2.5  # for an answer that hardly grows
 FEW = 12  # characters
-LATE = 0.5  # seconds by which answers about one and the same window may differ
-TURN = 0.1  # seconds until a writer whose turn it is not yet asks again
+LATE = 0.5  # seconds by which answers about the same window may differ
+TURN = 0.1  # seconds until a writer whose turn has not come asks again
 # Requests a second of the whole bot, as Discord documents it; of them so many are kept for what must land.
 MOST, SECOND, SPARE = 50, 1.0, 10
 
@@ -38,36 +38,36 @@ class Urgency(IntEnum):
 
 @dataclass
 class Bucket:
-    """What is known of one channel's edits. Moments are seconds of any monotonic clock."""
+    """What is known about one channel's edits. Moments are seconds of any monotonic clock."""
 
     limit: int = LIMIT
     window: float = WINDOW
     remaining: int = LIMIT
     resets_at: float = float("-inf")
     flying: int = 0  # edits that Discord has not answered yet
-    told: bool = False  # whether Discord has said anything of it
+    told: bool = False  # whether Discord has reported anything about it
 
     def free(self, now: float) -> int:
-        # What is under way when a window ends arrives in the next one.
+        # Edits that are running when a window ends arrive in the next one.
         return self.limit - self.flying if now >= self.resets_at else self.remaining
 
     def take(self, now: float) -> None:
-        """One edit goes out."""
+        """One edit is sent."""
         if now >= self.resets_at:
             self.remaining, self.resets_at = self.limit - self.flying, now + self.window
         self.remaining -= 1
         self.flying += 1
 
     def land(self) -> None:
-        """It was answered, or given up."""
+        """It was answered, or abandoned."""
         self.flying = max(0, self.flying - 1)
 
     def observe(self, now: float, limit: int, remaining: int, reset_after: float) -> None:
-        """What Discord answered: edits in a window, those left of it, seconds until the next one."""
+        """Discord's answer: edits per window, edits left, seconds until the next window."""
         if self.told and limit == self.limit and now + reset_after < self.resets_at - LATE:
-            return  # of a window that is over: the answer was long on its way
+            return  # from a window that is over: the answer was delayed
         self.told = True
-        # Edits under way are counted here and not yet there; in one window the lower number is the true one.
+        # Running edits are counted here and not yet there; within one window the lower number is correct.
         same = now < self.resets_at and limit == self.limit
         self.remaining = min(remaining, self.remaining) if same else remaining
         self.limit, self.resets_at = max(1, limit), now + reset_after
@@ -76,7 +76,7 @@ class Bucket:
 
 
 class ChannelPace:
-    """Of one channel: who writes in it, and whose turn it is."""
+    """For one channel: who writes in it, and whose turn it is."""
 
     def __init__(self) -> None:
         self.bucket = Bucket()
@@ -87,7 +87,7 @@ class ChannelPace:
         self._last[writer] = float("-inf")
 
     def leave(self, writer: int) -> bool:
-        """True when nobody is left."""
+        """True if nobody is left."""
         self._last.pop(writer, None)
         self._wanting.pop(writer, None)
         return not self._last
@@ -102,26 +102,29 @@ class ChannelPace:
         free = self.bucket.free(now) - self._kept(now)
         if free <= 0:
             return max(TURN, min(self.bucket.resets_at, self._kept_until) - now)
-        turns = sorted(self._wanting, key=lambda one: (self._wanting[one], self._last[one], one))
+        turns = sorted(
+            self._wanting,
+            key=lambda writer_number: (self._wanting[writer_number], self._last[writer_number], writer_number),
+        )
         return 0.0 if turns.index(writer) < free else TURN
 
     def wait_for_last(self, now: float) -> float:
-        """Seconds until an edit that must land may go out; 0: now."""
+        """Seconds until an edit that must land may be sent; 0: now."""
         if self.bucket.free(now) > 0:
             return 0.0
         return max(TURN, self.bucket.resets_at - now)
 
     def landed(self) -> None:
-        """An edit was answered by Discord, or given up."""
+        """An edit was answered by Discord, or abandoned."""
         self.bucket.land()
 
     def edited(self, writer: int, now: float) -> None:
-        """An edit goes out, of whatever urgency."""
+        """An edit is sent, of any urgency."""
         self.bucket.take(now)
         self.seen(writer, now)
 
     def seen(self, writer: int, now: float) -> None:
-        """What stands is the newest: a new message shows it too, and needs no edit for a while."""
+        """A new message shows the newest text as well, and needs no edit for a while."""
         self._wanting.pop(writer, None)
         if writer in self._last:
             self._last[writer] = now
@@ -147,10 +150,10 @@ class ChannelPace:
 
 
 class Throughput:
-    """Requests of the whole bot, wherever they go. Discord allows so many in any second.
+    """Requests of the whole bot, wherever they go. Discord allows a fixed number per second.
 
-    A request reaches Discord at some moment between its start and its answer. Its place is therefore free a second
-    after its answer: however long requests take, no second of Discord's holds more than allowed.
+    A request reaches Discord at some moment between its start and its answer. Its slot is therefore free one second
+    after its answer: however long requests take, no second at Discord exceeds the limit.
     """
 
     def __init__(self, most: int = MOST, window: float = SECOND) -> None:
@@ -160,19 +163,19 @@ class Throughput:
         self._closed_until = float("-inf")
 
     def free(self, now: float) -> int:
-        """How many requests may go out now."""
+        """How many requests may be sent now."""
         while self._answered and self._answered[0] <= now - self._window:
             self._answered.popleft()
         return 0 if now < self._closed_until else self._most - self._flying - len(self._answered)
 
     def next_at(self, now: float) -> float | None:
-        """When a place is free again, as far as that is known: the others have to be answered first."""
+        """When a slot is free again, as far as is known: the others have to be answered first."""
         if now < self._closed_until:
             return self._closed_until
         return self._answered[0] + self._window if self._answered else None
 
     def take(self) -> None:
-        """One request goes out."""
+        """One request is sent."""
         self._flying += 1
 
     def land(self, now: float) -> None:
@@ -181,16 +184,16 @@ class Throughput:
         self._answered.append(now)
 
     def close(self, until: float) -> None:
-        """Discord said that it was too much: another process with the same token, or a lower limit than usual."""
+        """Discord reported too many: another process uses the same token, or the limit is lower than usual."""
         self._closed_until = max(self._closed_until, until)
 
 
 class Turns:
-    """Who may show an interim state now, over all channels: whoever has waited longest, while there is room to spare."""
+    """Who may show an interim state now, over all channels: the one that has waited longest, while there is room to spare."""
 
     def __init__(self, everything: Throughput) -> None:
         self._everything = everything
-        self._wanting: dict[int, float] = {}  # writers and the time of what they have shown last
+        self._wanting: dict[int, float] = {}  # writers and the time of their last update
 
     def may_go(self, writer: int, last: float, now: float) -> bool:
         self._wanting[writer] = last
@@ -206,20 +209,20 @@ class Turns:
 
 
 class Paces:
-    """By channel. One in which nobody writes is forgotten when its window is over: the next answer finds it as it is.
+    """By channel. A channel without writers is dropped when its window is over, so the next answer starts from a known state.
 
     `everything` is the bot as a whole.
     """
 
     def __init__(self) -> None:
         self._channels: dict[int, ChannelPace] = {}
-        self._idle: dict[int, float] = {}  # channels in which nobody writes, and until when they are kept
+        self._idle: dict[int, float] = {}  # channels without writers, and until when they are kept
         self._next = 0
         self.everything = Throughput()
         self.turns = Turns(self.everything)
 
     def __len__(self) -> int:
-        """Channels in which somebody writes."""
+        """Channels with writers."""
         return len(self._channels) - len(self._idle)
 
     def join(self, channel: int) -> tuple[ChannelPace, int]:
@@ -235,11 +238,11 @@ class Paces:
         pace = self._channels.get(channel)
         if pace is not None and pace.leave(writer):
             self._idle[channel] = now + pace.bucket.window
-        for idle in [one for one, until in self._idle.items() if until < now]:
+        for idle in [candidate for candidate, until in self._idle.items() if until < now]:
             del self._idle[idle], self._channels[idle]
 
     def observe(self, channel: int, now: float, limit: int, remaining: int, reset_after: float) -> None:
-        """Headers of an edit in a channel, by whomever it was made."""
+        """Headers of an edit in a channel, whoever made it."""
         pace = self._channels.get(channel)
         if pace is not None:
             pace.bucket.observe(now, limit, remaining, reset_after)

@@ -1,4 +1,4 @@
-"""What a message cannot show well: wide tables and formulas that have no text. Pure: finds them in an answer."""
+"""What a message cannot show well: wide tables and formulas without a text form. Pure: finds them in an answer."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,7 +13,7 @@ MOST_PLATES, MOST_ROWS, MOST_COLUMNS, LONGEST_CELL = 4, 60, 12, 120
 
 @dataclass(frozen=True)
 class Plate:
-    """Something to be drawn: the rows of a table, its head first, or the source of a formula."""
+    """Something to draw: the rows of a table, header first, or the source of a formula."""
 
     rows: list[list[str]] = field(default_factory=list)
     formula: str = ""
@@ -23,15 +23,15 @@ class Plate:
 
 
 def plates(text: str) -> list[Plate]:
-    """In their order; no more than may go into one message."""
-    found: list[Plate] = []
+    """In order; no more than fit into one message."""
+    pictures: list[Plate] = []
     for prose in _prose(text):
-        found += _wide_tables(prose)
-        unsaid = [one.source for one in formulas("\n".join(prose)) if as_text(one.source) is None]
-        found += [Plate(formula=" ".join(source.split())) for source in unsaid]
-        if len(found) >= MOST_PLATES:
+        pictures += _wide_tables(prose)
+        unsaid = [formula.source for formula in formulas("\n".join(prose)) if as_text(formula.source) is None]
+        pictures += [Plate(formula=" ".join(source.split())) for source in unsaid]
+        if len(pictures) >= MOST_PLATES:
             break
-    return found[:MOST_PLATES]
+    return pictures[:MOST_PLATES]
 
 
 def _prose(text: str) -> Iterator[list[str]]:

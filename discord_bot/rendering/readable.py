@@ -1,6 +1,6 @@
-"""What Discord does not render, made readable: tables, headings below the third level, other fences. Pure.
+"""Converts what Discord does not render: tables, headings below the third level, other fences. Pure.
 
-Works line by line; formulas may be longer. Only the table at the end of a growing text may still change its look: as
+Works line by line; formulas may span lines. Only the table at the end of a growing text may still change its look: as
 soon as it is too wide for a phone, its columns become a list.
 """
 
@@ -10,38 +10,38 @@ from discord_bot.rendering import tables
 from discord_bot.rendering.formulas import readable_formulas
 from discord_bot.rendering.marks import fence_of
 
-INNER = "``\u200b`"  # looks like a mark, and ends no block
+INNER = "``\u200b`"  # looks like a fence, and ends no block
 DEEP = re.compile(r"((?:[ \t]*>)*[ \t]*(?:[-*][ \t]+)?)#{4,6}[ \t]")
 CODE = re.compile(r"(`{1,2}[^`\n]{1,300}`{1,2})")
 
 
 def readable(text: str, *, growing: bool = False) -> str:
-    """The text as Discord can show it. What stands in a code block stays as it is."""
-    made: list[str] = []
+    """The text as Discord can show it. Code blocks are kept as they are."""
+    blocks: list[str] = []
     prose: list[str] = []
-    marks: list[str] = []  # of the open blocks: an example of Markdown may hold blocks itself
+    marks: list[str] = []  # of the open blocks: an example of Markdown may contain blocks itself
     for line in text.split("\n"):
         fence = fence_of(line)
         if not marks and fence is None:
             prose.append(line)
         elif not marks and fence is not None:
-            made += _prose(prose, growing=False)
+            blocks += _prose(prose, growing=False)
             prose = []
             marks.append(fence.mark)
-            # Discord knows neither tildes nor longer marks.
-            made.append(f"{fence.prefix}```{fence.info}" if fence.mark != "```" else line)
+            # Discord knows neither tildes nor longer fences.
+            blocks.append(f"{fence.prefix}```{fence.info}" if fence.mark != "```" else line)
         elif fence is not None and fence.closes(marks[-1]):
             marks.pop()
-            made.append(f"{fence.prefix}```" if not marks else _inner(line))
+            blocks.append(f"{fence.prefix}```" if not marks else _inner(line))
         else:
             if fence is not None and fence.info.strip() and fence.mark[0] == marks[-1][0] and len(fence.mark) >= 3:
                 marks.append(fence.mark)
-            made.append(_inner(line))
-    return "\n".join([*made, *_prose(prose, growing=growing)])
+            blocks.append(_inner(line))
+    return "\n".join([*blocks, *_prose(prose, growing=growing)])
 
 
 def _inner(line: str) -> str:
-    """Discord would end the block at the first mark, whatever opened it."""
+    """Discord would end the block at the first fence, whatever opened it."""
     return line.replace("```", INNER)
 
 
@@ -50,24 +50,24 @@ def _prose(lines: list[str], *, growing: bool) -> list[str]:
     if not lines:
         return []
     lines = _formulas("\n".join(lines)).split("\n")
-    made: list[str] = []
+    blocks: list[str] = []
     number = 0
     while number < len(lines):
         line = lines[number]
         if number + 1 < len(lines) and "|" in line and tables.is_separator(lines[number + 1]):
             end = _end_of_table(lines, number + 2)
-            # The row that is being written comes when it is whole.
+            # The row that is being written appears when it is complete.
             whole = end - (growing and end == len(lines) and end > number + 2)
-            made += tables.render(lines[number:whole])
+            blocks += tables.render(lines[number:whole])
             number = end
             continue
-        made.append(_line(line))
+        blocks.append(_line(line))
         number += 1
-    return made
+    return blocks
 
 
 def _formulas(text: str) -> str:
-    """Formulas as text, but in `code`."""
+    """Formulas as text, except in `code`."""
     pieces = CODE.split(text)
     return "".join(piece if number % 2 else readable_formulas(piece) for number, piece in enumerate(pieces))
 

@@ -3,12 +3,12 @@
 Theory of operation:
 
 1. The text is cut from its beginning, one segment after another. Where a segment ends is decided from the text that
-   fits into it and the one character behind it, and from nothing later: a boundary never moves while the answer grows.
-2. Preferred are, in this order: a blank line, a line's end, a sentence's end, a word's end, a character. Never inside
-   a link, inline code, an emphasised phrase, an emoji, a mention, or what a reader sees as one character. What has
-   begun before the boundary and may end after it counts as one of those, too.
-3. A code fence that is cut is closed, and opened again with its language; a quote that is cut is quoted again. Both
-   are artificial: `opened` and `closed` of a segment tell what was added.
+fits into it and the one character after it, and from nothing later: a boundary never moves while the answer grows.
+2. Preferred boundaries are, in this order: a blank line, a line end, a sentence end, a word end, a character. Never
+inside a link, inline code, an emphasised phrase, an emoji, a mention, or what a reader sees as one character. A span that
+begins before the boundary and may end after it counts as one of these, too.
+3. A code fence that is cut is closed, and reopened with its language; a cut quote is quoted again. Both
+are artificial: `opened` and `closed` of a segment say what was added.
 4. Whitespace at a boundary is left out, because Discord trims messages.
 """
 
@@ -54,21 +54,21 @@ class Carry:
         return f"{self.quote}{self.mark}{self.language}\n{self.quote}" if self.mark else self.quote
 
     def tail(self, body: str) -> str:
-        """What closes the fence behind the body."""
+        """What closes the fence after the body."""
         if not self.mark:
             return ""
         return f"{'' if body.endswith(chr(10)) or not body else chr(10)}{self.quote}{self.mark}"
 
 
 def units(text: str) -> int:
-    """The length in UTF-16 units: never less than in code points, so right whichever of them Discord counts."""
+    """The length in UTF-16 units: never less than in code points, so it is safe whichever Discord counts."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def split(text: str, limit: int = DISCORD_LIMIT - RESERVED, most: int | None = None) -> list[Segment]:
     """The segments of a text, at least one, none longer than `limit` (at least 100); the last may still grow.
 
-    `most`: no more than one beyond so many, for whoever only asks whether there are more.
+    `most`: stop one segment beyond that many, for callers that only ask whether there are more.
     """
     segments: list[Segment] = []
     start, carry = 0, Carry()
@@ -86,7 +86,7 @@ def split(text: str, limit: int = DISCORD_LIMIT - RESERVED, most: int | None = N
 
 
 def settled(text: str) -> str:
-    """A growing text without a link, mention, code mark or heading that has only begun: half of one looks broken."""
+    """A growing text without an unfinished link, mention, code mark or heading at its end: half of one looks broken."""
     start = marks.unfinished(text)
     return text[:start].rstrip(" ") if 0 < start < len(text) else text
 
@@ -100,7 +100,7 @@ def _segment(before: Carry, after: Carry, piece: str, start: int, end: int) -> S
 
 
 def _carry(before: Carry, piece: str, *, cut: bool) -> Carry:
-    """What is open behind a piece."""
+    """What is open after a segment."""
     mark, language, quote = before.mark, before.language, before.quote if before.mark else ""
     for fence in marks.fences(piece):
         if not mark:
@@ -114,9 +114,9 @@ def _carry(before: Carry, piece: str, *, cut: bool) -> Carry:
     if not cut or piece.endswith("\n"):
         return Carry()
     line = piece.rpartition("\n")[2]
-    found = QUOTE.match(line)
-    # A quoted line that is cut in its middle goes on quoted, also over several segments.
-    return Carry(quote=found[0][:4] if found else before.quote if "\n" not in piece and not before.mark else "")
+    match = QUOTE.match(line)
+    # A quoted line that is cut in the middle continues as a quote, even over several segments.
+    return Carry(quote=match[0][:4] if match else before.quote if "\n" not in piece and not before.mark else "")
 
 
 def _boundary(reach: str, mark: str) -> int:
@@ -124,7 +124,7 @@ def _boundary(reach: str, mark: str) -> int:
     most = len(reach) - 1
     window, least = reach[:most], most // 3
     code, marks = _code(window, mark)
-    # A fence that begins near the end is better begun in the next message.
+    # A fence that begins near the end is better moved to the next message.
     if code and code[-1][1] > most and code[-1][0] >= least * 2:
         return code[-1][0]
     solid = marks + [span for span in _solid(window) if not any(begin <= span[0] < end for begin, end in code)]
@@ -137,12 +137,12 @@ def _boundary(reach: str, mark: str) -> int:
 
 
 def _solid(window: str) -> Spans:
-    """What must not be cut; what touches the window's end may go on behind it."""
+    """Spans that must not be cut; one that touches the window's end may continue after it."""
     return [span for span in marks.solid(window) if span[0] > 0]
 
 
 def _code(window: str, mark: str) -> tuple[Spans, Spans]:
-    """The code blocks of a window, and the lines of their marks. A block that does not end in it goes on behind it."""
+    """The code blocks of a window, and the lines of their fences. A block without an end continues after the window."""
     blocks: Spans = []
     begin: int | None = 0 if mark else None
     fences = list(marks.fences(window))
@@ -158,7 +158,7 @@ def _code(window: str, mark: str) -> tuple[Spans, Spans]:
 
 
 def _character(reach: str, most: int, solid: Spans) -> int:
-    """The last place where no solid thing and no visible character is cut."""
+    """The last position that cuts neither a span nor a visible character."""
     place = most
     for begin, end in solid:
         if 0 < begin < place < end:
@@ -184,7 +184,7 @@ def _joins(character: str) -> bool:
 
 
 def _fit(text: str, start: int, budget: int) -> int:
-    """The furthest position whose text from `start` takes at most so many units."""
+    """The furthest position whose text from `start` takes at most that many units."""
     end = min(len(text), start + budget)
     while (over := units(text[start:end]) - budget) > 0:
         end -= (over + 1) // 2

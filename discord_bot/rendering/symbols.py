@@ -1,4 +1,4 @@
-"""LaTeX commands that have a letter of their own in Unicode, and raised and lowered letters."""
+"""LaTeX commands with a Unicode character, and superscript and subscript letters."""
 
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ", "eta": "η",
@@ -30,7 +30,7 @@ SIGNS = {
     "square": "□", "blacksquare": "■", "lbrace": "{", "rbrace": "}", "backslash": "\\",
 }  # fmt: skip
 
-# Blanks of any width, and commands that only change how it looks.
+# Blanks of any width, and commands that only change the appearance.
 SPACES = {",": " ", ";": " ", ":": " ", "!": "", " ": " ", "quad": "  ", "qquad": "    ", "\\": "\n", "newline": "\n"}
 SILENT = frozenset(
     ("left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "textstyle",

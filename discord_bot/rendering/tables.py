@@ -1,4 +1,4 @@
-"""Tables, which Discord does not know: columns in a code block where they are narrow, else a list. Pure."""
+"""Tables, which Discord does not render: columns in a code block if they are narrow, else a list. Pure."""
 
 import re
 import unicodedata
@@ -11,19 +11,19 @@ MARKUP = re.compile(r"(\*\*|__|~~|`)(.+?)\1")
 
 
 def is_separator(line: str) -> bool:
-    """The line of dashes below a table's head."""
+    """The line of dashes below a table's header."""
     return "|" in line and all(DASHES.fullmatch(cell) for cell in _cells(line))
 
 
 def render(lines: Sequence[str]) -> list[str]:
-    """A whole table (head, separator, rows) as Discord can show it; the rows keep their order and their words."""
+    """A whole table (header, separator, rows) as Discord can show it; the rows keep their order and their words."""
     head, aligns = _cells(lines[0]), [_align(cell) for cell in _cells(lines[1])]
     plain = rows_of([lines[0], *lines[2:]])
     if is_narrow(plain):
         widths = _widths(plain)
         aligns += ["left"] * (len(widths) - len(aligns))
-        made = [_line(row, widths, aligns) for row in plain]
-        return ["```", made[0], "  ".join("─" * one for one in widths), *made[1:], "```"]
+        drawn = [_line(row, widths, aligns) for row in plain]
+        return ["```", drawn[0], "  ".join("─" * width for width in widths), *drawn[1:], "```"]
     return [line for row in lines[2:] for line in _listed(head, _cells(row))]
 
 
@@ -45,7 +45,7 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def width(text: str) -> int:
-    """In columns of a monospaced font: wide letters and emoji take two, marks none."""
+    """Monospaced columns: wide letters and emoji take two, combining marks none."""
     return sum(_width(character) for character in text)
 
 
@@ -81,9 +81,9 @@ def _listed(head: Sequence[str], row: Sequence[str]) -> list[str]:
     """One row as a list item: its first cell in bold, below it "header: value"."""
     first, *others = row or [""]
     title = first.strip("*") or "–"
-    made = [f"- **{title}**"]
+    items = [f"- **{title}**"]
     for number, cell in enumerate(others, 1):
         if cell:
             name = head[number].strip("*") if number < len(head) else ""
-            made.append(f"  - {name}: {cell}" if name else f"  - {cell}")
-    return made
+            items.append(f"  - {name}: {cell}" if name else f"  - {cell}")
+    return items

@@ -1,4 +1,4 @@
-"""Discord's rate limits where the library leaves gaps: it keeps to itself what answers tell, and knows no global limit.
+"""Fills gaps in the library's rate limiting: it does not expose the headers of answers, and knows no global limit.
 
 Headers as in Discord's documentation, topics/rate-limits; aiohttp's tracing is a public door of the library's client.
 """
@@ -14,11 +14,13 @@ from discord_bot.rendering.pacing import Paces, Throughput
 
 EDIT = re.compile(r"/channels/(\d+)/messages/\d+$")
 SEND = re.compile(r"/channels/\d+/messages$")
-COUNTED = re.compile(r"/api/v\d+/(?!interactions/|webhooks/)")  # answers to interactions do not count for the bot
+COUNTED = re.compile(
+    r"/api/v\d+/(?!interactions/|webhooks/)"
+)  # answers to interactions do not count towards the bot's limit
 
 
 class Line:
-    """Requests that wait for a place among those of the whole bot, in the order they came."""
+    """Requests waiting for a slot among those of the whole bot, in order of arrival."""
 
     def __init__(self, everything: Throughput) -> None:
         self._everything = everything
@@ -64,7 +66,7 @@ class Line:
 def rate_limit_trace(
     paces: Paces, wrote: Callable[[str], None] = lambda _: None, dated: Callable[[str], None] = lambda _: None
 ) -> aiohttp.TraceConfig:
-    """For the client's `http_trace`. `wrote` hears of every message that was "sent" or "edited", `dated` of each `Date`."""
+    """For the client's `http_trace`. `wrote` is called for every message that was "sent" or "edited", `dated` for each `Date`."""
     line = Line(paces.everything)
 
     async def started(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestStartParams) -> None:
@@ -92,14 +94,14 @@ def rate_limit_trace(
         if place is None or "X-RateLimit-Remaining" not in headers:
             return
         try:
-            told = (
+            limits = (
                 int(headers["X-RateLimit-Limit"]),
                 int(headers["X-RateLimit-Remaining"]),
                 float(headers["X-RateLimit-Reset-After"]),
             )
         except (KeyError, ValueError):
-            return  # a proxy in between; then what is counted here has to do
-        paces.observe(int(place[1]), asyncio.get_running_loop().time(), *told)
+            return  # a proxy in between; then our own count must do
+        paces.observe(int(place[1]), asyncio.get_running_loop().time(), *limits)
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(started)

@@ -1,8 +1,8 @@
-"""Brings an answer into its channel: the newest state wins, one request at a time, and the last one always lands.
+"""Posts an answer to its channel: the newest state wins, one request at a time, and the last one always lands.
 
-Whoever reads the answer's stream only sets the look and never waits for Discord: the library sleeps inside a request
-that takes the last one of a bucket. A message is sent with a nonce of our own, so that a send repeated after a lost
-response makes no second one. What Discord returns is compared with what was wanted, message by message.
+The reader of the answer's stream only sets the look and never waits for Discord: the library sleeps inside a request
+that takes the last slot of a bucket. A message is sent with our own nonce, so that a send repeated after a lost
+response creates no second message. What Discord returns is compared with what was wanted, message by message.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ log = structlog.get_logger(__name__)
 
 Make = Callable[[], discord.ui.View | None]
 OLD = 55 * 60.0  # seconds; Discord refuses edits of messages older than an hour
-RETRIES = (0.5, 1, 2, 4, 8, 15, 30, 30)  # seconds between tries of what must land
+RETRIES = (0.5, 1, 2, 4, 8, 15, 30, 30)  # seconds between attempts for what must land
 GONE, ARCHIVED, TOO_OLD = 10008, 50083, 30046  # documentation: topics/opcodes-and-status-codes
 STEP = 0.2
-# Discord shows "is typing" for ten seconds, and somebody who reads a state line sees a sign already.
+# Discord shows "is typing" for ten seconds, and a state line is a sign already.
 TYPING_AFTER, TYPING_AGAIN = 4.0, 8.0
-FIRST_TEXT = 30  # characters that are worth a first showing at once
-FEW_FOR = 0.4  # seconds for which fewer of them wait for more
-SIGN = 0.8  # seconds after the question by which something stands, text or a state
+FIRST_TEXT = 30  # characters that are worth showing at once
+FEW_FOR = 0.4  # seconds for which a shorter text waits for more
+SIGN = 0.8  # seconds after the question by which something is shown, text or a state
 
 
 class Undeliverable(Exception):
-    """Discord refuses for good; the answer cannot stand there."""
+    """Discord refuses permanently; the answer cannot be posted there."""
 
 
 class Withdrawn(Exception):
@@ -42,12 +42,12 @@ class Withdrawn(Exception):
 
 
 class _Stale(Exception):
-    """This message takes no more edits; what it should say needs a message of its own."""
+    """This message accepts no more edits; its text needs a new message."""
 
 
 @dataclass
 class Slot:
-    """One message of the answer: what it shows, since when it stands, and whether Discord holds what was wanted."""
+    """One message of the answer: what it shows, since when it exists, and whether Discord holds what was wanted."""
 
     message: Any
     sent_at: float
@@ -56,7 +56,7 @@ class Slot:
 
 
 class Writer:
-    """One answer in one channel. `show` as often as wanted, then `finish` once."""
+    """One answer in one channel. Call `show` as often as wanted, then `finish` once."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Writer:
         known: list[int] | None = None,
         sign_at: float = 0.0,
     ) -> None:
-        """`known`: messages to write over; `sign_at`: when (of the loop's clock) a state is shown if no text came."""
+        """`known`: messages to overwrite; `sign_at`: when (by the loop's clock) a state is shown if there is no text yet."""
         self._channel, self._channel_id, self._paces, self._key, self._locale = channel, channel_id, paces, key, locale
         self._reply_to, self._sign_at = reply_to, sign_at
         self._loop = asyncio.get_running_loop()
@@ -92,11 +92,17 @@ class Writer:
         self._text_at = 0.0
 
     def _known(self, ids: list[int]) -> list[Slot]:
-        """Messages of a former answer, to be written over."""
+        """Messages of a former answer, to be overwritten."""
         partial = getattr(self._channel, "get_partial_message", None)
         now = self._loop.time()
-        ages = [(discord.utils.utcnow() - discord.utils.snowflake_time(one)).total_seconds() for one in ids]
-        return [Slot(partial(one), now - max(0.0, age)) for one, age in zip(ids, ages, strict=True)] if partial else []
+        ages = [
+            (discord.utils.utcnow() - discord.utils.snowflake_time(message_id)).total_seconds() for message_id in ids
+        ]
+        return (
+            [Slot(partial(message_id), now - max(0.0, age)) for message_id, age in zip(ids, ages, strict=True)]
+            if partial
+            else []
+        )
 
     @property
     def message_ids(self) -> list[int]:
@@ -104,7 +110,7 @@ class Writer:
 
     @property
     def verified(self) -> bool:
-        """Every message stands in Discord as it was wanted."""
+        """Every message is in Discord as it was wanted."""
         return bool(self._slots) and all(slot.verified for slot in self._slots)
 
     def show(self, look: Look, view: Make) -> None:
@@ -115,13 +121,13 @@ class Writer:
             self._said.set()
             self._text_at = self._loop.time()
         if self._task is None:
-            if self._slots:  # those that are written over are the answer's from now on
+            if self._slots:  # overwritten messages belong to the answer from now on
                 self.on_messages(self.message_ids)
             self._task = asyncio.create_task(self._keep_showing(), name=f"writer:{self._key}")
             self._typing = asyncio.create_task(self._keep_typing(), name=f"typing:{self._key}")
 
     async def finish(self, look: Look, view: Make, whole: str = "", file_note: str = "") -> None:
-        """The last look, until it stands. `whole`: the answer, for the file of a very long one.
+        """The last look, until it is posted. `whole`: the answer, for the file of a very long one.
 
         Raises Undeliverable or Withdrawn.
         """
@@ -145,7 +151,7 @@ class Writer:
             self._paces.leave(self._channel_id, self._number, self._loop.time())
 
     async def leave(self) -> None:
-        """No last look: the answer is to be written over, or its place is gone."""
+        """No last look: the answer is about to be overwritten, or its place is gone."""
         self._ending.set()
         self._said.set()
         self._changed.set()
@@ -171,7 +177,7 @@ class Writer:
             self.problem = problem
 
     async def _keep_typing(self) -> None:
-        """Until the first text; where nobody can be shown to type, nobody is."""
+        """Until the first text; places without a typing indicator show none."""
         typing = getattr(self._channel, "typing", None)
         pause = TYPING_AFTER
         while typing is not None:
@@ -187,13 +193,13 @@ class Writer:
                 return
 
     async def _its_turn(self) -> bool:
-        """Waits until the next showing is due; False when the last one is to come instead."""
+        """Waits until the next update is due; False if the last one comes instead."""
         while not self._ending.is_set():
             wait = self._wait()
             if wait <= 0:
                 return True
             try:
-                # In small steps: what arrives meanwhile may make it worth an edit earlier.
+                # In small steps: new text may justify an earlier edit.
                 async with asyncio.timeout(min(wait, STEP)):
                     await self._ending.wait()
             except TimeoutError:
@@ -201,7 +207,7 @@ class Writer:
         return False
 
     def _wait(self) -> float:
-        """Seconds until the next showing may be due; 0: it is."""
+        """Seconds until the next update may be due; 0: it is."""
         now, size = self._loop.time(), len(self._look.text)
         if not self._slots:
             return self._before_first(now, size)
@@ -218,7 +224,7 @@ class Writer:
         return TURN
 
     def _before_first(self, now: float, size: int) -> float:
-        """A first message with text in it saves an edit; a state stands in time all the same."""
+        """Posting the first message with text in it saves an edit; a state is shown in time anyway."""
         if size >= FIRST_TEXT:
             return 0.0
         return (self._text_at + FEW_FOR if size else self._sign_at) - now
@@ -241,7 +247,7 @@ class Writer:
             self.on_first_text()
 
     async def _put(self, place: int, text: str, view: discord.ui.View | None, *, must: bool) -> None:
-        """One message as it should be; nothing is asked of Discord when it is so already."""
+        """Makes one message what it should be; Discord is not called if it is so already."""
         mark = f"{text}\0{_signature(view)}"
         slot = self._slots[place] if place < len(self._slots) else None
         if slot is not None and slot.mark == mark and (slot.verified or not must):
@@ -286,8 +292,8 @@ class Writer:
         self._slots[place : place + 1] = [slot]
         self._pace.seen(self._number, self._loop.time())
         self.on_messages(self.message_ids)
-        for one in former:
-            await self._remove(one.message)
+        for replaced in former:
+            await self._remove(replaced.message)
 
     async def _remove(self, message: Any) -> None:
         """A message that is no longer needed. One that cannot be deleted stays; the answer is whole without."""

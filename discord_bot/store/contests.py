@@ -53,8 +53,8 @@ class Contests:
             "first_model": models[0], "second_model": models[1],
         }  # fmt: skip
         async with self._database.write() as connection:
-            made = await connection.execute(contests.insert().values(**values, created_at=time.time()))
-        return Contest(row_id(made), **values)
+            result = await connection.execute(contests.insert().values(**values, created_at=time.time()))
+        return Contest(row_id(result), **values)
 
     async def set_message(self, contest_id: int, message_id: int) -> None:
         async with self._database.write() as connection:
@@ -83,7 +83,7 @@ class Contests:
     async def count(self, contest_id: int) -> Counter[Vote]:
         query = select(votes.c.choice).where(votes.c.contest_id == contest_id)
         async with self._database.read() as connection:
-            return Counter(Vote(one) for one in (await connection.execute(query)).scalars())
+            return Counter(Vote(value) for value in (await connection.execute(query)).scalars())
 
     async def leader(self, conversation_id: int) -> int | None:
         """The better answer where a conversation ends with a comparison: it goes on from that one."""

@@ -70,9 +70,9 @@ def _stored(turn: Turn, names: Iterable[str]) -> dict[str, Any]:
     return {name: json.dumps(getattr(turn, name)) if name in LISTS else getattr(turn, name) for name in names}
 
 
-def row_id(made: Any) -> int:
+def row_id(result: Any) -> int:
     """The key that an insert was given."""
-    return int(made.inserted_primary_key[0])
+    return int(result.inserted_primary_key[0])
 
 
 class Conversations:
@@ -103,8 +103,8 @@ class Conversations:
         }  # fmt: skip
         try:
             async with self._database.write() as connection:
-                made = await connection.execute(conversations.insert().values(**values, updated_at=now))
-                return Conversation(id=row_id(made), **values)
+                result = await connection.execute(conversations.insert().values(**values, updated_at=now))
+                return Conversation(id=row_id(result), **values)
         except IntegrityError:
             # Two messages began the same place at once: both belong to the first one's conversation.
             there = await self.find(place_id)
@@ -187,13 +187,13 @@ class Conversations:
                 turn.parent_id = beside.parent_id
             elif parent_id is None:
                 turn.parent_id = (await connection.execute(newest)).scalar_one_or_none() or conversation.origin_turn
-            made = await connection.execute(
+            result = await connection.execute(
                 turns.insert().values(
                     conversation_id=turn.conversation_id, asker_id=asker_id, created_at=turn.created_at,
                     parent_id=turn.parent_id, model=model, **_stored(turn, (*WORDLESS, *WORDS)),
                 )
             )  # fmt: skip
-            turn.id = row_id(made)
+            turn.id = row_id(result)
             await _insert_parts(connection, turn, keeping)
             await connection.execute(
                 update(conversations).where(conversations.c.id == conversation.id).values(updated_at=turn.created_at)
@@ -259,13 +259,13 @@ class Conversations:
 
     async def line(self, turn: Turn) -> list[Turn]:
         """From the beginning of its branch to this turn, without what was deleted."""
-        branch, parent, known = [turn], turn.parent_id, await self._before(turn)
+        branch, parent, turns = [turn], turn.parent_id, await self._before(turn)
         while parent is not None and len(branch) < LONGEST_LINE:
-            if parent not in known:
+            if parent not in turns:
                 # A fork goes on from a turn of another conversation.
                 origin = await self.turn(parent)
-                known = {} if origin is None else {origin.id: origin, **await self._before(origin)}
-            former = known.get(parent)
+                turns = {} if origin is None else {origin.id: origin, **await self._before(origin)}
+            former = turns.get(parent)
             if former is None:
                 break  # erased
             parent = former.parent_id
@@ -275,7 +275,7 @@ class Conversations:
 
     async def _before(self, turn: Turn) -> dict[int, Turn]:
         older = (turns.c.conversation_id == turn.conversation_id, turns.c.id < turn.id)
-        return {one.id: one for one in await self._turns(*older, newest_first=True, limit=LONGEST_LINE)}
+        return {earlier.id: earlier for earlier in await self._turns(*older, newest_first=True, limit=LONGEST_LINE)}
 
     async def fork_of(self, turn_id: int, owner_id: int) -> Conversation | None:
         """The fork that a person has made of a turn already."""
@@ -291,7 +291,7 @@ class Conversations:
         text = str(message_id)
         named = turns.c.question_ids.contains(text) | turns.c.message_ids.contains(text)
         candidates = await self._turns(turns.c.channel_id == channel_id, named, newest_first=True, limit=20)
-        return next((one for one in candidates if message_id in (*one.question_ids, *one.message_ids)), None)
+        return next((turn for turn in candidates if message_id in (*turn.question_ids, *turn.message_ids)), None)
 
     async def running(self) -> list[Turn]:
         """What a crash or a restart left unfinished."""
@@ -301,23 +301,23 @@ class Conversations:
         query = select(turns).where(*conditions).order_by(turns.c.id.desc() if newest_first else turns.c.id)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.limit(limit))).mappings().all()
-            found = {row["id"]: _turn(row) for row in rows}
-            if found:
-                parts = select(turn_parts).where(turn_parts.c.turn_id.in_(found)).order_by(turn_parts.c.id)
+            by_id = {row["id"]: _turn(row) for row in rows}
+            if by_id:
+                parts = select(turn_parts).where(turn_parts.c.turn_id.in_(by_id)).order_by(turn_parts.c.id)
                 for row in (await connection.execute(parts)).mappings():
                     part = Part(row["author_id"], row["author_name"], row["text"], PartKind(row["kind"]))
-                    found[row["turn_id"]].parts.append(part)
-        return list(found.values())
+                    by_id[row["turn_id"]].parts.append(part)
+        return list(by_id.values())
 
     async def images(self, turn_ids: Sequence[int]) -> dict[int, list[Attached]]:
-        found: dict[int, list[Attached]] = {}
+        images: dict[int, list[Attached]] = {}
         if not turn_ids:
-            return found
+            return images
         query = select(turn_images).where(turn_images.c.turn_id.in_(turn_ids)).order_by(turn_images.c.id)
         async with self._database.read() as connection:
             for row in (await connection.execute(query)).mappings():
-                found.setdefault(row["turn_id"], []).append(Attached(row["author_id"], row["mime"], row["data"]))
-        return found
+                images.setdefault(row["turn_id"], []).append(Attached(row["author_id"], row["mime"], row["data"]))
+        return images
 
     async def recent(self, most: int) -> list[Conversation]:
         """Those in a place of their own, the last used first.
@@ -336,17 +336,17 @@ class Conversations:
 
 async def _insert_parts(connection: AsyncConnection, turn: Turn, keeping: Keeping) -> None:
     kept = [
-        {"turn_id": turn.id, "author_id": one.author_id, "author_name": one.author_name[:LONGEST_NAME], "kind": one.kind, "text": one.text}
-        for one in turn.parts
+        {"turn_id": turn.id, "author_id": image.author_id, "author_name": image.author_name[:LONGEST_NAME], "kind": image.kind, "text": image.text}
+        for image in turn.parts
         # What people said to each other is read for one answer and never stored.
-        if keeping.allows(one.author_id) and one.kind is not PartKind.CONTEXT
+        if keeping.allows(image.author_id) and image.kind is not PartKind.CONTEXT
     ]  # fmt: skip
     if kept:
         await connection.execute(turn_parts.insert(), kept)
     pictures = [
-        {"turn_id": turn.id, "author_id": one.author_id, "mime": one.mime, "data": one.data}
-        for one in turn.images
-        if keeping.allows(one.author_id)
+        {"turn_id": turn.id, "author_id": image.author_id, "mime": image.mime, "data": image.data}
+        for image in turn.images
+        if keeping.allows(image.author_id)
     ]
     if pictures:
         await connection.execute(turn_images.insert(), pictures)

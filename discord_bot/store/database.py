@@ -28,7 +28,7 @@ async def open_store(url: str) -> "Store":
 
 
 async def open_database(url: str) -> Database:
-    """As `open_store`, for whoever works on tables as a whole."""
+    """Like `open_store`, for code that works on whole tables."""
     address = address_of(url)
     try:
         database = await connect(address)
@@ -62,8 +62,8 @@ class Store:
 
     async def get_meta(self, key: str) -> str | None:
         async with self.database.read() as connection:
-            found = await connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key))
-            value: str | None = found.scalar_one_or_none()
+            result = await connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key))
+            value: str | None = result.scalar_one_or_none()
             return value
 
     async def set_meta(self, key: str, value: str) -> None:

@@ -1,4 +1,4 @@
-"""Daily summaries of channels: when each is due, and from when on it tells."""
+"""Daily summaries of channels: when each is due, and where it starts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,11 +44,11 @@ class Digests:
 
     async def next_due(self) -> float | None:
         async with self._database.read() as connection:
-            found: float | None = (await connection.execute(select(func.min(digests.c.due_at)))).scalar_one()
-            return found
+            due_at: float | None = (await connection.execute(select(func.min(digests.c.due_at)))).scalar_one()
+            return due_at
 
     async def claim(self, digest: Digest, since: float, due_at: float) -> bool:
-        """The next one is due at `due_at`. True for one caller alone: it sends the digest, and nobody else does."""
+        """Schedules the next one at `due_at`. True for one caller alone, which sends the digest."""
         here = (digests.c.channel_id == digest.channel_id) & (digests.c.due_at == digest.due_at)
         async with self._database.write() as connection:
             changed = await connection.execute(update(digests).where(here).values(since=since, due_at=due_at))

@@ -1,6 +1,6 @@
 """The one connection pool of the store, and the two ways to use it: `read` and `write`.
 
-SQLite's driver must not begin or commit by itself, or a migration is cut in two by a crash: every transaction is
+SQLite's driver must not begin or commit by itself, or a crash cuts a migration in two: every transaction is
 opened here. A write opens with BEGIN IMMEDIATE, so it waits for another writer instead of failing half way.
 """
 
@@ -52,7 +52,7 @@ class Database:
                 yield connection
 
     async def scrub(self) -> None:
-        """After an erasure: the write-ahead log must not keep what the tables no longer hold."""
+        """After an erasure: the write-ahead log must not keep what the tables no longer contain."""
         if not self.is_sqlite:
             return  # PostgreSQL's autovacuum reclaims the rows
         async with self._connection() as connection:
@@ -86,12 +86,12 @@ class Database:
 
 
 async def connect(url: URL) -> Database:
-    """Opens nothing yet for PostgreSQL. Raises OSError when the file of SQLite cannot be opened."""
+    """Opens nothing yet for PostgreSQL. Raises OSError if the SQLite file cannot be opened."""
     path = sqlite_file(url)
     if path is not None:
-        # A connection that fails to open leaves a thread of the driver behind, so the file is tried without it first.
+        # A connection that fails to open leaks a thread of the driver, so the file is tried without it first.
         await asyncio.to_thread(_prepare_file, path)
-    # An error of the database may name the statement, never the words of a person in it.
+    # A database error may name the statement, but never a person's words.
     bounds = {} if is_sqlite(url) else {"timeout": CONNECTING, "command_timeout": LONGEST_COMMAND}
     engine = create_async_engine(url, hide_parameters=True, pool_pre_ping=not is_sqlite(url), connect_args=bounds)
     if is_sqlite(url):
@@ -114,7 +114,7 @@ def _prepare_file(path: str) -> None:
 
 
 def _use_write_ahead_log(path: str) -> None:
-    """Kept in the file. The change needs the file for itself and does not wait for it, so it is tried again."""
+    """Stored in the file. The change needs exclusive access and does not wait for it, so it is retried."""
     until = time.monotonic() + PATIENCE
     while True:
         connection = sqlite3.connect(path, timeout=PATIENCE)
@@ -133,7 +133,7 @@ def _use_write_ahead_log(path: str) -> None:
 def _tune(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # the driver commits nothing by itself
     cursor = connection.cursor()
-    # A crash at any moment leaves the file sound; erased bytes are overwritten.
+    # A crash at any moment leaves the file intact; erased bytes are overwritten.
     for pragma in (
         f"busy_timeout={int(PATIENCE * 1_000)}",
         "synchronous=NORMAL",
@@ -150,6 +150,6 @@ def _begin(connection: Connection) -> None:
 
 
 async def lock_for_migration(connection: AsyncConnection) -> None:
-    """Bots that start together migrate one after another. SQLite's BEGIN IMMEDIATE is such a lock already."""
+    """Bots that start together migrate one after another. SQLite's BEGIN IMMEDIATE is already such a lock."""
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(47110001)"))

@@ -1,4 +1,4 @@
-"""What people have asked the bot to remember about themselves. Only the person reads, changes or erases it."""
+"""What people have asked the bot to remember about them. Only the person reads, changes or erases it."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ MOST_NOTES, LONGEST_NOTE = 25, 200
 
 
 class MemoryFull(Exception):
-    """There are as many notes as there may be."""
+    """The maximum number of notes is reached."""
 
 
 class Memory:
@@ -27,7 +27,7 @@ class Memory:
             return list((await connection.execute(query)).scalars())
 
     async def add(self, person_id: int, text: str, keeping: Keeping) -> bool:
-        """One more note; one that is there already stays one. False: the person's words are not stored.
+        """Adds a note; an existing note is not repeated. False: the person's words are not stored.
 
         Raises MemoryFull.
         """
@@ -45,7 +45,7 @@ class Memory:
         return True
 
     async def replace(self, person_id: int, notes: Sequence[str], keeping: Keeping) -> bool:
-        """These instead of all others. False: the person's words are not stored."""
+        """Replaces all notes by these. False: the person's words are not stored."""
         if not keeping.allows(person_id):
             return False
         kept = list(dict.fromkeys(note for note in map(cleaned, notes) if note))[:MOST_NOTES]
@@ -58,7 +58,7 @@ class Memory:
         return True
 
     async def erase(self, person_id: int) -> int:
-        """The number of notes that are gone."""
+        """Returns the number of deleted notes."""
         mine = memories.c.person_id == person_id
         async with self._database.write() as connection:
             count = (await connection.execute(select(func.count()).select_from(memories).where(mine))).scalar_one()

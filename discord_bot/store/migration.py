@@ -1,4 +1,4 @@
-"""Brings a database to the present form: in one transaction, under a lock, so a crash leaves the former form."""
+"""Brings a database to the current schema: in one transaction, under a lock, so a crash leaves the former schema."""
 
 from importlib import resources
 
@@ -25,13 +25,13 @@ def _upgrade(connection: Connection) -> None:
     config = AlembicConfig()
     config.set_main_option("script_location", str(resources.files("discord_bot.store").joinpath("migrations")))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = MigrationContext.configure(connection).get_current_heads()
-    unknown = set(present) - known
+    unknown = set(present) - revisions
     if unknown:
         raise NewerDatabase(
             f"the database has form {', '.join(sorted(unknown))}, which a newer version wrote; "
-            f"this version knows forms up to {max(known)}. Start the newer version, or restore a backup."
+            f"this version knows forms up to {max(revisions)}. Start the newer version, or restore a backup."
         )
     if not present and connection.dialect.name == "sqlite":
         _clear_unfinished(connection)
@@ -39,7 +39,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _clear_unfinished(connection: Connection) -> None:
-    """Version 0.1.0 could be killed amid its first start, which left some of its tables, all of them empty."""
+    """Version 0.1.0 could be killed during its first start, which left some of its tables, all of them empty."""
     there = set(inspect(connection).get_table_names())
     for name in FIRST_TABLES:
         if name in there and not connection.execute(text(f"SELECT COUNT(*) FROM {name}")).scalar():  # noqa: S608 - a fixed list

@@ -1,4 +1,4 @@
-"""Orders of pictures, so that the buttons under them work for ever."""
+"""Orders of pictures, so that the buttons under them never expire."""
 
 import json
 import time
@@ -59,7 +59,7 @@ class Pictures:
 
         Words and picture are stored only if the owner and everybody who wrote a part of the prompt agree.
         """
-        kept = all(keeping.allows(one) for one in (owner_id, *wish.get(AUTHORS, ())))
+        kept = all(keeping.allows(person) for person in (owner_id, *wish.get(AUTHORS, ())))
         stored = wish if kept else {name: value for name, value in wish.items() if name not in WORDS}
         mime, data = beginning if beginning is not None and kept else (None, None)
         values: dict[str, Any] = {
@@ -67,12 +67,12 @@ class Pictures:
             "state": OrderState.RUNNING, "locale": locale,
         }  # fmt: skip
         async with self._database.write() as connection:
-            made = await connection.execute(
+            result = await connection.execute(
                 pictures.insert().values(
                     **values, wish=json.dumps(stored), created_at=time.time(), input_mime=mime, input_data=data
                 )
             )
-        return PictureOrder(id=row_id(made), message_id=None, wish=wish, **values)
+        return PictureOrder(id=row_id(result), message_id=None, wish=wish, **values)
 
     async def set_message(self, order_id: int, message_id: int) -> None:
         await self._change(order_id, message_id=message_id)
@@ -81,7 +81,7 @@ class Pictures:
         await self._change(order_id, state=state)
 
     async def set_seed(self, order_id: int, seed: int) -> None:
-        """The seed that was used: the same order again draws the same picture."""
+        """Stores the seed that was used: the same order then draws the same picture again."""
         async with self._database.write() as connection:
             row = (await connection.execute(select(pictures.c.wish).where(pictures.c.id == order_id))).first()
             if row is not None:
@@ -89,7 +89,7 @@ class Pictures:
                 await connection.execute(update(pictures).where(pictures.c.id == order_id).values(wish=wish))
 
     async def erase(self, order_id: int) -> None:
-        """It was deleted in Discord: of the order only stays that there was one."""
+        """It was deleted in Discord: only the existence of the order is kept."""
         blank: dict[str, Any] = {"wish": "{}", "input_mime": None, "input_data": None}
         await self._change(order_id, state=OrderState.DELETED, **blank)
         await self._database.scrub()
@@ -102,12 +102,12 @@ class Pictures:
         return next(iter(await self._select(pictures.c.id == order_id)), None)
 
     async def by_message(self, channel_id: int, message_id: int) -> PictureOrder | None:
-        """The order that a message of the bot shows."""
+        """The order shown in one of the bot's messages."""
         here = (pictures.c.channel_id == channel_id) & (pictures.c.message_id == message_id)
         return next(iter(await self._select(here)), None)
 
     async def newest_in(self, channel_id: int) -> PictureOrder | None:
-        """The last one that was drawn in a channel."""
+        """The latest picture drawn in a channel."""
         done = (pictures.c.channel_id == channel_id) & (pictures.c.state == OrderState.DONE)
         newest = select(func.max(pictures.c.id)).where(done).scalar_subquery()
         return next(iter(await self._select(pictures.c.id == newest)), None)

@@ -1,4 +1,4 @@
-"""What is stored about a person: shown, exported, erased; and what is too old is erased by itself."""
+"""What is stored about a person: shown, exported, erased; old data is erased automatically."""
 
 import json
 import time
@@ -30,7 +30,7 @@ BYTES = (pictures.c.input_data, turn_images.c.data)
 
 
 def _settings_of(user_id: int) -> ColumnElement[bool]:
-    """What a person has chosen for oneself, and typed for others."""
+    """What a person has chosen for themselves, and typed for others."""
     return ((settings.c.scope == "user") & (settings.c.scope_id == user_id)) | (settings.c.author_id == user_id)
 
 
@@ -39,7 +39,7 @@ class Privacy:
         self._database = database
 
     async def counts(self, user_id: int) -> dict[str, int]:
-        """Rows about a person by the name of the table."""
+        """Rows about a person, by table name."""
         async with self._database.read() as connection:
             return {
                 table.name: (
@@ -49,11 +49,11 @@ class Privacy:
             }
 
     async def export(self, user_id: int) -> bytes:
-        """Everything about a person as JSON; of the pictures that the person attached, kind and size."""
+        """Everything about a person as JSON; for pictures that the person attached, kind and size."""
         exported: dict[str, Any] = {}
         async with self._database.read() as connection:
             for table, column in PERSONAL.items():
-                columns = [func.length(one).label("bytes") if one in BYTES else one for one in table.c]
+                columns = [func.length(stored).label("bytes") if stored in BYTES else stored for stored in table.c]
                 rows = (await connection.execute(select(*columns).where(column == user_id))).mappings()
                 exported[table.name] = [dict(row) for row in rows]
             own = select(settings).where(_settings_of(user_id))
@@ -84,7 +84,7 @@ class Privacy:
                 .values(persona=None, persona_author_id=None)
             )
             await self._erase_from_orders(connection, user_id)
-            # The wish not to be stored must outlive the erasure, and is the only thing that does.
+            # The choice not to be stored must outlive the erasure, and is the only thing that does.
             await connection.execute(delete(settings).where(_settings_of(user_id), settings.c.key != DO_NOT_STORE))
         await self._database.scrub()
 
@@ -123,7 +123,7 @@ class Privacy:
         await self._database.scrub()
 
     async def erase_older(self, days: int) -> None:
-        """Each question with its answer by its own age, however lively its conversation is; counts go with it."""
+        """Each question with its answer by its own age, however active its conversation is; counts go with it."""
         oldest = time.time() - days * DAY
         async with self._database.write() as connection:
             await self._erase_turns(connection, turns.c.created_at < oldest)

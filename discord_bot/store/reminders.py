@@ -15,7 +15,7 @@ MOST_REMINDERS, LONGEST_REMINDER = 25, 500
 
 
 class TooManyReminders(Exception):
-    """The person has as many as anybody may have."""
+    """The person has reached the maximum number of reminders."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,18 @@ class Reminders:
         async with self._database.write() as connection:
             if (await connection.execute(count)).scalar_one() >= MOST_REMINDERS:
                 raise TooManyReminders
-            made = await connection.execute(reminders.insert().values(**values, created_at=time.time()))
-        return Reminder(row_id(made), **values)
+            result = await connection.execute(reminders.insert().values(**values, created_at=time.time()))
+        return Reminder(row_id(result), **values)
 
     async def put_back(self, reminder: Reminder, due_at: float, keeping: Keeping) -> None:
-        """One that was taken and could not be delivered; nothing where the person's words are not stored any more."""
+        """Puts back a removed reminder that could not be delivered; nothing if the person's words are no longer stored."""
         if keeping.allows(reminder.person_id):
             values = {**asdict(reminder), "due_at": due_at, "created_at": time.time()}
             async with self._database.write() as connection:
                 await connection.execute(reminders.insert().values(**values))
 
     async def of(self, person_id: int) -> list[Reminder]:
-        """The next one first."""
+        """Soonest first."""
         return await self._select(reminders.c.person_id == person_id)
 
     async def due(self, now: float) -> list[Reminder]:
@@ -73,11 +73,11 @@ class Reminders:
 
     async def next_due(self) -> float | None:
         async with self._database.read() as connection:
-            found: float | None = (await connection.execute(select(func.min(reminders.c.due_at)))).scalar_one()
-            return found
+            due_at: float | None = (await connection.execute(select(func.min(reminders.c.due_at)))).scalar_one()
+            return due_at
 
     async def take(self, reminder_id: int, person_id: int | None = None) -> bool:
-        """Removes it. True for one caller alone: it delivers the reminder, or has deleted it."""
+        """Removes it. True for one caller alone, which delivers the reminder or has deleted it."""
         which = reminders.c.id == reminder_id
         if person_id is not None:
             which &= reminders.c.person_id == person_id

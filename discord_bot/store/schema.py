@@ -1,4 +1,4 @@
-"""What the bot remembers. Ids of Discord are 64 bits wide; moments are epoch seconds."""
+"""What the bot remembers. Discord's ids are 64 bits wide; moments are epoch seconds."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
 
@@ -14,7 +14,7 @@ conversations = Table(
     Column("id", ROW_ID, primary_key=True, autoincrement=True),
     Column(
         "place_id", BigInteger, nullable=False, unique=True
-    ),  # thread, direct channel, or the message a chain began with
+    ),  # thread, direct channel, or the first message of a chain
     Column("channel_id", BigInteger, nullable=False),
     Column("guild_id", BigInteger),
     Column("owner_id", BigInteger, nullable=False),
@@ -25,7 +25,7 @@ conversations = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False, index=True),
     Column("origin_turn", BigInteger),  # of a fork: the turn of another conversation that it continues
-    Column("persona_author_id", BigInteger),  # who typed the instructions; NULL for a persona of the operator
+    Column("persona_author_id", BigInteger),  # who typed the instructions; NULL for one of the operator's personas
 )
 
 turns = Table(
@@ -47,7 +47,7 @@ turns = Table(
     Column("message_ids", Text, nullable=False, default="[]"),  # the answer's messages in their order, as JSON
     Column("created_at", Float, nullable=False),
     Column("parent_id", BigInteger),  # the turn that this one continues
-    Column("model", String(200)),  # asked for this turn alone, as in a comparison
+    Column("model", String(200)),  # requested for this turn alone, as in a comparison
 )
 
 turn_parts = Table(
@@ -83,7 +83,7 @@ pictures = Table(
     Column("state", String(16), nullable=False),  # running, done, failed, cancelled, interrupted
     Column("locale", String(16), nullable=False, default="en"),
     Column("created_at", Float, nullable=False, index=True),
-    Column("input_mime", String(32)),  # the picture that it began from, if any
+    Column("input_mime", String(32)),  # the picture that it started from, if any
     Column("input_data", LargeBinary),
 )
 
@@ -94,7 +94,7 @@ settings = Table(
     Column("scope_id", BigInteger, primary_key=True),
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),  # JSON
-    Column("author_id", BigInteger),  # who typed it; NULL for what was chosen from a list
+    Column("author_id", BigInteger),  # who typed it; NULL for a choice from a list
 )
 
 usage = Table(
@@ -117,11 +117,11 @@ digests = Table(
     Column("minute", Integer, nullable=False),  # of the day, in `zone`
     Column("zone", String(64), nullable=False),  # IANA name
     Column("locale", String(16), nullable=False, default="en"),
-    Column("since", Float, nullable=False),  # what was written from here on is still to be told
+    Column("since", Float, nullable=False),  # messages from here on are still to be summarised
     Column("due_at", Float, nullable=False, index=True),
 )
 
-# Two answers to one question. Who asked is known by the turns alone.
+# Two answers to one question. The asker is known through the turns alone.
 contests = Table(
     "contests",
     metadata,
@@ -166,7 +166,7 @@ reminders = Table(
     Column("created_at", Float, nullable=False),
 )
 
-# Every table that knows a person, and where: export and erasure go over all of them.
+# Every table with personal data, and where: export and erasure cover all of them.
 PERSONAL = {
     conversations: conversations.c.owner_id,
     turns: turns.c.asker_id,

@@ -1,4 +1,4 @@
-"""Settings of servers, channels and persons, typed at this door. The nearest one counts."""
+"""Settings of servers, channels and people, with typed access. The nearest one applies."""
 
 import json
 from collections.abc import Collection
@@ -30,7 +30,7 @@ LIMITS = tuple(
 
 @dataclass(frozen=True)
 class GuildSettings:
-    """A server's settings; what was never set has its usual value."""
+    """A server's settings; unset ones have their default."""
 
     channels: list[int] = field(default_factory=list)
     roles: list[int] = field(default_factory=list)
@@ -64,7 +64,7 @@ class GuildSettings:
     """By the names of `BotQuotas`."""
 
     def limits_for(self, roles: Collection[int]) -> dict[str, int]:
-        """Those of a member with these roles: the most generous of its roles, else everybody's. 0 is no limit."""
+        """Limits of a member with these roles: the most generous of its roles, else everybody's. 0 means no limit."""
         mine = [self.role_limits[str(role)] for role in roles if str(role) in self.role_limits]
         best = dict(self.limits)
         for name in {name for limits in mine for name in limits}:
@@ -73,7 +73,7 @@ class GuildSettings:
         return best
 
     def days_kept(self, most: int) -> int:
-        """For how long questions and answers are kept here; 0 is for ever, `most` is the operator's."""
+        """For how long questions and answers are kept here; 0 is forever, `most` is the operator's limit."""
         wanted = self.retention_days
         return most if wanted is None else min(wanted or most, most) if most else wanted
 
@@ -92,7 +92,7 @@ class UserSettings:
 
     @property
     def remembers(self) -> bool:
-        """The person's notes are used."""
+        """Whether the person's notes are used."""
         return self.memory and not self.no_store
 
 
@@ -104,7 +104,7 @@ class ChannelSettings:
 
 @dataclass(frozen=True)
 class Scope:
-    """What holds where somebody asks."""
+    """The settings that apply in a place."""
 
     guild: GuildSettings = field(default_factory=GuildSettings)
     channel: ChannelSettings = field(default_factory=ChannelSettings)
@@ -158,14 +158,14 @@ class Settings:
 
     async def _rows(self, *places: tuple[SettingScope, int]) -> Rows:
         wanted = or_(*((settings.c.scope == scope) & (settings.c.scope_id == scope_id) for scope, scope_id in places))
-        found: Rows = {}
+        rows_by_key: Rows = {}
         async with self._database.read() as connection:
             for row in await connection.execute(select(settings).where(wanted)):
-                found.setdefault((row.scope, row.scope_id), {})[row.key] = json.loads(row.value)
-        return found
+                rows_by_key.setdefault((row.scope, row.scope_id), {})[row.key] = json.loads(row.value)
+        return rows_by_key
 
     async def set(self, scope: SettingScope, scope_id: int, key: str, value: Any) -> None:
-        """None removes it. Never text that a person has typed: that is for `set_words`."""
+        """None removes it. Never text that a person has typed: that goes through `set_words`."""
         await self._write(scope, scope_id, key, value, None)
 
     async def set_words(
@@ -187,7 +187,7 @@ class Settings:
             await upsert(connection, settings, row)
 
     async def kept_otherwise(self) -> dict[int, int]:
-        """Servers with a retention of their own, and its days."""
+        """Servers with their own retention, and its days."""
         query = select(settings.c.scope_id, settings.c.value).where(
             settings.c.scope == SettingScope.GUILD, settings.c.key == "retention_days"
         )
@@ -200,8 +200,8 @@ class Settings:
 
 
 def _guild(rows: dict[str, Any]) -> GuildSettings:
-    known = {name: rows[name] for name in GuildSettings.__dataclass_fields__ if name in rows and name != "limits"}
-    return GuildSettings(**known, limits={name: int(rows[name]) for name in LIMITS if name in rows})
+    values = {name: rows[name] for name in GuildSettings.__dataclass_fields__ if name in rows and name != "limits"}
+    return GuildSettings(**values, limits={name: int(rows[name]) for name in LIMITS if name in rows})
 
 
 def _user(rows: dict[str, Any]) -> UserSettings:

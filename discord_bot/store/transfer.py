@@ -1,7 +1,7 @@
-"""All rows of one database into another: backup, restore, and the move from SQLite to PostgreSQL.
+"""Copies all rows of one database to another: backup, restore, and the move from SQLite to PostgreSQL.
 
-A copy is read in one transaction, so it is of one moment even while the bot writes, and written in one, so it is
-whole or not there. A backup is a SQLite file, whatever the bot uses.
+A copy is read in one transaction, so it is consistent even while the bot writes, and written in one, so it is
+complete or absent. A backup is a SQLite file, whatever database the bot uses.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ from discord_bot.store.schema import metadata
 
 # ruff: noqa: ASYNC240 - commands with a loop of their own
 
-ROWS = 500  # at a time: pictures are large
+ROWS = 500  # rows at a time: pictures are large
 
 
 async def backup(source_url: str, path: Path) -> int:
-    """The number of rows. Raises DatabaseProblem; an existing file is never overwritten."""
+    """Returns the number of rows. Raises DatabaseProblem; an existing file is never overwritten."""
     if path.exists():
         raise DatabaseProblem(f"{path} exists already; choose another name")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         async with _opened(source_url) as source, _opened(f"sqlite:///{unfinished}") as target:
             rows = await copy(source, target)
-            await target.scrub()  # one file, without a write-ahead log beside it
+            await target.scrub()  # one file, without a write-ahead log next to it
         unfinished.rename(path)
     finally:
         for ending in ("", "-wal", "-shm"):
@@ -40,12 +40,12 @@ async def backup(source_url: str, path: Path) -> int:
 
 
 async def restore(path: Path, target_url: str, *, replace: bool) -> int:
-    """A backup of this or an older version. Raises DatabaseProblem."""
+    """Loads a backup of this or an older version. Raises DatabaseProblem."""
     if not path.is_file():
         raise DatabaseProblem(f"{path}: there is no such file")
     copied = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # An older backup is brought to the present form in a copy; the backup stays as it is.
+        # An older backup is migrated in a copy; the backup itself is not changed.
         copied.touch(0o600)
         copied.write_bytes(path.read_bytes())
         return await move(f"sqlite:///{copied}", target_url, replace=replace)
@@ -55,7 +55,7 @@ async def restore(path: Path, target_url: str, *, replace: bool) -> int:
 
 
 async def move(source_url: str, target_url: str, *, replace: bool) -> int:
-    """Everything of one database into another. `replace`: what the target holds goes. Raises DatabaseProblem."""
+    """Copies everything. `replace`: discard the target's contents. Raises DatabaseProblem."""
     async with _opened(source_url) as source, _opened(target_url) as target:
         if source.engine.url == target.engine.url:
             raise DatabaseProblem("both are the same database")
@@ -92,7 +92,7 @@ async def _batches(connection: AsyncConnection, table: Table) -> AsyncIterator[l
 
 
 async def _count_on(connection: AsyncConnection, table: Table) -> None:
-    """PostgreSQL numbers new rows by a sequence that knows nothing of rows that came with their numbers."""
+    """PostgreSQL numbers new rows by a sequence, which knows nothing of the copied ids."""
     if connection.dialect.name == "postgresql" and table.autoincrement_column is not None and "id" in table.c:
         await connection.execute(
             text(

@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Attached:
-    """A picture and who brought it."""
+    """A picture and the person who attached it."""
 
     author_id: int
     mime: str
@@ -72,14 +72,14 @@ class Turn:
 
     @property
     def question(self) -> str:
-        """The text alone, for a title or a comparison."""
+        """Only the text, for a title or a comparison."""
         return "\n\n".join(part.text for part in self.parts)
 
     @property
     def people(self) -> frozenset[int]:
-        """Everybody whose words the question holds, and the one who asked."""
+        """Everybody whose words the question contains, and the asker."""
         return frozenset(
-            (self.asker_id, *(part.author_id for part in self.parts), *(one.author_id for one in self.images))
+            (self.asker_id, *(part.author_id for part in self.parts), *(image.author_id for image in self.images))
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Insert or change in one statement, so that nobody can come between; both databases know it by the same words."""
+"""Insert or update in one atomic statement; both databases use the same syntax."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 async def upsert(
     connection: AsyncConnection, table: Table, row: Mapping[str, Any], change: Mapping[str, Any] | None = None
 ) -> None:
-    """Inserts the row; where its primary key is there already, sets `change` (else the row's other values)."""
+    """Inserts the row; if its primary key exists already, applies `change` (else the row's other values)."""
     keys = [column.name for column in table.primary_key]
     insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
     new = change if change is not None else {name: value for name, value in row.items() if name not in keys}

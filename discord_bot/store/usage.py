@@ -1,4 +1,4 @@
-"""Counts of use by hour, server and person. Work is charged when it starts, in the same step that looks at the limits."""
+"""Usage by hour, server and person. Work is charged when it starts, in the same step that checks the limits."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Used:
 
 @dataclass(frozen=True)
 class Windows:
-    """What was used in the present hour and day (UTC): by the person anywhere, by the person here, by the server."""
+    """Usage in the current hour and day (UTC): by the person anywhere, by the person here, by the server."""
 
     user_hour: Used = field(default_factory=Used)
     user_day: Used = field(default_factory=Used)
@@ -41,7 +41,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Charge:
-    """One charged piece of work: where its tokens are added, and what a refund takes back."""
+    """One charged piece of work: where its tokens are added, and what a refund returns."""
 
     hour: int
     guild_id: int
@@ -68,7 +68,7 @@ class UsageCounts:
         requests: int = 1,
         pictures: int = 0,
     ) -> Charge | Refusal:
-        """Counts the work unless `refuse` says why not. Of two who ask at once only one gets the last place."""
+        """Charges the work unless `refuse` says why not. Of two simultaneous askers only one gets the last slot."""
         now = time.time()
         charge = Charge(int(now) // HOUR, guild_id or 0, user_id, requests, pictures)
         async with self._database.write() as connection:
@@ -82,14 +82,14 @@ class UsageCounts:
         return charge
 
     async def refund(self, charge: Charge) -> None:
-        """The work came to nothing, by no fault of the person."""
+        """The work failed, through no fault of the person."""
         await self._change(charge, Used(-charge.requests, 0, -charge.pictures))
 
     async def add_tokens(self, charge: Charge, tokens: int) -> None:
         await self._change(charge, Used(0, tokens, 0))
 
     async def _change(self, charge: Charge, more: Used) -> None:
-        """Changes a row that is there: one that was erased meanwhile does not come back."""
+        """Updates an existing row: one that was erased meanwhile is not recreated."""
         row = (
             (usage.c.hour == charge.hour) & (usage.c.guild_id == charge.guild_id) & (usage.c.user_id == charge.user_id)
         )
@@ -102,7 +102,7 @@ class UsageCounts:
             await connection.execute(update(usage).where(row).values(**values))
 
     async def used(self, since: float, *, user_id: int | None = None, guild_id: int | None = None) -> Used:
-        """Sums from the hour of `since` (epoch seconds) on; of a person over all servers unless one is given."""
+        """Sums from the hour of `since` (epoch seconds) on; a person's are over all servers unless one is given."""
         query = select(func.sum(usage.c.requests), func.sum(usage.c.tokens), func.sum(usage.c.pictures)).where(
             usage.c.hour >= int(since) // HOUR
         )
@@ -121,7 +121,7 @@ class UsageCounts:
         mine = select(usage).where(usage.c.user_id == user_id, usage.c.hour >= today)
         async with self._database.read() as connection:
             rows = (await connection.execute(mine)).mappings().all()
-        self._erased = [one for one in self._erased if one[0] >= today]
+        self._erased = [erased for erased in self._erased if erased[0] >= today]
         self._erased += [
             (row["hour"], row["guild_id"], user_id, Used(row["requests"], row["tokens"], row["pictures"]))
             for row in rows
@@ -131,19 +131,21 @@ class UsageCounts:
         hour, today = int(now) // HOUR, int(now - now % DAY) // HOUR
         mine, here = usage.c.user_id == user_id, usage.c.guild_id == guild_id
         subjects: list[ColumnElement[bool]] = [mine, and_(mine, here), here]
-        conditions = [one for subject in subjects for one in (and_(subject, usage.c.hour >= hour), subject)]
+        conditions = [owner for subject in subjects for owner in (and_(subject, usage.c.hour >= hour), subject)]
         sums: list[Any] = [
             func.sum(case((condition, column), else_=0))
             for condition in conditions
             for column in (usage.c.requests, usage.c.tokens, usage.c.pictures)
         ]
-        # Rows of hours to come are from a clock that was wrong for a while; they do not lock anybody out.
+        # Rows of future hours come from a clock that was wrong for a while; they must not lock anybody out.
         query = select(*sums).where(usage.c.hour.between(today, hour), or_(mine, here))
         row = [int(value or 0) for value in (await connection.execute(query)).one()]
         counted = [Used(*row[number : number + 3]) for number in range(0, len(row), 3)]
         for at, where, who, more in self._erased:
             of = (who == user_id, who == user_id and where == guild_id, where == guild_id)
-            for number, (belongs, recent) in enumerate((one, two) for one in of for two in (at >= hour, at >= today)):
+            for number, (belongs, recent) in enumerate(
+                (owner, two) for owner in of for two in (at >= hour, at >= today)
+            ):
                 if belongs and recent and at <= hour:
                     counted[number] = counted[number].plus(more)
         if not guild_id:

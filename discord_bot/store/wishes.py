@@ -1,4 +1,4 @@
-"""Whether a person's words may be stored. Every write of words asks for the answer, in the form of a `Keeping`."""
+"""Whether a person's words may be stored. Every write of words needs the answer, as a `Keeping`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ DO_NOT_STORE = "no_store"
 
 @dataclass(frozen=True)
 class Keeping:
-    """Whose words may be written now. Only `Wishes` makes one: nobody else knows what the people wish."""
+    """Whose words may be written now. Only `Wishes` creates one: nothing else knows people's choices."""
 
     people: frozenset[int]
     """Everybody whose words are about to be written, or stand in what was answered."""
     refusing: frozenset[int]
 
     def allows(self, person: int) -> bool:
-        """Someone who was not asked about is not stored."""
+        """A person who was not looked up is not stored."""
         return person in self.people and person not in self.refusing
 
     @property
@@ -34,19 +34,19 @@ class Wishes:
         self._database = database
 
     async def keeping(self, people: Iterable[int]) -> Keeping:
-        asked = frozenset(people)
+        everybody = frozenset(people)
         query = select(settings.c.scope_id).where(
             settings.c.scope == "user",
             settings.c.key == DO_NOT_STORE,
             settings.c.value == "true",
-            settings.c.scope_id.in_(asked),
+            settings.c.scope_id.in_(everybody),
         )
         async with self._database.read() as connection:
             refusing = frozenset((await connection.execute(query)).scalars())
-        return Keeping(asked, refusing)
+        return Keeping(everybody, refusing)
 
     @staticmethod
     def nothing(people: Iterable[int]) -> Keeping:
-        """For words whose erasure was asked for while they were in use."""
-        asked = frozenset(people)
-        return Keeping(asked, asked)
+        """For words whose erasure was requested while they were in use."""
+        everybody = frozenset(people)
+        return Keeping(everybody, everybody)

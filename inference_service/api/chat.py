@@ -33,15 +33,15 @@ async def answer(shared: Shared, context: Context, respond: Callable[[str], Resp
 
     async def handle(request: chat_pb2.ChatRequest, admission: Admission) -> None:
         original = copy_of(request) if request.replay else None
-        asked = await question(shared, request, admission)
+        chat = await question(shared, request, admission)
         await deliver(
             shared,
             context,
             admission,
             operation,
-            asked.model,
-            asked.caller,
-            lambda: shared.router.chat(asked, admission.deadline),
+            chat.model,
+            chat.caller,
+            lambda: shared.router.chat(chat, admission.deadline),
             respond(admission.request_id),
             original,
         )

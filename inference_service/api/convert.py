@@ -83,31 +83,31 @@ REFUSE = common_pb2.UNSUPPORTED_SETTING_REFUSE
 LONGEST_STAGE = 80
 
 
-def caller_of(name: str, given: common_pb2.Caller) -> Caller:
-    return Caller(name, given.tenant_id, given.user_id)
+def caller_of(name: str, caller: common_pb2.Caller) -> Caller:
+    return Caller(name, caller.tenant_id, caller.user_id)
 
 
-def chat_request(given: chat_pb2.ChatRequest, request_id: str, caller: str) -> domain.ChatRequest:
+def chat_request(request: chat_pb2.ChatRequest, request_id: str, caller: str) -> domain.ChatRequest:
     """Links and documents have been fetched and read already (`material`)."""
-    begun = given.messages[-1].partial
-    turns = given.messages[:-1] if begun else given.messages
+    begun = request.messages[-1].partial
+    turns = request.messages[:-1] if begun else request.messages
     names = {
-        part.tool_call.id: part.tool_call.name for one in turns for part in one.parts if part.HasField("tool_call")
+        part.tool_call.id: part.tool_call.name for turn in turns for part in turn.parts if part.HasField("tool_call")
     }
     return domain.ChatRequest(
         request_id=request_id,
-        model=given.model,
-        messages=tuple(Message(ROLES[one.role], tuple(part_of(part, names) for part in one.parts)) for one in turns),
-        sampling=settings.taken(given),
-        on_interruption=INTERRUPTIONS.get(given.on_interruption),
-        strict=given.unsupported_setting == REFUSE,
-        caller=caller_of(caller, given.caller),
-        tools=tuple(map(tool_of, given.tools)),
-        tool_choice=choice_of(given.tool_choice) if given.HasField("tool_choice") else None,
-        response_format=format_of(given.response_format),
-        conversation_id=given.conversation_id,
-        partial="".join(part.text for part in given.messages[-1].parts) if begun else "",
-        provider_options=options_of(given.provider_options),
+        model=request.model,
+        messages=tuple(Message(ROLES[turn.role], tuple(part_of(part, names) for part in turn.parts)) for turn in turns),
+        sampling=settings.taken(request),
+        on_interruption=INTERRUPTIONS.get(request.on_interruption),
+        strict=request.unsupported_setting == REFUSE,
+        caller=caller_of(caller, request.caller),
+        tools=tuple(map(tool_of, request.tools)),
+        tool_choice=choice_of(request.tool_choice) if request.HasField("tool_choice") else None,
+        response_format=format_of(request.response_format),
+        conversation_id=request.conversation_id,
+        partial="".join(part.text for part in request.messages[-1].parts) if begun else "",
+        provider_options=options_of(request.provider_options),
     )
 
 
@@ -129,32 +129,32 @@ def part_of(part: chat_pb2.Part, names: Mapping[str, str] = {}) -> domain.Part:
     raise ValueError("links and documents are read before a request is converted")
 
 
-def mime_of(given: str) -> str:
+def mime_of(mime: str) -> str:
     """Drops parameters such as the codec."""
-    return given.partition(";")[0].strip().lower()
+    return mime.partition(";")[0].strip().lower()
 
 
-def tool_of(given: tools_pb2.Tool) -> Tool:
-    parameters = msgspec.json.decode(given.parameters) if given.parameters else {}
-    return Tool(given.name, given.description, parameters, given.strict)
+def tool_of(tool: tools_pb2.Tool) -> Tool:
+    parameters = msgspec.json.decode(tool.parameters) if tool.parameters else {}
+    return Tool(tool.name, tool.description, parameters, tool.strict)
 
 
-def choice_of(given: tools_pb2.ToolChoice) -> ToolChoice:
-    return ToolChoice(ToolMode.REQUIRED, given.name) if given.name else ToolChoice(MODES[given.mode])
+def choice_of(choice: tools_pb2.ToolChoice) -> ToolChoice:
+    return ToolChoice(ToolMode.REQUIRED, choice.name) if choice.name else ToolChoice(MODES[choice.mode])
 
 
-def format_of(given: chat_pb2.ResponseFormat) -> ResponseFormat | None:
-    match given.WhichOneof("format"):
+def format_of(form: chat_pb2.ResponseFormat) -> ResponseFormat | None:
+    match form.WhichOneof("format"):
         case "json_object":
             return ResponseFormat()
         case "json_schema":
-            wanted = given.json_schema
+            wanted = form.json_schema
             return ResponseFormat(msgspec.json.decode(wanted.schema), wanted.name or "answer", wanted.description)
     return None
 
 
-def options_of(given: struct_pb2.Struct) -> dict[str, dict[str, Any]]:
-    return {name: whole_numbers(value) for name, value in json_format.MessageToDict(given).items()}
+def options_of(options: struct_pb2.Struct) -> dict[str, dict[str, Any]]:
+    return {name: whole_numbers(value) for name, value in json_format.MessageToDict(options).items()}
 
 
 def whole_numbers(value: Any) -> Any:
@@ -166,28 +166,30 @@ def whole_numbers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _picture(given: chat_pb2.InlineImage) -> ImagePart:
-    return ImagePart(given.mime_type, given.data)
+def _picture(image: chat_pb2.InlineImage) -> ImagePart:
+    return ImagePart(image.mime_type, image.data)
 
 
-def image_request(given: image_pb2.ImageRequest, request_id: str, caller: str) -> domain.ImageRequest:
-    shape = given.WhichOneof("shape")
+def image_request(request: image_pb2.ImageRequest, request_id: str, caller: str) -> domain.ImageRequest:
+    shape = request.WhichOneof("shape")
     return domain.ImageRequest(
         request_id=request_id,
-        model=given.model,
-        prompt=given.prompt,
-        negative_prompt=given.negative_prompt,
-        size=(given.size.width, given.size.height) if shape == "size" else None,
-        aspect_ratio=(given.aspect_ratio.horizontal, given.aspect_ratio.vertical) if shape == "aspect_ratio" else None,
-        seed=given.seed if given.HasField("seed") else None,
-        steps=given.steps if given.HasField("steps") else None,
-        guidance_scale=given.guidance_scale if given.HasField("guidance_scale") else None,
-        count=given.count or 1,
-        format=FORMATS.get(given.format),
-        max_bytes=given.max_bytes or None,
-        input_image=_picture(given.input_image) if given.HasField("input_image") else None,
-        strict=given.unsupported_setting == REFUSE,
-        caller=caller_of(caller, given.caller),
+        model=request.model,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        size=(request.size.width, request.size.height) if shape == "size" else None,
+        aspect_ratio=(request.aspect_ratio.horizontal, request.aspect_ratio.vertical)
+        if shape == "aspect_ratio"
+        else None,
+        seed=request.seed if request.HasField("seed") else None,
+        steps=request.steps if request.HasField("steps") else None,
+        guidance_scale=request.guidance_scale if request.HasField("guidance_scale") else None,
+        count=request.count or 1,
+        format=FORMATS.get(request.format),
+        max_bytes=request.max_bytes or None,
+        input_image=_picture(request.input_image) if request.HasField("input_image") else None,
+        strict=request.unsupported_setting == REFUSE,
+        caller=caller_of(caller, request.caller),
     )
 
 
@@ -205,14 +207,14 @@ def started(event: Started, request_id: str) -> common_pb2.Started:
 
 
 def progress(event: Progress) -> common_pb2.Progress:
-    made = common_pb2.Progress(stage=event.stage[:LONGEST_STAGE], kind=stage_of(event.stage))
+    progress = common_pb2.Progress(stage=event.stage[:LONGEST_STAGE], kind=stage_of(event.stage))
     if event.fraction is not None:
-        made.fraction = min(1.0, max(0.0, event.fraction))
+        progress.fraction = min(1.0, max(0.0, event.fraction))
     if event.queue_position is not None:
-        made.queue_position = max(1, event.queue_position)
+        progress.queue_position = max(1, event.queue_position)
     if event.eta is not None:
-        made.eta.CopyFrom(duration(event.eta))
-    return made
+        progress.eta.CopyFrom(duration(event.eta))
+    return progress
 
 
 def notice(event: Notice) -> common_pb2.Notice:
@@ -245,10 +247,8 @@ def usage(record: UsageRecord) -> common_pb2.Usage:
     )
 
 
-def cost(given: Cost) -> common_pb2.Cost:
-    return common_pb2.Cost(
-        micros=given.micros, currency=given.currency, price_date=given.date, incomplete=given.incomplete
-    )
+def cost(cost: Cost) -> common_pb2.Cost:
+    return common_pb2.Cost(micros=cost.micros, currency=cost.currency, price_date=cost.date, incomplete=cost.incomplete)
 
 
 def tool_call(call: ToolCall) -> tools_pb2.ToolCall:
@@ -259,11 +259,11 @@ def logprobs(event: Logprobs) -> chat_pb2.Logprobs:
     return chat_pb2.Logprobs(
         tokens=[
             chat_pb2.TokenLogprob(
-                token=one.token,
-                logprob=one.logprob,
-                top=[chat_pb2.TopLogprob(token=token, logprob=likely) for token, likely in one.top],
+                token=entry.token,
+                logprob=entry.logprob,
+                top=[chat_pb2.TopLogprob(token=token, logprob=likely) for token, likely in entry.top],
             )
-            for one in event.tokens
+            for entry in event.tokens
         ]
     )
 
@@ -271,12 +271,12 @@ def logprobs(event: Logprobs) -> chat_pb2.Logprobs:
 def attempts(failed: tuple[domain.AttemptRecord, ...]) -> list[common_pb2.Attempt]:
     return [
         common_pb2.Attempt(
-            deployment=deployment_of(one.deployment),
-            failure=failure_of(one.failure),
-            http_status=one.http_status,
-            duration=duration(one.duration),
+            deployment=deployment_of(attempt.deployment),
+            failure=failure_of(attempt.failure),
+            http_status=attempt.http_status,
+            duration=duration(attempt.duration),
         )
-        for one in failed
+        for attempt in failed
     ]
 
 
@@ -319,7 +319,7 @@ def image_finished(event: Finished, images: int) -> image_pb2.ImageFinished:
 
 
 def image_header(picture: CheckedPicture) -> image_pb2.ImageHeader:
-    made = image_pb2.ImageHeader(
+    header = image_pb2.ImageHeader(
         index=picture.index,
         mime_type=picture.mime,
         width=picture.width,
@@ -327,8 +327,8 @@ def image_header(picture: CheckedPicture) -> image_pb2.ImageHeader:
         total_bytes=len(picture.data),
     )
     if picture.seed is not None:
-        made.seed = picture.seed
-    return made
+        header.seed = picture.seed
+    return header
 
 
 def preview(event: Preview) -> image_pb2.Preview:
@@ -354,11 +354,11 @@ def capabilities(can: domain.Capabilities) -> models_pb2.Capabilities:
 
 
 def duration(seconds: float) -> Duration:
-    whole, part = divmod(int(max(0.0, seconds) * 1e9), 1_000_000_000)
+    whole, part = divmod(round(max(0.0, seconds) * 1e9), 1_000_000_000)
     return Duration(seconds=whole, nanos=part)
 
 
 def timestamp(epoch: float) -> Timestamp:
-    made = Timestamp()
-    made.FromNanoseconds(int(epoch * 1e9))
-    return made
+    stamp = Timestamp()
+    stamp.FromNanoseconds(int(epoch * 1e9))
+    return stamp

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from antiphon.config.model import CallerConfig, Scope, Service
 from inference_service import transport
-from inference_service.api import large, status
+from inference_service.api import large, limits, status
 from inference_service.api.bodies import Bodies, TooMuch
 from inference_service.api.turns import InvalidRequestError
 from inference_service.api.validate import REQUEST_ID
@@ -62,8 +62,8 @@ class Tokens:
         """The caller with this token and a certificate with these names (lower case)."""
         shown = token.encode(errors="surrogateescape")  # headers of HTTP may hold any bytes
         match = None
-        for name, known in self._tokens:
-            if hmac.compare_digest(known, shown):
+        for name, expected in self._tokens:
+            if hmac.compare_digest(expected, shown):
                 match = name
         if match is None:
             match = next(
@@ -158,7 +158,7 @@ class Door:
             raise
         except Exception as error:  # whatever happened, the caller gets a code and an id, and no internals
             log.exception("request failed unexpectedly", exc_info=error)
-            text = f"an error inside the service; its log knows it as {request_id}"
+            text = f"internal error: look for {request_id} in the service's log"
             await status.refuse(context, grpc.StatusCode.INTERNAL, text, status.info("INTERNAL"))
         finally:
             stack.close()
@@ -177,11 +177,13 @@ class Door:
         if isinstance(data, kind):  # a translating door has built the message itself
             return data, data.ByteSize()
         if not isinstance(data, bytes):  # gRPC's end marker
-            await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "no request came", status.info("INVALID"))
+            await status.refuse(
+                context, grpc.StatusCode.INVALID_ARGUMENT, "the caller sent no request", status.info("INVALID")
+            )
         try:
             return await large.parse(kind, data), len(data)
         except DecodeError:
-            text = f"what came is no {kind.DESCRIPTOR.full_name}"
+            text = f"the message is not a {kind.DESCRIPTOR.full_name}"
             await status.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, status.info("INVALID"))
 
     async def _rename(self, context: Context, name: str, request_id: str, given_id: str) -> None:
@@ -231,7 +233,7 @@ class Door:
             await self._goodbye(context)
         if len(self.live) >= self.settings.max_streams:
             self._refused(name, "service.max_streams")
-            text = f"the service answers {self.settings.max_streams} requests at once already"
+            text = f"the service is already answering {self.settings.max_streams} requests, its maximum"
             await status.refuse(
                 context, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status.info("SERVICE_BUSY"), status.retry_info(1)
             )
@@ -242,8 +244,9 @@ class Door:
 
     async def _spend(self, context: Context, name: str, config: CallerConfig) -> None:
         try:
-            await self.budgets.enter(name, config)
+            limits.tell(context, await self.budgets.enter(name, config))
         except BudgetSpent as spent:
+            limits.tell(context, spent.left)
             await self._spent(context, name, f"has used its {spent.what}", spent.retry_after, spent.limit)
 
     async def _spent(self, context: Context, name: str, text: str, retry_after: float, limit: str) -> NoReturn:

@@ -39,8 +39,8 @@ async def list_models(shared: Shared, context: Context) -> None:
         if request.page_size > MOST_ROWS:
             raise InvalidRequestError([("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed")])
         await shared.router.refresh()
-        made = map(_model, shared.router.models(include_deployments=request.include_deployments))
-        wanted = [one for one in made if request.task in (models_pb2.TASK_UNSPECIFIED, *one.tasks)]
+        models = map(_model, shared.router.models(include_deployments=request.include_deployments))
+        wanted = [model for model in models if request.task in (models_pb2.TASK_UNSPECIFIED, *model.tasks)]
         page, answer.next_page_token = paged(wanted, request)
         answer.models.extend(page)
         await context.write(answer)
@@ -49,7 +49,7 @@ async def list_models(shared: Shared, context: Context) -> None:
 
 
 def _model(model: PublicModel) -> models_pb2.Model:
-    made = models_pb2.Model(
+    listed = models_pb2.Model(
         name=model.name,
         aliases=model.aliases,
         tasks=[convert.TASKS[task] for task in model.tasks],
@@ -60,8 +60,8 @@ def _model(model: PublicModel) -> models_pb2.Model:
         requests_left=model.requests_left,
     )
     if model.refills_at is not None:
-        made.refills_at.CopyFrom(convert.timestamp(model.refills_at))
-    return made
+        listed.refills_at.CopyFrom(convert.timestamp(model.refills_at))
+    return listed
 
 
 async def get_usage(shared: Shared, context: Context) -> None:
@@ -80,7 +80,7 @@ async def get_usage(shared: Shared, context: Context) -> None:
             since=since,
             until=seconds(request.until) if request.HasField("until") else math.inf,
         )
-        by = [DIMENSIONS[one] for one in request.group_by] or [Dimension.DEPLOYMENT]
+        by = [DIMENSIONS[dimension] for dimension in request.group_by] or [Dimension.DEPLOYMENT]
         page, answer.next_page_token = paged(grouped(rows, by), request, DEFAULT_PAGE)
         answer.rows.extend(usage_row(group, sums) for group, sums in page)
         answer.since.CopyFrom(convert.timestamp(since))
@@ -113,4 +113,6 @@ def paged(rows: Sequence[T], request: Any, usual: int = 0) -> tuple[Sequence[T],
     try:
         return page_of(rows, request.page_size or usual, request.page_token, same.SerializeToString(deterministic=True))
     except WrongPageError:
-        raise InvalidRequestError([("page_token", "is none of this list: ask for the first page again")]) from None
+        raise InvalidRequestError(
+            [("page_token", "does not belong to this list: request the first page again")]
+        ) from None

@@ -32,25 +32,25 @@ class Material:
             for number, message in enumerate(messages)
             for place, part in enumerate(message.parts)
         ]
-        links = [one for one in places if one[1].HasField("image_link")]
-        documents = [one for one in places if one[1].HasField("document")]
+        links = [document for document in places if document[1].HasField("image_link")]
+        documents = [document for document in places if document[1].HasField("document")]
         if len(links) > MOST_LINKS:
             return [("messages", f"has {len(links)} picture links; at most {MOST_LINKS} are allowed")]
         if len(documents) > MOST_DOCUMENTS:
             return [("messages", f"has {len(documents)} documents; at most {MOST_DOCUMENTS} are allowed")]
-        fetched = await asyncio.gather(*(fetch(*one, images) for one in links))
-        read = await asyncio.gather(*(self._read(*one) for one in documents))
+        fetched = await asyncio.gather(*(fetch(*document, images) for document in links))
+        read = await asyncio.gather(*(self._read(*document) for document in documents))
         return [violation for violation in (*fetched, *read) if violation is not None]
 
     async def _read(self, path: str, part: chat_pb2.Part) -> Violation | None:
-        given = part.document
-        if given.mime_type.partition(";")[0].strip().lower() == PDF:
-            document = await self._reader.pdf(given.data)
+        attached = part.document
+        if attached.mime_type.partition(";")[0].strip().lower() == PDF:
+            document = await self._reader.pdf(attached.data)
         else:
-            document = Document(plain(given.data), End.WHOLE)
+            document = Document(plain(attached.data), End.WHOLE)
         if document.problem:
             return f"{path}.document.data", document.problem
-        name = f" {given.name}" if given.name else ""
+        name = f" {attached.name}" if attached.name else ""
         rest = "\n[The document goes on; only its beginning was read.]" if document.end is not End.WHOLE else ""
         part.text = f"[Document{name}]\n{document.text}{rest}\n[End of the document]\n"
         return None
@@ -64,7 +64,7 @@ async def fetch(path: str, part: chat_pb2.Part, images: Images) -> Violation | N
         return path, failure.message.replace("the provider's picture", "the picture")
     mime = sniff(data)
     if mime is None or len(data) > LARGEST_IMAGE:
-        return path, f"the file is no PNG, JPEG, WebP or GIF of at most {LARGEST_IMAGE} bytes"
+        return path, f"the file is not a PNG, JPEG, WebP or GIF of at most {LARGEST_IMAGE} bytes"
     if text := await problem(ImagePart(mime, data), images.max_pixels):
         return path, text
     part.image.mime_type, part.image.data = mime, data

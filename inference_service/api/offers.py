@@ -26,7 +26,7 @@ def tools(offered: Sequence[tools_pb2.Tool]) -> Iterator[Violation]:
         if not TOOL_NAME.fullmatch(tool.name):
             yield f"{path}.name", "must be 1 to 64 letters, digits, '_' or '-'"
         elif tool.name in names:
-            yield f"{path}.name", f"{tool.name!r} is the name of another tool, too"
+            yield f"{path}.name", f"{tool.name!r} is also the name of another tool"
         names.add(tool.name)
         yield from length(f"{path}.description", tool.description, LONGEST_DESCRIPTION)
         if tool.parameters:
@@ -47,7 +47,7 @@ def choice(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
             if request.tool_choice.name not in {tool.name for tool in request.tools}:
                 yield "tool_choice.name", f"no tool has the name {request.tool_choice.name[:64]!r}"
         case _:
-            yield "tool_choice", "must hold a mode or a name"
+            yield "tool_choice", "must be a mode or a name"
 
 
 def answer_format(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
@@ -63,7 +63,7 @@ def answer_format(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
             yield from length(f"{path}.description", wanted.description, LONGEST_ABOUT)
             yield from schema(f"{path}.schema", wanted.schema, of_answer=True)
         case None:
-            yield path, "must hold text, json_object or json_schema"
+            yield path, "must contain text, json_object or json_schema"
 
 
 def schema(path: str, text: str, *, of_object: bool = False, of_answer: bool = False) -> Iterator[Violation]:
@@ -71,11 +71,11 @@ def schema(path: str, text: str, *, of_object: bool = False, of_answer: bool = F
         yield path, f"has {len(text.encode())} bytes; 1 to {LARGEST_SCHEMA} are allowed"
         return
     try:
-        found: Any = schemas.read(text)
+        parsed: Any = schemas.read(text)
     except schemas.NoSchemaError as problem:
         yield path, str(problem)
         return
-    if of_object and found.get("type", "object") != "object":
+    if of_object and parsed.get("type", "object") != "object":
         yield path, "must be of the type object: the arguments of a tool are one"
-    if of_answer and (text := contradiction(found)):
+    if of_answer and (text := contradiction(parsed)):
         yield path, f"{text}: no answer can hold to it"

@@ -79,8 +79,8 @@ async def reload(shared: Shared, context: Context, do_reload: Reload) -> None:
         try:
             changes = await do_reload()
         except ConfigError as error:
-            told = [(key, f"{text} (in {error.source})") for key, text in error.problems]
-            await status.refuse_violations(context, told)
+            problems = [(key, f"{text} (in {error.source})") for key, text in error.problems]
+            await status.refuse_violations(context, problems)
         await context.write(pb.ReloadConfigResponse(changes=changes))
 
     await shared.door.run(context, pb.ReloadConfigRequest, Scope.OPERATE, 60.0, handle)
@@ -88,78 +88,80 @@ async def reload(shared: Shared, context: Context, do_reload: Reload) -> None:
 
 async def now(shared: Shared) -> pb.Status:
     """The current status."""
-    seen = await shared.router.snapshot()
-    made = pb.Status(
+    snapshot = await shared.router.snapshot()
+    status = pb.Status(
         time=convert.timestamp(time.time()),
         version=metadata.version("antiphon"),
         uptime=convert.duration(time.time() - STARTED),
-        ready=seen.ready and not shared.door.leaving,
+        ready=snapshot.ready and not shared.door.leaving,
         draining=shared.door.leaving,
-        state_backend=BACKENDS[seen.backend],
+        state_backend=BACKENDS[snapshot.backend],
         live_requests=shared.door.working,
-        warnings=seen.warnings,
+        warnings=snapshot.warnings,
         openai_url=shared.openai_url,
     )
-    _providers(made, seen, shared)
-    for route in seen.routes:
+    _providers(status, snapshot, shared)
+    for route in snapshot.routes:
         members = deployments_of(route.deployments)
-        made.routes.append(pb.RouteStatus(model=route.model, deployments=members, available=route.available))
-    for one in seen.handovers:
-        made.recent_handovers.append(
+        status.routes.append(pb.RouteStatus(model=route.model, deployments=members, available=route.available))
+    for handover in snapshot.handovers:
+        status.recent_handovers.append(
             pb.HandoverRecord(
-                time=convert.timestamp(one.at),
-                request_id=one.request_id,
-                from_deployment=deployment_of(one.from_deployment),
-                to_deployment=deployment_of(one.to_deployment),
-                reason=failure_of(one.reason),
-                keep_chars=one.keep_chars,
+                time=convert.timestamp(handover.at),
+                request_id=handover.request_id,
+                from_deployment=deployment_of(handover.from_deployment),
+                to_deployment=deployment_of(handover.to_deployment),
+                reason=failure_of(handover.reason),
+                keep_chars=handover.keep_chars,
             )
         )
     hour = shared.metrics.hour()
-    made.last_hour.requests, made.last_hour.failures = hour.count, hour.failed
-    made.last_hour.completion_tokens = hour.tokens
-    made.last_hour.requests_by_minute.extend(hour.by_minute)
+    status.last_hour.requests, status.last_hour.failures = hour.count, hour.failed
+    status.last_hour.completion_tokens = hour.tokens
+    status.last_hour.requests_by_minute.extend(hour.by_minute)
     if hour.median is not None:
-        made.last_hour.median_first_token.CopyFrom(convert.duration(hour.median))
+        status.last_hour.median_first_token.CopyFrom(convert.duration(hour.median))
     if hour.p95 is not None:
-        made.last_hour.p95_first_token.CopyFrom(convert.duration(hour.p95))
-    return made
+        status.last_hour.p95_first_token.CopyFrom(convert.duration(hour.p95))
+    return status
 
 
-def _providers(made: pb.Status, seen: Snapshot, shared: Shared) -> None:
+def _providers(status: pb.Status, snapshot: Snapshot, shared: Shared) -> None:
     counted = shared.metrics.deployments()
-    shared.metrics.see(seen)
-    for provider in seen.providers:
-        made.providers.append(
+    shared.metrics.see(snapshot)
+    for provider in snapshot.providers:
+        status.providers.append(
             pb.ProviderStatus(
                 name=provider.name,
                 kind=provider.kind,
-                credentials=[_credential(one) for one in provider.credentials],
-                deployments=[_deployment(one, counted.get(one.name)) for one in provider.deployments],
+                credentials=[_credential(deployment) for deployment in provider.credentials],
+                deployments=[
+                    _deployment(deployment, counted.get(deployment.name)) for deployment in provider.deployments
+                ],
                 quotas=[_quota(view) for view in provider.quotas],
             )
         )
 
 
-def _credential(one: CredentialSnapshot) -> pb.CredentialStatus:
-    made = pb.CredentialStatus(
-        name=one.label,
-        state=CREDENTIALS[one.state],
-        in_flight=one.in_flight,
-        reason=failure_of(one.reason),
-        calls=one.calls,
+def _credential(credential: CredentialSnapshot) -> pb.CredentialStatus:
+    status = pb.CredentialStatus(
+        name=credential.label,
+        state=CREDENTIALS[credential.state],
+        in_flight=credential.in_flight,
+        reason=failure_of(credential.reason),
+        calls=credential.calls,
     )
-    if one.wakes_at:
-        made.wakes_at.CopyFrom(convert.timestamp(one.wakes_at))
-    if one.remaining is not None:
-        made.remaining_requests = one.remaining
-    for model, until in one.model_rests.items():
-        made.model_limits.append(pb.ModelLimit(upstream_model=model, wakes_at=convert.timestamp(until)))
-    return made
+    if credential.wakes_at:
+        status.wakes_at.CopyFrom(convert.timestamp(credential.wakes_at))
+    if credential.remaining is not None:
+        status.remaining_requests = credential.remaining
+    for model, until in credential.model_rests.items():
+        status.model_limits.append(pb.ModelLimit(upstream_model=model, wakes_at=convert.timestamp(until)))
+    return status
 
 
 def _quota(view: QuotaView) -> quotas_pb2.QuotaStatus:
-    made = quotas_pb2.QuotaStatus(
+    status = quotas_pb2.QuotaStatus(
         unit=UNITS[view.unit],
         upstream_model=view.model,
         clock=CLOCKS[view.clock] if view.window else quotas_pb2.QUOTA_CLOCK_UNSPECIFIED,
@@ -169,22 +171,24 @@ def _quota(view: QuotaView) -> quotas_pb2.QuotaStatus:
         declared=view.declared,
     )
     if view.window:
-        made.window.CopyFrom(convert.duration(view.window))
+        status.window.CopyFrom(convert.duration(view.window))
     if view.refills_at is not None:
-        made.refills_at.CopyFrom(convert.timestamp(view.refills_at))
+        status.refills_at.CopyFrom(convert.timestamp(view.refills_at))
     if view.runs_out_at is not None:
-        made.runs_out_at.CopyFrom(convert.timestamp(view.runs_out_at))
-    return made
+        status.runs_out_at.CopyFrom(convert.timestamp(view.runs_out_at))
+    return status
 
 
-def _deployment(one: DeploymentSnapshot, hour: Sums | None) -> pb.DeploymentStatus:
-    made = pb.DeploymentStatus(
-        deployment=deployment_of(one.name), breaker=BREAKERS[one.breaker], reason=failure_of(one.reason)
+def _deployment(deployment: DeploymentSnapshot, hour: Sums | None) -> pb.DeploymentStatus:
+    status = pb.DeploymentStatus(
+        deployment=deployment_of(deployment.name),
+        breaker=BREAKERS[deployment.breaker],
+        reason=failure_of(deployment.reason),
     )
-    if one.probe_at:
-        made.probe_at.CopyFrom(convert.timestamp(one.probe_at))
+    if deployment.probe_at:
+        status.probe_at.CopyFrom(convert.timestamp(deployment.probe_at))
     if hour is not None:
-        made.attempts, made.failures = hour.count, hour.failed
+        status.attempts, status.failures = hour.count, hour.failed
         if hour.median is not None:
-            made.median_first_token.CopyFrom(convert.duration(hour.median))
-    return made
+            status.median_first_token.CopyFrom(convert.duration(hour.median))
+    return status

@@ -90,10 +90,10 @@ class Replays:
 
     def record(self, key: Key, request: Any) -> Recording:
         """Call this before the request is modified."""
-        known = digest(request)
+        identity = digest(request)
 
         def keep(recording: Recording) -> Awaitable[None]:
-            answer = Answer(known, tuple(recording.messages), recording.size, self._clock())
+            answer = Answer(identity, tuple(recording.messages), recording.size, self._clock())
             self._keep(key, answer)
             return self._share(key, answer)
 
@@ -133,11 +133,11 @@ def packed(answer: Answer) -> bytes:
 def unpacked(data: bytes, kind: type[Message]) -> Answer | None:
     """None for what another version of this program has written differently."""
     try:
-        known, *messages = msgspec.msgpack.decode(data, type=list[bytes])
-        made = tuple(kind.FromString(message) for message in messages)
+        key, *messages = msgspec.msgpack.decode(data, type=list[bytes])
+        responses = tuple(kind.FromString(message) for message in messages)
     except (msgspec.MsgspecError, DecodeError, ValueError):
         return None
-    return Answer(known, made, len(data), 0.0) if made else None
+    return Answer(key, responses, len(data), 0.0) if responses else None
 
 
 def digest(request: Any) -> bytes:

@@ -83,13 +83,13 @@ def _serialise(message: Message) -> bytes:
 
 
 def add_health(server: transport.Server) -> Health:
-    made = Health(("", OPERATIONS), INFERENCE, AnonymousAccess())
+    servicer = Health(("", OPERATIONS), INFERENCE, AnonymousAccess())
     handlers: dict[str, Any] = {
-        "Check": grpc.stream_stream_rpc_method_handler(_handler(made.check), None, _serialise),
-        "Watch": grpc.stream_stream_rpc_method_handler(_handler(made.watch), None, _serialise),
+        "Check": grpc.stream_stream_rpc_method_handler(_handler(servicer.check), None, _serialise),
+        "Watch": grpc.stream_stream_rpc_method_handler(_handler(servicer.watch), None, _serialise),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(health.SERVICE_NAME, handlers),))
-    return made
+    return servicer
 
 
 def add_reflection(server: transport.Server, closed: asyncio.Event) -> None:

@@ -30,12 +30,12 @@ PDF = "application/pdf"
 # Kind of part → the roles that may contain it. Text is allowed in all but tool turns.
 USER, ASSISTANT, TOOL = chat_pb2.ROLE_USER, chat_pb2.ROLE_ASSISTANT, chat_pb2.ROLE_TOOL
 ALLOWED = {
-    "image": (USER, "only messages of the role USER may hold pictures"),
-    "image_link": (USER, "only messages of the role USER may hold pictures"),
-    "document": (USER, "only messages of the role USER may hold documents"),
-    "audio": (USER, "only messages of the role USER may hold recordings"),
-    "tool_call": (ASSISTANT, "only messages of the role ASSISTANT may hold tool calls"),
-    "tool_result": (TOOL, "only messages of the role TOOL may hold tool results"),
+    "image": (USER, "only USER messages may contain pictures"),
+    "image_link": (USER, "only USER messages may contain pictures"),
+    "document": (USER, "only USER messages may contain documents"),
+    "audio": (USER, "only USER messages may contain recordings"),
+    "tool_call": (ASSISTANT, "only ASSISTANT messages may contain tool calls"),
+    "tool_result": (TOOL, "only TOOL messages may contain tool results"),
 }
 
 
@@ -57,7 +57,7 @@ class Turns:
         if messages[-1].role not in (USER, TOOL) and not messages[-1].partial:
             yield (
                 f"messages[{count - 1}].role",
-                "the last message must be of the role USER or TOOL, or an ASSISTANT's and partial",
+                "the last message must have the role USER or TOOL, or be a partial ASSISTANT message",
             )
 
     def _message(self, path: str, message: chat_pb2.Message, *, last: bool) -> Iterator[Violation]:
@@ -78,14 +78,14 @@ class Turns:
         for call_id, path in self._open.items():
             yield (
                 path,
-                f"the call {call_id[:LONGEST_CALL_ID]!r} has no result in the messages of the role TOOL behind it",
+                f"the call {call_id[:LONGEST_CALL_ID]!r} has no result in the TOOL messages after it",
             )
         self._open.clear()
 
     def _part(self, path: str, part: chat_pb2.Part, role: int) -> Iterator[Violation]:
         kind = part.WhichOneof("content")
         if kind is None:
-            yield path, "must hold a text, an image, a link, a document, a recording, a tool call or a tool result"
+            yield path, "must contain a text, an image, a link, a document, a recording, a tool call or a tool result"
             return
         path = f"{path}.{kind}"
         if kind in ALLOWED and role in ROLES and role != ALLOWED[kind][0]:
@@ -94,7 +94,7 @@ class Turns:
         match kind:
             case "text":
                 if role == TOOL:
-                    yield path, "messages of the role TOOL hold tool results only"
+                    yield path, "TOOL messages may contain only tool results"
                 yield from length(path, part.text, LONGEST_TEXT, least=1)
             case "image":
                 self.pictures.append((path, part.image))
@@ -128,7 +128,10 @@ class Turns:
 
     def _result(self, path: str, result: tools_pb2.ToolResult) -> Iterator[Violation]:
         if self._open.pop(result.call_id, None) is None:
-            yield f"{path}.call_id", "no call with this id waits for a result: each call comes first and has one"
+            yield (
+                f"{path}.call_id",
+                "no call with this id is waiting for a result: each call takes exactly one, after the call",
+            )
         yield from length(f"{path}.content", result.content, LONGEST_TEXT)
 
 
@@ -136,11 +139,11 @@ def partial(path: str, message: chat_pb2.Message, *, last: bool) -> Iterator[Vio
     if not last:
         yield f"{path}.partial", "only the last message may be partial"
     elif message.role != ASSISTANT:
-        yield f"{path}.partial", "only a message of the role ASSISTANT may be partial"
+        yield f"{path}.partial", "only an ASSISTANT message may be partial"
     elif any(part.WhichOneof("content") != "text" for part in message.parts):
-        yield f"{path}.partial", "a partial message holds text only"
+        yield f"{path}.partial", "a partial message may contain only text"
     elif not "".join(part.text for part in message.parts).strip():
-        yield f"{path}.partial", "a partial message needs a word to continue"
+        yield f"{path}.partial", "a partial message needs text to continue"
 
 
 def length(path: str, text: str, most: int, least: int = 0) -> Iterator[Violation]:
@@ -156,9 +159,9 @@ def picture(path: str, image: chat_pb2.InlineImage) -> Iterator[Violation]:
     if image.mime_type not in MIMES:
         yield f"{path}.mime_type", f"must be one of {', '.join(MIMES)}"
         return
-    found = sniff(image.data)
-    if found != image.mime_type:
-        yield f"{path}.mime_type", f"does not fit the bytes, which are {found or 'none of the allowed formats'}"
+    mime = sniff(image.data)
+    if mime != image.mime_type:
+        yield f"{path}.mime_type", f"does not match the bytes, which are {mime or 'none of the allowed formats'}"
 
 
 def link(path: str, url: str) -> Iterator[Violation]:
@@ -167,26 +170,26 @@ def link(path: str, url: str) -> Iterator[Violation]:
     yield from length(path, url, LONGEST_URL, least=1)
 
 
-def document(path: str, given: chat_pb2.Document) -> Iterator[Violation]:
-    mime = given.mime_type.partition(";")[0].strip().lower()
+def document(path: str, document: chat_pb2.Document) -> Iterator[Violation]:
+    mime = document.mime_type.partition(";")[0].strip().lower()
     if mime != PDF and not mime.startswith("text/"):
         yield f"{path}.mime_type", "must be application/pdf or begin with text/"
-    elif mime == PDF and given.data and not given.data.lstrip()[:5].startswith(b"%PDF-"):
-        yield f"{path}.mime_type", "does not fit the bytes, which are no PDF"
-    if not 1 <= len(given.data) <= LARGEST_DOCUMENT:
-        yield f"{path}.data", f"has {len(given.data)} bytes; 1 to {LARGEST_DOCUMENT} are allowed"
-    yield from length(f"{path}.name", given.name, LONGEST_NAME)
+    elif mime == PDF and document.data and not document.data.lstrip()[:5].startswith(b"%PDF-"):
+        yield f"{path}.mime_type", "does not match the bytes, which are not a PDF"
+    if not 1 <= len(document.data) <= LARGEST_DOCUMENT:
+        yield f"{path}.data", f"has {len(document.data)} bytes; 1 to {LARGEST_DOCUMENT} are allowed"
+    yield from length(f"{path}.name", document.name, LONGEST_NAME)
 
 
-def audio(path: str, given: chat_pb2.Audio) -> Iterator[Violation]:
-    if not 1 <= len(given.data) <= LARGEST_AUDIO:
-        yield f"{path}.data", f"has {len(given.data)} bytes; 1 to {LARGEST_AUDIO} are allowed"
+def audio(path: str, recording: chat_pb2.Audio) -> Iterator[Violation]:
+    if not 1 <= len(recording.data) <= LARGEST_AUDIO:
+        yield f"{path}.data", f"has {len(recording.data)} bytes; 1 to {LARGEST_AUDIO} are allowed"
         return
-    found, told = kind_of(given.data), given.mime_type.partition(";")[0].strip().lower()
-    if found is None:
-        yield f"{path}.data", "is no recording in Ogg, MP3, WAV, FLAC, MP4 or WebM"
-    elif told not in found.mimes:
-        yield f"{path}.mime_type", f"does not fit the bytes, which are {found.mimes[0]}"
-    seconds = seconds_of(given.data)
+    kind, mime = kind_of(recording.data), recording.mime_type.partition(";")[0].strip().lower()
+    if kind is None:
+        yield f"{path}.data", "is not a recording in Ogg, MP3, WAV, FLAC, MP4 or WebM"
+    elif mime not in kind.mimes:
+        yield f"{path}.mime_type", f"does not match the bytes, which are {kind.mimes[0]}"
+    seconds = seconds_of(recording.data)
     if seconds is not None and seconds > MOST_SECONDS:
         yield f"{path}.data", f"lasts {seconds / 60:.0f} min; at most {MOST_SECONDS / 60:.0f} min are allowed"

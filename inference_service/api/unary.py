@@ -23,11 +23,11 @@ async def embed(shared: Shared, context: Context) -> None:
     async def handle(request: embeddings_pb2.EmbedRequest, admission: Admission) -> None:
         if violations := validate.embed(request):
             raise InvalidRequestError(violations)
-        asked = embed_request(request, admission)
-        made = embeddings_pb2.EmbedResponse(request_id=admission.request_id)
+        wanted = embed_request(request, admission)
+        response = embeddings_pb2.EmbedResponse(request_id=admission.request_id)
         await deliver(
-            shared, context, admission, "embed", asked.model, asked.caller,
-            lambda: shared.router.embed(asked, admission.deadline), lambda event: assembled(made, event),
+            shared, context, admission, "embed", wanted.model, wanted.caller,
+            lambda: shared.router.embed(wanted, admission.deadline), lambda event: assembled(response, event),
             request if request.replay else None,
         )  # fmt: skip
 
@@ -39,11 +39,11 @@ async def transcribe(shared: Shared, context: Context) -> None:
     async def handle(request: speech_pb2.TranscribeRequest, admission: Admission) -> None:
         if violations := validate.transcribe(request):
             raise InvalidRequestError(violations)
-        asked = transcribe_request(request, admission)
-        made = speech_pb2.TranscribeResponse(request_id=admission.request_id)
+        wanted = transcribe_request(request, admission)
+        response = speech_pb2.TranscribeResponse(request_id=admission.request_id)
         await deliver(
-            shared, context, admission, "transcribe", asked.model, asked.caller,
-            lambda: shared.router.transcribe(asked, admission.deadline), lambda event: assembled(made, event),
+            shared, context, admission, "transcribe", wanted.model, wanted.caller,
+            lambda: shared.router.transcribe(wanted, admission.deadline), lambda event: assembled(response, event),
             request if request.replay else None,
         )  # fmt: skip
 
@@ -57,11 +57,11 @@ async def count_tokens(shared: Shared, context: Context) -> None:
             model=request.model, messages=request.messages, tools=request.tools, caller=request.caller
         )
         asked = await question(shared, chat, admission)
-        deployment, tokens = shared.router.count_tokens(asked)
+        deployment, tokens, estimated = await shared.router.count_tokens(asked)
         answer = tokens_pb2.CountTokensResponse(
             request_id=admission.request_id,
             tokens=tokens,
-            estimated=True,
+            estimated=estimated,
             deployment=deployment_of(deployment.name),
             context_tokens=deployment.capabilities.context_tokens,
         )
@@ -70,56 +70,59 @@ async def count_tokens(shared: Shared, context: Context) -> None:
     await shared.door.run(context, tokens_pb2.CountTokensRequest, Scope.CHAT, SOON, handle)
 
 
-def embed_request(given: embeddings_pb2.EmbedRequest, admission: Admission) -> EmbedRequest:
+def embed_request(request: embeddings_pb2.EmbedRequest, admission: Admission) -> EmbedRequest:
     return EmbedRequest(
         request_id=admission.request_id,
-        model=given.model,
-        inputs=tuple(given.inputs),
-        dimensions=given.dimensions if given.HasField("dimensions") else None,
-        strict=given.unsupported_setting == convert.REFUSE,
-        caller=convert.caller_of(admission.caller, given.caller),
+        model=request.model,
+        inputs=tuple(request.inputs),
+        dimensions=request.dimensions if request.HasField("dimensions") else None,
+        strict=request.unsupported_setting == convert.REFUSE,
+        caller=convert.caller_of(admission.caller, request.caller),
     )
 
 
-def transcribe_request(given: speech_pb2.TranscribeRequest, admission: Admission) -> TranscribeRequest:
+def transcribe_request(request: speech_pb2.TranscribeRequest, admission: Admission) -> TranscribeRequest:
     return TranscribeRequest(
         request_id=admission.request_id,
-        model=given.model,
-        audio=AudioPart(convert.mime_of(given.audio.mime_type), given.audio.data),
-        language=given.language,
-        prompt=given.prompt,
-        temperature=given.temperature if given.HasField("temperature") else None,
-        timestamps=given.timestamps,
-        strict=given.unsupported_setting == convert.REFUSE,
-        caller=convert.caller_of(admission.caller, given.caller),
+        model=request.model,
+        audio=AudioPart(convert.mime_of(request.audio.mime_type), request.audio.data),
+        language=request.language,
+        prompt=request.prompt,
+        temperature=request.temperature if request.HasField("temperature") else None,
+        timestamps=request.timestamps,
+        strict=request.unsupported_setting == convert.REFUSE,
+        caller=convert.caller_of(admission.caller, request.caller),
     )
 
 
-def assembled(made: Any, event: Any) -> Iterator[Any]:
+def assembled(response: Any, event: Any) -> Iterator[Any]:
     """Returns the whole response with the last event. Both responses share the fields about the attempts."""
     match event:
         case Embedded():
-            made.embeddings.extend(embeddings_pb2.Embedding(values=vector) for vector in event.vectors)
+            response.embeddings.extend(embeddings_pb2.Embedding(values=vector) for vector in event.vectors)
         case Transcribed():
-            fill(made, event)
+            fill(response, event)
         case Notice():
-            made.notices.append(convert.notice(event))
+            response.notices.append(convert.notice(event))
         case Finished():
-            made.deployment.CopyFrom(deployment_of(event.deployment))
-            made.usage.CopyFrom(convert.usage(total(event.used)))
-            made.usage.deployment.CopyFrom(made.deployment)
-            made.attempts = event.attempts
-            made.failed_attempts.extend(convert.attempts(event.failed))
-            yield made
+            response.deployment.CopyFrom(deployment_of(event.deployment))
+            response.usage.CopyFrom(convert.usage(total(event.used)))
+            response.usage.deployment.CopyFrom(response.deployment)
+            response.attempts = event.attempts
+            response.failed_attempts.extend(convert.attempts(event.failed))
+            yield response
 
 
-def fill(made: speech_pb2.TranscribeResponse, said: Transcribed) -> None:
-    made.text, made.language = said.text, said.language
+def fill(response: speech_pb2.TranscribeResponse, said: Transcribed) -> None:
+    response.text, response.language = said.text, said.language
     if said.seconds is not None:
-        made.duration.CopyFrom(convert.duration(said.seconds))
-    made.segments.extend(
+        response.duration.CopyFrom(convert.duration(said.seconds))
+    response.segments.extend(
         speech_pb2.TranscriptSegment(
-            start=convert.duration(one.start), end=convert.duration(one.end), text=one.text, no_speech=one.no_speech
+            start=convert.duration(segment.start),
+            end=convert.duration(segment.end),
+            text=segment.text,
+            no_speech=segment.no_speech,
         )
-        for one in said.segments
+        for segment in said.segments
     )

@@ -36,70 +36,70 @@ async def chat(request: chat_pb2.ChatRequest, max_pixels: int = MOST_PIXELS, siz
     `size`: of the request in bytes; large ones are validated off the event loop.
     """
     turns = Turns()
-    found = [*_common(request), *await apart(size, lambda: list(turns.check(list(request.messages))))]
-    found += [*offers.tools(request.tools), *offers.choice(request), *offers.answer_format(request)]
-    found += _together(request)
-    found += settings.violations(settings.taken(request))
+    violations = [*_common(request), *await apart(size, lambda: list(turns.check(list(request.messages))))]
+    violations += [*offers.tools(request.tools), *offers.choice(request), *offers.answer_format(request)]
+    violations += _together(request)
+    violations += settings.violations(settings.taken(request))
     if request.on_interruption not in INTERRUPTIONS:
-        found.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
-    if not found:
+        violations.append(("on_interruption", "is not one of CONTINUE, RESTART, FAIL"))
+    if not violations:
         for path, image in turns.pictures:
-            found += await _pixels(path, image, max_pixels)
-    return found[:MOST_VIOLATIONS]
+            violations += await _pixels(path, image, max_pixels)
+    return violations[:MOST_VIOLATIONS]
 
 
 async def image(request: image_pb2.ImageRequest, max_pixels: int = MOST_PIXELS) -> list[Violation]:
     """Same as `chat`."""
-    found = [*_common(request), *_drawing(request)]
+    violations = [*_common(request), *_drawing(request)]
     if request.HasField("input_image"):
         problems = list(picture("input_image", request.input_image))
-        found += problems or await _pixels("input_image", request.input_image, max_pixels)
-    return found[:MOST_VIOLATIONS]
+        violations += problems or await _pixels("input_image", request.input_image, max_pixels)
+    return violations[:MOST_VIOLATIONS]
 
 
 def embed(request: embeddings_pb2.EmbedRequest) -> list[Violation]:
     """Same as `chat`."""
-    found = list(_common(request))
+    violations = list(_common(request))
     if not 1 <= len(request.inputs) <= MOST_INPUTS:
-        found.append(("inputs", f"has {len(request.inputs)} texts; 1 to {MOST_INPUTS:,} are allowed"))
+        violations.append(("inputs", f"has {len(request.inputs)} texts; 1 to {MOST_INPUTS:,} are allowed"))
     for number, text in enumerate(request.inputs):
-        found += length(f"inputs[{number}]", text, LONGEST_TEXT, least=1)
-        if len(found) >= MOST_VIOLATIONS:
+        violations += length(f"inputs[{number}]", text, LONGEST_TEXT, least=1)
+        if len(violations) >= MOST_VIOLATIONS:
             break
     if request.HasField("dimensions") and not 1 <= request.dimensions <= MOST_DIMENSIONS:
-        found.append(("dimensions", f"is {request.dimensions}; 1 to {MOST_DIMENSIONS:,} is allowed"))
-    return found[:MOST_VIOLATIONS]
+        violations.append(("dimensions", f"is {request.dimensions}; 1 to {MOST_DIMENSIONS:,} is allowed"))
+    return violations[:MOST_VIOLATIONS]
 
 
 def transcribe(request: speech_pb2.TranscribeRequest) -> list[Violation]:
     """Same as `chat`."""
-    found = [*_common(request), *audio("audio", request.audio)]
+    violations = [*_common(request), *audio("audio", request.audio)]
     if request.language and not LANGUAGE.fullmatch(request.language):
-        found.append(("language", "must be a language by ISO 639-1, such as 'de'"))
-    found += length("prompt", request.prompt, LONGEST_HINT)
+        violations.append(("language", "must be an ISO 639-1 language code, such as 'de'"))
+    violations += length("prompt", request.prompt, LONGEST_HINT)
     if request.HasField("temperature") and not 0 <= request.temperature <= 1:
-        found.append(("temperature", f"is {request.temperature:g}; 0 to 1 is allowed"))
-    return found
+        violations.append(("temperature", f"is {request.temperature:g}; 0 to 1 is allowed"))
+    return violations
 
 
 def usage(request: usage_pb2.GetUsageRequest) -> list[Violation]:
     """Same as `chat`."""
-    found = list(_caller(request.caller))
+    violations = list(_caller(request.caller))
     for name in ("since", "until"):
         moment = getattr(request, name)
         # Outside of this range a google.protobuf.Timestamp is invalid.
         if not EARLIEST <= moment.seconds <= LATEST or not 0 <= moment.nanos < 1_000_000_000:
-            found.append((name, "is not a time between the years 1 and 9999"))
+            violations.append((name, "is not a time between the years 1 and 9999"))
     if request.HasField("since") and request.HasField("until") and request.until.seconds < request.since.seconds:
-        found.append(("until", "is before since"))
+        violations.append(("until", "is before since"))
     for place, dimension in enumerate(request.group_by):
         if dimension not in DIMENSIONS:
-            found.append((f"group_by[{place}]", "is not one of DEPLOYMENT, CALLER, TENANT, USER, MODEL, DAY"))
+            violations.append((f"group_by[{place}]", "is not one of DEPLOYMENT, CALLER, TENANT, USER, MODEL, DAY"))
         elif dimension in request.group_by[:place]:
-            found.append((f"group_by[{place}]", "is there already"))
+            violations.append((f"group_by[{place}]", "is listed twice"))
     if request.page_size > MOST_ROWS:
-        found.append(("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed"))
-    return found
+        violations.append(("page_size", f"is {request.page_size}; 1 to {MOST_ROWS:,} is allowed"))
+    return violations
 
 
 def _common(request: Any) -> Iterator[Violation]:
@@ -131,7 +131,7 @@ def _together(request: chat_pb2.ChatRequest) -> Iterator[Violation]:
             yield path, "must be an object: the fields for this provider"
             continue
         for key in sorted(OURS & set(options.struct_value.fields)):
-            yield f"{path}.{key}", "is what the service itself decides"
+            yield f"{path}.{key}", "is set by the service itself and cannot be overridden"
 
 
 def _caller(caller: common_pb2.Caller) -> Iterator[Violation]:

@@ -41,12 +41,12 @@ class Books:
 
     def windows(self, credential: str, group: str, model: str) -> list[Window]:
         """Every window in which a call with this credential to this model is counted."""
-        found = []
+        windows = []
         for quota in self._quotas:
             if not covers(quota, model):
                 continue
             owner, of = _owner(Scope(quota.scope), credential, group, model)
-            found.append(self._window(self.declared, f"{owner}|{of}|{_name(quota)}", quota))
+            windows.append(self._window(self.declared, f"{owner}|{of}|{_name(quota)}", quota))
         # An upstream may correct what the catalogue declares, and add to it.
         for owner, of in {
             ("c:" + credential, model),
@@ -54,8 +54,8 @@ class Books:
             ("g:" + group, model),
             ("g:" + group, ""),
         }:
-            found += [window for key, window in self.told.items() if key.startswith(f"{owner}|{of}|")]
-        return found
+            windows += [window for key, window in self.told.items() if key.startswith(f"{owner}|{of}|")]
+        return windows
 
     @staticmethod
     def _window(windows: dict[str, Window], key: str, quota: Quota) -> Window:
@@ -75,8 +75,10 @@ class Books:
     ) -> tuple[Window | None, bool]:
         """The window that a provider refers to, and whether it is new; None if the report says too little."""
         length = fact.window if fact.window is not None else _guess(fact, len(calls))
-        known = [one for one in self.windows(credential, group, model) if one.quota.unit is fact.unit]
-        for window in sorted(known, key=lambda one: one.quota.window):
+        candidates = [
+            candidate for candidate in self.windows(credential, group, model) if candidate.quota.unit is fact.unit
+        ]
+        for window in sorted(candidates, key=lambda candidate: candidate.quota.window):
             reaches = fact.window is None and window.quota.window >= 0.95 * (fact.resets_after or 0.0)
             if window.quota.window == length or reaches:
                 return window, False
@@ -100,7 +102,7 @@ class Books:
     def recall(self, key: str, window: Window) -> None:
         """Restores the count of a declared quota after a restart; the limit is the one declared now."""
         name = key.split("|", 2)[-1]
-        quota = next((one for one in self._quotas if _name(one) == name), None)
+        quota = next((declared for declared in self._quotas if _name(declared) == name), None)
         if quota is None:
             return
         if quota.firm or window.firm:
@@ -115,7 +117,8 @@ def covers(quota: Quota, model: str) -> bool:
 def rate_of(windows: list[Window], besides: Window) -> float:
     """Units per second that the other windows of a credential allow."""
     return min(
-        (one.limit / one.quota.window for one in windows if one is not besides and one.quota.window), default=NEVER
+        (window.limit / window.quota.window for window in windows if window is not besides and window.quota.window),
+        default=NEVER,
     )
 
 

@@ -92,8 +92,8 @@ class Broker:
         if admitted is not True:
             view = breaker.view(now)
             return Denied(Why.BENCHED if view.state == "benched" else Why.BREAKER, float(admitted), view.reason)
-        found = self.pools[ask.pool].candidates(ask, now)
-        return found if isinstance(found, Denied) else (found, probe)
+        candidates = self.pools[ask.pool].candidates(ask, now)
+        return candidates if isinstance(candidates, Denied) else (candidates, probe)
 
     def release(self, ask: Ask, grant: Grant, verdict: Verdict, now: float) -> None:
         self.breaker(ask.deployment).vote(grant.lease, verdict.vote, verdict.reason, now)
@@ -142,7 +142,9 @@ class Broker:
     def _needed(self, asks: Sequence[Ask], now: float) -> tuple[float, float]:
         """Seconds that a call takes once it is its turn, and by how much earlier calls may overrun."""
         lanes = [self.pools[ask.pool].lane(ask.model, now) for ask in asks]
-        quickest = min((lane.durations for lane in lanes), key=lambda one: one.mean if one.known else 0.0)
+        quickest = min(
+            (lane.durations for lane in lanes), key=lambda durations: durations.mean if durations.known else 0.0
+        )
         return (quickest.mean, quickest.margin) if quickest.known else (0.0, 0.0)
 
     def review(self, now: float) -> list[tuple[Ticket, Denied]]:
@@ -168,8 +170,8 @@ class Broker:
         if breaker.probe_at > now:
             why = Why.BENCHED if breaker.state == "benched" else Why.BREAKER
             return Denied(why, breaker.probe_at - now, breaker.reason)
-        found = self.pools[ask.pool].denial(ask, now)
-        return Denied(found.why, found.wait if wait is None else wait, found.reason, found.limit, found.told)
+        denial = self.pools[ask.pool].denial(ask, now)
+        return Denied(denial.why, denial.wait if wait is None else wait, denial.reason, denial.limit, denial.told)
 
     def _turns(self, ask: Ask, count: int, now: float) -> list[float]:
         """When the next `count` calls for `ask` can begin; fewer if no more are foreseeable."""
@@ -192,16 +194,16 @@ class Broker:
             if pool is not None and name != pool:
                 continue
             while len(line):
-                found = self._next(line, now)
-                if found is None:
+                ticket = self._next(line, now)
+                if ticket is None:
                     break
-                served.append(found)
+                served.append(ticket)
         return served
 
     def heads(self) -> list[tuple[Ticket, Ask]]:
         """The head of every queue."""
-        found = [line.heads() for line in self._lines.values() if len(line)]
-        return [heads[0] for heads in found if heads]
+        lines = [line.heads() for line in self._lines.values() if len(line)]
+        return [heads[0] for heads in lines if heads]
 
     def served(self, ticket: Ticket, ask: Ask) -> None:
         """Another store has granted its call."""
@@ -274,4 +276,4 @@ class Broker:
 
 def soonest(denied: list[Denied]) -> Denied:
     """The denial with the shortest wait."""
-    return min(denied, key=lambda one: NEVER if one.wait is None else one.wait, default=Denied(Why.NONE))
+    return min(denied, key=lambda denial: NEVER if denial.wait is None else denial.wait, default=Denied(Why.NONE))

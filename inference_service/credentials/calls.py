@@ -88,23 +88,23 @@ class Calls:
 
     def gone(self, now: float) -> list[str]:
         """Calls that have ended for their provider as well, and those whose holder has disappeared."""
-        found = []
+        gone = []
         while self._lingering and self._lingering[0][0] <= now:
-            found.append(self._lingering.popleft()[1])
+            gone.append(self._lingering.popleft()[1])
         for lease, call in self._calls.items():
             if call.began + self._lease_time > now:
                 break
-            found.append(lease)
-        return found
+            gone.append(lease)
+        return gone
 
     def taken(self, now: float) -> list[Call]:
         """Calls that would have been refused by now."""
-        found = []
+        taken = []
         while self._fresh and self._fresh[0][0] <= now:
             call = self._calls.get(self._fresh.popleft()[1])
             if call is not None and not call.accepted and not call.over:
-                found.append(call)
-        return found
+                taken.append(call)
+        return taken
 
     def next_change(self) -> float:
         while self._fresh and ((call := self._calls.get(self._fresh[0][1])) is None or call.accepted or call.over):

@@ -61,14 +61,14 @@ def _until(kind: Kind, seconds: float, lot: Lot, *, busy: bool) -> Denied:
 
 def _looked_at(lots: Iterable[Lot], ask: Ask, now: float) -> Denied:
     """Each credential may have a different reason."""
-    asked = [(lot.hindrance(ask.tokens, ask.pictures, now), lot) for lot in lots]
-    hindered = [(hindrance, lot) for hindrance, lot in asked if hindrance is not None]
+    hindrances = [(lot.hindrance(ask.tokens, ask.pictures, now), lot) for lot in lots]
+    hindered = [(hindrance, lot) for hindrance, lot in hindrances if hindrance is not None]
     busy = any(hindrance.kind is Kind.BUSY for hindrance, _ in hindered)
     timed = [(hindrance, lot) for hindrance, lot in hindered if hindrance.kind in (Kind.REST, Kind.WINDOW)]
     if timed:
         first, lot = min(timed, key=lambda pair: pair[0].at)
         return _until(first.kind, first.at - now, lot, busy=busy)
-    if busy or (asked and not hindered):  # there is room, but others are first in line
+    if busy or (hindrances and not hindered):  # there is room, but others are first in line
         return Denied(Why.BUSY, None, "busy")
     limits = [hindrance.limit for hindrance, _ in hindered if hindrance.kind is Kind.LARGE and hindrance.limit]
     if limits:

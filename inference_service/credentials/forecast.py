@@ -14,7 +14,7 @@ SHORT = 60.0  # the first seconds of a window say nothing about its pace
 
 def forecast(pool: Pool, now: float) -> list[QuotaView]:
     """One view per quota and model, summed over the accounts that have it; declared quotas first, then by window."""
-    found: dict[tuple[bool, str, str], list[Window]] = {}
+    by_quota: dict[tuple[bool, str, str], list[Window]] = {}
     groups = set(pool.spec.groups)
     owners = {f"c:{name}" for name in pool.spec.credentials} | {f"g:{name}" for name in groups}
     for declared, windows in ((True, pool.books.declared), (False, pool.books.told)):
@@ -22,11 +22,11 @@ def forecast(pool: Pool, now: float) -> list[QuotaView]:
             owner, model, name = key.split("|", 2)
             if owner not in owners:  # of a removed credential
                 continue
-            found.setdefault((declared, model or ",".join(window.quota.models), name), []).append(window)
+            by_quota.setdefault((declared, model or ",".join(window.quota.models), name), []).append(window)
     for (group, model), pacing in pool.pacings.items():
         for (length, clock), window in pacing.windows.items() if group in groups else ():
-            found.setdefault((False, model, f"{length}{clock}"), []).append(window)
-    views = [_view(windows, model, now, declared=declared) for (declared, model, _), windows in found.items()]
+            by_quota.setdefault((False, model, f"{length}{clock}"), []).append(window)
+    views = [_view(windows, model, now, declared=declared) for (declared, model, _), windows in by_quota.items()]
     return sorted(views, key=lambda view: (not view.declared, view.model, view.window, view.unit))
 
 
@@ -56,7 +56,7 @@ def requests_left(
     binding: dict[tuple[str, str, float], QuotaView] = {}
     for pool, model in deployments:
         views = [view for view in quotas.get(pool, ()) if view.unit in (Unit.REQUESTS, Unit.PICTURES)]
-        mine = [view for view in views if any(fnmatchcase(model, one or "*") for one in view.model.split(","))]
+        mine = [view for view in views if any(fnmatchcase(model, pattern or "*") for pattern in view.model.split(","))]
         if mine:
             least = min(mine, key=lambda view: (view.left, -view.window))
             binding[pool, least.model, least.window] = least  # a quota shared by several models counts once

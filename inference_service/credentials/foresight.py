@@ -180,12 +180,12 @@ class Foresight:
     def _rooms_of(self, lot: "Lot", now: float) -> list[Room]:
         if id(lot.pacing) not in self._rooms:
             self._rooms[id(lot.pacing)] = _at_once(lot.pacing, now, self._mean)
-        found = [self._rooms[id(lot.pacing)]]
+        rooms = [self._rooms[id(lot.pacing)]]
         for window in lot.counted():
             if id(window) not in self._rooms:
                 self._rooms[id(window)] = self._room(window, lot.pacing, now)
-            found.append(self._rooms[id(window)])
-        return found
+            rooms.append(self._rooms[id(window)])
+        return rooms
 
     def _room(self, window: Window, pacing: Pacing, now: float) -> Room:
         amount = max(window.amount(*self.size), LEAST_AMOUNT)
@@ -219,12 +219,12 @@ def _returns(window: Window, way: float) -> Callable[[float], float]:
 
 
 def _at_once(pacing: Pacing, now: float, mean: float) -> Room:
-    known, allowed, flying = pacing.known, pacing.allowed(now), pacing.flying
+    proven, allowed, flying = pacing.known, pacing.allowed(now), pacing.flying
     running = _running(pacing, flying, now, mean)
-    if known and not pacing.slow:
-        free = float(known - flying)
+    if proven and not pacing.slow:
+        free = float(proven - flying)
         return Room(1.0, free, now, lambda: running, _after(mean))
-    return Growing(allowed, known, flying, now, running, mean)
+    return Growing(allowed, proven, flying, now, running, mean)
 
 
 def _running(pacing: Pacing, count: int, now: float, mean: float) -> list[Returning]:

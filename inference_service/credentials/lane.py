@@ -155,17 +155,17 @@ class Lane:
         name = lot.credential.id
         self.busy.pop(name, None)
         self.quarantined.pop(name, None)
-        found = lot.hindrance(1, 1, now)
-        lot.full = found is not None and found.kind is Kind.WINDOW
-        if found is None:
+        hindrance = lot.hindrance(1, 1, now)
+        lot.full = hindrance is not None and hindrance.kind is Kind.WINDOW
+        if hindrance is None:
             heapq.heappush(self._ready, (lot.rank(now), next(self._order), lot.stamp, lot))
             return
-        if found.kind is Kind.QUARANTINE:
+        if hindrance.kind is Kind.QUARANTINE:
             self.quarantined[name] = lot
-        elif found.kind is Kind.BUSY or found.at == NEVER:
+        elif hindrance.kind is Kind.BUSY or hindrance.at == NEVER:
             self.busy[name] = lot
-        if found.at != NEVER:
-            heapq.heappush(self._asleep, (found.at, next(self._order), lot.stamp, lot, found.kind))
+        if hindrance.at != NEVER:
+            heapq.heappush(self._asleep, (hindrance.at, next(self._order), lot.stamp, lot, hindrance.kind))
 
     def begin(self, lot: Lot, now: float) -> None:
         """A call of this lane has begun: the first turn is taken."""
@@ -182,7 +182,7 @@ class Lane:
     def best(self, ask: Ask, now: float, most: int = 1) -> list[Lot]:
         """Credentials that can take the call, best first."""
         self.wake(now)
-        seen: list[tuple[Rank, int, int, Lot]] = []
+        passed: list[tuple[Rank, int, int, Lot]] = []
         chosen: list[Lot] = []
         while self._ready and len(chosen) < most:
             entry = heapq.heappop(self._ready)
@@ -197,8 +197,8 @@ class Lane:
             elif lot.hindrance(1, 1, now) is not None:
                 self.refresh(lot, now)
                 continue
-            seen.append(entry)  # there is room, if only for a smaller call
-        for entry in seen:
+            passed.append(entry)  # there is room, if only for a smaller call
+        for entry in passed:
             heapq.heappush(self._ready, entry)
         return chosen
 
@@ -230,8 +230,8 @@ class Lane:
         asleep = self._asleep
         if asleep[0][4] in (Kind.REST, Kind.WINDOW):
             return asleep[0][0], asleep[0][4], asleep[0][3]
-        usual = [one for one in asleep if one[2] == one[3].stamp and one[4] in (Kind.REST, Kind.WINDOW)]
-        first = min(usual, key=lambda one: one[0], default=None)
+        usual = [entry for entry in asleep if entry[2] == entry[3].stamp and entry[4] in (Kind.REST, Kind.WINDOW)]
+        first = min(usual, key=lambda entry: entry[0], default=None)
         return None if first is None else (first[0], first[4], first[3])
 
     def turns(self, ask: Ask, count: int, now: float) -> list[float]:

@@ -31,23 +31,23 @@ def refused(pool: "Pool", call: Call, verdict: Verdict, now: float) -> None:
     if first:
         pacing.strikes += 1
         pacing.struck_at = now
-    told, limit = verdict.cooldown, verdict.limit
+    cooldown, limit = verdict.cooldown, verdict.limit
     rest = 0.0
     if limit is not None and limit.unit is Unit.CONCURRENT:
         pacing.refused_at_once(others, now)
         pacing.doubt = AT_ONCE_KEY
-        rest = min(told, LADDER[0]) if told is not None else 0.0
+        rest = min(cooldown, LADDER[0]) if cooldown is not None else 0.0
     elif limit is not None:
         pacing.doubt = None
         _reached(pool, call, limit, verdict.scope, now)
-        rest = believed(told, limit.window) if told is not None else 0.0
+        rest = believed(cooldown, limit.window) if cooldown is not None else 0.0
     elif verdict.backoff or verdict.reason == FailureKind.RATE_LIMITED:
-        rest = _explain(pool, call, others, told, now, first=first)
-    elif told is not None:
-        rest = told
-    if told is not None and first and pacing.strikes > 1:
+        rest = _explain(pool, call, others, cooldown, now, first=first)
+    elif cooldown is not None:
+        rest = cooldown
+    if cooldown is not None and first and pacing.strikes > 1:
         rest *= 2.0 ** min(pacing.strikes - 1, 10)  # the wait that was stated before was too short
-    if told is not None or rest:
+    if cooldown is not None or rest:
         if pacing.doubt != AT_ONCE_KEY:
             pacing.slow = 1
         pool.spread(call.lot, verdict, now + _bounded(rest, verdict, call.chance))
@@ -68,25 +68,25 @@ def _contradicts(call: Call, now: float) -> bool:
     return len(contradictions) == contradictions.maxlen and now - contradictions[0] < CONTRADICTED_WITHIN
 
 
-def _explain(pool: "Pool", call: Call, others: int, told: float | None, now: float, *, first: bool) -> float:
+def _explain(pool: "Pool", call: Call, others: int, stated: float | None, now: float, *, first: bool) -> float:
     pacing = call.lot.pacing
     if first and not _contradicts(call, now):
-        return told or LADDER[min(pacing.strikes - 1, len(LADDER) - 1)]
+        return stated or LADDER[min(pacing.strikes - 1, len(LADDER) - 1)]
     if not first:  # it repeats the one before
         if pacing.doubt == AT_ONCE_KEY:
             pacing.refused_at_once(others, now)
-        return told or 0.0
+        return stated or 0.0
     before = dict(pacing.norm.limits), pacing.norm.at_once
-    learned = pacing.explain(others, now, at_least=told or 0.0)
+    learned = pacing.explain(others, now, at_least=stated or 0.0)
     if before != (pacing.norm.limits, pacing.norm.at_once):
         lane = pool.lane(call.lot.model, now)
         for lot in lane.lots.values():
             lot.pacing.adopt(now)
             lane.refresh(lot, now)
-    return believed(told, None) if told is not None else learned
+    return believed(stated, None) if stated is not None else learned
 
 
 def _reached(pool: "Pool", call: Call, fact: LimitFact, scope: Scope, now: float) -> None:
     """The provider has named the limit: nothing is left of it."""
-    told = LimitFact(fact.unit, fact.window, fact.clock, fact.limit, 0, fact.resets_after)
-    pool.correct(call.lot, told, scope, 0, now, refused=True)
+    reached = LimitFact(fact.unit, fact.window, fact.clock, fact.limit, 0, fact.resets_after)
+    pool.correct(call.lot, reached, scope, 0, now, refused=True)

@@ -36,23 +36,23 @@ def nth(turns: Sequence[list[float]], place: int) -> float | None:
 
 def prospects(lines: Sequence[tuple[list[tuple[Ticket, Ask, int]], list[float]]]) -> dict[Ticket, Prospect]:
     """For every waiting caller. `lines`: places and turns of each."""
-    found: dict[Ticket, Prospect] = {}
+    prospects: dict[Ticket, Prospect] = {}
     nexts = [0] * len(lines)
     heap = [(turns[0], number, 0) for number, (_, turns) in enumerate(lines) if turns]
     heapq.heapify(heap)
     while heap:
         at, number, turn = heap[0]
         places, turns = lines[number]
-        while nexts[number] < len(places) and places[nexts[number]][0] in found:
+        while nexts[number] < len(places) and places[nexts[number]][0] in prospects:
             nexts[number] += 1
         if nexts[number] < len(places):
             ticket, _, place = places[nexts[number]]
-            found[ticket] = Prospect(place + 1, at)
+            prospects[ticket] = Prospect(place + 1, at)
         if nexts[number] >= len(places) or turn + 1 >= len(turns):
             heapq.heappop(heap)
         else:
             heapq.heapreplace(heap, (turns[turn + 1], number, turn + 1))
     for places, _ in lines:
         for ticket, _, place in places:
-            found.setdefault(ticket, Prospect(place + 1, None))
-    return found
+            prospects.setdefault(ticket, Prospect(place + 1, None))
+    return prospects

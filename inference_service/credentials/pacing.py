@@ -112,16 +112,16 @@ class Pacing:
     def allowed(self, now: float) -> int:
         """How many calls may run at once: what is proven, and on one account of the pool half as many more."""
         norm = self.norm
-        known = self.at_once or norm.at_once
+        proven = self.at_once or norm.at_once
         most = max(AT_FIRST, norm.proven)
         if norm.scout in ("", self.key):
-            if not known:
+            if not proven:
                 most += most // 2 if norm.proven >= AT_FIRST else 0
-            elif norm.proven >= known and now >= (attempt := self.raises.get(AT_ONCE, NO_RAISE)).at:
-                known += min(attempt.step, known)
-                most = max(most, known)
-        if known:
-            most = min(most, known)
+            elif norm.proven >= proven and now >= (attempt := self.raises.get(AT_ONCE, NO_RAISE)).at:
+                proven += min(attempt.step, proven)
+                most = max(most, proven)
+        if proven:
+            most = min(most, proven)
         return min(most, self.slow) if self.slow else most
 
     @property
@@ -131,8 +131,8 @@ class Pacing:
 
     def opens_at(self) -> float:
         """When more concurrent calls are tried again even if none has returned; NEVER: time alone does not decide."""
-        known = self.at_once or self.norm.at_once
-        return self.raises.get(AT_ONCE, NO_RAISE).at if known and self.norm.proven >= known else NEVER
+        learned = self.at_once or self.norm.at_once
+        return self.raises.get(AT_ONCE, NO_RAISE).at if learned and self.norm.proven >= learned else NEVER
 
     def took(self, now: float) -> int:
         """A call begins. Returns the number of concurrent calls."""
@@ -204,11 +204,11 @@ class Pacing:
     def refused_at_once(self, others: int, now: float) -> None:
         """Refused while `others` were running: no more than these at once."""
         most = max(1, others)
-        known = self.at_once or self.norm.at_once
+        learned = self.at_once or self.norm.at_once
         attempt = self._raise(AT_ONCE, now)
-        if known and most >= known:
+        if learned and most >= learned:
             attempt.failed(now, PATIENCE)
-            most = known
+            most = learned
         else:
             attempt.at = now + PATIENCE * attempt.patience
         self.at_once = self.norm.at_once = most

@@ -49,10 +49,10 @@ class Pool:
 
     def configure(self, spec: PoolSpec) -> None:
         """Adopts a changed list of credentials and quotas; the remaining ones keep their state."""
-        known, self.spec = self._credentials, spec
+        before, self.spec = self._credentials, spec
         self._credentials, self._accounts = {}, {}
         for name, group in zip(spec.credentials, spec.groups, strict=True):
-            kept = known.get(name) or Credential(name, group)
+            kept = before.get(name) or Credential(name, group)
             kept.group = group
             self._credentials[name] = kept
             self._accounts.setdefault(group, []).append(kept)
@@ -77,8 +77,8 @@ class Pool:
             window.shift(by, now)
         for pacing in self.pacings.values():
             pacing.shift(by, now)
-        for one in self._credentials.values():
-            one.rests = {model: until + by for model, until in one.rests.items()}
+        for credential in self._credentials.values():
+            credential.rests = {model: until + by for model, until in credential.rests.items()}
         self._calls.shift(by)
         self.rebuild(now)
 
@@ -115,8 +115,8 @@ class Pool:
         """The provider named a window that was not counted so far."""
         for lane in self._lanes.values():
             for lot in lane.lots.values():
-                one = lot.credential
-                lot.windows = self.books.windows(one.id, one.group, lane.model)
+                credential = lot.credential
+                lot.windows = self.books.windows(credential.id, credential.group, lane.model)
                 if lane.model == model:
                     lane.refresh(lot, now)
 
@@ -147,7 +147,7 @@ class Pool:
         return None
 
     def _take(self, lane: Lane, lot: Lot, ask: Ask, lease: str, now: float) -> None:
-        one = lot.credential
+        credential = lot.credential
         marks = []
         for window in lot.counted():
             amount = window.amount(ask.tokens, ask.pictures)
@@ -159,9 +159,9 @@ class Pool:
             lot.pacing.quiet = call
         self._calls.begin(lease, call)
         self.touched.add(lot)
-        one.flying += 1
-        one.calls += 1
-        one.last_used = now
+        credential.flying += 1
+        credential.calls += 1
+        credential.last_used = now
         lane.begin(lot, now)
 
     def candidates(self, ask: Ask, now: float) -> list[tuple[str, str]] | Denied:
@@ -182,13 +182,13 @@ class Pool:
     def restore(self, rests: list[Rest], now: float) -> None:
         """Cooldowns that another process knows of; they never shorten what is known here."""
         for rest in rests:
-            one = self._credentials.get(rest.credential)
-            if one is not None and rest.until > now:
-                one.rests[rest.model] = max(one.rests.get(rest.model, 0.0), rest.until)
-                one.reason = rest.reason
+            credential = self._credentials.get(rest.credential)
+            if credential is not None and rest.until > now:
+                credential.rests[rest.model] = max(credential.rests.get(rest.model, 0.0), rest.until)
+                credential.reason = rest.reason
                 if rest.refused:
-                    one.quarantined, one.refused = True, max(one.refused, rest.refused)
-                self._refresh(one, now)
+                    credential.quarantined, credential.refused = True, max(credential.refused, rest.refused)
+                self._refresh(credential, now)
 
     def follow(self, ask: Ask, credential: str, lease: str, now: float) -> None:
         """A call that another store has granted: it is counted here, too."""
@@ -270,12 +270,12 @@ class Pool:
         refused: bool = False,
         at: float = NEVER,
     ) -> None:
-        one = lot.credential
+        credential = lot.credential
         if fact.unit is Unit.CONCURRENT:
             if fact.limit:
                 lot.pacing.at_once = fact.limit
             return
-        window, new = self.books.named(fact, scope, one.id, one.group, lot.model, lot.pacing.sent, now)
+        window, new = self.books.named(fact, scope, credential.id, credential.group, lot.model, lot.pacing.sent, now)
         if window is None:
             return
         typical = 1.0 if fact.unit is Unit.REQUESTS else window.typical
@@ -291,7 +291,7 @@ class Pool:
             return
         call.over = True
         self.touched.add(call.lot)
-        one = call.lot.credential
+        credential = call.lot.credential
         is_refusal = (verdict.cooldown is not None or verdict.backoff) and not verdict.quarantine
         call.settle(verdict, refused=is_refusal)
         call.confirm(now)
@@ -300,13 +300,13 @@ class Pool:
             call.lot.pacing.forget(call.began)
         lane = self.lane(call.lot.model, now)
         if verdict.quarantine:
-            self._quarantine(one, verdict, now)
+            self._quarantine(credential, verdict, now)
         elif is_refusal:
             refused(self, call, verdict, now)
         elif verdict.good_credential:
-            one.refused, one.quarantined = 0, False
-            if one.wakes_at(call.lot.model) <= now:
-                one.reason = ""
+            credential.refused, credential.quarantined = 0, False
+            if credential.wakes_at(call.lot.model) <= now:
+                credential.reason = ""
             lane.durations.add(now - call.began)
             if not call.accepted and verdict.sent:
                 self._accept(call, now)
@@ -315,12 +315,12 @@ class Pool:
             self._calls.linger(lease, now)
         else:
             self._land(lease, now)
-        self._refresh(one, now)
+        self._refresh(credential, now)
 
     @staticmethod
     def _bounded(lot: Lot) -> bool:
-        known = lot.pacing.at_once or lot.pacing.norm.at_once
-        return bool(known) or any(window.quota.unit is Unit.CONCURRENT for window in lot.windows)
+        learned = lot.pacing.at_once or lot.pacing.norm.at_once
+        return bool(learned) or any(window.quota.unit is Unit.CONCURRENT for window in lot.windows)
 
     def _land(self, lease: str, now: float) -> None:
         """The call is over for the provider as well."""
@@ -344,9 +344,9 @@ class Pool:
 
     def spread(self, lot: Lot, verdict: Verdict, until: float) -> None:
         """Each limit rests at its real scope."""
-        one = lot.credential
+        credential = lot.credential
         key = lot.model if verdict.scope in (Scope.CREDENTIAL_MODEL, Scope.GROUP_MODEL) else ""
-        for member in self._accounts.get(one.group, ()):
+        for member in self._accounts.get(credential.group, ()):
             member.rests[key] = max(member.rests.get(key, 0.0), until)
             member.reason, member.told = verdict.reason, verdict.told
             self.touched.update(lane.lots[member.id] for lane in self._lanes.values() if member.id in lane.lots)
@@ -357,12 +357,14 @@ class Pool:
         return open_rests(self._credentials.values(), now)
 
     def lift(self, now: float = 0.0) -> None:
-        for one in self._credentials.values():
-            if one.quarantined:
-                one.quarantined, one.refused, one.reason = False, 0, ""
-                one.rests.pop("", None)
-                self.touched.update(lane.lots[one.id] for lane in self._lanes.values() if one.id in lane.lots)
-                self._refresh(one, now)
+        for credential in self._credentials.values():
+            if credential.quarantined:
+                credential.quarantined, credential.refused, credential.reason = False, 0, ""
+                credential.rests.pop("", None)
+                self.touched.update(
+                    lane.lots[credential.id] for lane in self._lanes.values() if credential.id in lane.lots
+                )
+                self._refresh(credential, now)
 
     def views(self, now: float) -> list[CredentialView]:
         self.tick(now)

@@ -59,55 +59,55 @@ class Line:
 
     def join(self, ticket: Ticket, ask: Ask) -> Ticket | None:
         """Takes a place. Returns the ticket that must leave if the queue is full: the last of the longest class."""
-        one = self._classes.get(ticket.owner)
-        if one is None:
+        waiting = self._classes.get(ticket.owner)
+        if waiting is None:
             tag = self._elsewhere.pop(digest(ticket.owner), 0.0) if self._elsewhere else 0.0
-            one = self._classes[ticket.owner] = _Class(max(self._time, tag))
+            waiting = self._classes[ticket.owner] = _Class(max(self._time, tag))
         out = None
         if self._count >= LONGEST_LINE:
             longest = max(self._classes.values(), key=lambda other: len(other.tickets))
-            if len(one.tickets) + 1 >= len(longest.tickets):
+            if len(waiting.tickets) + 1 >= len(longest.tickets):
                 return ticket
             out = longest.tickets[-1][0]
-        if not one.tickets:
-            one.tag = max(one.tag, self._time)
-            heapq.heappush(self._turns, (one.tag, ticket.order, ticket.owner))
-        one.tickets.append((ticket, ask))
+        if not waiting.tickets:
+            waiting.tag = max(waiting.tag, self._time)
+            heapq.heappush(self._turns, (waiting.tag, ticket.order, ticket.owner))
+        waiting.tickets.append((ticket, ask))
         self.latest = ticket
         self._count += 1
         return out
 
     def leave(self, ticket: Ticket) -> None:
-        one = self._classes.get(ticket.owner)
-        if one is None:
+        waiting = self._classes.get(ticket.owner)
+        if waiting is None:
             return
-        kept = deque(pair for pair in one.tickets if pair[0] is not ticket)
-        self._count -= len(one.tickets) - len(kept)
-        one.tickets = kept
+        kept = deque(pair for pair in waiting.tickets if pair[0] is not ticket)
+        self._count -= len(waiting.tickets) - len(kept)
+        waiting.tickets = kept
         if not kept:
-            self._forget(ticket.owner, one)
+            self._forget(ticket.owner, waiting)
 
     def served(self, ticket: Ticket) -> None:
         """This ticket's class has had its turn."""
-        one = self._classes[ticket.owner]
-        self._time = max(self._time, one.tag)
-        one.tag = max(one.tag, self._time) + 1.0
+        waiting = self._classes[ticket.owner]
+        self._time = max(self._time, waiting.tag)
+        waiting.tag = max(waiting.tag, self._time) + 1.0
         self.leave(ticket)
-        if one.tickets:
-            heapq.heappush(self._turns, (one.tag, one.tickets[0][0].order, ticket.owner))
+        if waiting.tickets:
+            heapq.heappush(self._turns, (waiting.tag, waiting.tickets[0][0].order, ticket.owner))
 
     def served_elsewhere(self, who: str) -> None:
         """Another process has served a class, known by its digest: that counts as a turn here, too."""
-        for owner, one in self._classes.items():
+        for owner, waiting in self._classes.items():
             if digest(owner) == who:
-                one.tag = max(one.tag, self._time) + 1.0
-                if one.tickets:
-                    heapq.heappush(self._turns, (one.tag, one.tickets[0][0].order, owner))
+                waiting.tag = max(waiting.tag, self._time) + 1.0
+                if waiting.tickets:
+                    heapq.heappush(self._turns, (waiting.tag, waiting.tickets[0][0].order, owner))
                 return
         if who in self._elsewhere or len(self._elsewhere) < LONGEST_LINE:
             self._elsewhere[who] = max(self._elsewhere.get(who, 0.0), self._time) + 1.0
 
-    def _forget(self, owner: tuple[str, str], one: _Class) -> None:
+    def _forget(self, owner: tuple[str, str], waiting: _Class) -> None:
         """A class without tickets is kept only while it is ahead of its share and others are waiting."""
         if not self._count:
             self._classes.clear()
@@ -115,7 +115,7 @@ class Line:
             self._elsewhere.clear()
             self.latest = None
             return
-        if one.tag <= self._time:
+        if waiting.tag <= self._time:
             del self._classes[owner]
         for name in [n for n, other in self._classes.items() if not other.tickets and other.tag <= self._time]:
             del self._classes[name]
@@ -123,19 +123,19 @@ class Line:
     def heads(self) -> list[tuple[Ticket, Ask]]:
         """The first ticket of each class, in the order of their turns."""
         kept: list[tuple[float, int, tuple[str, str]]] = []
-        found: list[tuple[Ticket, Ask]] = []
-        seen = set()
-        while self._turns and len(found) <= MOST_PASSES:
+        heads: list[tuple[Ticket, Ask]] = []
+        owners = set()
+        while self._turns and len(heads) <= MOST_PASSES:
             turn = heapq.heappop(self._turns)
-            one = self._classes.get(turn[2])
-            if one is None or not one.tickets or turn[0] != one.tag or turn[2] in seen:
+            waiting = self._classes.get(turn[2])
+            if waiting is None or not waiting.tickets or turn[0] != waiting.tag or turn[2] in owners:
                 continue
-            seen.add(turn[2])
+            owners.add(turn[2])
             kept.append(turn)
-            found.append(one.tickets[0])
+            heads.append(waiting.tickets[0])
         for turn in kept:
             heapq.heappush(self._turns, turn)
-        return found
+        return heads
 
     def ahead_of(self, owner: tuple[str, str], place: int | None = None) -> int:
         """How many are served before the `place`-th ticket of a class; None: before a caller that joins now."""
@@ -152,9 +152,9 @@ class Line:
     def places(self) -> list[tuple[Ticket, Ask, int]]:
         """Every ticket with the number of those before it."""
         turns = [
-            (one.tag + index, ticket.order, ticket, ask)
-            for one in self._classes.values()
-            for index, (ticket, ask) in enumerate(one.tickets)
+            (waiting.tag + index, ticket.order, ticket, ask)
+            for waiting in self._classes.values()
+            for index, (ticket, ask) in enumerate(waiting.tickets)
         ]
         turns.sort(key=lambda turn: turn[:2])
         return [(ticket, ask, place) for place, (_, _, ticket, ask) in enumerate(turns)]

@@ -59,9 +59,14 @@ def dump(pool: Pool, lots: set[Lot]) -> Rows:
     rows: dict[str, Any] = {}
     kept = {id(window): (key, declared) for declared, windows in _books(pool) for key, window in windows.items()}
     for lot in lots:
-        one, pacing = lot.credential, lot.pacing
-        rows[f"credential|{one.id}"] = CredentialRow(
-            one.rests, one.reason, one.quarantined, one.refused, one.calls, one.told
+        credential, pacing = lot.credential, lot.pacing
+        rows[f"credential|{credential.id}"] = CredentialRow(
+            credential.rests,
+            credential.reason,
+            credential.quarantined,
+            credential.refused,
+            credential.calls,
+            credential.told,
         )
         for window in lot.windows:
             if window.quota.unit is not Unit.CONCURRENT and id(window) in kept:
@@ -108,23 +113,23 @@ def _quota_row(quota: Quota) -> QuotaRow:
 
 
 def _learned(pacing: Pacing) -> list[LearnedRow]:
-    found = []
+    limits = []
     for (length, clock), window in pacing.windows.items():
         attempt = pacing.raises[length, clock]
-        found.append(
+        limits.append(
             LearnedRow(length, clock, window.limit, attempt.trusted, attempt.own, attempt.patience, window.dump())
         )
-    return found
+    return limits
 
 
 def _load_credential(pool: Pool, name: str, row: CredentialRow, now: float) -> None:
-    one = pool.credential(name)
-    if one is None:
+    credential = pool.credential(name)
+    if credential is None:
         return
     longest = now + 32 * 86_400.0
-    one.rests = {model: min(until, longest) for model, until in row.rests.items() if until > now}
-    one.reason, one.refused, one.calls = row.reason, row.refused, row.calls
-    one.quarantined, one.told = row.quarantined, row.told
+    credential.rests = {model: min(until, longest) for model, until in row.rests.items() if until > now}
+    credential.reason, credential.refused, credential.calls = row.reason, row.refused, row.calls
+    credential.quarantined, credential.told = row.quarantined, row.told
 
 
 def _load_window(pool: Pool, key: str, row: WindowRow, now: float) -> None:
@@ -139,10 +144,10 @@ def _load_window(pool: Pool, key: str, row: WindowRow, now: float) -> None:
 
 def _load_pacing(pacing: Pacing, row: PacingRow, now: float) -> None:
     pacing.at_once = row.at_once
-    for one in row.learned:
-        key: Key = (one.length, one.clock)
-        window = Window(Quota(Unit.REQUESTS, one.limit, *key))
-        window.load(one.numbers, now)
+    for limit in row.learned:
+        key: Key = (limit.length, limit.clock)
+        window = Window(Quota(Unit.REQUESTS, limit.limit, *key))
+        window.load(limit.numbers, now)
         pacing.windows[key] = window
-        pacing.raises[key] = Raise(now + one.length, one.trusted, own=one.own)
-        pacing.raises[key].patience = one.patience
+        pacing.raises[key] = Raise(now + limit.length, limit.trusted, own=limit.own)
+        pacing.raises[key].patience = limit.patience

@@ -25,7 +25,7 @@ class End(StrEnum):
 
 
 PROBLEMS = {
-    End.ENCRYPTED: "only a password opens it",
+    End.ENCRYPTED: "it is protected by a password",
     End.LARGE: "reading it takes more memory than allowed",
     End.LATE: "reading it takes more time than allowed",
     End.UNREADABLE: "it cannot be read",
@@ -48,7 +48,7 @@ class Document(Struct, frozen=True):
         """Why there is nothing to read; empty if there is."""
         if self.text.strip():
             return ""
-        return PROBLEMS.get(self.end, "it holds no text; pages that are pictures are read as pictures")
+        return PROBLEMS.get(self.end, "it contains no text; send scanned pages as pictures")
 
 
 class Reader:
@@ -84,10 +84,10 @@ def document(said: bytes, end: End) -> Document:
     """`end`: unless the child has reported another."""
     pages: list[str] = []
     for line in said.splitlines():
-        told = msgspec.json.decode(line, type=Line)
-        if told.text is not None:
-            pages.append(told.text)
-        end = told.end or end
+        page = msgspec.json.decode(line, type=Line)
+        if page.text is not None:
+            pages.append(page.text)
+        end = page.end or end
     return Document("\n\n".join(pages)[:MOST_TEXT], end)
 
 

@@ -14,6 +14,7 @@ import grpc
 from aiohttp import web
 from google.protobuf.message import Message
 
+from inference_service.api import limits
 from inference_service.api.door import REQUEST_ID_KEY
 from inference_service.http import problems
 from inference_service.http.problems import Problem, Refusal
@@ -52,10 +53,12 @@ class Facts:
     def __init__(self) -> None:
         self.request_id = secrets.token_hex(16)  # the door's own, once it has read the request
         self.arrived = time.monotonic()
+        self.limits: dict[str, str] = {}  # what the caller has left of them
 
     def headers(self) -> dict[str, str]:
         spent = str(int((time.monotonic() - self.arrived) * 1_000))
-        return {"X-Request-Id": self.request_id, "OpenAI-Processing-Ms": spent, "OpenAI-Version": "2020-10-01"}
+        own = {"X-Request-Id": self.request_id, "OpenAI-Processing-Ms": spent, "OpenAI-Version": "2020-10-01"}
+        return {**own, **self.limits}
 
 
 class HttpCall:
@@ -131,6 +134,7 @@ class HttpCall:
         self._facts.request_id = next(
             (value for key, value in self._trailing if key == REQUEST_ID_KEY), self._facts.request_id
         )
+        self._facts.limits = {key: value for key, value in self._trailing if key in limits.NAMES}
 
     async def read(self) -> Message:
         """The request of the RPC."""

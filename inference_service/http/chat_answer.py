@@ -70,18 +70,18 @@ class Chunks:
 def tool_call(call: tools_pb2.ToolCall) -> dict[str, Any]:
     """With the provider's signature, if there is one, in the member in which clients send it back."""
     function = {"name": call.name, "arguments": call.arguments}
-    made: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
+    members: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
     if call.signature:
-        made["extra_content"] = signatures.written(call.signature)
-    return made
+        members["extra_content"] = signatures.written(call.signature)
+    return members
 
 
 def token_logprobs(logprobs: chat_pb2.Logprobs) -> list[dict[str, Any]]:
-    return [{**_token(one), "top_logprobs": [_token(other) for other in one.top]} for one in logprobs.tokens]
+    return [{**_token(token), "top_logprobs": [_token(other) for other in token.top]} for token in logprobs.tokens]
 
 
-def _token(one: chat_pb2.TokenLogprob | chat_pb2.TopLogprob) -> dict[str, Any]:
-    return {"token": one.token, "logprob": one.logprob, "bytes": list(one.token.encode())}
+def _token(token: chat_pb2.TokenLogprob | chat_pb2.TopLogprob) -> dict[str, Any]:
+    return {"token": token.token, "logprob": token.logprob, "bytes": list(token.token.encode())}
 
 
 def message_of(text: str, reasoning: str, calls: list[tools_pb2.ToolCall]) -> dict[str, Any]:

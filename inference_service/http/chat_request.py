@@ -53,7 +53,7 @@ class ChatOrder:
     def _request(self, fields: Fields, labels: Labels) -> chat_pb2.ChatRequest:
         count = fields.whole("n", 1_000_000)
         if count is not None and count != 1:
-            fields.wrong("n", f"is {count}; this service gives one answer by request, so only 1 is allowed")
+            fields.wrong("n", f"is {count}; this service gives one answer per request, so only 1 is allowed")
         request = chat_pb2.ChatRequest(model=fields.text("model") or "")
         if not request.model:
             fields.wrong("model", "is required, such as 'chat'")
@@ -85,7 +85,7 @@ class ChatOrder:
     def _conversation_id(fields: Fields) -> str:
         """What clients send to reach the same cache again."""
         ids = [fields.any(name) for name in CONVERSATION_IDS]
-        return next((one for one in ids if isinstance(one, str) and len(one) <= LONGEST_ID), "")
+        return next((value for value in ids if isinstance(value, str) and len(value) <= LONGEST_ID), "")
 
     def spell(self, field: str) -> str:
         base = field.partition("[")[0]  # of "sampling.stop[1]"

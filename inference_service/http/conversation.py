@@ -62,7 +62,7 @@ class Conversation:
             else:
                 self.wrong(path, f"must be an object, not {kind_of(turn)}")
         if not self.messages and not self.violations:
-            self.wrong("messages", "hold nothing that could be answered")
+            self.wrong("messages", "contain nothing to answer")
         if self.messages:
             self._settle_last(self.messages[-1])
 
@@ -103,7 +103,7 @@ class Conversation:
                 yield path, chat_pb2.Part(text=content)
             return
         if not isinstance(content, list | None):
-            self.wrong(path, f"must be a text or a list of parts, not {kind_of(content)}")
+            self.wrong(path, f"must be a string or a list of parts, not {kind_of(content)}")
             return
         for number, item in enumerate(content or ()):
             place = f"{path}[{number}]"
@@ -120,7 +120,7 @@ class Conversation:
         if isinstance(kind, str) and kind in TEXTS:
             path, text = f"{path}.{TEXTS[kind]}", item.get(TEXTS[kind])
             if not isinstance(text, str):
-                self.wrong(path, f"must be a text, not {kind_of(text)}")
+                self.wrong(path, f"must be a string, not {kind_of(text)}")
             elif text:
                 yield path, chat_pb2.Part(text=text)
             return
@@ -182,6 +182,6 @@ class Conversation:
         members = {"id": call_id, "name": function.get("name"), "arguments": function.get("arguments") or "{}"}
         for name, value in members.items():
             if not isinstance(value, str):
-                self.wrong(places[name], f"must be a text, not {kind_of(value)}")
+                self.wrong(places[name], f"must be a string, not {kind_of(value)}")
                 return
         yield path, chat_pb2.Part(tool_call=tools_pb2.ToolCall(**members, signature=signature))

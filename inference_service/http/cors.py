@@ -8,12 +8,13 @@ from collections.abc import Collection, Mapping
 
 from aiohttp import web
 
+from inference_service.api import limits
 from inference_service.http.problems import Problem
 
 ANY = "*"
 EXPOSED = (
     "X-Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, OpenAI-Processing-Ms, "
-    "X-Antiphon-Deployment, X-Antiphon-Attempts, X-Antiphon-Ignored"
+    f"X-Antiphon-Deployment, X-Antiphon-Attempts, X-Antiphon-Ignored, {', '.join(limits.NAMES)}"
 )
 USUAL_HEADERS = "authorization, content-type, api-key, x-request-id, http-referer, x-title"
 REFUSED = Problem(
@@ -57,4 +58,4 @@ def permissions(request: web.Request, origins: Collection[str]) -> Mapping[str, 
 
 
 def _listed(origin: str, origins: Collection[str]) -> bool:
-    return ANY in origins or origin.lower().rstrip("/") in {one.lower().rstrip("/") for one in origins}
+    return ANY in origins or origin.lower().rstrip("/") in {listed.lower().rstrip("/") for listed in origins}

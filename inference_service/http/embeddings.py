@@ -24,7 +24,7 @@ FORMATS = {"float": False, "base64": True}
 class EmbedOrder:
     """A parsed request. `packed`: vectors are wanted as base64 of 32-bit floats."""
 
-    def __init__(self, members: dict[str, Any], told: Labels) -> None:
+    def __init__(self, members: dict[str, Any], labels: Labels) -> None:
         """Raises Refusal."""
         fields = Fields(members)
         self.ignored: list[str] = []
@@ -33,9 +33,9 @@ class EmbedOrder:
         self.request = embeddings_pb2.EmbedRequest(
             model=fields.text("model") or "",
             inputs=_inputs(fields),
-            request_id=told.request_id,
-            replay=told.replay,
-            caller=caller(fields, self.ignored, told),
+            request_id=labels.request_id,
+            replay=labels.replay,
+            caller=caller(fields, self.ignored, labels),
         )
         if not self.request.model:
             fields.wrong("model", "is required")
@@ -52,16 +52,14 @@ class EmbedOrder:
 
 
 def _inputs(fields: Fields) -> list[str]:
-    given = fields.any("input")
-    texts = [given] if isinstance(given, str) else given
+    value = fields.any("input")
+    texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts:
-        fields.wrong("input", "is required: a text or a list of texts")
+        fields.wrong("input", "is required: a string or a list of strings")
         return []
     for number, text in enumerate(texts):
         if not isinstance(text, str):
-            fields.wrong(
-                f"input[{number}]", "must be a text: which tokens numbers stand for only their own model knows"
-            )
+            fields.wrong(f"input[{number}]", "must be a string: token ids mean something only to their own model")
             return []
     return texts
 
@@ -96,8 +94,8 @@ class EmbeddingsExchange:
             {
                 "object": "list",
                 "data": [
-                    {"object": "embedding", "index": index, "embedding": self._vector(one)}
-                    for index, one in enumerate(self._answer.embeddings)
+                    {"object": "embedding", "index": index, "embedding": self._vector(embedding)}
+                    for index, embedding in enumerate(self._answer.embeddings)
                 ],
                 "model": self._order.request.model,
                 "usage": {"prompt_tokens": read, "total_tokens": read},
@@ -105,10 +103,10 @@ class EmbeddingsExchange:
             }
         )
 
-    def _vector(self, one: embeddings_pb2.Embedding) -> list[float] | str:
+    def _vector(self, embedding: embeddings_pb2.Embedding) -> list[float] | str:
         if not self._order.packed:
-            return list(one.values)
-        numbers = array("f", one.values)
+            return list(embedding.values)
+        numbers = array("f", embedding.values)
         if sys.byteorder == "big":
             numbers.byteswap()
         return base64.b64encode(numbers.tobytes()).decode()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from inference_service.http.problems import Violation
 
 Kind = TypeVar("Kind", str, dict[str, Any], list[Any])
-NAMES: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
+NAMES: dict[type, str] = {str: "a string", dict: "an object", list: "a list"}
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
@@ -120,7 +120,7 @@ def kind_of(value: Any) -> str:
         case int() | float():
             return "a number"
         case str():
-            return "a text"
+            return "a string"
         case list():
             return "a list"
         case dict():

@@ -63,15 +63,17 @@ def _recording(path: str, value: Any) -> chat_pb2.Part:
     data = decoded(_text(f"{path}.data", value.get("data")))
     if data is None:
         raise BadFile(f"{path}.data", "must be a recording in base64")
-    found = kind_of(data)
-    mime = found.mimes[0] if found is not None else AUDIO[kind]
+    recording = kind_of(data)
+    mime = recording.mimes[0] if recording is not None else AUDIO[kind]
     return chat_pb2.Part(audio=chat_pb2.Audio(mime_type=mime, data=data))
 
 
 def _document(path: str, value: Any) -> chat_pb2.Part:
     value = value if isinstance(value, dict) else {}
     if "file_id" in value:
-        raise BadFile(f"{path}.file_id", "is not supported: nothing is kept here; send the file itself as file_data")
+        raise BadFile(
+            f"{path}.file_id", "is not supported: this service stores no files; send the file itself as file_data"
+        )
     url = _text(f"{path}.file_data", value.get("file_data"))
     mime, data = _from_data_url(f"{path}.file_data", url, "a document, such as data:application/pdf;base64,…")
     name = value.get("filename")
@@ -81,7 +83,7 @@ def _document(path: str, value: Any) -> chat_pb2.Part:
 
 def _text(path: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise BadFile(path, f"must be a text, not {fields.kind_of(value)}")
+        raise BadFile(path, f"must be a string, not {fields.kind_of(value)}")
     return value
 
 

@@ -80,18 +80,18 @@ class ImageExchange:
         data, header = b"".join(self._chunks), self._header
         self._chunks = []
         text = (await apart(len(data), base64.b64encode, data)).decode()
-        told: dict[str, Any] = {"width": header.width, "height": header.height}
+        event: dict[str, Any] = {"width": header.width, "height": header.height}
         if header.HasField("seed"):
-            told["seed"] = header.seed
+            event["seed"] = header.seed
         kind = header.mime_type.rpartition("/")[2]
         content = {"url": f"data:{header.mime_type};base64,{text}"} if self._order.as_url else {"b64_json": text}
         shape = {"size": f"{header.width}x{header.height}", "output_format": kind}
         if self._events is None:
-            self._made.append({**content, **shape, "antiphon": told})
+            self._made.append({**content, **shape, "antiphon": event})
             return
         # The usage of a stream is sent with its last picture, which waits for it.
         await self._send_last()
-        self._made = [{**content, **shape, **self._look(), "antiphon": told}]
+        self._made = [{**content, **shape, **self._look(), "antiphon": event}]
 
     def _look(self) -> dict[str, Any]:
         return {"created_at": int(time.time()), "quality": "auto", "background": "auto"}
@@ -162,9 +162,9 @@ def taken_apart(form: dict[str, list[str | Upload]]) -> tuple[dict[str, str], Up
     """The strings of a form, and its picture. Raises Refusal."""
     pictures = form.pop("image", [])
     if "mask" in form:
-        raise invalid("mask", "is not supported: no deployment takes one", "unsupported_parameter")
+        raise invalid("mask", "is not supported by any deployment", "unsupported_parameter")
     if len(pictures) != 1 or not isinstance(pictures[0], Upload):
-        found = f"{len(pictures)} were sent" if len(pictures) != 1 else "a text was sent"
-        raise invalid("image", f"must be one file, a picture to start from; {found}")
+        problem = f"{len(pictures)} were sent" if len(pictures) != 1 else "a string was sent"
+        raise invalid("image", f"must be one file, a picture to start from; {problem}")
     texts = {name: values[-1] for name, values in form.items() if isinstance(values[-1], str)}
     return texts, pictures[0]

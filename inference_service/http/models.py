@@ -30,7 +30,7 @@ class ModelsExchange:
     def _model(self, model: models_pb2.Model) -> dict[str, Any]:
         can = model.capabilities
         draws, chats = models_pb2.TASK_IMAGE in model.tasks, models_pb2.TASK_CHAT in model.tasks
-        made: dict[str, Any] = {
+        item: dict[str, Any] = {
             "id": model.name,
             "object": "model",
             "created": self._since,
@@ -47,18 +47,18 @@ class ModelsExchange:
             },
         }
         if can.context_tokens:
-            made["context_length"] = made["context_window"] = can.context_tokens
-        return made
+            item["context_length"] = item["context_window"] = can.context_tokens
+        return item
 
     async def finish(self, facts: Facts) -> web.StreamResponse:
         if self._name is None:
             return json_response(msgspec.json.encode({"object": "list", "data": self._models}), facts)
         wanted = self._aliases.get(self._name, self._name)
-        found = next((model for model in self._models if model["id"] == wanted), None)
-        if found is None:
+        listed = next((model for model in self._models if model["id"] == wanted), None)
+        if listed is None:
             text = f"there is no model {self._name[:100]!r}; /v1/models lists all"
             return error_response(Problem(404, "not_found_error", "model_not_found", text, "model"), facts)
-        return json_response(msgspec.json.encode({**found, "id": self._name}), facts)
+        return json_response(msgspec.json.encode({**listed, "id": self._name}), facts)
 
     async def fail(self, problem: Problem, facts: Facts) -> web.StreamResponse:
         return error_response(problem, facts)

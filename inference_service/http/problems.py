@@ -89,12 +89,12 @@ def violated(violations: list[Violation], code: str = "invalid_value") -> Refusa
 
 
 def too_large(limit: int) -> Refusal:
-    text = f"the body is larger than {limit:,} bytes, which is all that is taken (service.max_request_bytes)"
+    text = f"the body is larger than {limit:,} bytes, the maximum (service.max_request_bytes)"
     return Refusal(Problem(413, INVALID, "request_too_large", text, headers={"Connection": "close"}))
 
 
 def not_found(path: str) -> Problem:
-    text = f"there is no {path[:200]!r} here; /v1/models, /v1/chat/completions and /v1/images/generations are"
+    text = f"there is no endpoint {path[:200]!r}; try /v1/models, /v1/chat/completions or /v1/images/generations"
     return Problem(404, "not_found_error", "unknown_url", text)
 
 
@@ -109,14 +109,17 @@ def of_status(code: grpc.StatusCode, text: str, trailing: Any, spell: Callable[[
             case error_details_pb2.RetryInfo():
                 retry = detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9
             case error_details_pb2.BadRequest():
-                violations = [(spell(one.field), one.description) for one in detail.field_violations]
+                violations = [(spell(violation.field), violation.description) for violation in detail.field_violations]
             case errors_pb2.FailedAttempts():
-                extra = {"failed_attempts": [_attempt(one) for one in detail.attempts], "omitted": detail.omitted}
-    failures = {one["failure"] for one in extra.get("failed_attempts", ())}
+                extra = {
+                    "failed_attempts": [_attempt(violation) for violation in detail.attempts],
+                    "omitted": detail.omitted,
+                }
+    failures = {violation["failure"] for violation in extra.get("failed_attempts", ())}
     named = FAILURES.get(failures.pop()) if len(failures) == 1 else None
     status, kind, name = named or REASONS.get(reason) or CODES.get(code, (500, SERVER, "internal_error"))
-    told = [one for one in violations if one[1] != text]
-    message = _sentence(told) if told else text
+    others = [violation for violation in violations if violation[1] != text]
+    message = _sentence(others) if others else text
     param = violations[0][0] if violations else None
     return Problem(status, kind, name, message, param or None, _retry_headers(status, reason, retry), extra)
 
@@ -129,14 +132,14 @@ def _details(trailing: Any) -> list[Any]:
         error_details_pb2.BadRequest,
         errors_pb2.FailedAttempts,
     )
-    found = []
+    details = []
     for box in status_pb2.Status.FromString(packed).details:
         for kind in kinds:
             if box.Is(kind.DESCRIPTOR):
                 message = kind()
                 box.Unpack(message)
-                found.append(message)
-    return found
+                details.append(message)
+    return details
 
 
 def _attempt(attempt: Any) -> dict[str, Any]:

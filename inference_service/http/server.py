@@ -104,7 +104,7 @@ class HttpServer:
         handler = methods.get(request.method)
         if handler is None:
             allowed = ", ".join(methods)
-            text = f"{request.method[:20]} is not possible here; {allowed} is"
+            text = f"{request.method[:20]} is not allowed here; use {allowed}"
             problem = Problem(405, "invalid_request_error", "method_not_allowed", text, headers={"Allow": allowed})
             return error_response(problem, facts)
         structlog.contextvars.clear_contextvars()  # requests of one connection are unrelated
@@ -112,7 +112,7 @@ class HttpServer:
             return await handler(request, facts)
         except Exception as error:  # whatever happened, the caller gets a code and an id, and no internals
             log.exception("request failed unexpectedly", request_id=facts.request_id, exc_info=error)
-            text = f"an error inside the service; its log knows it as {facts.request_id}"
+            text = f"internal error: look for {facts.request_id} in the service's log"
             return error_response(Problem(500, "server_error", "internal_error", text), facts)
 
     async def _welcome(self, _: web.Request, facts: Facts) -> web.StreamResponse:

@@ -65,6 +65,6 @@ def _texts(fields: Fields, name: str) -> list[str] | None:
     if texts is None:
         return None
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        fields.wrong(name, "must be a text or a list of texts")
+        fields.wrong(name, "must be a string or a list of strings")
         return None
     return [text for text in texts if text] or None

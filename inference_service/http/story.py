@@ -58,30 +58,30 @@ class Story:
 
     def headers(self, ignored: Sequence[str]) -> dict[str, str]:
         """`ignored`: parameters of the caller that had no effect."""
-        found = {}
+        headers = {}
         if self.deployments:
-            found = {"X-Antiphon-Deployment": self.deployments[-1], "X-Antiphon-Attempts": str(self.attempts)}
+            headers = {"X-Antiphon-Deployment": self.deployments[-1], "X-Antiphon-Attempts": str(self.attempts)}
         if ignored:
             text = ", ".join(dict.fromkeys(ignored)).encode("ascii", "replace").decode()
-            found["X-Antiphon-Ignored"] = "".join(sign for sign in text if sign.isprintable())[:LONGEST_HEADER]
-        return found
+            headers["X-Antiphon-Ignored"] = "".join(sign for sign in text if sign.isprintable())[:LONGEST_HEADER]
+        return headers
 
     def vendor(self) -> dict[str, Any]:
         """The field `antiphon` of a whole answer or a last chunk."""
-        told: dict[str, Any] = {
+        members: dict[str, Any] = {
             "deployment": self.deployments[-1] if self.deployments else None,
             "deployments": self.deployments,
             "attempts": self.attempts,
         }
         if self.handovers:
-            told["handovers"] = self.handovers
+            members["handovers"] = self.handovers
         if self.notices:
-            told["notices"] = self.notices
+            members["notices"] = self.notices
         if self._cost is not None:
-            told["cost"] = self._cost
+            members["cost"] = self._cost
         if any(usage.estimated for usage in self._usages):
-            told["usage_estimated"] = True
-        return told
+            members["usage_estimated"] = True
+        return members
 
     def usage(self) -> dict[str, Any]:
         """The sum over all attempts, all of which are paid for."""

@@ -24,16 +24,16 @@ def as_verbose_json(answer: speech_pb2.TranscribeResponse, vendor: dict[str, Any
         {
             "id": number,
             "seek": 0,
-            "start": seconds(one.start),
-            "end": seconds(one.end),
-            "text": one.text,
+            "start": seconds(segment.start),
+            "end": seconds(segment.end),
+            "text": segment.text,
             "tokens": [],
             "temperature": 0.0,
             "avg_logprob": 0.0,
             "compression_ratio": 1.0,
-            "no_speech_prob": one.no_speech if one.HasField("no_speech") else 0.0,
+            "no_speech_prob": segment.no_speech if segment.HasField("no_speech") else 0.0,
         }
-        for number, one in enumerate(answer.segments)
+        for number, segment in enumerate(answer.segments)
     ]
     return msgspec.json.encode(
         {
@@ -63,10 +63,10 @@ def as_vtt(answer: speech_pb2.TranscribeResponse) -> bytes:
 
 def lines(answer: speech_pb2.TranscribeResponse) -> list[tuple[float, float, str]]:
     """(start, end, text); a single line if the deployment reported no times."""
-    found = [(seconds(one.start), seconds(one.end), one.text.strip()) for one in answer.segments]
-    if not found and answer.text.strip():
-        found = [(0.0, seconds(answer.duration), answer.text.strip())]
-    return found
+    lines = [(seconds(segment.start), seconds(segment.end), segment.text.strip()) for segment in answer.segments]
+    if not lines and answer.text.strip():
+        lines = [(0.0, seconds(answer.duration), answer.text.strip())]
+    return lines
 
 
 def clock(moment: float, point: str) -> str:

@@ -26,18 +26,18 @@ def take_tools(fields: Fields, request: chat_pb2.ChatRequest, ignored: list[str]
             fields.wrong(path, 'must be an object of the type "function" with the member function')
             continue
         tool = Fields(function, f"{path}.function")
-        made = tools_pb2.Tool(
+        declared = tools_pb2.Tool(
             name=tool.text("name") or "",
             description=tool.text("description") or "",
             strict=tool.flag("strict") or False,
         )
         parameters = tool.members("parameters")
         if parameters is not None:
-            made.parameters = _json(parameters)
-        if not made.name:
+            declared.parameters = _json(parameters)
+        if not declared.name:
             tool.wrong("name", "is required")
         fields.violations += tool.violations
-        request.tools.append(made)
+        request.tools.append(declared)
     _take_choice(fields, request)
     if request.HasField("parallel_tool_calls") and not request.tools:
         request.ClearField("parallel_tool_calls")  # many clients send it with every request
@@ -74,11 +74,11 @@ def take_form(fields: Fields, request: chat_pb2.ChatRequest) -> None:
         _take_schema(fields, request, form.get("json_schema"))
 
 
-def _take_schema(fields: Fields, request: chat_pb2.ChatRequest, given: Any) -> None:
-    if not isinstance(given, dict):
-        fields.wrong(SCHEMA, f"must be an object, not {kind_of(given)}")
+def _take_schema(fields: Fields, request: chat_pb2.ChatRequest, value: Any) -> None:
+    if not isinstance(value, dict):
+        fields.wrong(SCHEMA, f"must be an object, not {kind_of(value)}")
         return
-    described = Fields(given, SCHEMA)
+    described = Fields(value, SCHEMA)
     schema = described.members("schema")
     if schema is None and not described.violations:
         described.wrong("schema", "is required: a JSON schema")

@@ -26,7 +26,7 @@ MODEL, USUAL_MODEL = "transcribe", "whisper-1"  # most clients ask for this mode
 class TranscribeOrder:
     """A parsed request."""
 
-    def __init__(self, form: dict[str, list[str | Upload]], told: Labels, knows: Callable[[str], bool]) -> None:
+    def __init__(self, form: dict[str, list[str | Upload]], labels: Labels, knows: Callable[[str], bool]) -> None:
         """Raises Refusal."""
         files = form.pop("file", [])
         if len(files) != 1 or not isinstance(files[0], Upload):
@@ -43,9 +43,9 @@ class TranscribeOrder:
             language=fields.text("language") or "",
             prompt=fields.text("prompt") or "",
             timestamps=self.format in TIMED,
-            request_id=told.request_id,
-            replay=told.replay,
-            caller=caller(fields, self.ignored, told),
+            request_id=labels.request_id,
+            replay=labels.replay,
+            caller=caller(fields, self.ignored, labels),
         )
         temperature = fields.number("temperature")
         if temperature is not None:

@@ -40,7 +40,7 @@ class PictureFetcher:
             raise _refused("it took too long") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a URL that no library can parse
             private = public is not None and public.refused
-            raise _refused("it lies in a private network" if private else "the connection failed") from error
+            raise _refused("it is in a private network" if private else "the connection failed") from error
 
     async def _follow(self, session: aiohttp.ClientSession, url: URL) -> bytes:
         for _ in range(MOST_REDIRECTS + 1):

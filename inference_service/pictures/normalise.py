@@ -78,15 +78,15 @@ async def without_gif(picture: ImagePart, limits: Images = DEFAULTS) -> ImagePar
     try:
         return ImagePart("image/png", await in_pool(_as_png, picture.data, limits))
     except BadPicture as error:
-        raise UpstreamFailure(FailureKind.BAD_REQUEST, f"the given picture cannot be read: {error}") from error
+        raise UpstreamFailure(FailureKind.BAD_REQUEST, f"the input picture cannot be read: {error}") from error
 
 
 def _problem(picture: ImagePart, max_pixels: int) -> str | None:
-    found = size(picture.data)
-    if found is None:
+    dimensions = size(picture.data)
+    if dimensions is None:
         return "cannot be read as a picture"
-    if found[0] * found[1] > max_pixels:
-        return f"has {found[0]}x{found[1]} pixels; at most {max_pixels:,} pixels are allowed"
+    if dimensions[0] * dimensions[1] > max_pixels:
+        return f"has {dimensions[0]}x{dimensions[1]} pixels; at most {max_pixels:,} pixels are allowed"
     if picture.mime == "image/gif":  # decoded for models that do not accept it
         try:
             with decoded(picture.data, max_pixels):
@@ -121,11 +121,11 @@ def _normalise(
     picture: Picture, wanted: ImageFormat | None, max_bytes: int | None, limits: Images
 ) -> tuple[CheckedPicture, list[Notice]]:
     _check_bytes(picture.data, limits)
-    given = familiar(picture.data, limits.max_pixels)
-    with decoded(given, limits.max_pixels) as image:
+    source = familiar(picture.data, limits.max_pixels)
+    with decoded(source, limits.max_pixels) as image:
         own = NAMES.get(image.format or "")
         chosen = wanted or own or ImageFormat.PNG
-        data = _as_it_is(given, image) if chosen is own else None
+        data = _as_it_is(source, image) if chosen is own else None
         if data is not None and len(data) <= (max_bytes or len(data)):
             return _checked(picture, data, image.size, chosen), []
         clean = plain(image, flat=chosen is ImageFormat.JPEG)

@@ -53,11 +53,11 @@ CAN = Capabilities(
 )
 # What the catalogue row does not cover, because chat never needs it.
 RETURN_CODES: Mapping[str, tuple[FailureKind, str]] = {
-    "TooManySteps": (K.UNSUPPORTED, "the AI Horde does not take so many steps"),
-    "InvalidSize": (K.UNSUPPORTED, "the AI Horde does not take this size"),
-    "RequestNotFound": (K.SERVER_ERROR, "the AI Horde has lost the order"),
-    "RequestExpired": (K.TIMEOUT, "the order has expired at the AI Horde"),
-    "Locked": (K.UNAVAILABLE, "the AI Horde is locked for a moment"),
+    "TooManySteps": (K.UNSUPPORTED, "the AI Horde does not allow that many steps"),
+    "InvalidSize": (K.UNSUPPORTED, "the AI Horde does not allow this size"),
+    "RequestNotFound": (K.SERVER_ERROR, "the AI Horde no longer knows the request"),
+    "RequestExpired": (K.TIMEOUT, "the request has expired at the AI Horde"),
+    "Locked": (K.UNAVAILABLE, "the AI Horde is temporarily locked"),
 }
 
 
@@ -136,8 +136,8 @@ class AIHorde:
         finally:
             if not ended:
                 self._cancel(order, call.secret)
-        found = read_results(answer, self.settings.base_url)
-        async with aclosing(deliver(self.http, found, call, seed if call.count == 1 else None)) as delivering:
+        results = read_results(answer, self.settings.base_url)
+        async with aclosing(deliver(self.http, results, call, seed if call.count == 1 else None)) as delivering:
             async for event in delivering:
                 yield event
 
@@ -203,7 +203,7 @@ class AIHorde:
                 if state.get("done") is True:
                     return
                 if state.get("faulted") is True:
-                    raise UpstreamFailure(K.SERVER_ERROR, "the AI Horde gave the order up", status=200)
+                    raise UpstreamFailure(K.SERVER_ERROR, "the AI Horde gave up the request", status=200)
                 if state.get("is_possible") is False:
                     raise UpstreamFailure(K.UNAVAILABLE, "no worker of the AI Horde can draw this now", status=200)
                 yield progress_of(state)
@@ -233,16 +233,16 @@ class AIHorde:
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         """Models that a worker serves right now."""
-        found: list[ModelInfo] = []
+        models: list[ModelInfo] = []
         for kind in ("image", "text"):
             url = f"{self.settings.base_url}/status/models?type={kind}"
             answer = await ask(self, url, self.headers(secret))
             if not isinstance(answer, list):
                 raise errors.failure(K.BAD_RESPONSE, status=200)
-            served = [one for one in answer if isinstance(one, dict) and _number(one.get("count"))]
-            names = [name for one in served if isinstance(name := one.get("name"), str)]
-            found += [ModelInfo(name, self.capabilities(name)) for name in names]
-        return found
+            served = [worker for worker in answer if isinstance(worker, dict) and _number(worker.get("count"))]
+            names = [name for worker in served if isinstance(name := worker.get("name"), str)]
+            models += [ModelInfo(name, self.capabilities(name)) for name in names]
+        return models
 
     async def close(self) -> None:
         await asyncio.gather(*self._farewells, return_exceptions=True)
@@ -269,11 +269,11 @@ def _number(value: object) -> float:
 
 def _changes(warnings: object) -> list[Notice]:
     """What the Horde reduced so that the order could be accepted."""
-    found = []
-    for one in warnings if isinstance(warnings, list) else ():
-        code = str(one.get("code", "")) if isinstance(one, dict) else ""
+    notices = []
+    for warning in warnings if isinstance(warnings, list) else ():
+        code = str(warning.get("code", "")) if isinstance(warning, dict) else ""
         if "Steps" in code:
-            found.append(Notice(NoticeKind.CHANGED, "steps", "The AI Horde used fewer steps."))
+            notices.append(Notice(NoticeKind.CHANGED, "steps", "The AI Horde used fewer steps."))
         elif "Size" in code or "Resolution" in code or "Downgrade" in code:
-            found.append(Notice(NoticeKind.CHANGED, "size", "The AI Horde made the picture smaller."))
-    return found
+            notices.append(Notice(NoticeKind.CHANGED, "size", "The AI Horde made the picture smaller."))
+    return notices

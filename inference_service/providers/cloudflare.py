@@ -94,7 +94,7 @@ class Cloudflare(OpenAI):
     async def image(self, call: ImageCall) -> AsyncGenerator[ImageEvent | LimitReport, None]:
         style = workers_ai.style_of(call.model)
         if style is None:
-            raise UpstreamFailure(K.UNSUPPORTED, "this model makes no pictures, as far as its name says")
+            raise UpstreamFailure(K.UNSUPPORTED, "by its name, this model does not make pictures")
         target = Target(self._own(call.secret), self.headers(call.secret))
         async with aclosing(draw(self, style, target, call)) as drawing:
             async for event in drawing:
@@ -109,7 +109,7 @@ class Cloudflare(OpenAI):
         return await embeddings.over_openai(self, url, self.headers(call.secret), call, dimensions="")
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        found = []
+        models = []
         answer = await ask(self, f"{self._own(secret)}/models/search?per_page=100", self.headers(secret))
         listed = answer.get("result") if isinstance(answer, dict) else None
         for item in listed if isinstance(listed, list) else ():
@@ -118,22 +118,22 @@ class Cloudflare(OpenAI):
             task = item.get("task")
             match task.get("name") if isinstance(task, dict) else "":
                 case "Text-to-Image" if workers_ai.style_of(name) is not None:
-                    found.append(ModelInfo(name, self.capabilities(name)))
+                    models.append(ModelInfo(name, self.capabilities(name)))
                 case "Automatic Speech Recognition":
-                    found.append(ModelInfo(name, SPEECH))
+                    models.append(ModelInfo(name, SPEECH))
                 case "Text Embeddings":
-                    found.append(ModelInfo(name, VECTORS))
+                    models.append(ModelInfo(name, VECTORS))
                 case "Text Generation":
                     can = msgspec.structs.replace(self.row.can(name), context_tokens=_context(item))
                     self._discovered[name] = can
-                    found.append(ModelInfo(name, can))
-        return found
+                    models.append(ModelInfo(name, can))
+        return models
 
 
 def _context(item: Mapping[str, Any]) -> int:
     properties = item.get("properties")
-    for one in properties if isinstance(properties, list) else ():
-        if isinstance(one, dict) and one.get("property_id") == "context_window":
-            value = str(one.get("value", ""))
+    for entry in properties if isinstance(properties, list) else ():
+        if isinstance(entry, dict) and entry.get("property_id") == "context_window":
+            value = str(entry.get("value", ""))
             return int(value) if value.isdecimal() and len(value) < 10 else 0
     return 0

@@ -53,7 +53,6 @@ class Cohere(ChatProvider):
     signs: ClassVar[tuple[errors.Sign, ...]] = (
         errors.Sign(FailureKind.QUOTA_EXHAUSTED, r"API calls ?/ ?month", (429,), Scope.GROUP),
         errors.Sign(FailureKind.RATE_LIMITED, r"API calls ?/ ?minute", (429,), Scope.GROUP, wake_after=60),
-        errors.Sign(FailureKind.UNAUTHENTICATED, r"invalid api token", (401, 403)),
     )
 
     def wire_names(self) -> Mapping[str, str | Wire]:
@@ -85,16 +84,14 @@ def tools(request: ChatRequest) -> dict[str, Any]:
     if not body or choice is None:
         return body
     if choice.name:
-        body["tools"] = [one for one in body["tools"] if one["function"]["name"] == choice.name]
+        body["tools"] = [tool for tool in body["tools"] if tool["function"]["name"] == choice.name]
     body.pop("tool_choice")
     return body if choice.mode is ToolMode.AUTO else {**body, "tool_choice": choice.mode.value.upper()}
 
 
 def answer_format(wanted: ResponseFormat | None) -> dict[str, Any]:
-    if wanted is None:
-        return {}
-    form: dict[str, Any] = {"type": "json_object"}
-    return {"response_format": form if wanted.schema is None else {**form, "json_schema": wanted.schema}}
+    schema = {} if wanted is None or wanted.schema is None else {"json_schema": wanted.schema}
+    return {} if wanted is None else {"response_format": {"type": "json_object", **schema}}
 
 
 class EventFormat(WireFormat):
@@ -106,23 +103,18 @@ class EventFormat(WireFormat):
         event = values.mapping(value)
         delta = values.mapping(event.get("delta"))
         message = values.mapping(delta.get("message") or event.get("message"))
-        parts = values.items(message.get("content"))
+        parts = [values.mapping(part) for part in values.items(message.get("content"))]
         used = values.mapping(values.mapping(delta.get("usage") or event.get("usage")).get("tokens"))
-        index = values.count(event.get("index"))
-        calls = [
-            fragment
-            if fragment.index is not None or len(listed) > 1
-            else msgspec.structs.replace(fragment, index=index)
-            for listed in [list(fragments_of(message.get("tool_calls")))]
-            for fragment in listed
-        ]
+        calls = tuple(fragments_of(message.get("tool_calls")))
+        if len(calls) == 1 and calls[0].index is None:
+            calls = (msgspec.structs.replace(calls[0], index=values.count(event.get("index"))),)
         return Piece(
-            text="".join(values.text_of(part.get("text")) for part in map(values.mapping, parts)),
-            reasoning="".join(values.text_of(part.get("thinking")) for part in map(values.mapping, parts))
+            text="".join(values.text_of(part.get("text")) for part in parts),
+            reasoning="".join(values.text_of(part.get("thinking")) for part in parts)
             + values.text_of(message.get("tool_plan")),
             finish=delta.get("finish_reason") or event.get("finish_reason"),
             usage=values.usage(used.get("input_tokens"), used.get("output_tokens")),
             error=delta.get("error") or event.get("error"),
             done=event.get("type") == "message-end",
-            calls=tuple(calls),
+            calls=calls,
         )

@@ -95,9 +95,9 @@ class DeepInfra(OpenAI):
     )
 
     def capabilities(self, model: str) -> Capabilities:
-        known = self.settings.capabilities.get(model) or self._discovered.get(model)
-        if known is not None:
-            return known if known.image else super().capabilities(model)
+        facts = self.settings.capabilities.get(model) or self._discovered.get(model)
+        if facts is not None:
+            return facts if facts.image else super().capabilities(model)
         declared = self.declaration.capabilities.get(model)
         if declared.image if declared else any(word in model.lower() for word in IMAGE_WORDS):
             can = self._style().capabilities
@@ -121,7 +121,7 @@ class DeepInfra(OpenAI):
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         """Chat models with their tags from the OpenAI list, picture models from the featured ones."""
-        found: dict[str, Capabilities] = {}
+        models: dict[str, Capabilities] = {}
         for item in await self.listed(f"{self.settings.base_url}/models?filter=with_meta", secret):
             metadata = item.get("metadata")
             about: dict[str, Any] = metadata if isinstance(metadata, dict) else {}
@@ -129,7 +129,7 @@ class DeepInfra(OpenAI):
             if isinstance(name := item.get("id"), str) and (not tags or "chat" in tags or "vlm" in tags):
                 can = EYES if "vlm" in tags or "vision" in tags else TEXT
                 length = about.get("context_length")
-                found[name] = msgspec.structs.replace(can, context_tokens=length if isinstance(length, int) else 0)
+                models[name] = msgspec.structs.replace(can, context_tokens=length if isinstance(length, int) else 0)
         try:
             featured = await self.listed(f"{self._root()}/models/featured", secret)
         except UpstreamFailure:
@@ -139,8 +139,8 @@ class DeepInfra(OpenAI):
             if not isinstance(name, str):
                 continue
             if item.get("reported_type") == "text-to-image":
-                found[name] = self._style().capabilities
+                models[name] = self._style().capabilities
             elif item.get("type") == "text-generation":
-                found.setdefault(name, TEXT)
-        self._discovered = found
-        return [ModelInfo(name, can) for name, can in found.items()]
+                models.setdefault(name, TEXT)
+        self._discovered = models
+        return [ModelInfo(name, can) for name, can in models.items()]

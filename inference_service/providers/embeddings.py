@@ -63,9 +63,7 @@ def checked(call: EmbedCall, *, dimensions: bool) -> tuple[Notice, ...]:
     if not call.inputs or any(not text for text in call.inputs):
         raise UpstreamFailure(FailureKind.BAD_REQUEST, "there is nothing to embed: every input needs a text")
     if len(call.inputs) > MOST_INPUTS:
-        raise UpstreamFailure(
-            FailureKind.UNSUPPORTED, f"this deployment embeds at most {MOST_INPUTS} texts by one call"
-        )
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, f"this deployment embeds at most {MOST_INPUTS} texts per call")
     if call.dimensions is None or dimensions:
         return ()
     text = "This deployment does not honour dimensions; it had no effect."
@@ -99,19 +97,19 @@ def read_embeddings(
     answer: Any, call: EmbedCall, notices: tuple[Notice, ...] = (), limits: LimitReport | None = None
 ) -> Embeddings:
     """Parses any documented shape. Raises UpstreamFailure(BAD_RESPONSE) unless there is one valid vector per input."""
-    found = values.mapping(answer)
-    if error := found.get("error"):
+    body = values.mapping(answer)
+    if error := body.get("error"):
         raise errors.in_stream(error, began=False)
-    found = values.mapping(found.get("result")) or found
-    listed = found.get("data") if found else answer
+    body = values.mapping(body.get("result")) or body
+    listed = body.get("data") if body else answer
     rows = listed if isinstance(listed, list) else []
     if rows and all(isinstance(row, dict) for row in rows):
         rows = [row.get("embedding") for row in sorted(rows, key=_index)]
     vectors = tuple(_vector(row) for row in rows)
     if len(vectors) != len(call.inputs) or len({len(vector) for vector in vectors}) != 1 or not vectors[0]:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
-    told = values.mapping(found.get("usage"))
-    tokens = values.count(told.get("prompt_tokens", told.get("total_tokens")))
+    usage = values.mapping(body.get("usage"))
+    tokens = values.count(usage.get("prompt_tokens", usage.get("total_tokens")))
     return Embeddings(vectors, None if tokens is None else Usage(tokens), notices, limits)
 
 
@@ -127,9 +125,11 @@ def _vector(row: Any) -> tuple[float, ...]:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
     if len(row) == 1 and isinstance(row[0], list):  # some pipelines wrap each vector in another list
         row = row[0]
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in row):
+    if not all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for value in row
+    ):
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200)
-    return tuple(float(one) for one in row)
+    return tuple(float(value) for value in row)
 
 
 def _unpacked(text: str) -> list[float]:

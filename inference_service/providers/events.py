@@ -60,10 +60,10 @@ def count(value: Any, most: int) -> int | None:
 
 def _usage(event: Any) -> Usage | None:
     """Treats an implausible number as not reported: an estimate is better."""
-    told = [getattr(event, name) for name in COUNTS]
-    numbers = [known for value in told if (known := count(value, MOST_TOKENS)) is not None]
+    reported = [getattr(event, name) for name in COUNTS]
+    numbers = [tokens for value in reported if (tokens := count(value, MOST_TOKENS)) is not None]
     seconds = number(event.audio_seconds)
-    if len(numbers) != len(told) or seconds is None or not 0 <= seconds <= LONGEST_AUDIO:
+    if len(numbers) != len(reported) or seconds is None or not 0 <= seconds <= LONGEST_AUDIO:
         return None
     return Usage(**dict(zip(COUNTS, numbers, strict=True)), audio_seconds=seconds)
 
@@ -89,11 +89,11 @@ def _tool_call(event: Any) -> ToolCall:
 
 def _logprobs(event: Any) -> Logprobs | None:
     good = tuple(
-        one
-        for one in event.tokens
-        if isinstance(one.token, str)
-        and number(one.logprob) is not None
-        and all(isinstance(word, str) and number(likely) is not None for word, likely in one.top)
+        token
+        for token in event.tokens
+        if isinstance(token.token, str)
+        and number(token.logprob) is not None
+        and all(isinstance(word, str) and number(likely) is not None for word, likely in token.top)
     )
     return Logprobs(good) if good else None
 
@@ -102,7 +102,9 @@ def _transcribed(event: Any) -> Transcribed:
     if not isinstance(event.text, str) or not isinstance(event.language, str):
         raise odd(event)
     seconds = number(event.seconds)
-    segments = tuple(one for one in event.segments if isinstance(one.text, str) and 0 <= one.start <= one.end)
+    segments = tuple(
+        segment for segment in event.segments if isinstance(segment.text, str) and 0 <= segment.start <= segment.end
+    )
     return Transcribed(event.text, event.language, seconds if seconds is not None and seconds >= 0 else None, segments)
 
 
@@ -146,8 +148,8 @@ def _picture(event: Any) -> Picture:
     index, seed = count(event.index, LARGEST_INDEX), event.seed
     if index is None or not isinstance(event.data, bytes) or not event.data:
         raise odd(event)
-    known = seed if type(seed) is int and 0 <= seed <= LARGEST_SEED else None
-    return Picture(index, event.data, known)
+    sound = seed if type(seed) is int and 0 <= seed <= LARGEST_SEED else None
+    return Picture(index, event.data, sound)
 
 
 CHECKS: dict[type[Any], Callable[[Any], Any]] = {

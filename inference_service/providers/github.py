@@ -54,7 +54,7 @@ class GitHub(OpenAI):
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         root = self.settings.base_url.removesuffix("/inference")
-        found = []
+        models = []
         for item in await self.listed(f"{root}/catalog/models", secret):
             name, outputs = item.get("id"), values.texts(item.get("supported_output_modalities")) or ["text"]
             if not isinstance(name, str) or "text" not in outputs:
@@ -67,5 +67,5 @@ class GitHub(OpenAI):
             )
             short = name.removeprefix(f"{self.options.publisher}/")
             self._discovered[short] = can
-            found.append(ModelInfo(short, can))
-        return found
+            models.append(ModelInfo(short, can))
+        return models

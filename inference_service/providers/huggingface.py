@@ -74,8 +74,8 @@ class HuggingFace(OpenAI):
         """For a picture model: what any of its providers accepts, once the hub has named them."""
         if model in self.settings.capabilities:
             return self.settings.capabilities[model]
-        known = self._discovered.get(model) or self.declaration.capabilities.get(model)
-        if not (known.image if known else any(word in model.lower() for word in IMAGE_WORDS)):
+        facts = self._discovered.get(model) or self.declaration.capabilities.get(model)
+        if not (facts.image if facts else any(word in model.lower() for word in IMAGE_WORDS)):
             return super().capabilities(model)
         homes = [style_of(slug, theirs).capabilities for slug, theirs in self._known_homes(model).items()]
         if not homes:
@@ -120,10 +120,10 @@ class HuggingFace(OpenAI):
 
     async def _homes(self, model: str, secret: str | None) -> dict[str, str]:
         """Provider → its own id of the model; live providers in the configured order. If the hub is silent: hf-inference."""
-        asked, known = self._mappings.get(model, (0.0, {}))
-        if known and time.monotonic() - asked < MAPPING_AGE:
-            return known
-        fallback = known or {"hf-inference": model}
+        asked_at, listed = self._mappings.get(model, (0.0, {}))
+        if listed and time.monotonic() - asked_at < MAPPING_AGE:
+            return listed
+        fallback = listed or {"hf-inference": model}
         try:
             mapping = await self._mapping(model, secret)
         except UpstreamFailure as failure:
@@ -150,7 +150,7 @@ class HuggingFace(OpenAI):
         return answer.get("inferenceProviderMapping") if isinstance(answer, dict) else None
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        found = []
+        models = []
         for item in await self.listed(f"{self.settings.base_url}/v1/models", secret):
             if not isinstance(name := item.get("id"), str):
                 continue
@@ -160,18 +160,20 @@ class HuggingFace(OpenAI):
                 TEXT, vision=isinstance(inputs, list) and "image" in inputs, context_tokens=_context(item)
             )
             self._discovered[name] = can
-            found.append(ModelInfo(name, can))
-        found += [ModelInfo(name, BRUSH) for name in self.declaration.default_models if self.capabilities(name).image]
-        return found
+            models.append(ModelInfo(name, can))
+        models += [ModelInfo(name, BRUSH) for name in self.declaration.default_models if self.capabilities(name).image]
+        return models
 
 
 def _context(item: Mapping[str, Any]) -> int:
     """The largest context among a model's providers."""
     providers = item.get("providers")
-    told = (
-        [one.get("context_length") for one in providers if isinstance(one, dict)] if isinstance(providers, list) else []
+    lengths = (
+        [provider.get("context_length") for provider in providers if isinstance(provider, dict)]
+        if isinstance(providers, list)
+        else []
     )
-    return max((length for length in told if isinstance(length, int) and length > 0), default=0)
+    return max((length for length in lengths if isinstance(length, int) and length > 0), default=0)
 
 
 def _live(mapping: Any, order: Sequence[str]) -> dict[str, str]:

@@ -74,9 +74,9 @@ class Pollinations(OpenAI):
             if response.status != 200:
                 raise self.failure(response.status, response.headers, await read_error(response))
             yield self.limit_report(response.headers) or LimitReport()
-            answer, told = await read(response), response.headers
-        found = [from_body(answer, told)] if sniff(answer) else read_results(decode(answer), url)
-        async with aclosing(deliver(self.http, found, call, seed)) as delivering:
+            answer, headers = await read(response), response.headers
+        results = [from_body(answer, headers)] if sniff(answer) else read_results(decode(answer), url)
+        async with aclosing(deliver(self.http, results, call, seed)) as delivering:
             async for event in delivering:
                 yield event
 
@@ -97,18 +97,18 @@ class Pollinations(OpenAI):
         return query
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
-        found: dict[str, Capabilities] = {}
+        models: dict[str, Capabilities] = {}
         for item in await self.listed(f"{self.settings.base_url}/models", secret):
             if isinstance(name := item.get("id") or item.get("name"), str):
-                found[name] = msgspec.structs.replace(TEXT, vision="image" in _names(item.get("input_modalities")))
+                models[name] = msgspec.structs.replace(TEXT, vision="image" in _names(item.get("input_modalities")))
         painters = await ask(self, f"{self._root()}/image/models", self.headers(secret))
         for item in painters if isinstance(painters, list) else ():
             name = item.get("name") if isinstance(item, dict) else item
             outputs = _names(item.get("output_modalities")) if isinstance(item, dict) else ()
             if isinstance(name, str) and (not outputs or "image" in outputs):
-                found[name] = PAINTER
-        self._discovered = found
-        return [ModelInfo(name, can) for name, can in found.items()]
+                models[name] = PAINTER
+        self._discovered = models
+        return [ModelInfo(name, can) for name, can in models.items()]
 
 
 def path_of(prompt: str) -> str:
@@ -122,4 +122,4 @@ def path_of(prompt: str) -> str:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()

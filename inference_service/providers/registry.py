@@ -62,23 +62,23 @@ def declaration_of(kind: str, rows: Mapping[str, Row]) -> Declaration:
 
 
 def build_provider(
-    name: str, given: ProviderConfig, config: Config, rows: Mapping[str, Row] | None = None, base_url: str = ""
+    name: str, table: ProviderConfig, config: Config, rows: Mapping[str, Row] | None = None, base_url: str = ""
 ) -> Provider:
     """The provider of one table `[providers.<name>]`. Raises ValueError with what is wrong in it.
 
     base_url: an address from the environment; the configuration overrides it.
     """
     rows = load.shipped() if rows is None else rows
-    kind = given.kind or name
+    kind = table.kind or name
     if kind not in known_kinds(rows):
         near = difflib.get_close_matches(kind, known_kinds(rows), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/providers.md lists the kinds"
         raise ValueError(f"kind: {kind!r} is not known; {hint}")
     declaration = declaration_of(kind, rows)
-    address = (given.base_url or base_url or declaration.base_url).rstrip("/")
+    address = (table.base_url or base_url or declaration.base_url).rstrip("/")
     if not address and kind != "embedded":
         raise ValueError("base_url: this kind has no address of its own, so it must be set")
-    options = dict(given.options)
+    options = dict(table.options)
     if kind == "embedded":
         options = {**config.embedded.model_dump(), **options}
     if kind in hosts.NAMES and KINDS.get(kind, OpenAI) is OpenAI:
@@ -87,20 +87,20 @@ def build_provider(
     settings = Settings(
         name=name,
         base_url=address,
-        headers=given.headers,
-        proxy=given.proxy,
-        models=tuple(given.models),
-        aliases={**_aliases(declaration.model_aliases, given), **given.aliases},
+        headers=table.headers,
+        proxy=table.proxy,
+        models=tuple(table.models),
+        aliases={**_aliases(declaration.model_aliases, table), **table.aliases},
         capabilities={
-            model: corrected(_declared(declaration, row, model), about) for model, about in given.model.items()
+            model: corrected(_declared(declaration, row, model), about) for model, about in table.model.items()
         },
         options=options,
         provider_options={
-            "*": given.provider_options,
-            **{model: about.provider_options for model, about in given.model.items()},
+            "*": table.provider_options,
+            **{model: about.provider_options for model, about in table.model.items()},
         },
-        verify_tls=given.verify_tls,
-        connect_timeout=given.connect_timeout,
+        verify_tls=table.verify_tls,
+        connect_timeout=table.connect_timeout,
     )
     http = HttpClient(settings, PictureFetcher(config.images))
     adapter = KINDS.get(kind, OpenAI)
@@ -126,20 +126,20 @@ def _row(kind: str, options: Mapping[str, object], rows: Mapping[str, Row], *, o
     return rows.get(kind)
 
 
-def _aliases(declared: Mapping[str, str], given: ProviderConfig) -> dict[str, str]:
+def _aliases(declared: Mapping[str, str], table: ProviderConfig) -> dict[str, str]:
     """The built-in public names, except for models that the operator has left out."""
-    return {alias: model for alias, model in declared.items() if not given.models or model in given.models}
+    return {alias: model for alias, model in declared.items() if not table.models or model in table.models}
 
 
 def _declared(declaration: Declaration, row: Row | None, model: str) -> Capabilities:
-    known = declaration.capabilities.get(model) or (row.can(model) if row else declaration.capabilities.get("*"))
-    return known or Capabilities(chat=True, streaming=True)
+    facts = declaration.capabilities.get(model) or (row.can(model) if row else declaration.capabilities.get("*"))
+    return facts or Capabilities(chat=True, streaming=True)
 
 
-def corrected(known: Capabilities, about: ModelConfig) -> Capabilities:
+def corrected(facts: Capabilities, about: ModelConfig) -> Capabilities:
     """What the declaration says about a model, with the operator's corrections."""
     if unknown := set(about.drop_settings) - FIELDS:
         raise ValueError(f"drop_settings: unknown {', '.join(sorted(unknown))}; allowed: {', '.join(sorted(FIELDS))}")
     changes = about.model_dump(exclude_none=True, exclude={"drop_settings", "provider_options"})
-    settings = known.settings - set(about.drop_settings)
-    return msgspec.structs.replace(known, settings=settings, unknown=known.unknown - set(changes), **changes)
+    settings = facts.settings - set(about.drop_settings)
+    return msgspec.structs.replace(facts, settings=settings, unknown=facts.unknown - set(changes), **changes)

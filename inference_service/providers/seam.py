@@ -303,8 +303,8 @@ def _check(event: Any) -> Event | None:
 def _sensible(fact: Any) -> bool:
     if not isinstance(fact, LimitFact):
         return False
-    told = (fact.window, fact.limit, fact.remaining, fact.resets_after)
-    return all(value is None or ((known := number(value)) is not None and known >= 0) for value in told)
+    numbers = (fact.window, fact.limit, fact.remaining, fact.resets_after)
+    return all(value is None or ((parsed := number(value)) is not None and parsed >= 0) for value in numbers)
 
 
 def _model(info: Any) -> ModelInfo | None:

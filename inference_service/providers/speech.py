@@ -68,8 +68,8 @@ class Transcript(Struct, frozen=True):
     @property
     def silent(self) -> bool:
         """Whether nothing was said: models like to invent thanks for silence."""
-        told = [one.no_speech for one in self.segments if one.no_speech is not None]
-        return not self.text.strip() or (bool(told) and min(told) > NOTHING_SAID)
+        chances = [segment.no_speech for segment in self.segments if segment.no_speech is not None]
+        return not self.text.strip() or (bool(chances) and min(chances) > NOTHING_SAID)
 
 
 class Transcriber(Protocol):
@@ -116,9 +116,9 @@ def checked(call: TranscribeCall, honoured: frozenset[str]) -> tuple[Notice, ...
 def ending(call: TranscribeCall) -> str:
     """The file extension, by the first bytes, else by what the sender claims."""
     head = call.audio[:16]
-    for sign, found in ((b"OggS", "ogg"), (b"fLaC", "flac"), (b"ID3", "mp3"), (b"\x1a\x45\xdf\xa3", "webm")):
+    for sign, suffix in ((b"OggS", "ogg"), (b"fLaC", "flac"), (b"ID3", "mp3"), (b"\x1a\x45\xdf\xa3", "webm")):
         if head.startswith(sign):
-            return found
+            return suffix
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
     if head[4:8] == b"ftyp":
@@ -211,15 +211,15 @@ async def posted(
     async with host.http.request("POST", url, headers=headers, json=json, form=body) as response:
         if response.status != 200:
             raise host.failure(response.status, response.headers, await read_error(response))
-        told, answer = response.headers, await read(response, LARGEST_ANSWER)
+        response_headers, answer = response.headers, await read(response, LARGEST_ANSWER)
         text = response.content_type == "text/plain"
     if text:
-        return answer.decode(errors="replace"), host.limit_report(told)
+        return answer.decode(errors="replace"), host.limit_report(response_headers)
     try:
-        found = values.documents(answer)
+        documents = values.documents(answer)
     except (ValueError, UnicodeDecodeError) as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
-    return (found[0] if found else None), host.limit_report(told)
+    return (documents[0] if documents else None), host.limit_report(response_headers)
 
 
 def read_transcript(
@@ -228,21 +228,24 @@ def read_transcript(
     """Parses any documented shape. Raises UpstreamFailure(BAD_RESPONSE) if it holds no text."""
     if isinstance(answer, str):
         return Transcript(answer.strip(), call.language, None, (), notices, limits)
-    found = values.mapping(answer)
-    if error := found.get("error"):
+    body = values.mapping(answer)
+    if error := body.get("error"):
         raise errors.in_stream(error, began=False)
-    found = values.mapping(found.get("result")) or found
-    text = found.get("text")
+    body = values.mapping(body.get("result")) or body
+    text = body.get("text")
     if not isinstance(text, str):
-        text = _of_deepgram(found)
-    about, usage = values.mapping(found.get("transcription_info")), values.mapping(found.get("usage"))
+        text = _of_deepgram(body)
+    about, usage = values.mapping(body.get("transcription_info")), values.mapping(body.get("usage"))
     language = next(
-        (told for told in (found.get("language"), about.get("language")) if isinstance(told, str)), call.language
+        (reported for reported in (body.get("language"), about.get("language")) if isinstance(reported, str)),
+        call.language,
     )
-    lengths = (found.get("duration"), about.get("duration"), usage.get("prompt_audio_seconds"), usage.get("seconds"))
-    seconds = next((length for told in lengths if (length := values.number(told)) is not None and length >= 0), None)
-    listed = found.get("segments") or found.get("chunks")
-    segments = tuple(one for item in values.items(listed) if (one := _segment(item)) is not None)
+    lengths = (body.get("duration"), about.get("duration"), usage.get("prompt_audio_seconds"), usage.get("seconds"))
+    seconds = next(
+        (length for reported in lengths if (length := values.number(reported)) is not None and length >= 0), None
+    )
+    listed = body.get("segments") or body.get("chunks")
+    segments = tuple(segment for item in values.items(listed) if (segment := _segment(item)) is not None)
     return Transcript(text.strip(), language, seconds, segments, notices, limits)
 
 
@@ -260,9 +263,9 @@ def _segment(item: Any) -> Segment | None:
     return Segment(first, last, text.strip(), silence if silence is not None and 0 <= silence <= 1 else None)
 
 
-def _of_deepgram(found: Mapping[str, Any]) -> str:
+def _of_deepgram(answer: Mapping[str, Any]) -> str:
     """`results.channels[0].alternatives[0].transcript`. Raises UpstreamFailure."""
-    channels = values.items(values.mapping(found.get("results")).get("channels"))
+    channels = values.items(values.mapping(answer.get("results")).get("channels"))
     first = values.mapping(channels[0]) if channels else {}
     alternatives = values.items(first.get("alternatives"))
     text = values.mapping(alternatives[0]).get("transcript") if alternatives else None

@@ -27,13 +27,13 @@ KEYS = 3
 
 
 def sites(*, declared: bool = True, telling: Telling = Telling.NOTHING) -> list[Site]:
-    found = []
+    sites = []
     for name, rows in FREE_TIERS.items():
         quotas = tuple(Quota(R, limit, window, clock, firm=True) for limit, window, clock in rows)
         keys = tuple(f"{name}-{number}" for number in range(KEYS))
         spec = PoolSpec(name, keys, keys, 0, quotas if declared else ())
-        found.append(Site(spec, Upstream(quotas), telling))
-    return found
+        sites.append(Site(spec, Upstream(quotas), telling))
+    return sites
 
 
 def a_day() -> float:

@@ -86,21 +86,21 @@ class Upstream:
         return self._counters.setdefault((number, owner, of), Counter(quota))
 
     def arrive(self, credential: str, group: str, model: str, tokens: int, now: float) -> Refusal | None:
-        counters = [(one, _amount(one.quota, tokens)) for one in self.counters(credential, group, model)]
-        full = [(one, amount) for one, amount in counters if not one.fits(amount, now)]
+        counters = [(counter, _amount(counter.quota, tokens)) for counter in self.counters(credential, group, model)]
+        full = [(counter, amount) for counter, amount in counters if not counter.fits(amount, now)]
         if full:
             self.refused += 1
-            one, amount = max(full, key=lambda pair: pair[0].wait(pair[1], now))
-            return Refusal(one.quota, max(0.0, one.wait(amount, now)))
+            counter, amount = max(full, key=lambda pair: pair[0].wait(pair[1], now))
+            return Refusal(counter.quota, max(0.0, counter.wait(amount, now)))
         self.accepted += 1
-        for one, amount in counters:
-            one.take(amount, now)
+        for counter, amount in counters:
+            counter.take(amount, now)
         return None
 
     def leave(self, credential: str, group: str, model: str) -> None:
-        for one in self.counters(credential, group, model):
-            if one.quota.unit is Unit.CONCURRENT:
-                one.used -= 1
+        for counter in self.counters(credential, group, model):
+            if counter.quota.unit is Unit.CONCURRENT:
+                counter.used -= 1
 
 
 def _amount(quota: Quota, tokens: int) -> float:

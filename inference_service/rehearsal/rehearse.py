@@ -67,11 +67,13 @@ def _per(window: float) -> str:
 def rehearse(config: Config, environ: Mapping[str, str], plan: Plan, *, as_json: bool, picture: Path | None) -> int:
     """Prints hour by hour what would be answered, queued and refused. Returns 0 if everything is answered, else 1."""
     parts = build_parts(config, environ)
-    route = next((one for one in parts.plan.routes if plan.model in (one.model, *one.aliases)), None)
+    route = next(
+        (candidate for candidate in parts.plan.routes if plan.model in (candidate.model, *candidate.aliases)), None
+    )
     console = Console(stderr=True)
     if route is None:
-        known = ", ".join(one.model for one in parts.plan.routes)
-        console.print(f"there is no model {plan.model!r}; known are {known}", markup=False)
+        models = ", ".join(candidate.model for candidate in parts.plan.routes)
+        console.print(f"there is no model {plan.model!r}; known are {models}", markup=False)
         return 2
     questions = round(plan.people * plan.questions * plan.days)
     if not 0 < questions <= MOST:
@@ -97,11 +99,11 @@ def rehearse(config: Config, environ: Mapping[str, str], plan: Plan, *, as_json:
 
 
 def _asks(parts: Parts, deployments: tuple[str, ...], plan: Plan) -> list[Ask]:
-    found = []
+    asks = []
     for name in deployments:
         deployment = parts.plan.deployments[name]
-        found.append(Ask(deployment.provider.settings.name, name, deployment.model, tokens=plan.tokens))
-    return found
+        asks.append(Ask(deployment.provider.settings.name, name, deployment.model, tokens=plan.tokens))
+    return asks
 
 
 def _load(asks: tuple[Ask, ...], plan: Plan, began: float) -> list[Request]:
@@ -126,13 +128,13 @@ def _hours(requests: list[Request], began: float, days: int) -> list[Hour]:
 
 
 def _tell_json(hours: list[Hour], full: Counter[str], unknown: list[str], by_pool: dict[str, int]) -> None:
-    told = {
+    summary = {
         "hours": [{"answered": h.answered, "queued": h.queued, "refused": h.refused} for h in hours],
         "bottlenecks": dict(full.most_common(5)),
         "answered_by": by_pool,
         "without_quotas": unknown,
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(summary) + "\n")
 
 
 def _tell(hours: list[Hour], full: Counter[str], unknown: list[str], by_pool: dict[str, int]) -> None:
@@ -155,5 +157,5 @@ def _tell(hours: list[Hour], full: Counter[str], unknown: list[str], by_pool: di
         console.print(f"Bottleneck: {full.most_common(1)[0][0]}.", markup=False)
     for name in unknown:
         console.print(
-            f"No quota is known for {name}: it is taken for unlimited. Write [[providers.{name}.quotas]].", markup=False
+            f"No quota is known for {name}: it counts as unlimited. Add [[providers.{name}.quotas]].", markup=False
         )

@@ -172,9 +172,9 @@ class Simulation:
         facts: tuple[LimitFact, ...] = ()
         if site.telling is Telling.HEADERS:
             facts = tuple(
-                one.fact(self.now)
-                for one in site.upstream.counters(grant.credential, group, ask.model)
-                if one.quota.window
+                counter.fact(self.now)
+                for counter in site.upstream.counters(grant.credential, group, ask.model)
+                if counter.quota.window
             )
         self._at(back, lambda: self.broker.pools[ask.pool].report(grant.lease, facts, self.now))
         end = max(back, self.now + self._chance.uniform(*site.answer))
@@ -184,11 +184,11 @@ class Simulation:
     def _refused(self, request: Request, ask: Ask, grant: Grant, refusal: Refusal) -> None:
         self.outcome.refusals += 1
         request.refusals += 1
-        told = refusal.wait if self.sites[ask.pool].telling is not Telling.NOTHING and refusal.wait else None
+        stated = refusal.wait if self.sites[ask.pool].telling is not Telling.NOTHING and refusal.wait else None
         verdict = Verdict(
             reason=FailureKind.RATE_LIMITED.value,
-            cooldown=told,
-            backoff=told is None,
+            cooldown=stated,
+            backoff=stated is None,
             scope=Scope(refusal.quota.scope),
         )
         self.broker.release(ask, grant, verdict, self.now)

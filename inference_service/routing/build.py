@@ -61,8 +61,8 @@ def build_parts(config: Config, environ: Mapping[str, str]) -> Parts:
     except load.CatalogueProblem as problem:
         raise ConfigProblem([("catalogue", line) for line in problem.lines]) from None
     draft = _Draft(config, surroundings(environ), rows)
-    for name, given in keys.tables(config, draft.environ, rows).items():
-        _add_provider(draft, name, given)
+    for name, table in keys.tables(config, draft.environ, rows).items():
+        _add_provider(draft, name, table)
     draft.warnings += keys.misplaced(config, draft.environ, rows)
     deployments = _deployments(draft.providers)
     routes = compose_routes(config, draft.providers, deployments, rows, draft.problems)
@@ -73,26 +73,26 @@ def build_parts(config: Config, environ: Mapping[str, str]) -> Parts:
     return Parts(plan, pools, secrets, labels, draft.warnings, rows)
 
 
-def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
+def _add_provider(draft: _Draft, name: str, table: ProviderConfig) -> None:
     """One provider with its credentials; its mistakes go into the problems or warnings."""
-    kind = given.kind or name
+    kind = table.kind or name
     row = draft.rows.get(kind)
     try:
         address = keys.base_url_of(row, draft.environ) if row is not None else ""
-        provider = build_provider(name, given, draft.config, draft.rows, address)
+        provider = build_provider(name, table, draft.config, draft.rows, address)
         declaration = provider.declaration
         official = provider.settings.base_url == declaration.base_url
-        names = given.credentials_env or list(declaration.credentials)
+        names = table.credentials_env or list(declaration.credentials)
         secrets, misnamed = keys.credentials(names, draft.environ, kind, draft.rows, own_address=official)
     except (ValueError, SecretProblem) as error:
         draft.problems.append((f"providers.{name}", str(error)))
         return
     draft.warnings += misnamed
-    draft.problems += _unknown_members(f"providers.{name}", given, provider)
+    draft.problems += _unknown_members(f"providers.{name}", table, provider)
     if row is not None and "{account}" in provider.settings.base_url and not _account(provider):
         paired = [keys.with_account(secret, row, draft.environ) for secret in secrets]
         if secrets and None in paired:
-            text = f"the account is not known: set {row.account_env[0]}, or write account:token into {secrets[0].name}"
+            text = f"the account is unknown: set {row.account_env[0]}, or write account:token into {secrets[0].name}"
             if name in draft.config.providers:
                 draft.problems.append((f"providers.{name}", text))
                 return
@@ -100,7 +100,7 @@ def _add_provider(draft: _Draft, name: str, given: ProviderConfig) -> None:
         secrets = [secret for secret in paired if secret is not None]
         if not secrets and name not in draft.config.providers:
             return
-    anonymous = given.anonymous if given.anonymous is not None else not declaration.needs_credential
+    anonymous = table.anonymous if table.anonymous is not None else not declaration.needs_credential
     if not secrets and not anonymous:
         if not misnamed:
             draft.warnings.append(f"The provider {name} has no credential and is not used; set {', '.join(names)}.")
@@ -115,11 +115,11 @@ def _account(provider: Provider) -> object:
 
 
 def _deployments(providers: Mapping[str, Provider]) -> dict[str, Deployment]:
-    found: dict[str, Deployment] = {}
+    deployments: dict[str, Deployment] = {}
     for name, provider in providers.items():
         for model in dict.fromkeys((*provider.settings.models, *_offered(provider))):
-            found[f"{name}/{model}"] = Deployment(f"{name}/{model}", provider, model)
-    return found
+            deployments[f"{name}/{model}"] = Deployment(f"{name}/{model}", provider, model)
+    return deployments
 
 
 def _offered(provider: Provider) -> tuple[str, ...]:
@@ -140,7 +140,12 @@ def recompose(parts: Parts, config: Config) -> list[str]:
             if name in route.deployments or model in getattr(plan.providers[provider], "listed_models", ()):
                 continue
             heir = next(
-                (one for one in route.deployments if one.partition("/")[0] == provider and one not in old), None
+                (
+                    candidate
+                    for candidate in route.deployments
+                    if candidate.partition("/")[0] == provider and candidate not in old
+                ),
+                None,
             )
             instead = f"; {heir} takes its place" if heir else ""
             said.append(f"The route {route.model} no longer uses {name}, which its provider does not list{instead}.")
@@ -156,22 +161,26 @@ def compose_routes(
 ) -> list[Route]:
     """Every route; deployments named in routes are added. Mistakes go into `problems`."""
     ranks = Ranks(rows, config.routing.order)
-    known = {**providers, **known_kinds(rows)}
+    kinds = {**providers, **known_kinds(rows)}
     problems += [
         ("routing.order", f"there is no provider {kind!r}; docs/providers.md lists them")
         for kind in config.routing.order
-        if kind not in known
+        if kind not in kinds
     ]
     lists: dict[str, tuple[str, ...]] = {}
     for route in ROUTES:
         members = compose(route, providers, ranks)
-        for one in members:
-            deployments.setdefault(one.deployment, Deployment(one.deployment, providers[one.provider], one.model))
-        lists[route] = tuple(one.deployment for one in members)
+        for deployment in members:
+            deployments.setdefault(
+                deployment.deployment,
+                Deployment(deployment.deployment, providers[deployment.provider], deployment.model),
+            )
+        lists[route] = tuple(deployment.deployment for deployment in members)
     by_rank = sorted(
-        deployments.values(), key=lambda one: ranks.of(one.provider.settings.name, one.provider.declaration.kind)
+        deployments.values(),
+        key=lambda deployment: ranks.of(deployment.provider.settings.name, deployment.provider.declaration.kind),
     )
-    lists |= families({one.name: (one.model, one.capabilities) for one in by_rank})
+    lists |= families({deployment.name: (deployment.model, deployment.capabilities) for deployment in by_rank})
     for name, provider in providers.items():
         for alias, model in provider.settings.aliases.items():
             full = f"{name}/{model}"
@@ -181,10 +190,10 @@ def compose_routes(
             elif full not in lists[alias]:
                 lists[alias] = (*lists[alias], full)
     settings = {name: config.routes[name] for name in config.routes}
-    for name, given in settings.items():
-        if given.deployments:
+    for name, table in settings.items():
+        if table.deployments:
             lists[name] = tuple(
-                _named(f"routes.{name}.deployments", given.deployments, providers, known, deployments, problems)
+                _named(f"routes.{name}.deployments", table.deployments, providers, kinds, deployments, problems)
             )
     aliases = _aliases(settings, lists, problems)
     return [
@@ -204,7 +213,7 @@ def _named(
     key: str,
     names: list[str],
     providers: Mapping[str, Provider],
-    known: Mapping[str, object],
+    kinds: Mapping[str, object],
     deployments: dict[str, Deployment],
     problems: list[tuple[str, str]],
 ) -> list[str]:
@@ -217,10 +226,10 @@ def _named(
         elif provider_name in providers:
             deployments.setdefault(name, Deployment(name, providers[provider_name], model))
             usable.append(name)
-        elif provider_name not in known:
-            near = difflib.get_close_matches(provider_name, [*providers, *known], n=3)
+        elif provider_name not in kinds:
+            near = difflib.get_close_matches(provider_name, [*providers, *kinds], n=3)
             hint = (
-                f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join([*providers, *known][:12])}, …"
+                f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join([*providers, *kinds][:12])}, …"
             )
             problems.append((key, f"there is no provider {provider_name!r}; {hint}"))
     if not usable and not problems:
@@ -232,34 +241,34 @@ def _aliases(
     settings: Mapping[str, RouteConfig], lists: Mapping[str, tuple[str, ...]], problems: list[tuple[str, str]]
 ) -> dict[str, str]:
     """Alias → the route at the end of its chain."""
-    found: dict[str, str] = {}
-    for name, given in settings.items():
-        seen, target = [name], given.alias_of
+    aliases: dict[str, str] = {}
+    for name, table in settings.items():
+        chain, target = [name], table.alias_of
         if target is None:
             continue
-        while target in settings and settings[target].alias_of and target not in seen:
-            seen.append(target)
+        while target in settings and settings[target].alias_of and target not in chain:
+            chain.append(target)
             target = settings[target].alias_of or ""
-        if target in seen:
-            problems.append((f"routes.{name}.alias_of", f"the aliases go in a circle: {' → '.join([*seen, target])}"))
+        if target in chain:
+            problems.append((f"routes.{name}.alias_of", f"the aliases form a circle: {' → '.join([*chain, target])}"))
         elif target not in lists:
             problems.append((f"routes.{name}.alias_of", f"there is no route {target!r}; known are {', '.join(lists)}"))
         else:
-            found[name] = target
-    return found
+            aliases[name] = target
+    return aliases
 
 
-def _route(config: Config, name: str, members: tuple[str, ...], given: RouteConfig, aliases: tuple[str, ...]) -> Route:
+def _route(config: Config, name: str, members: tuple[str, ...], table: RouteConfig, aliases: tuple[str, ...]) -> Route:
     return Route(
         model=name,
         deployments=members,
-        on_interruption=OnInterruption(given.on_interruption),
-        continue_by_instruction=frozenset(given.continue_by_instruction),
-        timeouts=given.timeouts or config.routing.timeouts,
-        image_timeouts=given.image_timeouts or config.routing.image_timeouts,
-        hedge=given.hedge,
+        on_interruption=OnInterruption(table.on_interruption),
+        continue_by_instruction=frozenset(table.continue_by_instruction),
+        timeouts=table.timeouts or config.routing.timeouts,
+        image_timeouts=table.image_timeouts or config.routing.image_timeouts,
+        hedge=table.hedge,
         aliases=aliases,
-        equal=given.order == "quota",
+        equal=table.order == "quota",
     )
 
 
@@ -267,15 +276,15 @@ def _pools(
     config: Config,
     providers: Mapping[str, Provider],
     deployments: Mapping[str, Deployment],
-    found: Mapping[str, list[Secret]],
+    by_provider: Mapping[str, list[Secret]],
 ) -> tuple[dict[str, PoolSpec], dict[str, dict[str, str | None]], dict[tuple[str, str], str]]:
     pools: dict[str, PoolSpec] = {}
     secrets: dict[str, dict[str, str | None]] = {}
     labels: dict[tuple[str, str], str] = {}
     for name, provider in providers.items():
-        given = config.providers.get(name, ProviderConfig())
-        ids = {credential_id(secret.value): secret for secret in found[name]}
-        groups = [_group(given, provider, key, secret) for key, secret in ids.items()]
+        table = config.providers.get(name, ProviderConfig())
+        ids = {credential_id(secret.value): secret for secret in by_provider[name]}
+        groups = [_group(table, provider, key, secret) for key, secret in ids.items()]
         secrets[name] = {key: secret.value for key, secret in ids.items()} or {ANONYMOUS: None}
         for key in secrets[name]:
             labels[name, key] = ids[key].label if key in ids else "no credential"
@@ -283,30 +292,30 @@ def _pools(
             name,
             tuple(secrets[name]),
             tuple(groups) or (ANONYMOUS,),
-            given.max_concurrent or 0,
-            overridden(provider.declaration.quotas, map(declared, given.quotas)),
-            tuple(one.model for one in deployments.values() if one.provider is provider),
+            table.max_concurrent or 0,
+            overridden(provider.declaration.quotas, map(declared, table.quotas)),
+            tuple(deployment.model for deployment in deployments.values() if deployment.provider is provider),
         )
     return pools, secrets, labels
 
 
-def _unknown_members(key: str, given: ProviderConfig, provider: Provider) -> list[tuple[str, str]]:
+def _unknown_members(key: str, table: ProviderConfig, provider: Provider) -> list[tuple[str, str]]:
     """Names in quota groups that no credential of the provider can have; an unset variable is not a mistake."""
-    names = given.credentials_env or list(provider.declaration.credentials)
+    names = table.credentials_env or list(provider.declaration.credentials)
     pattern = re.compile("|".join(rf"{re.escape(name)}\d*" for name in names) or "(?!)")
     return [
         (
             f"{key}.quota_groups",
             f"there is no credential {member!r}; allowed are {', '.join(f'{n}, {n}1, …' for n in names)}",
         )
-        for group in given.quota_groups
+        for group in table.quota_groups
         for member in group
         if not pattern.fullmatch(member)
     ]
 
 
-def _group(given: ProviderConfig, provider: Provider, key: str, secret: Secret) -> str:
-    for number, names in enumerate(given.quota_groups):
+def _group(table: ProviderConfig, provider: Provider, key: str, secret: Secret) -> str:
+    for number, names in enumerate(table.quota_groups):
         if secret.name in names:
             return f"group{number}"
     return "account" if provider.declaration.quota_group == "account" else key

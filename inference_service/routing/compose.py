@@ -57,7 +57,7 @@ class Ranks:
 
     def of(self, name: str, kind: str) -> tuple[int, int, int]:
         """Lowest first: position in `routing.order`, free or paid, position in the catalogue."""
-        named = next((self._order.index(one) for one in (name, kind) if one in self._order), len(self._order))
+        named = next((self._order.index(word) for word in (name, kind) if word in self._order), len(self._order))
         # A demo is the last resort, whatever it costs.
         price = 2 if kind == "embedded" else 0 if self.is_free(kind) else 1
         return (named, price, self._places.get(kind, len(self._places)))
@@ -71,31 +71,35 @@ class Ranks:
 def compose(route: str, providers: Mapping[str, Provider], ranks: Ranks) -> list[Member]:
     """The members of a default route in order."""
     task = ROUTES[route]
-    found: list[Member] = []
+    members: list[Member] = []
     for name, provider in providers.items():
-        found += _of_one(route, task, name, provider, ranks.why(name, provider.declaration.kind))
-    if all(member.unknown for member in found):
+        members += _of_one(route, task, name, provider, ranks.why(name, provider.declaration.kind))
+    if all(member.unknown for member in members):
         return []  # nothing is known to do it, and a guess is no route
-    found = sorted(
-        found,
-        key=lambda one: (
-            one.unknown,
-            one.turn,
-            ranks.of(one.provider, providers[one.provider].declaration.kind),
+    members = sorted(
+        members,
+        key=lambda choice: (
+            choice.unknown,
+            choice.turn,
+            ranks.of(choice.provider, providers[choice.provider].declaration.kind),
         ),
     )
     if route == "fast":  # after all fast chat deployments, so that it is a later fallback
-        known = {one.deployment for one in found}
-        found += [one for one in compose("chat", providers, ranks) if one.deployment not in known]
-    return found
+        present = {choice.deployment for choice in members}
+        members += [choice for choice in compose("chat", providers, ranks) if choice.deployment not in present]
+    return members
 
 
 def _of_one(route: str, task: Task, name: str, provider: Provider, price: str) -> list[Member]:
     models, why = choices(provider, route)
     able = [model for model in models if serves(provider.capabilities(model), route, task)]
     if route == "vision" and not able:
-        hopeful = [one for one in choices(provider, "chat")[0] if "vision" in provider.capabilities(one).unknown]
-        reason = "not known to look at pictures: tried last"
+        hopeful = [
+            candidate
+            for candidate in choices(provider, "chat")[0]
+            if "vision" in provider.capabilities(candidate).unknown
+        ]
+        reason = "not known to accept pictures: tried last"
         return [Member(f"{name}/{model}", name, model, reason, unknown=True) for model in hopeful[:1]]
     most = 1 if provider.settings.models else MOST_OF_ONE
     return [
@@ -124,7 +128,7 @@ def choices(provider: Provider, route: str) -> tuple[tuple[str, ...], str]:
 
 def families(deployments: Mapping[str, tuple[str, Capabilities]]) -> dict[str, tuple[str, ...]]:
     """Built-in public name → deployments whose upstream model has it. Values: (model, what it can do)."""
-    found = {}
+    families = {}
     for public, (task, words) in FAMILIES.items():
         members = tuple(
             name
@@ -132,5 +136,5 @@ def families(deployments: Mapping[str, tuple[str, Capabilities]]) -> dict[str, t
             if can.can(task) and all(word in model.lower() for word in words)
         )
         if members:
-            found[public] = members
-    return found
+            families[public] = members
+    return families

@@ -113,7 +113,7 @@ def next_step(facts: Facts, now: float) -> Step:
     if facts.last is not None and TABLE[facts.last.kind].then is Next.CALLER:
         return Fail(Outcome.REFUSED, facts.last.message)
     if facts.deadline - now <= LEAST_TIME:
-        return Fail(Outcome.DEADLINE, "the deadline passed before an answer was whole", retry_after(facts, now))
+        return Fail(Outcome.DEADLINE, "the deadline passed before an answer was complete", retry_after(facts, now))
     if facts.failed >= facts.attempts:
         return failure(facts, now)
     candidates = facts.open()
@@ -313,7 +313,7 @@ def failure(facts: Facts, now: float) -> Fail:
     if wait is None:
         wait = UNTOLD.get(K(reason), USUAL) if reason in REASONS else USUAL
     if kinds <= CREDENTIALS and (resting or reason in LIMITS):
-        text = f"every credential is resting: {said or words(reason)}; the first one is free again in {duration(wait)}"
+        text = f"every credential is resting: {said or words(reason)}; the first is ready in {duration(wait)}"
         return Fail(Outcome.EXHAUSTED, text, wait, reason=reason)
     if said:
         text = f"no deployment could answer; the last one reported: {said}"

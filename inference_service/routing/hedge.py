@@ -22,8 +22,8 @@ class Hedger:
         """Seconds of silence of this deployment after which the next one starts as well."""
         if self._hedge.after != "p95":
             return self._hedge.after
-        seen = self._seen.get(deployment)
-        observed = seen.p95() if seen is not None else None
+        times = self._seen.get(deployment)
+        observed = times.p95() if times is not None else None
         return max(self._hedge.minimum, UNKNOWN_P95 if observed is None else observed)
 
     def take(self, now: float) -> bool:

@@ -21,7 +21,7 @@ _NOT_PROVIDERS = frozenset({"DISCORD_TOKEN", "ANTIPHON_TOKEN"})
 
 def tables(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) -> dict[str, ProviderConfig]:
     """Configured providers, and every kind whose credentials are in the environment."""
-    found = {name: given for name, given in config.providers.items() if given.enabled}
+    tables = {name: table for name, table in config.providers.items() if table.enabled}
     for kind in known_kinds(rows):
         declaration = declaration_of(kind, rows)
         if kind in {*config.providers, *SECOND_DOORS, "embedded"} or not declaration.credentials:
@@ -36,10 +36,10 @@ def tables(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) 
         except SecretProblem:
             present = True  # so that the problem is reported when the provider is built
         if present and (row is not None or declaration.default_models):
-            found[kind] = ProviderConfig()
-    if not found and "embedded" not in config.providers:
-        found["embedded"] = ProviderConfig()
-    return found
+            tables[kind] = ProviderConfig()
+    if not tables and "embedded" not in config.providers:
+        tables["embedded"] = ProviderConfig()
+    return tables
 
 
 def base_url_of(row: Row, environ: Mapping[str, str]) -> str:
@@ -89,13 +89,13 @@ def with_account(secret: Secret, row: Row, environ: Mapping[str, str]) -> Secret
 
 def misplaced(config: Config, environ: Mapping[str, str], rows: Mapping[str, Row]) -> list[str]:
     """Sentences about keys under names that no provider reads."""
-    known = {name for kind in known_kinds(rows) for name in declaration_of(kind, rows).credentials}
-    known |= {name for given in config.providers.values() for name in given.credentials_env or ()}
-    known |= {caller.token_env for caller in config.service.callers.values() if caller.token_env} | _NOT_PROVIDERS
+    expected = {name for kind in known_kinds(rows) for name in declaration_of(kind, rows).credentials}
+    expected |= {name for table in config.providers.values() for name in table.credentials_env or ()}
+    expected |= {caller.token_env for caller in config.service.callers.values() if caller.token_env} | _NOT_PROVIDERS
     said = []
     for name, value in environ.items():
         base = name.removesuffix("_FILE").rstrip("0123456789")
-        if base in known or not _LIKE_A_KEY.fullmatch(name):
+        if base in expected or not _LIKE_A_KEY.fullmatch(name):
             continue
         kind = provider_of_key(value.strip(), rows)
         if kind is None:

@@ -74,12 +74,14 @@ class Overview:
         return models
 
     def _public(self, generation: Generation, route: Route, *, is_deployment: bool) -> PublicModel:
-        found = [generation.parts.plan.deployments[name] for name in route.deployments]
-        able = [self._learned.known(one.name, one.capabilities) for one in found]
+        members = [generation.parts.plan.deployments[name] for name in route.deployments]
+        able = [self._learned.known(deployment.name, deployment.capabilities) for deployment in members]
         tasks = tuple(task for task in Task if any(can.can(task) for can in able))
         available = any(self._available(name) for name in route.deployments)
         deployments = [generation.parts.plan.deployments[name] for name in route.deployments]
-        left, refills = requests_left(self._quotas, [(one.provider.settings.name, one.model) for one in deployments])
+        left, refills = requests_left(
+            self._quotas, [(deployment.provider.settings.name, deployment.model) for deployment in deployments]
+        )
         return PublicModel(
             route.model, route.aliases, tasks, route.deployments, union(able), available, is_deployment, left, refills
         )

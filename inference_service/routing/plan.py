@@ -87,10 +87,10 @@ class Plan:
         """The route that a request's `model` names. Raises RequestFailure(UNKNOWN_MODEL) with the nearest names."""
         if self._singles_of != len(self.deployments):  # a list has taught new names
             self._singles, self._singles_of = {}, len(self.deployments)
-        found = self._by_name.get(model) or self._singles.get(model)
-        if found is None:
-            found = self._singles[model] = self._find(model)
-        return found
+        route = self._by_name.get(model) or self._singles.get(model)
+        if route is None:
+            route = self._singles[model] = self._find(model)
+        return route
 
     def replace(self, routes: Sequence[Route]) -> None:
         """Puts other routes into effect; running requests keep theirs."""
@@ -104,15 +104,17 @@ class Plan:
 
     def _find(self, model: str) -> Route:
         same = tuple(
-            name for name, one in self.deployments.items() if model in (one.model, one.model.rpartition("/")[2])
+            name
+            for name, deployment in self.deployments.items()
+            if model in (deployment.model, deployment.model.rpartition("/")[2])
         )
         if same:
             return self._single(model, same)
         provider_name, _, upstream = model.partition("/")
         if model in self.deployments or (provider_name in self.providers and self._add(provider_name, upstream)):
             return self._single(model, (model,))
-        known = [*self._by_name, *self.deployments]
-        near = tuple(difflib.get_close_matches(model, known, n=3, cutoff=0.5))
+        names = [*self._by_name, *self.deployments]
+        near = tuple(difflib.get_close_matches(model, names, n=3, cutoff=0.5))
         hint = f"; the nearest are {', '.join(near)}" if near else f"; known are {', '.join(list(self._by_name)[:8])}"
         raise RequestFailure(Outcome.UNKNOWN_MODEL, f"there is no model {model[:100]!r}{hint}", field="model")
 
@@ -139,7 +141,7 @@ class Plan:
             if not able:
                 raise RequestFailure(
                     Outcome.UNSUPPORTED,
-                    f"no deployment of {route.model!r} looks at pictures; try the model 'vision'",
+                    f"no deployment of {route.model!r} accepts pictures; try the model 'vision'",
                     field="messages",
                 )
             able = few_enough(able, sum(len(message.images) for message in request.messages))
@@ -152,7 +154,7 @@ class Plan:
         if request.has_audio:
             able = self._capable(able, "audio", learned, now)
             if not able:
-                text = f"no deployment of {route.model!r} listens to recordings; Transcribe turns them into text"
+                text = f"no deployment of {route.model!r} accepts recordings; Transcribe turns them into text"
                 raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
@@ -161,9 +163,9 @@ class Plan:
     @staticmethod
     def _capable(able: list[Deployment], capability: str, learned: Learned, now: float) -> list[Deployment]:
         """Those with the capability, followed by those for which it is unknown."""
-        willing = [one for one in able if not learned.denied(one.name, capability, now)]
-        known = [one for one in willing if getattr(one.capabilities, capability)]
-        return known + [one for one in willing if capability in one.capabilities.unknown]
+        willing = [deployment for deployment in able if not learned.denied(deployment.name, capability, now)]
+        capable = [deployment for deployment in willing if getattr(deployment.capabilities, capability)]
+        return capable + [deployment for deployment in willing if capability in deployment.capabilities.unknown]
 
     def image(self, request: ImageRequest, learned: Learned, now: float) -> tuple[Route, list[Deployment]]:
         """The deployments that may draw, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
@@ -177,7 +179,9 @@ class Plan:
             ]
             if not able:
                 raise RequestFailure(
-                    Outcome.UNSUPPORTED, f"no deployment of {route.model!r} starts from a picture", field="input_image"
+                    Outcome.UNSUPPORTED,
+                    f"no deployment of {route.model!r} can start from a picture",
+                    field="input_image",
                 )
         if request.strict:
             able = strictly(able, wanted_settings(request), learned, now)
@@ -187,10 +191,14 @@ class Plan:
         """The deployments that may embed or transcribe, in order. Raises RequestFailure(UNKNOWN_MODEL or UNSUPPORTED)."""
         route = self.route(model)
         able = self._able(route, task, "model")
-        return route, [one for one in able if not learned.denied(one.name, task.value, now)] or able
+        return route, [
+            deployment for deployment in able if not learned.denied(deployment.name, task.value, now)
+        ] or able
 
     def _able(self, route: Route, task: Task, field: str) -> list[Deployment]:
-        able = [one for name in route.deployments if (one := self.deployments[name]).capabilities.can(task)]
+        able = [
+            deployment for name in route.deployments if (deployment := self.deployments[name]).capabilities.can(task)
+        ]
         if not able:
             does = "draw" if task is Task.IMAGE else task.value
             text = f"the model {route.model!r} does not {does}; try {task.value!r}"
@@ -211,7 +219,7 @@ def few_enough(able: list[Deployment], images: int) -> list[Deployment]:
     willing = [deployment for deployment, most in zip(able, limits, strict=True) if not most or images <= most]
     if willing or not able:
         return willing
-    text = f"the request has {images} pictures; at most {max(limits)} are taken"
+    text = f"the request has {images} pictures; at most {max(limits)} are accepted"
     raise RequestFailure(Outcome.UNSUPPORTED, text, field="messages")
 
 
@@ -224,7 +232,7 @@ def strictly(able: list[Deployment], wanted: frozenset[str], learned: Learned, n
     ]
     if willing or not able:
         return willing
-    missing = sorted(wanted - frozenset().union(*(one.capabilities.settings for one in able))) or sorted(
+    missing = sorted(wanted - frozenset().union(*(candidate.capabilities.settings for candidate in able))) or sorted(
         wanted - able[0].capabilities.settings
     )
     raise RequestFailure(Outcome.UNSUPPORTED, f"no deployment honours {', '.join(missing)}", field=missing[0])

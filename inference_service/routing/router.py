@@ -17,6 +17,7 @@ from inference_service.routing.budget import StormBudget
 from inference_service.routing.build import Parts, build_parts
 from inference_service.routing.calls import Desk, Terms, ask_for
 from inference_service.routing.changes import differences
+from inference_service.routing.counting import count
 from inference_service.routing.decide import Candidate, Facts
 from inference_service.routing.discovery import discover
 from inference_service.routing.generation import Generation, chat_bounds, image_bounds
@@ -110,20 +111,22 @@ class Router:
         return self._unary(request, Task.TRANSCRIBE, speech.asked, 0, deadline)
 
     def _unary(
-        self, request: EmbedRequest | TranscribeRequest, task: Task, asked: Asked, tokens: int, deadline: float
+        self, request: EmbedRequest | TranscribeRequest, task: Task, call: Asked, tokens: int, deadline: float
     ) -> "Request":
         generation, now = self._now, asyncio.get_running_loop().time()
         route, able = generation.parts.plan.unary(request.model, task, self._desk.learned, now)
         # A non-streamed result has the time limits of a picture.
         bounds = image_bounds(route.image_timeouts)
-        answer = UnaryAnswer(request, asked)
+        answer = UnaryAnswer(request, call)
         return self._request(generation, request, deadline, route, able, answer, Journal(now, tokens), bounds, tokens)
 
-    def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int]:
-        """The first deployment of the route and an estimate of what it would read. Raises RequestFailure."""
-        now = asyncio.get_running_loop().time()
-        _, able = self._now.parts.plan.chat(request, self._desk.learned, now)
-        return able[0], estimate_prompt(request)
+    async def count_tokens(self, request: ChatRequest) -> tuple[Deployment, int, bool]:
+        """The first deployment of the route, what it would read, and whether that is an estimate. Raises RequestFailure."""
+        with self._now as generation:
+            now = asyncio.get_running_loop().time()
+            _, able = generation.parts.plan.chat(request, self._desk.learned, now)
+            counted = await count(self._store, self._desk.keyring, able[0], request)
+        return able[0], estimate_prompt(request) if counted is None else counted, counted is None
 
     def _request(
         self,
@@ -163,7 +166,7 @@ class Router:
         """Equal deployments in the order that suits pools and conversation."""
         by_name = {deployment.name: deployment for deployment in able}
         ordered = self._store.prefer([ask_for(ask, deployment) for deployment in able])
-        return [by_name[one.deployment] for one in ordered]
+        return [by_name[candidate.deployment] for candidate in ordered]
 
     @property
     def problem(self) -> str:

@@ -176,7 +176,7 @@ class Run:
     def _pass(self, call: Call, event: Any) -> list[Any]:
         """What the caller sees of one event. Raises UpstreamFailure."""
         if event is None:
-            raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer ended without its end", status=200)
+            raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer stopped before its end", status=200)
         out = [] if call.opening.begun else self._answer.begin(call.opening)
         out += self._answer.accept(call.opening, event)
         for shown in out:

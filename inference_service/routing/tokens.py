@@ -18,7 +18,7 @@ def estimate_prompt(request: ChatRequest) -> int:
     size = len(request.partial) + sum(map(_characters, request.messages))
     size += len(msgspec.json.encode(request.tools)) if request.tools else 0
     sample = request.messages[-1].text[:SAMPLE] if request.messages else ""
-    heard = sum(seconds_of(one.data) or 0.0 for message in request.messages for one in message.recordings)
+    heard = sum(seconds_of(recording.data) or 0.0 for message in request.messages for recording in message.recordings)
     images = sum(len(message.images) for message in request.messages)
     return estimate(size, sample) + PER_IMAGE * images + round(PER_SECOND * heard)
 

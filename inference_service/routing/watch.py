@@ -35,7 +35,7 @@ class Silence(Struct, frozen=True):
 WORDS = {
     FailureKind.TIMEOUT: "the provider did not answer in time",
     FailureKind.STALLED: "the provider fell silent in the middle of its answer",
-    FailureKind.TOO_SLOW: "the provider was too slow to be of use",
+    FailureKind.TOO_SLOW: "the provider was too slow",
 }
 
 

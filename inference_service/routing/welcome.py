@@ -9,19 +9,19 @@ NEEDS = {
     "chat": "answers questions",
     "vision": "looks at pictures",
     "image": "draws",
-    "transcribe": "hears voice messages",
+    "transcribe": "understands voice messages",
 }
 
 
 def notes(parts: Parts) -> list[str]:
     """Sentences for the log and the terminal."""
     providers = parts.plan.providers
-    found = []
+    present = []
     for name, provider in providers.items():
         count = sum(key != ANONYMOUS for key in parts.secrets[name])
         keys = "no key needed" if not count else "1 key" if count == 1 else f"{count} keys"
-        found.append(f"{provider.declaration.title} ({keys})")
-    said = [f"Found: {', '.join(found)}."]
+        present.append(f"{provider.declaration.title} ({keys})")
+    said = [f"Found: {', '.join(present)}."]
     routes = {route.model for route in parts.plan.routes}
     said += [f"Nothing {does}: the model {name} is not offered." for name, does in NEEDS.items() if name not in routes]
     kinds = {provider.declaration.kind for provider in providers.values()}

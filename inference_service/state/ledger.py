@@ -141,10 +141,10 @@ class Ledger:
             connection.execute(f"PRAGMA user_version={VERSION}")
             connection.execute("DELETE FROM rows WHERE at < ?", (self._now() - KEPT,))
             connection.commit()
-            found: dict[str, Rows] = {}
+            rows: dict[str, Rows] = {}
             for pool, key, value in connection.execute("SELECT pool, key, value FROM rows"):
-                found.setdefault(pool, {})[key] = value if isinstance(value, bytes) else str(value).encode()
-            return found
+                rows.setdefault(pool, {})[key] = value if isinstance(value, bytes) else str(value).encode()
+            return rows
         finally:
             connection.close()
 

@@ -154,8 +154,8 @@ class RedisLog:
         return _answer(await self._run(STEP, self._keys(pool)[:3], arguments), seen)
 
     async def facts(self, topic: str) -> dict[str, str]:
-        found = await self._redis.hgetall(f"{self._prefix}:facts:{topic}")
-        return {str(key): str(value) for key, value in found.items()}
+        facts = await self._redis.hgetall(f"{self._prefix}:facts:{topic}")
+        return {str(key): str(value) for key, value in facts.items()}
 
     async def keep(self, topic: str, key: str, value: str) -> None:
         await self._redis.hset(f"{self._prefix}:facts:{topic}", key, value)
@@ -181,8 +181,8 @@ def _answer(raw: list[str], seen: int) -> Answer:
 
 
 def _events(lines: list[str], last: int) -> list[Event]:
-    found = []
+    events = []
     for number, line in enumerate(lines, last - len(lines) + 1):
         _, _, at, credential, body = line.split(" ", 4)
-        found.append(Event(number, float(at), credential, body))
-    return found
+        events.append(Event(number, float(at), credential, body))
+    return events

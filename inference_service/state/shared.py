@@ -243,13 +243,13 @@ class SharedStore:
 
     async def _take_shared(self, ask: Ask, body: Take) -> Grant | Denied:
         replica = self._replicas[ask.pool]
-        found: tuple[list[tuple[str, str]], bool] | Denied = Denied(Why.BUSY)
+        choice: tuple[list[tuple[str, str]], bool] | Denied = Denied(Why.BUSY)
         for attempt in range(MOST_TRIES):
             replica.silent(self._clock())
-            found = self._memory.broker.candidates(ask, self._clock())
-            if isinstance(found, Denied) and attempt:
-                return found
-            candidates, probe = ([], False) if isinstance(found, Denied) else found
+            choice = self._memory.broker.candidates(ask, self._clock())
+            if isinstance(choice, Denied) and attempt:
+                return choice
+            candidates, probe = ([], False) if isinstance(choice, Denied) else choice
             # A conversation's own credential is worth a second look if another process has just used it.
             own = bool(ask.conversation) and not attempt
             step = await self._log.call(
@@ -261,7 +261,7 @@ class SharedStore:
             self._take_in(replica, step)
             if step.what == "call":
                 return self._granted(ask, body.lease)
-        return found if isinstance(found, Denied) else Denied(Why.BUSY, LOOK_PERIOD, "busy")
+        return choice if isinstance(choice, Denied) else Denied(Why.BUSY, LOOK_PERIOD, "busy")
 
     def _take_here(self, ask: Ask, body: Take) -> Grant | Denied:
         found = self._memory.broker.candidates(ask, self._clock())
@@ -285,8 +285,8 @@ class SharedStore:
         await asyncio.shield(ending)
 
     def _account(self, pool: str, credential: str) -> str:
-        one = self._memory.broker.pools[pool].credential(credential)
-        return one.group if one is not None else credential
+        holder = self._memory.broker.pools[pool].credential(credential)
+        return holder.group if holder is not None else credential
 
     async def report(self, ask: Ask, grant: Grant, limits: tuple[LimitFact, ...]) -> None:
         self._replicas[ask.pool].accept(grant.lease)

@@ -99,7 +99,7 @@ class StatusServer:
         bearer = BEARER.fullmatch(request.headers.get("Authorization", ""))
         caller = tokens.find(bearer[1]) if bearer else None
         if caller is None or not any(hmac.compare_digest(scope, Scope.OPERATE) for scope in caller[1].scopes):
-            raise web.HTTPUnauthorized(text="an operator's token is needed", headers={"WWW-Authenticate": "Bearer"})
+            raise web.HTTPUnauthorized(text="an operator's token is required", headers={"WWW-Authenticate": "Bearer"})
 
     def is_own_name(self, host: str) -> bool:
         """An address, this machine's own names, or a name that the configuration lists."""
@@ -109,7 +109,7 @@ class StatusServer:
             return False
         settings = self._shared.door.settings
         own = {"localhost", socket.gethostname().lower(), settings.status_host.lower()}
-        return _is_address(name) or name in own | {known.lower() for known in settings.status_names}
+        return _is_address(name) or name in own | {listed.lower() for listed in settings.status_names}
 
     async def _file(self, request: web.Request) -> web.Response:
         """The page itself holds no data; it requests what it shows."""

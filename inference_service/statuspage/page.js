@@ -118,7 +118,7 @@ async function look() {
     const answer = await fetch("api/status", { headers: headers() });
     if (answer.status === 401) {
       at("main").hidden = true; at("door").hidden = false; at("token").select();
-      at("state").textContent = token ? "this is no operator's token" : "an operator's token is needed"; at("state").className = "warn"; return;
+      at("state").textContent = token ? "this is no operator's token" : "an operator's token is required"; at("state").className = "warn"; return;
     }
     last = await answer.json(); show(last);
     activity(await (await fetch("api/activity", { headers: headers() })).json());

@@ -24,11 +24,11 @@ class Distribution:
 
     def observe(self, value: float, *labels: str) -> None:
         """`value` in the unit that the name ends with; `labels` in the order of their names. Never fails a request."""
-        seen = self._seen.get(labels)
-        if seen is None:
-            seen = self._seen[labels] = [0] * (len(self._bounds) + 2)
-        seen[bisect_left(self._bounds, value)] += 1
-        seen[-1] += value
+        counts = self._seen.get(labels)
+        if counts is None:
+            counts = self._seen[labels] = [0] * (len(self._bounds) + 2)
+        counts[bisect_left(self._bounds, value)] += 1
+        counts[-1] += value
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """The interface of a Prometheus registry."""

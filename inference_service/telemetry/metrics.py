@@ -88,13 +88,13 @@ class Metrics:
             ("gen_ai_operation_name",),
             registry=registry,
         )
-        self.queue = Gauge("antiphon_queue_length", "Requests that wait in line for a credential", registry=registry)
+        self.queue = Gauge("antiphon_queue_length", "Requests waiting for a credential", registry=registry)
         self.discarded = Counter(
-            "antiphon_discarded_tokens", "Tokens whose text reached nobody", ("deployment",), registry=registry
+            "antiphon_discarded_tokens", "Tokens whose text was discarded", ("deployment",), registry=registry
         )
         self.handovers = Counter(
             "antiphon_handovers",
-            "Answers that moved",
+            "Answers that moved to another deployment",
             ("from_deployment", "to_deployment", "reason"),
             registry=registry,
         )
@@ -112,11 +112,15 @@ class Metrics:
         self.credentials = Gauge(
             "antiphon_pool_credentials", "Credentials by state", ("provider", "state"), registry=registry
         )
-        self.breakers = Gauge("antiphon_breaker_open", "1 while not closed", ("deployment",), registry=registry)
+        self.breakers = Gauge(
+            "antiphon_breaker_open", "1 while the breaker is not closed", ("deployment",), registry=registry
+        )
         labels = ("provider", "model", "unit", "window_seconds")
-        self.quota_limit = Gauge("antiphon_quota_limit", "What a window of a quota holds", labels, registry=registry)
-        self.quota_left = Gauge("antiphon_quota_left", "What is left of it now", labels, registry=registry)
-        self.degraded = Gauge("antiphon_state_degraded", "1 while Redis is configured and lost", registry=registry)
+        self.quota_limit = Gauge("antiphon_quota_limit", "Size of a quota's window", labels, registry=registry)
+        self.quota_left = Gauge("antiphon_quota_left", "What is left of a quota's window", labels, registry=registry)
+        self.degraded = Gauge(
+            "antiphon_state_degraded", "1 while Redis is configured but unreachable", registry=registry
+        )
 
     # --- observer of routing -------------------------------------------------------------------
 

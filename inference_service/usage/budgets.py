@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from antiphon.config.model import CallerConfig
 from inference_service.tasks import Supervisor
-from inference_service.usage.counters import Allowance, Counters
+from inference_service.usage.counters import Allowance, Counters, Room
 
 if TYPE_CHECKING:  # Redis is loaded only where replicas share
     from inference_service.usage.shared import SharedUsage
@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # Redis is loaded only where replicas share
 class BudgetSpent(Exception):
     """A limit of the caller is reached. `retry_after` is in seconds, `what` describes the limit, `limit` is its key in the configuration."""
 
-    def __init__(self, what: str, retry_after: float, limit: str) -> None:
+    def __init__(self, what: str, retry_after: float, limit: str, left: tuple[Room, ...] = ()) -> None:
         super().__init__(what)
-        self.what, self.retry_after, self.limit = what, retry_after, limit
+        self.what, self.retry_after, self.limit, self.left = what, retry_after, limit, left
 
 
 class Budgets:
@@ -40,20 +40,22 @@ class Budgets:
     def leave(self, name: str, *, working: bool) -> None:
         self._streams[name, working] -= 1
 
-    async def enter(self, name: str, caller: CallerConfig) -> None:
-        """Counts a request that begins. Raises BudgetSpent."""
+    async def enter(self, name: str, caller: CallerConfig) -> tuple[Room, ...]:
+        """Counts a request that begins. What is left of the caller's limits, where there are any. Raises BudgetSpent."""
         allowed = Allowance(caller.requests_per_minute or 0, caller.tokens_per_day or 0)
         if allowed.unbounded:
-            return
-        spent = self._local.take(name, allowed, time.monotonic())
+            return ()
+        now = time.monotonic()
+        spent = self._local.take(name, allowed, now)
+        left = self._local.left(name, allowed, now)
         if self._shared is not None:
-            answer = await self._shared.take(name, allowed)
-            spent = spent if answer is None else answer[0]
+            spent, left = await self._shared.take(name, allowed) or (spent, left)
         if spent is not None:
             most = f"{allowed.requests_per_minute} requests a minute"
             budget = f"{allowed.tokens_per_day} tokens a day"
             limit = "requests_per_minute" if spent.what == "requests" else "tokens_per_day"
-            raise BudgetSpent(most if spent.what == "requests" else budget, spent.retry_after, limit)
+            raise BudgetSpent(most if spent.what == "requests" else budget, spent.retry_after, limit, left)
+        return left
 
     def settle(self, name: str, caller: CallerConfig, tokens: int) -> None:
         """Counts tokens when they are known. Tokens over the budget are still counted, because the answer was already delivered."""

@@ -26,6 +26,26 @@ class Spent:
     retry_after: float
 
 
+@dataclass(frozen=True)
+class Room:
+    """What is left of a limit. what: "requests" or "tokens"; resets_after: seconds until all of it is there again."""
+
+    what: str
+    limit: int
+    used: int
+    resets_after: float
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+def rooms(allowed: Allowance, requests: tuple[int, float], tokens: tuple[int, float]) -> tuple[Room, ...]:
+    """What is left of every limit that there is. requests, tokens: (used, seconds until they are forgotten)."""
+    limits = (("requests", allowed.requests_per_minute, requests), ("tokens", allowed.tokens_per_day, tokens))
+    return tuple(Room(what, limit, used, max(0.0, resets)) for what, limit, (used, resets) in limits if limit)
+
+
 @dataclass
 class _Used:
     at: deque[float] = field(default_factory=deque)  # when requests came, within the last minute
@@ -53,6 +73,17 @@ class Counters:
         if allowed.requests_per_minute:
             used.at.append(now)
         return None
+
+    def left(self, name: str, allowed: Allowance, now: float) -> tuple[Room, ...]:
+        """What the caller has left."""
+        used = self._used.get(name, _Used())
+        at = [one for one in used.at if now - one < MINUTE]
+        today = now - used.since < DAY and used.tokens
+        return rooms(
+            allowed,
+            (len(at), MINUTE - (now - at[-1]) if at else 0.0),
+            (used.tokens, DAY - (now - used.since)) if today else (0, 0.0),
+        )
 
     def spend(self, name: str, tokens: int, now: float) -> None:
         used = self._used.setdefault(name, _Used())

@@ -36,7 +36,7 @@ class Group(Struct, frozen=True):
 
 def grouped(rows: Iterable[tuple[Key, Sums]], by: Sequence[Dimension]) -> list[tuple[Group, Sums]]:
     """Most requests first; ties in the order of their names, so that pages do not shift."""
-    found: dict[Group, Sums] = {}
+    groups: dict[Group, Sums] = {}
     for (hour, caller, tenant, user, deployment, model), sums in rows:
         whole = {
             Dimension.DEPLOYMENT: deployment,
@@ -46,12 +46,12 @@ def grouped(rows: Iterable[tuple[Key, Sums]], by: Sequence[Dimension]) -> list[t
             Dimension.MODEL: model,
             Dimension.DAY: hour * HOUR // DAY * DAY,
         }
-        group = Group(**{one.value: whole[one] for one in by})  # type: ignore[arg-type] # each has its type
-        found.setdefault(group, Sums()).add(sums)
+        group = Group(**{dimension.value: whole[dimension] for dimension in by})  # type: ignore[arg-type] # each has its type
+        groups.setdefault(group, Sums()).add(sums)
     if Dimension.DEPLOYMENT not in by:  # a request with several deployments counts once
-        for sums in found.values():
+        for sums in groups.values():
             sums.requests = sums.questions or sums.requests
-    return sorted(found.items(), key=lambda row: (-row[1].requests, _name(row[0])))
+    return sorted(groups.items(), key=lambda row: (-row[1].requests, _name(row[0])))
 
 
 def _name(group: Group) -> tuple[str, ...]:
@@ -68,12 +68,12 @@ def page_of(rows: Sequence[T], size: int, token: str, request: bytes) -> tuple[S
     start = 0
     if token:
         try:
-            told = base64.urlsafe_b64decode(token.encode())
+            decoded = base64.urlsafe_b64decode(token.encode())
         except ValueError:
             raise WrongPageError from None
-        if len(told) != len(digest) + 4 or told[4:] != digest:
+        if len(decoded) != len(digest) + 4 or decoded[4:] != digest:
             raise WrongPageError
-        start = int.from_bytes(told[:4])
+        start = int.from_bytes(decoded[:4])
     end = start + size if size else len(rows)
     following = base64.urlsafe_b64encode(end.to_bytes(4) + digest).decode() if end < len(rows) else ""
     return rows[start:end], following

@@ -14,30 +14,40 @@ from redis import RedisError
 from redis.asyncio import Redis
 
 from antiphon.config.model import State
-from inference_service.usage.counters import Allowance, Spent
+from inference_service.usage.counters import Allowance, Room, Spent, rooms
 
 PAUSE = 1.0  # seconds to leave Redis alone after it did not answer
 LOST = (RedisError, TimeoutError, OSError)
 T = TypeVar("T")
 
-# ARGV: requests a minute, tokens a day (0: no bound). Answer: {} or {what, milliseconds to wait}
+# ARGV: requests a minute, tokens a day (0: no bound). Answer: {the spent limit or '', milliseconds to wait, requests of the
+# last minute, milliseconds until they are forgotten, tokens of the day, milliseconds until they are}
 TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local most, budget = tonumber(ARGV[1]), tonumber(ARGV[2])
+local spent, wait = '', 0
+local tokens, refill = tonumber(redis.call('GET', KEYS[2]) or '0'), math.max(redis.call('PTTL', KEYS[2]), 0)
 if most > 0 then
+  local oldest = redis.call('LINDEX', KEYS[1], -1)
+  while oldest and now - oldest >= 60000 do
+    redis.call('RPOP', KEYS[1])
+    oldest = redis.call('LINDEX', KEYS[1], -1)
+  end
   local before = redis.call('LINDEX', KEYS[1], most - 1)
-  if before and now - before < 60000 then return {'requests', 60000 - (now - before)} end
+  if before then spent, wait = 'requests', 60000 - (now - before) end
 end
-if budget > 0 and tonumber(redis.call('GET', KEYS[2]) or '0') >= budget then
-  return {'tokens', redis.call('PTTL', KEYS[2])}
-end
+if spent == '' and budget > 0 and tokens >= budget then spent, wait = 'tokens', refill end
+local used, latest = 0, 0
 if most > 0 then
-  redis.call('LPUSH', KEYS[1], now)
-  redis.call('LTRIM', KEYS[1], 0, most - 1)
-  redis.call('PEXPIRE', KEYS[1], 60000)
+  if spent == '' then
+    redis.call('LPUSH', KEYS[1], now)
+    redis.call('LTRIM', KEYS[1], 0, most - 1)
+    redis.call('PEXPIRE', KEYS[1], 60000)
+  end
+  used, latest = redis.call('LLEN', KEYS[1]), redis.call('LINDEX', KEYS[1], 0)
 end
-return {}
+return {spent, wait, used, 60000 - (now - (latest or now)), tokens, refill}
 """
 # ARGV: tokens
 SPEND = """
@@ -88,14 +98,17 @@ class SharedUsage(Connection):
         self._spend = self._redis.register_script(SPEND)
         self._add = self._redis.register_script(ADD)
 
-    async def take(self, name: str, allowed: Allowance) -> tuple[Spent | None] | None:
-        """(None,): counted, go on; (Spent,): no room."""
+    async def take(self, name: str, allowed: Allowance) -> tuple[Spent | None, tuple[Room, ...]] | None:
+        """Counts a request if there is room, and tells what is left."""
         keys = [f"{self._prefix}:limits:{{{name}}}:requests", f"{self._prefix}:limits:{{{name}}}:tokens"]
         arguments: list[Any] = [allowed.requests_per_minute, allowed.tokens_per_day]
         answer = await self._try(lambda: self._take(keys=keys, args=arguments))
         if answer is None:
             return None
-        return (Spent(answer[0], max(0.1, int(answer[1]) / 1000)) if answer else None,)
+        spent, (wait, *counted) = str(answer[0]), (int(one) for one in answer[1:])
+        requests, forgotten, tokens, refill = counted
+        left = rooms(allowed, (requests, forgotten / 1_000), (tokens, refill / 1_000))
+        return (Spent(spent, max(0.1, wait / 1_000)) if spent else None), left
 
     async def spend(self, name: str, tokens: int) -> bool:
         key = f"{self._prefix}:limits:{{{name}}}:tokens"

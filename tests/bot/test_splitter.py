@@ -352,3 +352,42 @@ CUTS = {
 @pytest.mark.parametrize(("reach", "mark", "place"), CUTS.values(), ids=CUTS)
 def test_where_a_window_is_cut(reach: str, mark: str, place: int) -> None:
     assert splitter._boundary(reach[:91], mark) == place
+
+
+@pytest.mark.parametrize("sign", ["X", "xX", "¤"])
+def test_no_letter_is_taken_for_white_space_or_for_a_mark(sign: str) -> None:
+    text = sign * 5_000
+    assert "".join(segment.text for segment in split(text)) == text
+    longest = DISCORD_LIMIT - splitter.RESERVED - splitter.CLOSING
+    assert {len(segment.text) for segment in split(text)[:-1]} == {longest}
+    code = f"```\n{sign}{'word ' * 500}{sign}\n{sign}\n```"
+    assert "".join(map(inner, split(code))) == code
+    assert split(f"{sign}\n")[0].text == sign
+
+
+def test_white_space_alone_is_one_empty_part_from_the_beginning() -> None:
+    assert split(" \n ") == [Segment("", 0, 3)]
+
+
+@pytest.mark.parametrize("text", ["[li", "<@12", "`co", "word ", " "])
+def test_a_text_that_has_only_begun_or_is_whole_is_not_held_back(text: str) -> None:
+    assert settled(text) == text
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a[li", "a"), ("a<@12", "a"), ("x [li", "x"), ("x  [li", "x")])
+def test_what_has_only_begun_is_held_back_behind_a_single_letter_too(text: str, shown: str) -> None:
+    assert settled(text) == shown
+
+
+def test_a_line_that_opens_a_block_and_fits_nowhere_is_cut_like_any_other() -> None:
+    text = "```" + "x" * 5_000
+    assert len(split(text)[0].text) > 1_800
+
+
+@pytest.mark.parametrize("length", [3, 6])
+def test_a_long_mark_closes_what_it_opened(length: int) -> None:
+    mark = "`" * length
+    parts = split(f"{mark}py\n" + "x = 1\n" * 500 + mark)
+    assert len(parts) == 2
+    assert parts[0].closed == f"\n{mark}"
+    assert parts[1].opened == f"{mark}py\n"

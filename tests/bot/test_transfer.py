@@ -1,15 +1,14 @@
 """Backup while the bot writes, restore, and the move to another database, through the command that people use."""
 
 import asyncio
-import os
 import sqlite3
-import sys
 from pathlib import Path
 
 from discord_bot.store.conversations import Kind
 from discord_bot.store.database import Store, open_store
 from discord_bot.store.settings import SettingScope
 from discord_bot.store.turns import Attached, Part, State
+from tests.support.terminal import program
 
 PICTURE = bytes(range(256)) * 20
 
@@ -48,21 +47,20 @@ async def contents(url: str) -> list[tuple[str, str, bytes]]:
         await store.close()
 
 
-async def antiphon(folder: Path, url: str, *arguments: str, **more: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "antiphon", *arguments,
-        cwd=folder, env={**os.environ, "ANTIPHON_DATABASE_URL": url, **more},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode()
+async def command(
+    folder: Path, url: str, *arguments: str, through: str = "discord_bot", **more: str
+) -> tuple[int, str]:
+    """`antiphon backup`, `restore` and `migrate` become the program of the bot, which starts faster by itself."""
+    environ = {"ANTIPHON_DATABASE_URL": url, **more}
+    ran = await program(through, *arguments, directory=folder, environ=environ)
+    return ran.code, ran.out + ran.err
 
 
 async def test_a_backup_of_a_busy_database_restores_into_the_other_kind(database_url: str, tmp_path: Path) -> None:
     store = await open_store(database_url)
     await fill(store)
     busy = asyncio.create_task(_write_on(store))
-    code, said = await antiphon(tmp_path, database_url, "backup", "saved.sqlite3")
+    code, said = await command(tmp_path, database_url, "backup", "saved.sqlite3")
     busy.cancel()
     await asyncio.gather(busy, return_exceptions=True)
     await store.close()
@@ -73,15 +71,16 @@ async def test_a_backup_of_a_busy_database_restores_into_the_other_kind(database
     with sqlite3.connect(saved) as backup:
         assert backup.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     backup.close()
-    assert (await antiphon(tmp_path, database_url, "backup", "saved.sqlite3"))[0] == 2, "no backup is overwritten"
+    code, _ = await command(tmp_path, database_url, "backup", "saved.sqlite3", through="antiphon")
+    assert code == 2, "no backup is overwritten"
     fresh = f"sqlite:///{tmp_path / 'fresh.sqlite3'}"
-    code, said = await antiphon(tmp_path, fresh, "restore", "saved.sqlite3")
+    code, said = await command(tmp_path, fresh, "restore", "saved.sqlite3", through="antiphon")
     assert code == 0, said
     assert await contents(fresh) == await contents(database_url)
-    code, said = await antiphon(tmp_path, fresh, "restore", "saved.sqlite3")
+    code, said = await command(tmp_path, fresh, "restore", "saved.sqlite3")
     assert code == 2
     assert "--replace" in said
-    assert (await antiphon(tmp_path, fresh, "restore", "saved.sqlite3", "--replace"))[0] == 0
+    assert (await command(tmp_path, fresh, "restore", "saved.sqlite3", "--replace"))[0] == 0
 
 
 async def _write_on(store: Store) -> None:
@@ -97,7 +96,7 @@ async def test_the_move_from_sqlite_to_postgresql_loses_nothing(postgres_url: st
     await fill(store, 5)
     await store.close()
     plain = postgres_url.replace("postgresql+asyncpg://", "postgres://")
-    code, said = await antiphon(tmp_path, here, "migrate", "NEW_DATABASE", NEW_DATABASE=plain)
+    code, said = await command(tmp_path, here, "migrate", "NEW_DATABASE", through="antiphon", NEW_DATABASE=plain)
     assert code == 0, said
     assert await contents(plain) == await contents(here)
     assert len(await contents(plain)) == 5
@@ -105,11 +104,11 @@ async def test_the_move_from_sqlite_to_postgresql_loses_nothing(postgres_url: st
 
 async def test_what_cannot_be_restored_is_said_in_one_line(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'bot.sqlite3'}"
-    code, said = await antiphon(tmp_path, url, "restore", "nothing.sqlite3")
+    code, said = await command(tmp_path, url, "restore", "nothing.sqlite3")
     assert (code, said.count("\n")) == (2, 1)
     (tmp_path / "text.sqlite3").write_text("no database " * 100)
-    code, said = await antiphon(tmp_path, url, "restore", "text.sqlite3")
+    code, said = await command(tmp_path, url, "restore", "text.sqlite3")
     assert (code, said.count("\n")) == (2, 1)
     assert "not a database" in said
-    code, said = await antiphon(tmp_path, url, "migrate", "NOWHERE")
+    code, said = await command(tmp_path, url, "migrate", "NOWHERE")
     assert (code, said.count("\n")) == (2, 1)

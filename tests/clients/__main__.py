@@ -1,13 +1,21 @@
-"""`make clients`: every client of others against the real service, each in an environment of its own."""
+"""`make clients`: every client of others, and those generated in other languages, against the real service."""
 
 import asyncio
 import sys
+import tempfile
+from pathlib import Path
 
 from tests.clients.catalogue import CLIENTS, Missing, checked
 from tests.clients.service import client_service
+from tests.clients.stubs import CALLING, WRITING, tried
 
 
 async def main(wanted: list[str]) -> int:
+    return 1 if await others(wanted) + await generated(wanted) else 0
+
+
+async def others(wanted: list[str]) -> int:
+    """How many have failed."""
     failed = 0
     for client in CLIENTS:
         if wanted and client.name not in wanted:
@@ -25,7 +33,25 @@ async def main(wanted: list[str]) -> int:
                 print(f"{client.name}: FAILED: {problem}", flush=True)
                 continue
         print(f"{client.name}: {'; '.join(said.splitlines())}", flush=True)
-    return 1 if failed else 0
+    return failed
+
+
+async def generated(wanted: list[str]) -> int:
+    """Clients in other languages, from the contract. How many have failed."""
+    failed = 0
+    for language, build in {**CALLING, **WRITING}.items():
+        if wanted and language not in wanted:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                said = await tried(language, await build(Path(folder) / language), Path(folder))
+            except Missing as missing:
+                said = f"skipped: {missing}"
+            except AssertionError as problem:
+                failed += 1
+                said = f"FAILED: {problem}"
+        print(f"{language}: {said}", flush=True)
+    return failed
 
 
 if __name__ == "__main__":

@@ -132,9 +132,9 @@ async def test_an_order_that_nobody_waits_for_is_taken_back(upstream: Upstream, 
 @pytest.mark.parametrize(
     ("told", "kind", "words"),
     [
-        (state(faulted=True), K.SERVER_ERROR, "gave the order up"),
+        (state(faulted=True), K.SERVER_ERROR, "gave up the request"),
         (state(is_possible=False), K.UNAVAILABLE, "no worker"),
-        ((404, {"message": "x", "rc": "RequestNotFound"}, {}), K.SERVER_ERROR, "lost the order"),
+        ((404, {"message": "x", "rc": "RequestNotFound"}, {}), K.SERVER_ERROR, "no longer knows the request"),
         ((410, {"message": "x", "rc": "RequestExpired"}, {}), K.TIMEOUT, "expired"),
     ],
 )  # fmt: skip

@@ -59,7 +59,7 @@ async def test_openai_starts_from_a_given_picture_and_streams_what_becomes_of_it
 
 
 async def test_a_model_that_only_draws_from_words_is_not_asked_to_start_from_a_picture(upstream: Upstream) -> None:
-    with pytest.raises(errors.Unsupported, match="starts from a picture"):
+    with pytest.raises(errors.Unsupported, match="can start from a picture"):
         await drawing(
             config("openai", f"{upstream.url}/v1", "dall-e-3"), input_image=events.Image("image/png", png((32, 32)))
         )

@@ -24,6 +24,7 @@ from tests.contract.upstream import PNG, delta
 from tests.support.refusals import EVERYTHING, NOW, Cell
 from tests.support.refusals_documented import DOCUMENTED
 from tests.support.refusals_recorded import RECORDED
+from tests.support.refusals_reported import REPORTED
 from tests.support.service import QUICK, serving
 
 BAD = "please misbehave"
@@ -43,7 +44,7 @@ SHORT = 20.0  # seconds: a rest that may be over before the next question
 def chosen() -> Iterator[Cell]:
     """One cell of each kind of failure for each provider; of limits one for each scope."""
     seen = set()
-    for cell in [*DOCUMENTED, *RECORDED]:
+    for cell in [*DOCUMENTED, *RECORDED, *REPORTED]:
         if cell.detail == "sampling.max_tokens" and cell.status == 402:
             continue  # without the field it is a limit: another cell
         sends = cell.sent is EVERYTHING and cell.detail not in ("tools", "tool_choice", "audio")

@@ -72,7 +72,7 @@ def config_of(base: str, kind: str = "flux-dev", model: str = "FLUX.1-dev", **op
         (503, "RUNNING_APP_STARTING", 200, "loading", "not up yet (running app starting)"),
         (503, "PAUSED", 200, "retired", "not running (paused)"),
         (404, "RUNTIME_ERROR", 200, "retired", "not running (runtime error)"),
-        (503, "BUILD_ERROR", 200, "retired", "its owner has to look at it"),
+        (503, "BUILD_ERROR", 200, "retired", "only its owner can restart it"),
         (401, "", 401, "forbidden", "the Space is private"),
         (404, "", 404, "model_not_found", "there is no such Space"),
         (404, "", 401, "model_not_found", "there is no such Space"),

@@ -263,7 +263,7 @@ async def test_all_pictures_of_a_question_reach_an_app_that_takes_several_and_a_
     async with serving(apps.config("janus", "janus", "janus-pro-7b")) as (_, client):
         stream = await heard(client, question)
         assert "[30x40" in stream.text
-        assert any("of 2 the last one" in one.message for one in stream.seen if isinstance(one, events.Notice))
+        assert any("of 2, only the last" in one.message for one in stream.seen if isinstance(one, events.Notice))
     async with serving(conversing(apps, "pictured")) as (_, client):
         stream = await heard(client, "draw")
         assert stream.text == "Here it is."

@@ -233,7 +233,7 @@ async def test_a_channel_that_takes_no_answer_is_told_to_the_asker_alone(stage: 
         stage.upstream.behaviour["voice"] = "ok"
         stage.upstream.hold.set()
         await stage.discord.wait_for(
-            lambda: any("I could not post the answer" in one.content for one in stage.channel.shown_to(stage.maria))
+            lambda: any("I couldn't post the answer" in one.content for one in stage.channel.shown_to(stage.maria))
         )
         assert question.response is not None
 

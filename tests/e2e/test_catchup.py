@@ -104,10 +104,10 @@ async def test_only_what_the_asker_may_read_is_read_and_elsewhere_it_says_why_no
     async with stage.running_bot():
         await stage.maria.say(deaf, "secret")
         for channel, install, words in (
-            (deaf, False, "You may not read the message history"),
+            (deaf, False, "don't have permission to read this channel's history"),
             (blind, False, "missing a permission here: Read Message History"),
             (ben.direct(), False, "Use </catchup:"),
-            (stage.channel, True, "only read channels of servers that have added me"),
+            (stage.channel, True, "only read channels on servers that have added me"),
         ):
             asked = await ben.slash(channel, "catchup", user_install=install)
             refused = await asked.answer()
@@ -126,8 +126,8 @@ async def test_a_digest_is_switched_on_by_managers_and_sent_once_after_a_restart
         assert "Manage Server" in refused.content
         attempts: tuple[tuple[dict[str, Any], str], ...] = (
             ({}, "has no daily summary"),
-            ({"time": "noonish"}, "not a time of the day"),
-            ({"time": "9:00", "time-zone": "Mars/Base"}, "do not know the time zone"),
+            ({"time": "noonish"}, "a time of day"),
+            ({"time": "9:00", "time-zone": "Mars/Base"}, "don't know the time zone"),
             ({"time": "9:00", "time-zone": "Europe/Berlin"}, "Every day at 09:00 (Europe/Berlin)"),
         )
         for options, words in attempts:
@@ -151,7 +151,7 @@ async def test_a_digest_is_switched_on_by_managers_and_sent_once_after_a_restart
     async with stage.running_bot():
         shown = await (await owner.slash(stage.channel, "digest")).answer()
         await (await owner.click(shown, "Turn off")).acknowledged()
-        await stage.discord.wait_for(lambda: "is turned off" in shown.content)
+        await stage.discord.wait_for(lambda: "turned off the daily summary" in shown.content)
         assert "has no daily summary" in (await (await owner.slash(stage.channel, "digest")).answer()).content
         assert sum("What happened here" in one.content for one in stage.channel.from_bot) == 1
         assert len(stage.upstream.of("a")) == 1

@@ -1,11 +1,13 @@
 """`kill -9` of the bot at any moment: its database stays sound, what people wrote is there, and no answer hangs for ever."""
 
+import contextlib
 import sqlite3
 
 import pytest
 
 from tests.e2e.conftest import Stage
 from tests.fakes.upstream.server import TEXT
+from tests.support.waiting import becomes_true
 
 MOMENTS = ["the thread stands", "the provider was asked", "the first text stands", "much text stands", "it has ended"]
 
@@ -70,3 +72,26 @@ async def test_a_bot_killed_before_the_question_was_noted_down_answers_it_when_i
     stage.upstream.hold.set()
     async with stage.running_bot():
         await stage.discord.wait_for(lambda: sum(TEXT in one.content for one in thread.from_bot) == 1)
+
+
+async def test_a_bot_killed_while_discord_has_not_taken_the_end_of_an_answer_ends_it_when_it_is_back(
+    stage: Stage,
+) -> None:
+    stage.upstream.behaviour["voice"] = "pauses:120"
+
+    async def words_are_kept() -> bool:
+        with contextlib.closing(sqlite3.connect(stage.folder / "bot.sqlite3")) as database:
+            return database.execute("SELECT count(*) FROM turns WHERE answer = ?", (TEXT,)).fetchone() == (1,)
+
+    async with stage.running_bot() as bot:
+        await stage.maria.slash(stage.channel, "chat", prompt="tell me about ice")
+        await reached(stage, "much text stands")
+        stage.discord.fail_next("PATCH", "/messages/", times=4)
+        stage.upstream.hold.set()
+        await becomes_true(words_are_kept)
+        await bot.kill()
+    (thread,) = stage.guild.threads
+    assert "Stop" in thread.from_bot[-1].buttons, "the end was not taken"
+    async with stage.running_bot():
+        answer = await stage.finished(thread)
+        assert "Stop" not in answer.buttons

@@ -79,7 +79,7 @@ async def test_a_fork_knows_the_talk_up_to_its_answer_and_opens_once(stage: Stag
         assert fork.parent is stage.channel
         assert f"{first.channel.id}/{first.id}" in fork.from_bot[0].content
         again = await (await ben.click(first, "Fork")).answer()
-        assert "forked this answer already" in again.content
+        assert "already forked this answer" in again.content
         assert fork.mention in again.content
 
         await ben.say(fork, "another way")
@@ -98,4 +98,4 @@ async def test_a_fork_knows_the_talk_up_to_its_answer_and_opens_once(stage: Stag
         # Without the right to open threads there is a sentence.
         stage.discord.change_channel(stage.channel, {stage.discord.bot.id: (0, 1 << 35)})
         refused = await (await stage.maria.click(first, "Fork")).answer()
-        assert "I cannot open a thread here" in refused.content
+        assert "can't open a thread here" in refused.content

@@ -104,7 +104,7 @@ async def test_a_russian_reads_russian(stage: Stage) -> None:
         await ivan.slash(stage.channel, "chat", prompt="привет")
         thread = await stage.thread()
         answer = await stage.finished(thread)
-        assert answer.buttons == ["Заново", "Ответвить"]
+        assert answer.buttons == ["Заново", "В новой ветке"]
         usage = await (await ivan.slash(stage.channel, "расход")).answer()
         assert "1 ответ," in usage.content
 

@@ -79,7 +79,7 @@ async def test_a_thread_that_is_locked_meanwhile_is_told_to_the_asker_alone(stag
         stage.upstream.behaviour["voice"] = "ok"
         stage.upstream.hold.set()
         told = await stage.discord.wait_for(
-            lambda: [one for one in stage.channel.shown_to(stage.maria) if "could not post" in one.content]
+            lambda: [one for one in stage.channel.shown_to(stage.maria) if "couldn't post" in one.content]
         )
         assert told[0].ephemeral_to is stage.maria
 

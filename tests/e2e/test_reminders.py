@@ -15,7 +15,7 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
     async with stage.running_bot():
         refused = {
             "whenever": "Не понимаю «whenever»",
-            "завтра 9:00": "не знаю вашего часового пояса",
+            "завтра 9:00": "не знаю ваш часовой пояс",
             "1.1.2001 8:00": "часового пояса",
             "999 недель": "не дальше чем через год",
         }

@@ -37,7 +37,7 @@ async def test_a_recording_counts_when_it_is_heard_and_pays_for_its_answer(room:
 
         room.service.spoken = Refusal(grpc.StatusCode.UNAVAILABLE, "all are away", info("UNAVAILABLE"))
         await room.maria.speak(direct, voice())
-        await room.message(direct, "could not listen")
+        await room.message(direct, "couldn't listen")
         usage = await (await room.maria.slash(direct, "usage")).answer()
         assert "one answer," in usage.content, "what came to nothing is not charged"
 

@@ -98,7 +98,7 @@ async def test_drawing_waits_for_the_asker_alone_and_a_refusal_goes_on_without(s
         stage.upstream.tool_calls = [[draw]]
         await stage.maria.say(thread, "Another one")
         card = await asking(stage, thread, "May I draw this?")
-        await (await stage.maria.click(card, "Don't")).acknowledged()
+        await (await stage.maria.click(card, "Don't allow")).acknowledged()
         await stage.discord.wait_for(lambda: "Regenerate" in card.buttons)
         assert "did not allow it" in results(stage)[-1]
         assert sum(bool(one.attachments) for one in thread.from_bot) == 1

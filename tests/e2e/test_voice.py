@@ -39,7 +39,7 @@ async def test_what_is_spoken_is_quoted_and_answered(stage: Stage) -> None:
 
         stage.upstream.spoken = "  "
         await stage.maria.speak(direct, voice())
-        await stage.discord.wait_for(lambda: any("did not hear any words" in one.content for one in direct.from_bot))
+        await stage.discord.wait_for(lambda: any("didn't hear any words" in one.content for one in direct.from_bot))
 
 
 async def test_where_nobody_listens_it_is_said_in_the_speakers_language(stage: Stage) -> None:

@@ -48,12 +48,12 @@ BAD = {
     "an alias of itself": (
         '[routes.a]\nalias_of = "a"',
         "routes.a.alias_of",
-        "the aliases go in a circle: a → a",
+        "the aliases form a circle: a → a",
     ),
     "a circle of aliases": (
         '[routes.a]\nalias_of = "b"\n[routes.b]\nalias_of = "c"\n[routes.c]\nalias_of = "a"',
         "routes.a.alias_of",
-        "the aliases go in a circle: a → b → c → a",
+        "the aliases form a circle: a → b → c → a",
     ),
     "an alias of nothing": ('[routes.a]\nalias_of = "nothing"', "routes.a.alias_of", "there is no route 'nothing'"),
     "an unknown key": ("[routing]\nattemps = 3", "routing.attemps", ""),

@@ -180,6 +180,8 @@ class ScriptedInference(
         self.images: list[image_pb2.ImageRequest] = []
         self.recordings: list[speech_pb2.TranscribeRequest] = []
         self.spoken: str | Refusal = "What do glaciers do?"
+        self.hearing, self.may_hear = asyncio.Event(), asyncio.Event()
+        self.may_hear.set()
         self.metadata: list[dict[str, str | bytes]] = []
         self.cancelled = asyncio.Event()
         self.listed = models_pb2.ListModelsResponse()
@@ -248,6 +250,8 @@ class ScriptedInference(
 
     async def Transcribe(self, request: speech_pb2.TranscribeRequest, context: Any) -> speech_pb2.TranscribeResponse:  # noqa: N802
         self.recordings.append(request)
+        self.hearing.set()
+        await self.may_hear.wait()
         if isinstance(self.spoken, Refusal):
             await _abort(context, self.spoken)
         return speech_pb2.TranscribeResponse(request_id="r-1", text=str(self.spoken))

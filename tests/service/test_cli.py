@@ -283,7 +283,7 @@ async def test_a_service_that_dies_within_an_answer_is_said_in_our_words_only(
 
     dying: list[asyncio.Task[None]] = []
     fake.on_chat(dies)
-    ran = await antiphon("chat", "?", "-t", fake.target, directory=tmp_path)
+    ran = await antiphon("chat", "?", "-t", fake.target, directory=tmp_path, fresh=True)
     await asyncio.gather(*dying)
     assert (ran.code, ran.out) == (3, "It was \n")
     assert len(ran.err.splitlines()) == 2, ran.err
@@ -295,7 +295,8 @@ async def test_a_certificate_that_is_not_trusted_is_said_in_our_words_only(tmp_p
     chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
     served = grpc.ssl_server_credentials([(leaf.private_key_pem.bytes(), chain)])
     async with ScriptedInference(credentials=served) as fake:
-        ran = await antiphon("models", "-t", fake.target, directory=tmp_path, environ={"ANTIPHON__CLIENT__TLS": "true"})
+        environ = {"ANTIPHON__CLIENT__TLS": "true"}
+        ran = await antiphon("models", "-t", fake.target, directory=tmp_path, environ=environ, fresh=True)
     assert ran.code == 3
     first, second = ran.err.splitlines()
     assert "its certificate is not trusted" in first

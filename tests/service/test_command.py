@@ -1,16 +1,15 @@
 """The command, as a person calls it: real processes, a real terminal's streams, exit codes."""
 
-import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes import Process, running
+from tests.support.terminal import antiphon
 
 QUICK = {
     "ANTIPHON__SERVICE__PORT": "0",
@@ -23,20 +22,14 @@ QUICK = {
 
 @pytest.fixture
 async def target(tmp_path: Path) -> AsyncIterator[str]:
-    async with running("antiphon", "serve", directory=tmp_path, environ=QUICK) as service:
+    async with running("inference_service", directory=tmp_path, environ=QUICK) as service:
         yield (await service.line("ready: ")).split()[1]
 
 
 async def call(folder: Path, *arguments: str, stdin: str = "", **environ: str) -> tuple[int, str, str]:
-    bare = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "antiphon", *arguments, cwd=folder, env={**bare, **environ},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
-    assert process.returncode is not None
-    assert "Traceback" not in err.decode()
-    return process.returncode, out.decode(), err.decode()
+    ran = await antiphon(*arguments, directory=folder, environ=environ, stdin=stdin.encode())
+    assert "Traceback" not in ran.err
+    return ran.code, ran.out, ran.err
 
 
 async def test_a_question_is_answered_and_standard_input_belongs_to_it(tmp_path: Path, target: str) -> None:

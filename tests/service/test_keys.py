@@ -6,19 +6,32 @@ from pathlib import Path
 
 from tests.contract.conftest import upstream  # noqa: F401 - a fixture
 from tests.contract.upstream import Upstream, delta
-from tests.support.terminal import Ran, antiphon
+from tests.support.terminal import Ran, antiphon, program
 
 GROQ, GROQ2 = "gsk_" + "a" * 52, "gsk_" + "b" * 52
 
 
 async def keys(tmp_path: Path, *arguments: str, stdin: str | None = None, **environ: str) -> Ran:
-    return await antiphon(
+    """By the program that `antiphon keys` becomes."""
+    return await program(
+        "inference_service",
         "keys",
         *arguments,
         directory=tmp_path,
         environ={"XDG_CONFIG_HOME": str(tmp_path), **environ},
         stdin=None if stdin is None else stdin.encode(),
     )
+
+
+async def test_the_command_adds_lists_and_removes_a_key(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    for arguments, said in (
+        (("add", "--for", "mistral"), "Stored as MISTRAL_API_KEY"),
+        (("list",), "MISTRAL_API_KEY …mmmm"),
+        (("remove", "MISTRAL_API_KEY"), "Removed MISTRAL_API_KEY."),
+    ):
+        ran = await antiphon("keys", *arguments, directory=tmp_path, environ=environ, stdin=b"m" * 32)
+        assert (ran.code, said in ran.out) == (0, True), ran
 
 
 async def test_a_pasted_key_is_recognised_and_kept_for_its_owner_alone(tmp_path: Path) -> None:

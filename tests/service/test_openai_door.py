@@ -295,11 +295,17 @@ async def test_callers_have_the_tokens_scopes_and_budgets_of_the_other_door() ->
         assert (await door.chat(headers=shop)).status == 200
         refused = await door.ask("POST", "/v1/images/generations", json={"prompt": "fox"}, headers=shop)
         assert (refused.status, refused.error["type"]) == (403, "permission_error")
-        assert (await door.chat(headers={"x-api-key": "token-of-the-shop"})).status == 200
+        last = await door.chat(headers={"x-api-key": "token-of-the-shop"}, stream=True)
+        assert (last.status, last.headers["x-ratelimit-limit-requests"]) == (200, "2")
+        assert last.headers["x-ratelimit-remaining-requests"] == "0"
+        assert last.headers["x-ratelimit-reset-requests"].endswith("s")
         spent = await door.chat(headers=shop)
         assert (spent.status, spent.error["code"]) == (429, "rate_limit_exceeded")
+        assert spent.headers["x-ratelimit-remaining-requests"] == "0"
         assert int(spent.headers["retry-after"]) >= 1
-        assert (await door.chat(headers={"api-key": "token-of-operations"})).status == 200
+        unlimited = await door.chat(headers={"api-key": "token-of-operations"})
+        assert unlimited.status == 200
+        assert not [name for name in unlimited.headers if name.lower().startswith("x-ratelimit")]
 
 
 async def test_a_token_is_asked_for_before_anything_else() -> None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from tests.support import forking
+
 START = 60.0
 """Seconds until a process must have said that it is ready; generous, because machines are shared."""
 
@@ -15,7 +17,7 @@ START = 60.0
 class Process:
     """A child process whose output lines are kept and can be waited for."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | forking.Child) -> None:
         self._process = process
         self.lines: list[str] = []
         self.errors: list[str] = []
@@ -96,21 +98,29 @@ async def running(module: str, *arguments: str, directory: Path, environ: Mappin
         for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "ANTIPHON__SERVICE__TRANSPORT")
         if name in os.environ
     }
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        *arguments,
-        cwd=directory,
-        # What one test has learned about limits is nothing for the next one.
-        env={**bare, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(directory / "state"), **environ},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    process = Process(started)
+    # What one test has learned about limits is nothing for the next one.
+    whole = {**bare, **forking.UNBUFFERED, "XDG_STATE_HOME": str(directory / "state"), **environ}
+    process = Process(await _start(module, arguments, directory, whole, forked=forking.can_fork(module, environ)))
     try:
         yield process
     finally:
         if process.running:
             await process.end()
+
+
+async def _start(
+    module: str, arguments: tuple[str, ...], directory: Path, environ: Mapping[str, str], *, forked: bool
+) -> asyncio.subprocess.Process | forking.Child:
+    if forked:
+        return await forking.start(module, arguments, directory, environ)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        cwd=directory,
+        env=environ,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )

@@ -7,10 +7,12 @@ import pty
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from tests.support import forking
 
 LONGEST = 60.0
 """Seconds for anything to appear; generous, because machines are shared."""
@@ -44,35 +46,59 @@ class Ran:
 
 
 async def antiphon(
-    *arguments: str, directory: Path, environ: Mapping[str, str] | None = None, stdin: bytes | None = None
+    *arguments: str,
+    directory: Path,
+    environ: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    fresh: bool = False,
 ) -> Ran:
-    """Runs to its end. `stdin` None: nothing there."""
+    """Runs to its end. `stdin` None: nothing there. `fresh`: what happens before and in its imports matters."""
+    return await program("antiphon", *arguments, directory=directory, environ=environ, stdin=stdin, fresh=fresh)
+
+
+async def program(
+    name: str,
+    *arguments: str,
+    directory: Path,
+    environ: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    fresh: bool = False,
+) -> Ran:
+    """As `antiphon`, for any of the programs: quick for a command that another program carries out."""
+    start = forking.run if forking.can_fork(name, environ or {}) and not fresh else _run
+    async with asyncio.timeout(LONGEST):
+        code, out, err = await start(name, arguments, directory, surroundings(environ or {}), stdin)
+    return Ran(code, out.decode(), err.decode())
+
+
+async def _run(
+    program: str, arguments: Sequence[str], directory: Path, environ: Mapping[str, str], stdin: bytes | None
+) -> tuple[int, bytes, bytes]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "antiphon",
+        program,
         *arguments,
         cwd=directory,
-        env=surroundings(environ or {}),
+        env=environ,
         stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(LONGEST):
-            out, err = await process.communicate(stdin)
+        out, err = await process.communicate(stdin)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
+    return process.returncode, out, err
 
 
 class Terminal:
     """A pseudo-terminal with the command in it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, master: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | forking.Child, master: int) -> None:
         self.process, self._master = process, master
         self.screen = ""
         self._changed = asyncio.Event()
@@ -122,20 +148,7 @@ class Terminal:
         cls, *arguments: str, directory: Path, environ: Mapping[str, str] | None = None
     ) -> AsyncIterator[Self]:
         master, slave = pty.openpty()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            TAKE_TERMINAL,
-            "-m",
-            "antiphon",
-            *arguments,
-            cwd=directory,
-            env=surroundings(environ or {}),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
+        process = await _on_terminal(arguments, directory, environ or {}, slave)
         os.close(slave)
         terminal = cls(process, master)
         try:
@@ -150,3 +163,25 @@ class Terminal:
                     await process.wait()
             asyncio.get_running_loop().remove_reader(master)
             os.close(master)
+
+
+async def _on_terminal(
+    arguments: Sequence[str], directory: Path, environ: Mapping[str, str], slave: int
+) -> asyncio.subprocess.Process | forking.Child:
+    whole, streams = surroundings(environ), (slave, slave, slave)
+    if forking.can_fork("antiphon", environ):
+        return await forking.fork("antiphon", arguments, directory, whole, streams, terminal=True)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        TAKE_TERMINAL,
+        "-m",
+        "antiphon",
+        *arguments,
+        cwd=directory,
+        env=whole,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )

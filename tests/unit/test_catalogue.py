@@ -348,7 +348,7 @@ def test_a_directory_of_rows_can_be_named(tmp_path: Path) -> None:
         (("limit = 100", "limit = true"), "[acme]: quotas[0].limit: expected `int`"),
         (('["ACME_API_KEY"]', '["sk-1234 5678"]'), "[acme]: env: 'sk-1'… is not the name of a variable"),
         (("[acme]", "[acme"), "is not valid TOML"),
-        (("[acme]", "[Acme]"), "[Acme]: is no name of a provider"),
+        (("[acme]", "[Acme]"), "[Acme]: is not a valid provider name"),
     ],
 )
 def test_a_mistake_in_a_row_is_one_line_that_says_what_to_do(

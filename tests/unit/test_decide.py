@@ -347,7 +347,7 @@ def test_a_deadline_that_passes_says_when_to_come_back() -> None:
     denied(about, "a", wait=50.0)
     denied(about, "b", wait=40.0)
     assert fail_of(about, 10.0) == Fail(
-        Outcome.DEADLINE, "the deadline passed before an answer was whole", retry_after=30.0
+        Outcome.DEADLINE, "the deadline passed before an answer was complete", retry_after=30.0
     )
 
 
@@ -546,7 +546,7 @@ def test_without_any_reason_the_request_says_only_that() -> None:
 def test_an_untold_rest_has_room_for_a_reason_that_is_missing() -> None:
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=30.0)
-    assert fail_of(about).message == "every credential is resting: no room; the first one is free again in 30 s"
+    assert fail_of(about).message == "every credential is resting: no room; the first is ready in 30 s"
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=30.0, reason="quota_exhausted")
     assert ": quota exhausted;" in fail_of(about).message

@@ -9,8 +9,9 @@ from inference_service.providers.kit import errors
 from tests.support.refusals import NOW, Cell, dialect
 from tests.support.refusals_documented import DOCUMENTED
 from tests.support.refusals_recorded import RECORDED
+from tests.support.refusals_reported import REPORTED
 
-CELLS = [*DOCUMENTED, *RECORDED]
+CELLS = [*DOCUMENTED, *RECORDED, *REPORTED]
 PROVIDERS = sorted({cell.provider for cell in CELLS})
 
 

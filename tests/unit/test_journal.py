@@ -1,12 +1,15 @@
 """What a request used, call by call, whatever its end."""
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_service.domain import AttemptRecord, Usage, UsageRecord
+from inference_service.domain import AttemptRecord, Cost, Usage, UsageRecord
 from inference_service.failures import FailureKind, UpstreamFailure
-from inference_service.routing.journal import MOST_FAILED, Entry, Journal, estimate
+from inference_service.providers.catalogue.prices import Price
+from inference_service.routing.journal import MOST_FAILED, Entry, Journal, cost, estimate
 
 K = FailureKind
 
@@ -173,6 +176,42 @@ def test_the_first_token_is_counted_from_the_arrival_of_the_request_and_only_onc
     journal.delivers(12.5)
     journal.delivers(99.0)
     assert journal.first_token == 2.5
+
+
+# --- what it cost --------------------------------------------------------------------------------
+
+PRICE = Price(("*",), dt.date(2026, 5, 1), input=2.0, output=5.0, cached=1.0, picture=0.25, minute=6.0, currency="EUR")
+
+
+@pytest.mark.parametrize(
+    ("usage", "micros"),
+    [
+        (Usage(100, 0), 200),
+        (Usage(0, 100), 500),
+        (Usage(100, 10), 250),
+        (Usage(100, 10, cached_tokens=40), 210),
+        (Usage(0, 0, images=2), 500_000),
+        (Usage(0, 0, audio_seconds=30.0), 3_000_000),
+    ],
+)
+def test_what_a_call_cost_follows_the_price_of_its_model(usage: Usage, micros: int) -> None:
+    assert cost(PRICE, usage) == Cost(micros, "EUR", "2026-05-01")
+    journal, (entry,) = begun("a")
+    entry.price, entry.usage = PRICE, usage
+    assert [record.cost for record in journal.usage()] == [Cost(micros, "EUR", "2026-05-01")]
+
+
+def test_an_estimated_call_has_an_estimated_cost() -> None:
+    journal, (entry,) = begun("a")
+    entry.price, entry.characters, entry.sample = PRICE, 400, "plain words"
+    assert [record.cost for record in journal.usage()] == [Cost(100 * 2 + 100 * 5, "EUR", "2026-05-01")]
+
+
+def test_without_a_price_no_cost_is_known() -> None:
+    assert cost(None, Usage(100, 10)) is None
+    journal, (entry,) = begun("a")
+    entry.usage = Usage(100, 10)
+    assert [record.cost for record in journal.usage()] == [None]
 
 
 # --- estimates -----------------------------------------------------------------------------------

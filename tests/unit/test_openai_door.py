@@ -112,7 +112,7 @@ def test_whole_numbers_are_taken_as_what_they_are(value: Any, most: int, taken: 
 def test_texts_of_a_form_become_numbers_and_flags() -> None:
     fields = Fields({"a": "3", "b": "0.5", "c": "TRUE", "d": "x"}, form=True)
     assert (fields.whole("a", 9), fields.number("b"), fields.flag("c"), fields.number("d")) == (3, 0.5, True, None)
-    assert fields.violations == [("d", "must be a number, not a text")]
+    assert fields.violations == [("d", "must be a number, not a string")]
 
 
 @pytest.mark.parametrize("name", sorted(setting.name for setting in settings.settings.CHAT))

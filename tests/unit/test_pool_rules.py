@@ -331,3 +331,231 @@ def test_a_conversation_does_not_wait_for_what_its_credential_bears() -> None:
     refused = pool("a", "b")
     assert call(refused, "1", 0, Verdict(quarantine=True), talk) == own
     assert picked(refused, "2", 301.5, talk) != own  # a probe is due, and no conversation is asked to be it
+
+
+def test_no_more_candidates_are_looked_up_than_anybody_tries() -> None:
+    found = pool(*[f"k{number}" for number in range(20)]).candidates(ASK, 0)
+    assert isinstance(found, list)
+    assert len(found) == 8
+
+
+def test_the_credential_that_has_rested_longest_is_next() -> None:
+    one = pool("a", "b", "c")
+    assert [call(one, str(number), number * 10) for number in range(6)] == ["a", "b", "c"] * 2
+
+
+def test_when_the_quota_of_the_next_credential_is_lost_is_known_while_one_is_usable() -> None:
+    one = pool("a", quotas=(requests(3),))
+    assert one.perishes(ASK, 10) == 10.0  # a rolling window that is full loses what it does not use
+    picked(one, "1", 10)
+    assert one.perishes(ASK, 10) == 30.0
+    assert one.perishes(OTHER, 10) == 10.0
+    assert pool("a").perishes(ASK, 10) == NEVER
+    call(one, "2", 11, Verdict(cooldown=600))
+    assert one.perishes(ASK, 20) is None
+
+
+# --- counting ------------------------------------------------------------------------------------
+
+
+def test_each_call_is_counted_once() -> None:
+    one = pool("a")
+    call(one, "1", 0)
+    picked(one, "2", 5)
+    view = one.views(5)[0]
+    assert (view.calls, view.in_flight) == (2, 1)
+
+
+def test_a_call_that_is_over_for_us_is_over_once_while_it_may_still_run_at_its_provider() -> None:
+    one = pool("a", most=2)
+    picked(one, "1", 0)
+    picked(one, "2", 0)
+    for _ in range(2):
+        one.release("1", GOOD, 1)
+    assert one.views(1.06)[0].in_flight == 1
+    assert one.pacing("a", "m").holding == 0
+    assert len(one.pacing("a", "m").ends) == 1
+
+
+def test_a_call_leaves_the_window_after_its_provider_has_accepted_it_or_it_has_ended() -> None:
+    for accepted, at in ((True, 60.6), (False, 61.1)):
+        one = pool("a", quotas=(requests(1),))
+        picked(one, "1", 0)
+        if accepted:
+            one.report("1", (), 0.5)
+        one.release("1", GOOD, 1)
+        assert isinstance(one.pick(ASK, "early", at - 0.1), Denied)
+        assert picked(one, "2", at) == "a"
+
+
+def test_a_second_report_of_a_call_says_nothing_about_the_call_beside_it() -> None:
+    one = pool("a", quotas=(requests(2),))
+    picked(one, "1", 0)
+    picked(one, "2", 0.05)
+    for moment in (0.5, 0.6):
+        one.report("1", (), moment)
+    one.report("2", (), 5)
+    assert isinstance(one.pick(ASK, "3", 64.9), Denied)
+    assert picked(one, "3", 65.1) == "a"
+
+
+def test_a_call_that_was_not_refused_for_three_seconds_is_accepted() -> None:
+    one = pool("a")
+    picked(one, "1", 0)
+    one.tick(2.9)
+    assert one.pacing("a", "m").norm.proven == 0
+    one.tick(3.0)
+    assert (one.pacing("a", "m").norm.proven, one.pacing("a", "m").holding) == (1, 1)
+    one.tick(9.0)
+    assert one.pacing("a", "m").holding == 1
+    one.release("1", GOOD, 10)
+    assert one.pacing("a", "m").holding == 0
+
+
+def test_a_good_call_that_nobody_reported_was_accepted_and_is_over() -> None:
+    one = pool("a")
+    call(one, "1", 0)
+    pacing = one.pacing("a", "m")
+    assert (pacing.norm.proven, pacing.holding, len(pacing.ends)) == (1, 0, 1)
+    unsent = pool("a")
+    picked(unsent, "1", 0)
+    unsent.release("1", Verdict(good_credential=True, sent=False), 1)
+    assert unsent.pacing("a", "m").norm.proven == 0
+
+
+def test_of_two_calls_at_the_same_moment_the_acceptance_of_one_says_nothing_about_the_other() -> None:
+    one = pool("a")
+    picked(one, "quiet", 0)
+    picked(one, "scout", 0)
+    one.report("scout", (), 1)
+    assert one.pacing("a", "m").norm.proven == 1
+    over = pool("a")
+    picked(over, "quiet", 0)
+    over.release("quiet", Verdict(Vote.BAD, "server_error"), 0.5)
+    picked(over, "next", 1)
+    over.report("next", (), 2)
+    assert over.pacing("a", "m").norm.proven == 1
+
+
+def test_what_one_credential_bears_makes_room_on_the_others() -> None:
+    one = pool("a", "b")
+    for number in range(8):
+        picked(one, f"{number}", 0)
+    assert isinstance(one.pick(ASK, "more", 0), Denied)  # four each, and nobody knows whether more are borne
+    for number in range(8):
+        one.report(str(number), (), 1)
+    tester = picked(one, "scout", 1)
+    one.report("scout", (), 2)
+    assert one.pacing("a", "m").norm.proven == 5
+    assert picked(one, "next", 2) != tester
+
+
+def test_credentials_that_were_busy_are_looked_at_again_when_one_has_proven_more() -> None:
+    one = pool("a", "b")
+    names = {f"{number}": picked(one, f"{number}", 0) for number in range(8)}
+    assert isinstance(one.pick(ASK, "more", 0), Denied)
+    for lease in [lease for lease, name in names.items() if name == "a"]:
+        one.report(lease, (), 1)
+    assert picked(one, "more", 1) in names.values()
+
+
+def test_a_test_of_a_higher_limit_that_ends_without_an_answer_lets_others_test_it() -> None:
+    one = pool("a", "b")
+    for number in range(8):
+        picked(one, f"{number}", 0)
+        one.report(str(number), (), 0)
+    tester = picked(one, "scout", 1)
+    other = "b" if tester == "a" else "a"
+    picked(one, "scout-2", 1)
+    assert one.pacing("a", "m").norm.scout == tester
+    assert isinstance(one.pick(ASK, "beside", 1), Denied)
+    for lease in ("scout", "scout-2"):
+        one.release(lease, Verdict(Vote.BAD, "server_error"), 2)
+    assert one.pacing("a", "m").norm.scout == ""
+    assert picked(one, "again", 3) == other
+    assert one.pacing("a", "m").norm.scout == other
+
+
+def test_a_told_number_of_calls_at_once_counts_a_call_a_moment_longer_too() -> None:
+    one = pool("a")
+    picked(one, "1", 0)
+    one.report("1", (LimitFact(Unit.CONCURRENT, limit=1),), 0)
+    one.release("1", GOOD, 1)
+    assert isinstance(one.pick(ASK, "2", 1.04), Denied)
+    assert picked(one, "2", 1.06) == "a"
+    learned = pool("a", "b")
+    learned.pacing("a", "m").norm.at_once = 1  # as another account has taught
+    picked(learned, "1", 0)
+    learned.release("1", GOOD, 1)
+    assert sum(view.in_flight for view in learned.views(1.04)) == 1
+
+
+# --- growth and its end --------------------------------------------------------------------------
+
+
+def test_each_refusal_in_a_row_quadruples_the_quarantine_and_a_person_ends_it() -> None:
+    one = pool("a")
+    now, rests = 0.0, []
+    for number in range(3):
+        call(one, f"refused-{number}", now, Verdict(quarantine=True))
+        rests.append(one.views(now + 1)[0].wakes_at - now - 1)
+        now = one.views(now + 1)[0].wakes_at
+    assert rests == [300.0, 1_200.0, 4_800.0]
+    one.lift(now)
+    call(one, "after", now, Verdict(quarantine=True))
+    assert one.views(now + 1)[0].wakes_at == now + 1 + 300.0
+
+
+# --- what is told about limits -------------------------------------------------------------------
+
+
+def test_a_told_reset_is_believed_as_far_as_its_window_reaches() -> None:
+    quota = Quota(Unit.REQUESTS, 5, 60.0, Clock.WALL, "credential_model", firm=True)
+    one = pool("a", quotas=(quota,))
+    picked(one, "1", 0)
+    one.report("1", (LimitFact(Unit.REQUESTS, 60.0, limit=5, remaining=0, resets_after=5_000.0),), 1)
+    one.release("1", GOOD, 1)
+    answer = one.pick(ASK, "2", 1)
+    assert isinstance(answer, Denied)
+    assert answer.wait == pytest.approx(120.0, abs=1)
+
+
+def test_a_window_of_an_account_that_is_named_late_holds_for_all_its_credentials() -> None:
+    one = pool("a", "b", "c", groups=("g", "g", "c"))
+    one.lane("other", 0)
+    name = picked(one, "1", 0)
+    assert name == "a"
+    limit = LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, limit=1, remaining=0)
+    one.correct(one.lane("m", 0).lots["a"], limit, Scope.GROUP, 0, 0)
+    for model in ("m", "other"):
+        lots = one.lane(model, 0).lots
+        assert [[window.limit for window in lots[key].windows] for key in "abc"] == [[1], [1], []]
+    assert one.candidates(ASK, 0) == [("c", "c")]
+
+
+def test_a_rest_that_another_process_reports_comes_with_its_reason_and_holds_at_once() -> None:
+    one = pool("a", "b")
+    assert picked(one, "1", 0) == "a"
+    one.restore([Rest("b", "", 60.0, "unauthenticated", refused=1), Rest("a", "m", 90.0, "rate_limited")], 1)
+    assert [view.reason for view in one.views(1)] == ["rate_limited", "unauthenticated"]
+    assert isinstance(one.pick(ASK, "2", 1), Denied)
+    assert picked(one, "probe", 60) == "b"
+
+
+def test_calls_under_way_follow_a_reload_that_bounds_calls_at_once() -> None:
+    one = pool("a")
+    picked(one, "1", 0)
+    one.configure(PoolSpec("p", ("a",), ("a",), 1, ()))
+    one.release("1", GOOD, 1)
+    assert one.views(1.04)[0].in_flight == 1  # it counts for the provider a moment longer
+    assert one.views(1.06)[0].in_flight == 0
+
+
+def test_what_was_learned_moves_with_the_clock() -> None:
+    one = pool("a")
+    call(one, "1", 100)
+    call(one, "2", 110)
+    pacing = one.pacing("a", "m")
+    one.shift(1_000.0, 1_120)
+    assert list(pacing.sent) == [1_100, 1_110]
+    assert list(pacing.ends) == [1_101, 1_111]

@@ -271,3 +271,70 @@ def test_nobody_is_passed_by_his_like_and_classes_differ_by_one_turn_at_most(cal
         left = {caller: sum(name[0] == caller for name in served[turn:]) for caller in set(callers)}
         done = {caller: sum(name[0] == caller for name in served[:turn]) for caller in set(callers) if left[caller]}
         assert not done or max(done.values()) - min(done.values()) <= 1
+
+
+# --- turns that are remembered -------------------------------------------------------------------
+
+
+def test_what_another_process_has_served_of_a_class_that_waits_here_counts_as_its_turn() -> None:
+    one = waiting("a1", "a2", "a3", "b1", "b2")
+    one.line.served_elsewhere(digest(("b", "")))
+    assert one.order() == ["a1", "a2", "b1", "a3", "b2"]
+    one = waiting("a1", "a2", "b1")
+    one.line.served_elsewhere(digest(("b", "")))
+    assert one.order() == ["a1", "a2", "b1"]
+
+
+def test_what_another_process_has_served_of_a_class_that_joins_later_counts_too() -> None:
+    one = waiting("a1", "a2", "a3")
+    one.line.served_elsewhere(digest(("b", "")))
+    one.joins("b1")
+    assert one.order() == ["a1", "a2", "b1", "a3"]
+
+
+def test_a_class_that_nobody_has_served_elsewhere_joins_at_the_present_turn() -> None:
+    one = waiting("a1", "a2")
+    one.line.served_elsewhere(digest(("c", "")))
+    one.joins("b1")
+    assert one.order() == ["a1", "b1", "a2"]
+
+
+def test_the_memory_of_classes_elsewhere_is_bounded_and_keeps_those_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "LONGEST_LINE", 2)
+    one = waiting("a1")
+    for name in ("b", "c", "d", "b"):
+        one.line.served_elsewhere(digest((name, "")))
+    monkeypatch.undo()
+    one.joins("a2", "a3", "b1", "d1")
+    # d was not remembered and has its turn now; b has had two.
+    assert one.order() == ["a1", "d1", "a2", "a3", "b1"]
+
+
+def test_when_the_line_is_empty_every_turn_is_forgotten() -> None:
+    one = waiting("a1")
+    assert one.line.latest is one.tickets["a1"]
+    one.line.served_elsewhere(digest(("b", "")))
+    one.serves()
+    assert one.line.latest is None
+    one.joins("a2", "a3", "b1")
+    assert one.line.latest is one.tickets["b1"]
+    assert one.order() == ["a2", "b1", "a3"]
+
+
+def test_a_class_that_was_away_does_not_catch_up_on_the_turns_it_missed() -> None:
+    one = waiting("b1", "a1", "a2", "a3", "a4", "a5", "a6", "a7")
+    assert [one.serves() for _ in range(6)] == ["b1", "a1", "a2", "a3", "a4", "a5"]
+    one.joins("b2", "b3", "b4")
+    assert one.order() in (["b2", "a6", "b3", "a7", "b4"], ["a6", "b2", "a7", "b3", "b4"])
+
+
+def test_a_class_that_was_passed_over_does_not_catch_up_either() -> None:
+    one = waiting("b1", "b2", "b3", "a1", "a2")
+    for name in ("b1", "b2", "a1"):
+        one.line.served(one.tickets[name])
+    assert one.order() == ["b3", "a2"]
+
+
+def test_every_process_has_the_same_short_name_for_a_caller_and_its_tenant() -> None:
+    assert digest(("bot", "guild")) == "f13add397207"
+    assert digest(("a", "bc")) != digest(("ab", "c"))

@@ -5,7 +5,7 @@ import pytest
 from inference_service.credentials.types import Why
 from inference_service.failures import FailureKind, Outcome
 from inference_service.routing import decide
-from tests.unit.test_decide import denied, facts, fail_of, failed
+from tests.support.facts import denied, facts, fail_of, failed
 
 K = FailureKind
 

@@ -10,6 +10,7 @@ from inference_service.routing.answer.splice import (
     LONGEST_OVERLAP,
     SHORTEST_IDEOGRAPHS,
     SHORTEST_PREFIX,
+    AfterGiven,
     AfterInstruction,
     AfterPrefill,
     Boundary,
@@ -23,7 +24,7 @@ from tests.support.texts import TEXTS
 CHUNKS = (1, 3, 1_000)
 
 
-def said(joint: Fresh | AfterPrefill | AfterInstruction | Restart, text: str, size: int) -> str:
+def said(joint: Fresh | AfterPrefill | AfterInstruction | AfterGiven | Restart, text: str, size: int) -> str:
     """What comes out when the text arrives in pieces of this size."""
     pieces = [joint.feed(text[start : start + size]) for start in range(0, len(text), size)]
     return "".join(pieces) + joint.finish()
@@ -130,6 +131,33 @@ def test_closing_brackets_follow_each_other() -> None:
     assert boundary.kept + said(AfterInstruction(boundary), "\n}", 1) == "if a {\n    if b {\n        run();\n    }\n}"
 
 
+def test_several_closing_brackets_are_no_repetition_of_those_before_them() -> None:
+    text = "a {\n  b {\n    c {\n      d {\n      }\n    }\n  }\n}"
+    boundary = Boundary(text[: text.index("\n  }\n}")])
+    # The bracket that the text ends with is taken back; the next one closes the same block.
+    assert boundary.kept + said(AfterInstruction(boundary), text[len(boundary.kept) :], 3) == text
+    boundary = Boundary(text[: text.index("\n}")] + "\n")
+    assert boundary.kept + said(AfterInstruction(boundary), "}", 1) == text
+    boundary = Boundary("a {\n  b {\n    c {\n      d {\n      }\n    }\n")
+    assert boundary.kept + said(AfterInstruction(boundary), "\n  }\n}", 3) == text
+
+
+def test_an_echo_of_the_whole_text_is_taken_away_although_its_lines_repeat_themselves() -> None:
+    boundary = Boundary("1,ann\n1,ann\n2,b")
+    assert boundary.kept + said(AfterInstruction(boundary), "1,ann\n1,ann\n2,ben", 3) == "1,ann\n1,ann\n2,ben"
+
+
+def test_an_echo_of_a_text_longer_than_any_repetition_is_taken_away() -> None:
+    text = " ".join(f"word{number}" for number in range(LONGEST_OVERLAP + 100))
+    boundary = Boundary(text + " an")
+    assert boundary.kept + said(AfterInstruction(boundary), text + " and so on", 50) == text + " and so on"
+
+
+def test_an_echo_of_the_whole_text_and_nothing_else_adds_nothing() -> None:
+    boundary = Boundary("One two thr")
+    assert said(AfterInstruction(boundary), "One two", 3) == ""
+
+
 def test_ideographs_are_joined_without_a_space_and_not_taken_back() -> None:
     boundary = Boundary("氷河はゆっくりと動")
     assert (boundary.kept, boundary.word) == ("氷河はゆっくりと動", "")
@@ -154,6 +182,47 @@ def test_a_boundary_loses_nothing(text: str) -> None:
     boundary = Boundary(text)
     assert boundary.kept + boundary.separator + boundary.word == text
     assert boundary.kept == boundary.kept.rstrip() or not boundary.word
+
+
+# --- what the caller itself has begun: nothing of it can be taken back ---------------------------
+
+
+@pytest.mark.parametrize("size", CHUNKS)
+@pytest.mark.parametrize(
+    ("given", "answer", "rest"),
+    [
+        ("The ice cre", "eps down", "eps down"),
+        ("The ice cre", "creeps down", "eps down"),  # the unfinished word again
+        ("The ice cre", " creeps down", "eps down"),
+        ("The ice cre", "The ice creeps down", "eps down"),  # all of it again
+        ("The ice cre", "\n The ice creeps down", "eps down"),
+        ("The ice", " creeps", " creeps"),
+        ("The ice ", "creeps", "creeps"),
+        ("The ice ", "The ice creeps", "creeps"),
+        ("The ice ", "ice creeps", "ice creeps"),  # behind white space no word is unfinished
+        ("The ice cre", "The icy road", "The icy road"),  # only its beginning is alike
+        ("The ice cre", "cr", "cr"),  # less than the word
+        ("The ice cre", "The ice", "The ice"),
+        ("The ice cre", "cre", ""),
+        ("The ice cre", " ", " "),
+        ("水が凍", "凍る", "凍る"),  # an ideograph is no unfinished word
+    ],
+)
+def test_what_is_said_again_of_a_beginning_is_left_out(given: str, answer: str, rest: str, size: int) -> None:
+    assert said(AfterGiven(given), answer, size) == rest
+
+
+def test_words_behind_a_beginning_leave_as_soon_as_they_cannot_repeat_it() -> None:
+    joint = AfterGiven("The ice cre")
+    assert [joint.feed(text) for text in ("cr", "e", "eps", " cre")] == ["", "", "eps", " cre"]
+    assert joint.finish() == ""
+
+
+def test_words_that_were_held_back_behind_a_beginning_leave_once() -> None:
+    joint = AfterGiven("The ice cre")
+    assert joint.feed("cr") == ""
+    assert (joint.finish(), joint.finish()) == ("cr", "")
+    assert joint.feed("cre") == "cre"
 
 
 # --- a restart keeps what both texts have in common ----------------------------------------------
@@ -209,6 +278,8 @@ def test_a_text_looks_whole_by_its_last_sign(text: str, whole: bool) -> None:
         ("One.\n", "    two", "One.\n    two"),
         ("one:\n  ", "    two", "one:\n    two"),
         ("one:\n  ", "\ttwo", "one:\n\ttwo"),
+        ("one:\n  ", "\n\ttwo", "one:\n\ttwo"),
+        ("One.\n\n", "\nTwo", "One.\n\nTwo"),
         # it ends with a word, which is taken back with what stood before it
         ("One Tw", "Two", "One Two"),
         ("One Tw", "\nTwo", "One Two"),

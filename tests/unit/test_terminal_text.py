@@ -180,3 +180,21 @@ def test_the_start_says_what_works_what_does_not_and_what_to_do_next() -> None:
     assert real[0] == "  ✓  answers questions: a/1, b/2, c/3 and 1 more"
     assert real[1] == "  !  looks at pictures: not available now"
     assert "antiphon check" in real[-1]
+
+
+def test_the_start_names_the_command_as_this_shell_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts, elsewhere = tmp_path / "project/.venv/bin", tmp_path / "elsewhere"
+    for folder in (scripts, elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "antiphon").touch(mode=0o755)
+    monkeypatch.setattr(welcome.sys, "executable", str(scripts / "python"))
+    monkeypatch.chdir(tmp_path / "project")
+    for path, expected in (
+        (tmp_path / "nothing", ".venv/bin/antiphon"),
+        (scripts, "antiphon"),
+        (elsewhere, ".venv/bin/antiphon"),  # another installation's command would talk to another configuration
+    ):
+        monkeypatch.setenv("PATH", str(path))
+        assert welcome.command() == expected
+    monkeypatch.chdir(elsewhere)
+    assert welcome.command() == str(scripts / "antiphon")

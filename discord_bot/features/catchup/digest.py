@@ -26,11 +26,11 @@ log = structlog.get_logger(__name__)
 GONE = 10003  # unknown channel (documentation: topics/opcodes-and-status-codes)
 TRY_AGAIN = 900.0  # seconds
 MOST_PARTS = 3
-LONGEST_WINDOW = 7 * 86_400.0  # seconds; a bot that was away for longer does not tell of all of it
+LONGEST_WINDOW = 7 * 86_400.0  # seconds; after a longer absence, the bot does not summarise all of it
 
 
 class Digests:
-    """The loop that sends what is due."""
+    """The loop that sends due digests."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -45,7 +45,7 @@ class Digests:
         store = self._services.store.digests
         zone = zone_of(digest.zone)
         if zone is None:
-            await store.remove(digest.channel_id)  # a zone that this machine no longer knows
+            await store.remove(digest.channel_id)  # a time zone that this machine no longer knows
             return
         due_at = next_time(digest.minute, zone, now)
         if not await store.claim(digest, now, due_at):
@@ -62,7 +62,7 @@ class Digests:
             await store.claim(replace(digest, due_at=due_at), digest.since, retry)
 
     async def _write(self, digest: Digest) -> bool:
-        """False: no model could answer, so it is tried again. A day on which nobody wrote has no digest."""
+        """False: no model could answer, so it is tried again. A day without messages has no digest."""
         rooms = self._services.rooms
         channel = rooms.get_channel(digest.channel_id) or await rooms.fetch_channel(digest.channel_id)
         since = max(digest.since, time.time() - LONGEST_WINDOW)

@@ -39,17 +39,17 @@ def digest_commands(services: Services, digests: Digests) -> list[app_commands.C
         else:
             await private(interaction, await _switch_on(services, digests, interaction, at, zone or "UTC"))
 
-    made = command("digest", digest)
+    registered = command("digest", digest)
 
-    @made.autocomplete("zone")
+    @registered.autocomplete("zone")
     async def zones(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name=name, value=name) for name in zones_like(current)]
 
-    return [made]
+    return [registered]
 
 
 async def show(services: Services, interaction: BotInteraction) -> None:
-    """What holds in this channel, and the button that ends it."""
+    """The setting of this channel, and the button that ends it."""
     locale = interaction.locale.value
     digest = await services.store.digests.find(interaction.channel_id or 0)
     if digest is None:
@@ -96,7 +96,7 @@ def digest_buttons(services: Services) -> type[discord.ui.DynamicItem[Any]]:
             await private(interaction, t(locale, "access-manage"))
             return
         digest = await services.store.digests.find(int(match["channel"]))
-        # Channels of other servers are none of this manager's business.
+        # Channels of other servers do not concern this manager.
         if digest is not None and digest.guild_id == interaction.guild_id:
             await services.store.digests.remove(digest.channel_id)
         await interaction.response.edit_message(content=t(locale, "digest-off"), view=None)

@@ -1,5 +1,6 @@
-"""/catchup and *Since here*: what somebody has missed in a channel, for that person alone. Nothing is stored."""
+"""/catchup and *Since here*: what a person has missed in a channel, shown to that person alone. Nothing is stored."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ PATTERN = r"catchup:1:(?P<action>[a-z]+):(?P<since>\d+)"
 
 @dataclass(frozen=True)
 class Start:
-    """From where on something is missed: the person's own last message, unless one of these says otherwise."""
+    """Where the missed part starts: at the person's own last message, unless one of these says otherwise."""
 
     message_id: int = 0
     """That message is the first one."""
@@ -49,12 +50,12 @@ class Start:
 
 def author_of(message: discord.Message) -> int:
     """The author of a message, or the person whose command made the bot write it."""
-    asked = message.interaction_metadata
-    return asked.user.id if asked is not None else message.author.id
+    interaction = message.interaction_metadata
+    return interaction.user.id if interaction is not None else message.author.id
 
 
 def refusal(interaction: BotInteraction) -> str | None:
-    """The key of the sentence that says why nothing can be read here. Uses only what the asker may read."""
+    """The message key that says why nothing can be read here. Uses only what the asker may read."""
     if interaction.guild_id is None:
         return "catchup-direct"
     if not interaction.is_guild_integration():
@@ -80,7 +81,7 @@ class Catchup:
         if denied:
             await private(interaction, denied)
             return
-        # The first sign; reading takes as long as Discord likes.
+        # The first sign of life; reading takes as long as Discord needs.
         await interaction.response.defer(ephemeral=True, thinking=True)
         channel: Any = interaction.channel
         reading = await read(channel, start.known(interaction.user.id), after=start.after(utcnow()))
@@ -133,6 +134,10 @@ class Catchup:
             await writer.finish(look, lambda: again(start, locale) if retry else None)
         except (Undeliverable, Withdrawn):
             log.info("a catch-up could not be delivered")
+        except asyncio.CancelledError:  # the process ends
+            await writer.leave()
+            await services.ledger.note("refund", lambda: services.store.usage.refund(ticket.charge))
+            raise
         finally:
             ticket.end()
 
@@ -171,7 +176,7 @@ def again(start: Start, locale: str) -> discord.ui.View | None:
 
 
 def start_of(action: str, since: int) -> Start | None:
-    """What a button says."""
+    """The state in a button's id."""
     match action:
         case "since":
             return Start(message_id=since)

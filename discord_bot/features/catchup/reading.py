@@ -1,4 +1,4 @@
-"""The messages of a channel that somebody has missed: a bounded number, the newest, each as one numbered line."""
+"""The messages of a channel that a person has missed: the newest, up to a limit, each as one numbered line."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -70,13 +70,18 @@ async def read(
 
 
 def line_of(message: discord.Message) -> Line | None:
-    """None for lines of Discord itself, and where nothing can be read."""
+    """None for system messages, and for messages without readable content."""
     if message.type not in WRITTEN:
         return None
-    attached = [(one, (one.content_type or "").startswith("image/")) for one in message.attachments]
+    attached = [
+        (attachment, (attachment.content_type or "").startswith("image/")) for attachment in message.attachments
+    ]
     parts = [said_by(message, names_in(message), embeds=message.author.bot)[:LONGEST_MESSAGE]]
-    parts += [said_by(one, names_in(message), embeds=True)[:LONGEST_MESSAGE] for one in message.message_snapshots]
-    parts += [_file(one, picture=picture) for one, picture in attached]
+    parts += [
+        said_by(attachment, names_in(message), embeds=True)[:LONGEST_MESSAGE]
+        for attachment in message.message_snapshots
+    ]
+    parts += [_file(attachment, picture=picture) for attachment, picture in attached]
     text = "\n".join(part for part in parts if part.strip())
     if not text:
         return None
@@ -98,7 +103,7 @@ def _file(attachment: discord.Attachment, *, picture: bool) -> str:
 
 
 def numbered(lines: Sequence[Line], budget: int) -> tuple[str, int]:
-    """The newest lines that fit into so many tokens, with their numbers from 1; and how many older ones do not fit."""
+    """The newest lines that fit into that many tokens, numbered from 1; and how many older ones do not fit."""
     shown: list[str] = []
     for number in range(len(lines), 0, -1):
         line = f"[{number}] {lines[number - 1].author}: {lines[number - 1].text}"
@@ -110,10 +115,10 @@ def numbered(lines: Sequence[Line], budget: int) -> tuple[str, int]:
 
 
 def linked(text: str, urls: Mapping[int, str]) -> str:
-    """References like [3] or [3, 5–7] as links to the messages; those to no message go away."""
+    """References like [3] or [3, 5–7] as links to the messages; references to nothing are dropped."""
 
     def links(match: "re.Match[str]") -> str:
-        numbers = dict.fromkeys(int(one) for one in re.findall(r"\d+", match[1]))
-        return " ".join(f"[{one}]({urls[one]})" for one in numbers if one in urls)
+        numbers = dict.fromkeys(int(number) for number in re.findall(r"\d+", match[1]))
+        return " ".join(f"[{number}]({urls[number]})" for number in numbers if number in urls)
 
     return re.sub(r"[ \t]+(?=[.,;:!?]|\n|$)", "", REFERENCE.sub(links, text))

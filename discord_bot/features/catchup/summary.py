@@ -21,7 +21,7 @@ class Summary:
         self.left_out = 0
 
     async def ask(self, scope: Scope, guild_id: int | None, ticket: Ticket, reader: str = "") -> ChatStream:
-        """`reader`: the name of the person who was away; empty where all read it."""
+        """`reader`: the name of the person who was away; empty if everybody reads it."""
         services, config = self._services, self._services.config
         model = await services.catalogue.choose(model_choices(config, scope, None, sees=False), "chat")
         context = await services.catalogue.context_tokens(model, config.bot.history_tokens)
@@ -49,11 +49,11 @@ class Summary:
 
 
 def counted(lines: list[Line], locale: str) -> str:
-    """How much was written, by how many people."""
-    pictures, files = sum(one.pictures for one in lines), sum(one.files for one in lines)
+    """How much was written, and by how many people."""
+    pictures, files = sum(line.pictures for line in lines), sum(line.files for line in lines)
     said = [
         t(locale, "catchup-messages", count=len(lines)),
-        t(locale, "catchup-people", count=len({one.author_id for one in lines})),
+        t(locale, "catchup-people", count=len({line.author_id for line in lines})),
         *([t(locale, "read-pictures", count=pictures)] if pictures else []),
         *([t(locale, "catchup-files", count=files)] if files else []),
     ]

@@ -1,4 +1,4 @@
-"""For whom a message is: pure rules over what Discord told about it."""
+"""Whether a message is meant for the bot: pure rules over Discord's data."""
 
 import re
 from dataclasses import dataclass
@@ -36,41 +36,41 @@ class Seen:
     """There is text or an attachment to read."""
 
 
-def judge(seen: Seen, *, leave_people_alone: bool = True) -> For:
-    """`leave_people_alone`: in a thread, what people say to each other is not for the bot."""
-    if seen.by_machine:
+def judge(message: Seen, *, leave_people_alone: bool = True) -> For:
+    """`leave_people_alone`: in a thread, messages between people are not for the bot."""
+    if message.by_machine:
         return For.NOBODY
-    if not seen.readable and not seen.mentions_me:
-        return For.AWAY if seen.own_thread or seen.direct else For.NOBODY
-    if seen.direct:
+    if not message.readable and not message.mentions_me:
+        return For.AWAY if message.own_thread or message.direct else For.NOBODY
+    if message.direct:
         return For.DIRECT
-    if seen.own_thread:
-        to_others = seen.replies_to_other or seen.opens_with_other
-        if to_others and leave_people_alone and not seen.mentions_me:
+    if message.own_thread:
+        to_others = message.replies_to_other or message.opens_with_other
+        if to_others and leave_people_alone and not message.mentions_me:
             return For.NOBODY
         return For.THREAD
-    if seen.replies_to_me:
+    if message.replies_to_me:
         return For.CHAIN
-    return For.MENTION if seen.mentions_me else For.NOBODY
+    return For.MENTION if message.mentions_me else For.NOBODY
 
 
 _LEADING_MENTION = re.compile(r"^\s*<@!?(\d+)>")
 
 
 def opening_mention(text: str) -> int | None:
-    """The account that the text begins with, if it begins with one."""
+    """The account that the text mentions first, if it starts with a mention."""
     match = _LEADING_MENTION.match(text)
     return int(match[1]) if match else None
 
 
 def without_mention(text: str, *accounts: int) -> str:
-    """The prompt: the text with the mentions of the bot itself, and of its role, taken out."""
+    """The prompt: the text without mentions of the bot itself and of its role."""
     named = "|".join(map(str, accounts))
     pieces = re.split(rf"<@[!&]?(?:{named})>[,:]?", text)
     return " ".join(stripped for piece in pieces if (stripped := piece.strip()))
 
 
-# Zero-width and direction-changing characters: alone they are no question.
+# Zero-width and direction-changing characters alone are not a question.
 _NOTHING = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad\u180e\u3164\u115f\u1160]+")
 
 

@@ -1,4 +1,4 @@
-"""What happens to conversations from outside: edits, deletions, threads that go, the end of the process, its return."""
+"""What happens to conversations from outside: edits, deletions, deleted threads, shutdown and restart."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
 RECENT_MESSAGES = 25
-LAST_WORDS = 10.0  # seconds that running answers have to say that they end
+LAST_WORDS = 10.0  # seconds for running answers to say that they are interrupted
 
 
 class Aftermath:
@@ -30,7 +30,7 @@ class Aftermath:
     # --- edits ---------------------------------------------------------------------------------------
 
     async def on_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """The last question was changed: it is answered again, in place. An older one changes only the context."""
+        """The last question was edited: it is answered again, in place. An older one only changes the context."""
         message, store = payload.message, self._services.store.conversations
         # Discord also sends this for previews of links and for threads on a message.
         if message.author.id == self._services.me or not payload.data.get("edited_timestamp"):
@@ -59,19 +59,21 @@ class Aftermath:
             await self._answer_again(turn, message, channel, question)
 
     async def _turn(self, channel_id: int, message_id: int) -> Turn | None:
-        """A question that began a thread stands in the channel above; the thread has the message's id."""
+        """A question that started a thread is in the channel above; the thread has the message's id."""
         store = self._services.store.conversations
         return await store.by_message(channel_id, message_id) or await store.by_message(message_id, message_id)
 
     async def _messages(self, turn: Turn, changed: discord.Message) -> list[discord.Message]:
-        """All messages of the question; one that is gone is no part of it any more."""
-        found = []
+        """All messages of the question; deleted ones no longer belong to it."""
+        messages = []
         for number in turn.question_ids:
             try:
-                found += [changed] if number == changed.id else await fetch(self._services, turn.channel_id, [number])
+                messages += (
+                    [changed] if number == changed.id else await fetch(self._services, turn.channel_id, [number])
+                )
             except discord.HTTPException:
                 log.info("a part of a question is gone")
-        return found
+        return messages
 
     async def _answer_again(self, turn: Turn, message: discord.Message, channel: Any, question: Question) -> None:
         conversation = await self._services.store.conversations.get(turn.conversation_id)
@@ -87,21 +89,21 @@ class Aftermath:
                 conversation, turn, ticket, channel, known=turn.message_ids, notices=question.notices
             )
         except Refused:
-            return  # the former answer stays; whoever edits on and on is not told on and on
+            return  # the former answer stays; the warning is not repeated for every further edit
         finally:
             self._chat.running.release(turn.id, claim)
 
     # --- deletions -------------------------------------------------------------------------------------
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
-        others = {one for one in message_ids if not self._chat.records.removals.discard(one)}
+        others = {deleted for deleted in message_ids if not self._chat.records.removals.discard(deleted)}
         for message_id in others:
             self._inbox.forget(message_id)
         if others:
             await self._services.ledger.note("deletion", lambda: self._delete_turns(channel_id, others))
 
     async def _delete_turns(self, channel_id: int, message_ids: set[int]) -> None:
-        """A deleted question takes its answer along; a deleted answer ends it. May be called again for the same."""
+        """Deleting a question deletes its answer; deleting an answer ends it. May be called again for the same message."""
         store = self._services.store.conversations
         for message_id in message_ids:
             turn = await self._turn(channel_id, message_id)
@@ -112,11 +114,11 @@ class Aftermath:
                 running.forgotten = True
                 await running.abandon(State.DELETED)
                 turn = await store.turn(turn.id) or turn
-            asked = message_id in turn.question_ids
-            if not asked and message_id not in turn.message_ids[-1:] and running is None:
-                continue  # one piece of a long answer; the rest still stands
+            is_question = message_id in turn.question_ids
+            if not is_question and message_id not in turn.message_ids[-1:] and running is None:
+                continue  # one part of a long answer; the rest remains
             await store.erase(turn)
-            if asked:
+            if is_question:
                 await self._delete(turn.channel_id, turn.message_ids)
 
     async def _delete(self, channel_id: int, message_ids: list[int]) -> None:
@@ -129,7 +131,9 @@ class Aftermath:
                 log.debug("an answer could not be deleted")
 
     async def on_thread_gone(self, channel_id: int) -> None:
-        for answer in [one for one in self._chat.running.answers.values() if one.turn.channel_id == channel_id]:
+        for answer in [
+            running for running in self._chat.running.answers.values() if running.turn.channel_id == channel_id
+        ]:
             await answer.abandon(State.DELETED)
         privacy = self._services.store.privacy
         await self._services.ledger.note("place gone", lambda: privacy.erase_place(channel_id))
@@ -137,13 +141,13 @@ class Aftermath:
     # --- restarts ----------------------------------------------------------------------------------
 
     async def interrupt_all(self) -> None:
-        """The process ends: every running answer says so, and none begins."""
+        """Shutdown: every running answer says so, and none begins."""
         running = self._chat.running.close()
         if running:
             await asyncio.wait([asyncio.ensure_future(answer.done.wait()) for answer in running], timeout=LAST_WORDS)
 
     async def recover(self) -> None:
-        """After a crash: what stands unfinished in Discord gets an honest end."""
+        """After a crash: gives everything unfinished in Discord a proper end."""
         store = self._services.store.conversations
         for turn in await store.running():
             if turn.id in self._chat.running.answers:
@@ -154,12 +158,12 @@ class Aftermath:
                 await passing.close(self._services, turn)
             elif conversation is not None:
                 await self._mark_interrupted(turn)
-            await store.update(turn)  # last: another crash before it means another try
+            await store.update(turn)  # last: another crash before it means another attempt
 
     async def _standing(self, channel: Any, turn: Turn) -> list[discord.Message]:
-        """The messages of the answer. A crash may have come before the newest one's id was kept: then its button tells."""
+        """The messages of the answer. A crash may have come before the newest id was stored: then its button tells."""
         recent = channel.history(limit=RECENT_MESSAGES)
-        mine = [one async for one in recent if one.id in turn.message_ids or _grows(one, turn)]
+        mine = [message async for message in recent if message.id in turn.message_ids or _grows(message, turn)]
         return mine[::-1]
 
     async def _mark_interrupted(self, turn: Turn) -> None:
@@ -169,12 +173,12 @@ class Aftermath:
         line = t(turn.locale, "state-restart")
         try:
             standing = await self._standing(channel, turn)
-            # What was shown is all that is left of the half answer; it can be continued from there. It stays in Discord
-            # alone: whose words the prompt held, and so whom to ask before storing, is not known any more.
+            # Only what was shown is left of the half answer; it can be continued from there. It stays in Discord
+            # alone: nobody knows any more whose words the prompt held, and so whom to ask before storing it.
             texts = [_shown(message.content, t(turn.locale, "cursor")) for message in standing]
             turn.answer = turn.answer or "\n".join(filter(None, texts))
             if standing and not _grows(standing[-1], turn):
-                # It had ended; only the note about it was lost.
+                # It had ended; only the record of it was lost.
                 turn.state = State.DONE
                 return
             view = buttons.ended(turn, buttons.Offer(resume=bool(turn.answer), regenerate=True))
@@ -184,7 +188,10 @@ class Aftermath:
             else:
                 look = Look(line=line, live=False)
                 standing = [await channel.send(contents(look, turn.locale)[-1], view=view)]
-            turn.message_ids = [*turn.message_ids, *(one.id for one in standing if one.id not in turn.message_ids)]
+            turn.message_ids = [
+                *turn.message_ids,
+                *(shown.id for shown in standing if shown.id not in turn.message_ids),
+            ]
         except discord.HTTPException:
             log.info("an interrupted answer could not be marked")
 

@@ -1,4 +1,4 @@
-"""/new: begins anew in a place that is one conversation, a thread or direct messages."""
+"""/new: starts over in a place that is one conversation, a thread or direct messages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def _new(services: Services) -> Callable[..., Any]:
         conversation = await store.find(interaction.channel_id or 0)
         if conversation is None or conversation.kind in PASSING:
             if interaction.guild_id is None:
-                await interaction.response.send_message(t(locale, "new-begun"))  # nothing was said before
+                await interaction.response.send_message(t(locale, "new-begun"))  # there was no conversation before
             else:
                 await private(interaction, t(locale, "new-elsewhere", command=services.commands.of(locale, "chat")))
             return

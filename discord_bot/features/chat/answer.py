@@ -1,4 +1,4 @@
-"""One answer: from the service's stream to messages that stand, whatever happens meanwhile."""
+"""One answer: from the service's stream to finished messages, whatever happens meanwhile."""
 
 import asyncio
 import uuid
@@ -30,7 +30,7 @@ KEPT_REASONING = 20_000
 
 
 class Answer:
-    """Runs once. `stop` may come at any moment, from a button, a deleted question, or the end of the process."""
+    """Runs once. `stop` may come at any moment: from a button, a deleted question, or a shutdown."""
 
     def __init__(self, services: Services, records: Records, fill: Fill, request: Request) -> None:
         self._services, self._records, self._fill, self.request = services, records, fill, request
@@ -49,10 +49,15 @@ class Answer:
     def turn(self) -> Turn:
         return self.request.turn
 
+    @property
+    def ending(self) -> bool:
+        """Its last look, with the buttons of an ended answer, is on its way to Discord or there."""
+        return self._display.ending
+
     # --- control -----------------------------------------------------------------------------
 
     def stop(self, sentence: str, state: State = State.STOPPED) -> bool:
-        """False when it has ended already."""
+        """False if it has ended already."""
         if self.done.is_set() or self._stop is not None:
             return False
         self._stop = Stop(sentence, state)
@@ -61,20 +66,20 @@ class Answer:
         return True
 
     async def abandon(self, state: State) -> None:
-        """Ends it without a last look, because its place is gone or it is about to be written over; returns when it has."""
+        """Ends it without a last update, because its place is gone or it is about to be overwritten; returns when it has."""
         self._abandoned = True
         self.stop("", state)
         await self.done.wait()
 
     def decide(self, *, allowed: bool) -> bool:
-        """The person has pressed. False: nothing waits for it."""
+        """The person has pressed the button. False: nothing is waiting for it."""
         toolbox = self._talk.toolbox if self._talk is not None else None
         return toolbox is not None and toolbox.decide(allowed=allowed)
 
     # --- running ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Never raises but CancelledError: every end is told in the channel and kept in the store."""
+        """Raises only CancelledError: every end is shown in the channel and stored."""
         services, turn, ticket = self._services, self.turn, self.request.ticket
         ticket.start()
         structlog.contextvars.bind_contextvars(turn=turn.id)
@@ -88,7 +93,6 @@ class Answer:
             log.warning("an answer could not be delivered", reason=str(problem))
             await self._say_undelivered(str(problem))
         except Exception as error:  # noqa: BLE001 - the outermost place of an answer; logged and told
-            turn.state = State.FAILED
             await self._break(error)
         finally:
             ticket.end()
@@ -132,7 +136,7 @@ class Answer:
         )  # fmt: skip
 
     async def _follow(self, talk: Talk) -> Problem | None:
-        """Shows what comes, to its end."""
+        """Shows the stream to its end."""
         if self._stop is not None:
             talk.cancel()
         try:
@@ -156,8 +160,8 @@ class Answer:
     async def _finish(self, talk: Talk, prompt: Prompt, problem: Problem | None) -> None:
         request, turn, config = self.request, self.turn, self._services.config.bot
         ending = Ending(self._stop, problem, talk.finished.reason if talk.finished else "")
-        turn.state = ending.state
         if self._abandoned:
+            turn.state = ending.state
             await self._display.leave()
             return
         seconds = self._display.seconds
@@ -171,9 +175,11 @@ class Answer:
         offer = ending.offer(
             request, look, shows_reasoning=config.reasoning, reads_messages=config.message_content_intent
         )
-        # Before its buttons can be pressed.
+        # Stored before its buttons can be pressed. The state stays RUNNING until Discord shows the end, so that whatever a
+        # crash leaves half shown is found by it.
         await self._records.keep(self)
         await self._display.finish(look, offer, turn.answer, t(turn.locale, "state-whole-file"))
+        turn.state = ending.state
         if (
             self._display.was_quiet
             and turn.state is State.DONE
@@ -192,7 +198,7 @@ class Answer:
         return prompt.toolbox.sources_line(t(locale, "tool-sources")) if prompt.toolbox is not None else ""
 
     async def _say_undelivered(self, reason: str) -> None:
-        """To the asker alone, where that is possible; the channel takes nothing more."""
+        """Tells the asker alone, if possible; the channel accepts no more messages."""
         key, tell = delivery(reason), self.request.tell
         if key is None or tell is None or self._abandoned:
             return
@@ -203,7 +209,7 @@ class Answer:
             log.info("the asker could not be told")
 
     async def _break(self, error: Exception) -> None:
-        """Something that nothing expected: told as such, with an id that is in the logs."""
+        """An unexpected error: shown as such, with an id that is in the logs."""
         reference = short_reference(uuid.uuid4().hex)
         self._services.metrics.errors.labels("answer").inc()
         log.error("an answer broke", reference=reference, exc_info=error)

@@ -1,4 +1,4 @@
-"""The buttons under an answer. Their ids hold kind, version and row of the store, so they work for ever."""
+"""The buttons under an answer. Their ids hold kind, version and database row, so they never expire."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -63,19 +63,19 @@ def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View | None:
     view = discord.ui.View(timeout=None)
     for item in items:
         view.add_item(item)
-    # The ids say everything: nothing of this view needs to be remembered.
+    # The ids hold everything: this view needs no memory.
     view.stop()
     return view
 
 
 def live(turn: Turn, *, asks: bool = False) -> discord.ui.View | None:
-    """`asks`: a tool waits for the person's word."""
+    """`asks`: a tool is waiting for the person's permission."""
     names = ("allow", "deny", "stop") if asks else ("stop",)
     return view_of(*(turn_button(name, turn.id, turn.locale) for name in names))
 
 
 def ended(turn: Turn, offer: Offer, *, passing: bool = False) -> discord.ui.View | None:
-    """`passing`: the answer lives in an interaction; nothing below it can be continued or written over later."""
+    """`passing`: the answer lives in an interaction; nothing below it can be continued or overwritten later."""
     names = ("retry", "regenerate", "share") if passing else IN_PLACE
     return view_of(*(turn_button(name, turn.id, turn.locale) for name in names if getattr(offer, name)))
 

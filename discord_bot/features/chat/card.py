@@ -1,6 +1,6 @@
-"""What a question points at: the message replied to, forwarded and linked ones, the bot's pictures, what was said before.
+"""What a question refers to: the message it replies to, forwarded and linked messages, the bot's pictures, earlier messages.
 
-Only what the asker may read is read, and one small line says what it was.
+Only what the asker may read is used, and one small line says what it was.
 """
 
 import re
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 LINK = re.compile(r"https?://(?:\w+\.)?discord(?:app)?\.com/channels/(\d+)/(\d+)/(\d+)")
 MOST_LINKS = 3
 IN_THREADS = 12  # messages before the one that calls the bot into a thread
-LONGEST_CONTEXT = 6_000  # characters of them, the newest first
+LONGEST_CONTEXT = 6_000  # characters of these, newest first
 READABLE = ("view_channel", "read_message_history")
 
 
@@ -35,7 +35,7 @@ class Spot:
 
 
 class Card:
-    """Fills a question with what its messages point at; `line` says what was read."""
+    """Fills a question with what its messages refer to; `line` says what was read."""
 
     def __init__(self, services: Services, question: Question, locale: str) -> None:
         self._services, self._question, self._locale = services, question, locale
@@ -59,37 +59,41 @@ class Card:
             await self._link(spot, int(guild_id), int(channel_id), int(message_id))
 
     async def add_before(self, spot: Spot, before: int, most: int) -> None:
-        """What was said in the channel before a message; of a thread what it began with, too."""
+        """Earlier messages of the channel; for a thread, also the message it started with."""
         channel = spot.channel
         if not most or not may_read(channel, spot.person):
             return
         try:
-            earlier = [one async for one in channel.history(limit=most, before=discord.Object(before))]
+            earlier = [message async for message in channel.history(limit=most, before=discord.Object(before))]
             if isinstance(channel, discord.Thread) and before != channel.id:
-                earlier += await self._first_post(channel, {one.id for one in earlier})
+                earlier += await self._first_post(channel, {message.id for message in earlier})
         except discord.HTTPException:
             log.info("what was said before could not be read")
             return
         room, parts = LONGEST_CONTEXT, []
-        for one in earlier:
-            text = said_by(one, names_in(one), embeds=True)
+        for message in earlier:
+            text = said_by(message, names_in(message), embeds=True)
             room -= len(text)
             if room < 0:
                 break
-            if text and one.author.id != self._services.me:
-                parts.append(Part(one.author.id, one.author.display_name, text, PartKind.CONTEXT))
+            if text and message.author.id != self._services.me:
+                parts.append(Part(message.author.id, message.author.display_name, text, PartKind.CONTEXT))
         self._question.parts[:0] = parts[::-1]
+        if (title := title_of(channel)) is not None:
+            self._question.parts.insert(0, title)
         if parts:
             self._read.append(t(self._locale, "read-before", count=len(parts)))
 
-    async def _first_post(self, channel: discord.Thread, seen: set[int]) -> list[discord.Message]:
+    async def _first_post(self, channel: discord.Thread, used: set[int]) -> list[discord.Message]:
         """The message that a thread is about: in a forum, the first post of the thread; elsewhere, a message of the parent channel."""
         try:
-            first = [] if channel.id in seen else await fetch(self._services, channel.id, [channel.id])
+            first = [] if channel.id in used else await fetch(self._services, channel.id, [channel.id])
         except discord.HTTPException:
-            return []  # it was deleted, or the thread began without a message
+            return []  # it was deleted, or the thread started without a message
         for message in first:
-            await self._question.attach(message.author, message.attachments, self._locale)
+            await self._question.attach(
+                message.author, message.attachments, self._locale, quoted=message.author.display_name
+            )
         return first
 
     async def _replied(self, message: discord.Message) -> discord.Message | None:
@@ -108,7 +112,7 @@ class Card:
             return None
 
     async def _picture_above(self, message: discord.Message) -> discord.Message | None:
-        """The first question in the thread under a picture of the bot is about that picture."""
+        """The first question in the thread under one of the bot's pictures is about that picture."""
         thread, store = message.channel, self._services.store
         if not isinstance(thread, discord.Thread) or not isinstance(thread.parent, discord.TextChannel):
             return None
@@ -136,7 +140,7 @@ class Card:
         text = said_by(target, names_in(target), embeds=True)
         if text:
             self._question.parts.append(Part(target.author.id, target.author.display_name, text, PartKind.QUOTED))
-        await self._question.attach(target.author, target.attachments, self._locale)
+        await self._question.attach(target.author, target.attachments, self._locale, quoted=target.author.display_name)
         for snapshot in target.message_snapshots:
             await self._forwarded(snapshot, target)
 
@@ -153,11 +157,11 @@ class Card:
         self._read.append(t(self._locale, "read-own-picture"))
 
     async def _forwarded(self, snapshot: discord.MessageSnapshot, message: discord.Message) -> None:
-        """Discord does not tell who wrote it first; it belongs to whoever brought it."""
+        """Discord does not reveal the original author; it belongs to the person who forwarded it."""
         text = said_by(snapshot, names_in(message), embeds=True)
         if text:
             self._question.parts.append(Part(message.author.id, "", text, PartKind.QUOTED))
-        await self._question.attach(message.author, snapshot.attachments, self._locale)
+        await self._question.attach(message.author, snapshot.attachments, self._locale, quoted="")
         self._read.append(t(self._locale, "read-forwarded"))
 
     async def _link(self, spot: Spot, guild_id: int, channel_id: int, message_id: int) -> None:
@@ -175,14 +179,23 @@ class Card:
         self._read.append(t(self._locale, "read-message", name=_plain(target.author.display_name)))
 
 
+def title_of(channel: Any) -> Part | None:
+    """A forum post says what it is about in its title and tags."""
+    if not isinstance(channel, discord.Thread) or not isinstance(channel.parent, discord.ForumChannel):
+        return None
+    tags = ", ".join(tag.name for tag in channel.applied_tags)
+    text = f"[post: {channel.name}]" + (f" [tags: {tags}]" if tags else "")
+    return Part(channel.owner_id, "", text, PartKind.FILE)
+
+
 def _spot(message: discord.Message) -> Spot:
     return Spot(message.author, message.channel, message.guild.id if message.guild else None)
 
 
 def may_read(channel: Any, person: Any, *, here: int | None = None) -> bool:
-    """Whether the person could look it up without the bot. `here`: the channel in which the person writes."""
+    """Whether the person could read it without the bot. `here`: the channel in which the person writes."""
     if isinstance(channel, discord.Thread) and channel.is_private() and channel.id != here and here is not None:
-        return False  # who is in it is not known
+        return False  # its members are unknown
     if not isinstance(person, discord.Member) or not hasattr(channel, "permissions_for"):
         return here is None or getattr(channel, "id", None) == here
     granted = channel.permissions_for(person)

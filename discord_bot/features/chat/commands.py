@@ -50,20 +50,20 @@ def chat_commands(feature: ChatFeature) -> list[app_commands.Command[Any, Any, A
         if persona and persona not in services.config.bot.personas:
             await private(interaction, t(interaction.locale.value, "persona-unknown", persona=persona))
             return
-        given = (attachment,) if attachment else ()
-        await start(feature, interaction, Asked(prompt, given, model, persona, hidden))
+        files = (attachment,) if attachment else ()
+        await start(feature, interaction, Asked(prompt, files, model, persona, hidden))
 
-    made = command("chat", chat)
+    registered = command("chat", chat)
 
-    @made.autocomplete("model")
+    @registered.autocomplete("model")
     async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name=name, value=name) for name in await services.catalogue.names("chat", current)]
 
-    @made.autocomplete("persona")
+    @registered.autocomplete("persona")
     async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return persona_choices(services, current)
 
-    return [made, new_command(services), command("close", _close(services))]
+    return [registered, new_command(services), command("close", _close(services))]
 
 
 def _close(services: Services) -> Callable[..., Any]:
@@ -91,21 +91,21 @@ def _close(services: Services) -> Callable[..., Any]:
 
 def persona_choices(services: Services, current: str) -> list[app_commands.Choice[str]]:
     """Name and description, so that a persona can be chosen by what it does."""
-    found = [
-        (key, one)
-        for key, one in services.config.bot.personas.items()
-        if current.casefold() in f"{key} {one.name}".casefold()
+    matches = [
+        (key, name)
+        for key, name in services.config.bot.personas.items()
+        if current.casefold() in f"{key} {name.name}".casefold()
     ]
     return [
         app_commands.Choice(
-            name=f"{one.name} – {one.description}"[:100] if one.description else one.name[:100], value=key
+            name=f"{name.name} – {name.description}"[:100] if name.description else name.name[:100], value=key
         )
-        for key, one in found[:25]
+        for key, name in matches[:25]
     ]
 
 
 async def known_model(services: Services, interaction: BotInteraction, name: str) -> bool:
-    """Whether it can be asked for; the person is told if not."""
+    """Whether it can be used; if not, the person is told why."""
     if await services.catalogue.find(name, "chat") is None:
         await private(interaction, t(interaction.locale.value, "model-unknown", model=name))
         return False

@@ -1,4 +1,4 @@
-"""One question of messages that belong together."""
+"""One question made of messages that belong together."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from discord_bot.store.turns import Part
 
 
 async def compose(services: Services, messages: Sequence[discord.Message], locale: str, *, before: int = 0) -> Question:
-    """In the order of writing, each part with its author. `before`: so many messages of the channel belong to it, too."""
+    """In the order of writing, each part with its author. `before`: that many earlier messages of the channel belong to it, too."""
     last = messages[-1]
     who = asker(last.author, last.guild.id if last.guild else None, last.channel.id, last.channel)
     question = Question(ids=[message.id for message in messages], listen=ears(services, who))
@@ -45,7 +45,7 @@ async def compose_typed(
     before: int = 0,
     before_id: int = 0,
 ) -> Question:
-    """The question of a command. `before`: so many messages before `before_id` belong to it, too."""
+    """The question of a command. `before`: that many messages before `before_id` belong to it, too."""
     who = asker(spot.person, spot.guild_id, spot.channel.id, spot.channel)
     question = Question(listen=ears(services, who))
     card = Card(services, question, locale)
@@ -62,7 +62,7 @@ async def compose_typed(
 
 
 def own_text(services: Services, message: discord.Message) -> str:
-    """What a person writes to the bot, without the mention of it."""
+    """What a person writes to the bot, without mentioning it."""
     role = message.guild.self_role if message.guild else None
     accounts = (services.me, role.id) if role is not None else (services.me,)
     names = {key: name for key, name in names_in(message).items() if key[1] not in accounts}
@@ -70,6 +70,6 @@ def own_text(services: Services, message: discord.Message) -> str:
 
 
 def holds_anything(services: Services, message: discord.Message) -> bool:
-    """A bare mention asks nothing, unless it points at something."""
+    """A bare mention is not a question, unless it refers to something."""
     pointed = message.reference or message.message_snapshots or message.stickers or message.poll
     return says_something(own_text(services, message)) or bool(message.attachments or pointed)

@@ -1,4 +1,4 @@
-"""What was said before and is not stored: of people who do not want it, the words stand in Discord alone."""
+"""Earlier turns that are not stored: if people do not want their words stored, these are in Discord alone."""
 
 from typing import Any
 
@@ -15,47 +15,56 @@ LOOK_BACK = 100  # messages: one request
 
 
 async def recollect(services: Services, turns: list[Turn]) -> list[Turn]:
-    """The same turns; those of which something is not kept have it from the channel, as far as it still stands there."""
-    bare = [one for one in turns if one.state in ENDED and (not one.answer or not one.parts)]
+    """The same turns; those that are not stored in full are read from the channel, if they are still there."""
+    bare = [turn for turn in turns if turn.state in ENDED and (not turn.answer or not turn.parts)]
     if bare:
         await _read_again(services, bare)
-    return [one for one in turns if one.parts or one.images]
+    return [turn for turn in turns if turn.parts or turn.images]
 
 
 async def recall_answer(services: Services, turn: Turn) -> None:
-    """The answer of a turn as it stands in Discord, where it is not stored."""
+    """The answer of a turn from Discord, if it is not stored."""
     if not turn.answer and turn.message_ids:
         await _read_again(services, [turn])
 
 
 async def _read_again(services: Services, turns: list[Turn]) -> None:
     standing: dict[int, discord.Message] = {}
-    for channel_id in {one.channel_id for one in turns}:
+    for channel_id in {original.channel_id for original in turns}:
         channel: Any = services.rooms.get_channel(channel_id) or services.rooms.get_partial_messageable(channel_id)
         try:
             standing |= {message.id: message async for message in channel.history(limit=LOOK_BACK)}
             if isinstance(channel, discord.Thread):
-                standing |= {one.id: one for one in await fetch(services, channel_id, [channel_id])}
+                standing |= {original.id: original for original in await fetch(services, channel_id, [channel_id])}
         except discord.HTTPException:
             log.info("a channel could not be read again")
     for turn in turns:
         turn.answer = (
-            turn.answer or "\n".join(said(standing[one].content) for one in turn.message_ids if one in standing).strip()
+            turn.answer
+            or "\n".join(
+                said(standing[original].content) for original in turn.message_ids if original in standing
+            ).strip()
         )
-        # What /chat was asked stands above the thread, in the bot's own words.
-        asked = [standing[one] for one in turn.question_ids or [turn.channel_id] if one in standing]
-        known = {part.author_id for part in turn.parts}
-        unkept = [one for one in asked if one.author.id not in known and (one.author.id != services.me or not known)]
+        # The question of /chat is above the thread, in the bot's own message.
+        question = [standing[original] for original in turn.question_ids or [turn.channel_id] if original in standing]
+        authors = {part.author_id for part in turn.parts}
+        unkept = [
+            original
+            for original in question
+            if original.author.id not in authors and (original.author.id != services.me or not authors)
+        ]
         turn.parts += [_part(message, turn, services.me) for message in unkept]
 
 
 async def fetch(services: Services, channel_id: int, ids: list[int]) -> list[discord.Message]:
-    """Messages of a channel. The one that a thread hangs on stands in the channel above. Raises discord.HTTPException."""
+    """Messages of a channel. A thread's first message is in the channel above. Raises discord.HTTPException."""
     channel: Any = services.rooms.get_channel(channel_id) or services.rooms.get_partial_messageable(channel_id)
     above = channel.parent if isinstance(channel, discord.Thread) else None
     return [
-        await (above if one == channel_id and isinstance(above, discord.TextChannel) else channel).fetch_message(one)
-        for one in ids
+        await (above if message_id == channel_id and isinstance(above, discord.TextChannel) else channel).fetch_message(
+            message_id
+        )
+        for message_id in ids
     ]
 
 

@@ -1,4 +1,4 @@
-"""The queue of one conversation: one answer at a time; what people write meanwhile is answered together."""
+"""The queue of one conversation: one answer at a time; messages that arrive meanwhile are answered together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,10 +7,10 @@ import discord
 import structlog
 
 log = structlog.get_logger(__name__)
-MERGE = 1.2  # seconds in which messages belong to one question
-FINISHED = 0.5  # the same behind a sentence that has ended
+MERGE = 1.2  # seconds within which messages belong to one question
+FINISHED = 0.5  # the same after a finished sentence
 SENTENCE_END = tuple(".!?…。！？")
-LONGEST_MERGE = 8.0  # however long somebody types
+LONGEST_MERGE = 8.0  # however long a person types
 WAITING = "🕓"
 
 Handle = Callable[[list[discord.Message], float], Awaitable[None]]
@@ -18,10 +18,10 @@ Handle = Callable[[list[discord.Message], float], Awaitable[None]]
 
 
 class Desk:
-    """Ends by itself when nothing is left to answer; `is_idle` tells when it may be forgotten.
+    """Ends by itself when nothing is left to answer; `is_idle` says when it may be dropped.
 
-    `line` is held by whatever answers in the conversation at the moment, by command, button or message. `merges`:
-    several messages may make up one question; a question that begins a conversation has one.
+    `line` is the lock of whatever is answering in the conversation: a command, a button or a message. `merges`:
+    several messages may make up one question; a question that starts a conversation has only one.
     """
 
     def __init__(self, handle: Handle, line: asyncio.Lock, *, merges: bool = True) -> None:
@@ -32,7 +32,7 @@ class Desk:
         self._typing_until = 0.0
         self._task: asyncio.Task[None] | None = None
         self._answering = False
-        self._reactions: set[asyncio.Task[None]] = set()  # so that they are not collected while they run
+        self._reactions: set[asyncio.Task[None]] = set()  # keeps them from being garbage collected while they run
 
     @property
     def is_idle(self) -> bool:
@@ -50,25 +50,25 @@ class Desk:
     def remove(self, message_id: int) -> bool:
         """A waiting message was deleted."""
         before = len(self._pending)
-        self._pending = [one for one in self._pending if one.id != message_id]
+        self._pending = [message for message in self._pending if message.id != message_id]
         return len(self._pending) < before
 
     def replace(self, message: discord.Message) -> bool:
-        """A waiting message was edited: what it says now is what is asked."""
-        for number, one in enumerate(self._pending):
-            if one.id == message.id:
+        """A waiting message was edited: its new text is the question."""
+        for number, waiting in enumerate(self._pending):
+            if waiting.id == message.id:
                 self._pending[number] = message
                 return True
         return False
 
     def typing(self, user_id: int) -> None:
-        """The asker is still typing, so the question waits. Typing of others delays nothing."""
-        if any(one.author.id == user_id for one in self._pending):
+        """The asker is still typing, so the question waits. Other people's typing delays nothing."""
+        if any(message.author.id == user_id for message in self._pending):
             self._typing_until = asyncio.get_running_loop().time() + MERGE
             self._arrived.set()
 
     async def end(self) -> None:
-        """Nothing more is answered; returns when what was being done has been undone."""
+        """Nothing more is answered; returns when the current work has been undone."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -80,8 +80,8 @@ class Desk:
             await self._gather()
             if await self._until_free():
                 since = loop.time()
-            # Their events may have overtaken each other on the way here; ids are in the order of writing.
-            together, self._pending = sorted(self._pending, key=lambda one: one.id), []
+            # Their events may have overtaken each other; ids are in the order of writing.
+            together, self._pending = sorted(self._pending, key=lambda waiting: waiting.id), []
             for message in together:
                 if message.id in self._marked:
                     self._marked.discard(message.id)
@@ -91,12 +91,12 @@ class Desk:
                 try:
                     await self._handle(together, since)
                 except Exception:
-                    # One question that fails must not end the conversation.
+                    # One failing question must not end the conversation.
                     log.exception("a question could not be answered")
                 self._answering = False
 
     async def _until_free(self) -> bool:
-        """What is written until the present answer stands belongs to the same question. True: there was one."""
+        """What is written until the present answer is complete belongs to the same question. Returns whether there was any."""
         if not self._line.locked():
             return False
         self._answering = True
@@ -108,7 +108,7 @@ class Desk:
         return True
 
     async def _gather(self) -> None:
-        """Until nobody has written or typed for a moment."""
+        """Waits until nobody has written or typed for a moment."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LONGEST_MERGE
         while self._merges and loop.time() < until:

@@ -1,4 +1,4 @@
-"""What people see of an answer while it grows: its text, the state it is in, and small lines below."""
+"""What people see of an answer while it grows: its text, its state, and small lines below."""
 
 import time
 import uuid
@@ -13,11 +13,11 @@ from discord_bot.rendering.view import Look
 from discord_bot.rendering.writer import Make, Writer
 from discord_bot.services import Services
 
-QUIET, RECENT = 25.0, 10.0  # seconds: edits notify nobody, so a late end is a message, unless one has just come
+QUIET, RECENT = 25.0, 10.0  # seconds: edits notify nobody, so a late end is a new message, unless one was sent recently
 
 
 class Display:
-    """Nothing here waits for Discord but `finish` and `leave`."""
+    """Nothing here waits for Discord except `finish` and `leave`."""
 
     def __init__(self, services: Services, request: Request, removals: Recent[int]) -> None:
         self._services, self._request = services, request
@@ -36,19 +36,20 @@ class Display:
         self._writer.on_messages = self._remember
         self._writer.on_removal = removals.add
         self._writer.on_first_text = lambda: services.metrics.first_text.observe(self.seconds)
-        self._text = ""  # as it is shown, without what it continues
-        self._restarted = ""  # the text of before a restart, which stays until the new one is as long
+        self._text = ""  # as it is shown, without the text that it continues
+        self._restarted = ""  # the text from before a restart, which stays until the new one is as long
         self._thinking_since: float | None = None
-        self._question = ""  # what a tool needs to be allowed
+        self._question = ""  # the permission that a tool needs
+        self.ending = False
 
     @property
     def seconds(self) -> float:
-        """Since the answer began."""
+        """Seconds since the answer began."""
         return time.monotonic() - self._began
 
     @property
     def was_quiet(self) -> bool:
-        """It took long, and no new message has told people of it."""
+        """It took long, and no new message has notified people."""
         return self.seconds > QUIET and time.monotonic() - self._newest_message_at > RECENT
 
     def on(self, event: events.ChatEvent, text: str, deployment: str) -> None:
@@ -73,16 +74,16 @@ class Display:
                 pass
 
     def show_state(self, line: str) -> None:
-        """A small line. What is continued stays in sight."""
+        """A small line. The text that is continued stays visible."""
         self._writer.show(self._look(self._request.before, line), self._buttons)
 
     def note(self, line: str) -> None:
-        """A small line that stays, such as a tool that works."""
+        """A small line that stays, such as a tool at work."""
         self.notes.append(line)
         self._show(t(self._request.turn.locale, "state-thinking"))
 
     def ask(self, question: str) -> None:
-        """The question of a tool, with *Allow*; empty: it was answered."""
+        """A tool's question, with *Allow*; empty: it was answered."""
         self._question = question
         self._show()
 
@@ -108,14 +109,14 @@ class Display:
         services.tasks.spawn(note, "messages")
 
     async def finish(self, look: Look, offer: buttons.Offer, whole: str = "", file_note: str = "") -> None:
-        """The last look. Raises Undeliverable or Withdrawn."""
-        request = self._request
+        """The last update. Raises Undeliverable or Withdrawn."""
+        request, self.ending = self._request, True
         await self._writer.finish(
             look, lambda: buttons.ended(request.turn, offer, passing=request.passing), whole, file_note
         )
 
     async def leave(self) -> None:
-        """As it stands: its place is gone, or it is about to be written over."""
+        """Leaves it as it is: its place is gone, or it is about to be overwritten."""
         await self._writer.leave()
 
 

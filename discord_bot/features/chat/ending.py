@@ -1,4 +1,4 @@
-"""How an answer ends for people: the last lines below it, and its buttons. Pure."""
+"""How an answer ends for its readers: the last lines below it, and its buttons. Pure."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from discord_bot.store.turns import State
 
 @dataclass(frozen=True)
 class Stop:
-    """Somebody or something ended it before its time."""
+    """Ended early by a person or by a shutdown."""
 
     sentence: str
     state: State
@@ -65,8 +65,8 @@ class Ending:
 
 
 def footer(usage: events.Usage, deployment: str, seconds: float, locale: str) -> str:
-    """Who answered, and how fast."""
+    """Which model answered, and how fast."""
     line = t(locale, "state-footer", model=deployment, seconds=f"{seconds:.1f}")
-    # Of an answer that was there at once a speed says nothing.
+    # The speed of an instant answer means nothing.
     speed = usage.completion_tokens / seconds if seconds >= 1 else 0.0
     return f"{line} · {t(locale, 'state-speed', speed=round(speed))}" if speed >= 1 else line

@@ -1,4 +1,4 @@
-"""Asking: from a question, new or asked again, to the end of its answer."""
+"""Asking: from a question, new or repeated, to the end of its answer."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -38,7 +38,7 @@ class ChatFeature:
         )
         async with self._refunded(ticket):
             turn = await self.records.add_turn(conversation, asking)
-        if any(one in self.records.deleted for one in turn.question_ids):
+        if any(message_id in self.records.deleted for message_id in turn.question_ids):
             turn.state = State.DELETED
             await self.records.save(turn)
             await self.services.store.usage.refund(ticket.charge)
@@ -64,8 +64,8 @@ class ChatFeature:
         notices: Sequence[str] = (),
         tell: Tell | None = None,
     ) -> None:
-        """A turn that stands already: tried again, continued, regenerated or edited. It was charged by the ticket."""
-        # The half answer that is continued may repeat words of people who only the whole prompt names.
+        """An existing turn: retried, continued, regenerated or edited. The ticket has charged it."""
+        # A continued half answer may repeat words of people whom only the whole prompt names.
         turn.answer, turn.state = "", State.RUNNING
         if known is None:
             turn.message_ids = []

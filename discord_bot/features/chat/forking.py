@@ -1,4 +1,4 @@
-"""*Fork*: a thread of its own that goes on from an answer, for whoever wants to take the talk elsewhere."""
+"""*Fork*: a new thread that continues from an answer, for people who want to take the conversation elsewhere."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ SHOWN_TITLE = 80
 
 
 async def fork(chat: ChatFeature, interaction: BotInteraction, conversation: Conversation, turn: Turn) -> None:
-    """The interaction was deferred privately. Nothing is charged: the first question there is."""
+    """The interaction was deferred privately. Nothing is charged until the first question there."""
     locale, who = interaction.locale.value, asker_of(interaction)
     claim = chat.running.claim(turn.id)
     if claim is None:
@@ -60,7 +60,7 @@ async def _open(chat: ChatFeature, interaction: BotInteraction, conversation: Co
     if thread is None:
         await announced.delete()
         return t(locale, "fork-no-thread")
-    # Somebody's own instructions are that person's words, and stay where they were written.
+    # A person's own instructions are that person's words, and stay where they were written.
     persona = conversation.persona if conversation.persona in services.config.bot.personas else None
     await services.store.conversations.create(
         thread.id, thread.id, interaction.guild_id, interaction.user.id, Kind.THREAD,

@@ -1,4 +1,4 @@
-"""Stops two machines from talking to each other for ever, and one account from flooding."""
+"""Stops two bots from talking to each other endlessly, and one account from flooding."""
 
 from collections import deque
 
@@ -18,7 +18,7 @@ class LoopGuard:
         self._told: set[tuple[int, int]] = set()
 
     def allows(self, channel: int, account: int, now: float) -> bool:
-        """Count one exchange. False: too many; the pair is left alone for a minute."""
+        """Counts one exchange. False: too many; the pair is ignored for a minute."""
         key = (channel, account)
         if now < self._paused.get(key, now):
             return False
@@ -37,7 +37,7 @@ class LoopGuard:
         return True
 
     def tells(self, channel: int, account: int, now: float) -> bool:
-        """Whether the pause is to be said now: once, or saying it would keep the loop alive."""
+        """Whether to announce the pause now: only once, because the announcement would keep the loop alive."""
         key = (channel, account)
         first = key not in self._told and now < self._paused.get(key, now)
         self._told.add(key)

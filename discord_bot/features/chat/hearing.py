@@ -1,4 +1,4 @@
-"""What a message says about for whom it is, the language of its author, and small replies to it."""
+"""Whether a message is for the bot, the language of its author, and small replies to it."""
 
 from typing import Any
 
@@ -10,10 +10,11 @@ from discord_bot.features.chat.sign import Sign
 from discord_bot.features.voice.listening import quote
 from discord_bot.rendering.splitter import split
 from discord_bot.services import Services
+from discord_bot.store.turns import Turn
 
 log = structlog.get_logger(__name__)
 NOT_USED = "🚫"
-REFUSAL_SHOWN = 20.0  # seconds that a refusal to a message stands
+REFUSAL_SHOWN = 20.0  # seconds until the refusal of a message disappears
 MESSAGES = (discord.MessageType.default, discord.MessageType.reply)
 
 
@@ -37,7 +38,7 @@ async def see(services: Services, message: discord.Message) -> Seen:
 
 
 def mentions_my_role(message: discord.Message) -> bool:
-    """The role that Discord makes for the bot has its name; people take one for the other."""
+    """The role that Discord creates for the bot has its name; people confuse the two."""
     mine = message.guild.self_role if message.guild else None
     return mine is not None and mine.id in message.raw_role_mentions
 
@@ -45,15 +46,23 @@ def mentions_my_role(message: discord.Message) -> bool:
 async def _is_own(services: Services, channel: Any) -> bool:
     if not isinstance(channel, discord.Thread):
         return False
-    # A thread that the bot made is its own even when nothing of it is stored any more.
+    # A thread that the bot created is still its own when nothing of it is stored any more.
     if channel.owner_id == services.me or await services.store.conversations.find(channel.id) is not None:
+        return True
+    if await answer_above(services, channel) is not None:
         return True
     return await services.store.pictures.by_message(channel.parent_id, channel.id) is not None  # under its picture
 
 
+async def answer_above(services: Services, thread: discord.Thread) -> Turn | None:
+    """The answer on which somebody has opened the thread."""
+    turn = await services.store.conversations.by_message(thread.parent_id, thread.id)
+    return turn if turn is not None and thread.id in turn.message_ids else None
+
+
 async def locale_for(services: Services, message: discord.Message) -> str:
-    known = (await services.store.settings.user(message.author.id)).locale
-    return known or (message.guild.preferred_locale.value if message.guild else "en")
+    locale = (await services.store.settings.user(message.author.id)).locale
+    return locale or (message.guild.preferred_locale.value if message.guild else "en")
 
 
 async def show_typing(message: discord.Message) -> None:
@@ -65,7 +74,7 @@ async def show_typing(message: discord.Message) -> None:
 
 
 async def show_heard(channel: Any, texts: list[str], sign: Sign) -> None:
-    """What was spoken, as it was understood: who reads the thread, and whoever spoke, can see what was asked."""
+    """Shows how a recording was understood, so that speaker and readers can see what the question was."""
     if texts:
         await sign.drop()  # the answer comes below the quote
     try:
@@ -76,7 +85,7 @@ async def show_heard(channel: Any, texts: list[str], sign: Sign) -> None:
 
 
 async def refuse(message: discord.Message, text: str) -> None:
-    """A message cannot be answered privately; the refusal goes away by itself. Where no word is possible, a sign is."""
+    """A message cannot be answered privately, so the refusal disappears by itself. If no message is possible, a reaction is added."""
     try:
         if text:
             await message.reply(text, mention_author=False, delete_after=REFUSAL_SHOWN, silent=True)

@@ -1,4 +1,4 @@
-"""Questions that were asked while the bot was away: answered when they are fresh, offered an answer when they are not."""
+"""Questions asked while the bot was away: recent ones are answered, older ones are offered an answer."""
 
 import asyncio
 import time
@@ -23,36 +23,38 @@ from discord_bot.store.conversations import Conversation, Kind
 from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
-LOOK_BACK = 24 * 3_600.0  # seconds of an absence that are read again at most
+LOOK_BACK = 24 * 3_600.0  # maximum seconds of an absence that are read again
 BEGAN = time.time()  # of this process
-EARLIER = 60.0  # seconds before a conversation was noted down in which its first message may have come
+EARLIER = 60.0  # seconds before a conversation was stored in which its first message may have arrived
 MOST_CONVERSATIONS, MOST_CHANNELS, MOST_MESSAGES = 200, 100, 50
-PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not eat the global limit
+PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not use up the global limit
 
 
 async def answer_missed(inbox: Inbox, channels: Iterable[Any], away_since: float | None, clock: DiscordClock) -> None:
-    """Once after each start of a session. Where nobody wrote meanwhile nothing is asked of Discord.
+    """Runs once after each start of a session. Places without new messages cost no request.
 
-    `channels`: in which the bot may have been mentioned; `away_since`: epoch seconds, None when that is not known.
+    `channels`: in which the bot may have been mentioned; `away_since`: epoch seconds, None if unknown.
     """
     await _in_conversations(inbox, clock)
     if away_since is not None:
         earliest, now = clock.now() - LOOK_BACK, clock.now()
-        # A moment that is yet to come was noted by a clock that was wrong.
+        # A time in the future was recorded by a wrong clock.
         since = max(away_since, earliest) if away_since <= now else earliest
         await _in_channels(inbox, channels, since, clock)
 
 
 async def _in_channels(inbox: Inbox, channels: Iterable[Any], since: float, clock: DiscordClock) -> None:
-    """Mentions and replies in channels, which belong to no conversation yet. The liveliest channels first."""
+    """Mentions and replies in channels, which belong to no conversation yet. The most active channels first."""
     after = discord.utils.time_snowflake(datetime.fromtimestamp(since, UTC))
     lively = sorted(
-        (one for one in channels if (getattr(one, "last_message_id", None) or 0) > after),
-        key=lambda one: -one.last_message_id,
+        (candidate for candidate in channels if (getattr(candidate, "last_message_id", None) or 0) > after),
+        key=lambda candidate: -candidate.last_message_id,
     )
     for channel in lively[:MOST_CHANNELS]:
         try:
-            messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=discord.Object(after))]
+            messages = [
+                candidate async for candidate in channel.history(limit=MOST_MESSAGES, after=discord.Object(after))
+            ]
             for message in messages:
                 await _answer_mention(inbox, message, clock)
         except discord.HTTPException as error:
@@ -65,7 +67,7 @@ async def _answer_mention(inbox: Inbox, message: discord.Message, clock: Discord
     whom = judge(await see(inbox.services, message))
     if message.author.bot or whom not in (For.MENTION, For.CHAIN) or inbox.has_heard(message.id):
         return
-    for place in (message.channel.id, message.id):  # the channel, or the thread that hangs on the message
+    for place in (message.channel.id, message.id):  # the channel, or the thread attached to the message
         if await store.by_message(place, message.id) is not None:
             return
     if is_fresh(inbox, message, clock):
@@ -85,19 +87,19 @@ async def _in_conversations(inbox: Inbox, clock: DiscordClock) -> None:
         if conversation.closed or inbox.chat.running.is_busy(conversation.place_id):
             continue
         try:
-            asked = await _look(inbox, conversation, clock)
+            called = await _look(inbox, conversation, clock)
         except discord.HTTPException as error:
             log.info("a conversation could not be read again", status=error.status)
-            asked = True
-        if asked:
+            called = True
+        if called:
             await asyncio.sleep(PAUSE)
 
 
 async def _look(inbox: Inbox, conversation: Conversation, clock: DiscordClock) -> bool:
-    """True when Discord was asked."""
+    """Returns whether Discord was asked."""
     newest = await inbox.services.store.conversations.newest(conversation.id)
     if newest is None and BEGAN <= conversation.created_at <= time.time():
-        return False  # it is just beginning
+        return False  # it is just starting
     channel: Any = inbox.services.rooms.get_channel(conversation.channel_id)
     if channel is None and (conversation.kind is Kind.DIRECT or newest is None):
         channel = await inbox.services.rooms.fetch_channel(conversation.channel_id)
@@ -105,13 +107,13 @@ async def _look(inbox: Inbox, conversation: Conversation, clock: DiscordClock) -
         return False  # archived meanwhile
     if newest is None:
         await _begin(inbox, conversation, channel)
-    known = _last_known(conversation, newest, clock.now())
-    # The library does not keep it for direct messages; they are looked into.
+    last_known = _last_known(conversation, newest, clock.now())
+    # The library does not cache it for direct messages, so they are read.
     last: int | None = getattr(channel, "last_message_id", None)
-    if last is not None and last <= max([known, *(newest.message_ids if newest is not None else ())]):
+    if last is not None and last <= max([last_known, *(newest.message_ids if newest is not None else ())]):
         return False
-    after = discord.Object(known)
-    messages = [one async for one in channel.history(limit=MOST_MESSAGES, after=after, oldest_first=True)]
+    after = discord.Object(last_known)
+    messages = [later async for later in channel.history(limit=MOST_MESSAGES, after=after, oldest_first=True)]
     missed = []
     for message in messages:
         human = not message.author.bot and message.webhook_id is None
@@ -128,7 +130,7 @@ async def _look(inbox: Inbox, conversation: Conversation, clock: DiscordClock) -
 
 
 def _last_known(conversation: Conversation, newest: Turn | None, now: float) -> int:
-    """What was written behind this message may have been missed. `now`: epoch seconds by Discord's clock."""
+    """Messages after this one may have been missed. `now`: epoch seconds by Discord's clock."""
     if newest is not None:
         return max(newest.question_ids or newest.message_ids[:1] or [conversation.place_id])
     if conversation.kind is Kind.THREAD:
@@ -138,20 +140,20 @@ def _last_known(conversation: Conversation, newest: Turn | None, now: float) -> 
 
 
 async def _begin(inbox: Inbox, conversation: Conversation, channel: Any) -> None:
-    """A thread that the bot has opened, and then it was killed before the question was noted down."""
+    """A thread that the bot opened just before it was killed, so that the question was not stored."""
     if conversation.kind is not Kind.THREAD:
         return
     (first,) = await fetch(inbox.services, channel.id, [conversation.place_id])
     if not first.author.bot and first.webhook_id is None:
         await inbox.on_message(await _as_member(first))
-    elif not [one async for one in channel.history(limit=1) if one.author.id == inbox.services.me]:
-        # A command's question: what it was is not known any more.
+    elif not [message async for message in channel.history(limit=1) if message.author.id == inbox.services.me]:
+        # A command's question: its content is lost.
         locale = first.guild.preferred_locale.value if first.guild else "en"
         await channel.send(f"-# {t(locale, 'state-restart')}", silent=True)
 
 
 async def _as_member(message: discord.Message) -> discord.Message:
-    """History tells no roles, and roles may be what allows a person to ask."""
+    """History contains no roles, and a role may be what allows a person to ask."""
     if message.guild is not None and isinstance(message.author, discord.User):
         try:
             message.author = await message.guild.fetch_member(message.author.id)
@@ -164,7 +166,7 @@ async def _offer(inbox: Inbox, conversation: Conversation, channel: Any, missed:
     """One line, and a button that answers."""
     last = missed[-1]
     locale = await locale_for(inbox.services, last)
-    written = [one for one in missed if says_something(one.content)] or [last]
+    written = [message for message in missed if says_something(message.content)] or [last]
     question = await compose(inbox.services, written, locale)
     if not question:
         return

@@ -1,4 +1,4 @@
-"""The name of a thread: the first words of its question, then once a title from its topic."""
+"""The name of a thread: the first words of its question, later a title for its topic."""
 
 import discord
 import structlog
@@ -12,12 +12,12 @@ from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
 PROMPT = "Write a title of three to six words for this question, in its language, without quotes:\n\n"
-READ, LONGEST_ANSWER = 1_000, 400  # characters of the question; of an answer that may still be a title
+READ, LONGEST_ANSWER = 1_000, 400  # characters of the question; of an answer that may still serve as a title
 TIME = 20.0  # seconds
 
 
 class Titles:
-    """Threads that still wait for their title."""
+    """Threads that are waiting for their title."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -28,7 +28,7 @@ class Titles:
         self._names.add((thread_id, thread_name(question)))
 
     def answered(self, thread_id: int, turn: Turn, ticket: Ticket) -> None:
-        """The first answer that stands gives the thread its title."""
+        """The first finished answer gives the thread its title."""
         name = next((name for thread, name in self._names if thread == thread_id), None)
         if turn.state is State.DONE and name is not None:
             self._names.discard((thread_id, name))
@@ -37,9 +37,9 @@ class Titles:
 
 
 async def give_title(services: Services, thread_id: int, name: str, question: str, ticket: Ticket) -> None:
-    """Once a thread, if nobody has renamed it meanwhile. May fail in silence: Discord allows two names in ten minutes.
+    """Once per thread, unless somebody has renamed it. May fail silently: Discord allows two renames in ten minutes.
 
-    Its tokens are charged to whoever asked.
+    Its tokens are charged to the asker.
     """
     thread = services.rooms.get_channel(thread_id)
     if not isinstance(thread, discord.Thread) or thread.name != name:

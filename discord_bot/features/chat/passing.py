@@ -1,4 +1,4 @@
-"""Answers that live in an interaction: after a crash they are still closed, while Discord takes their token."""
+"""Answers that live in an interaction: after a crash they are still closed, as long as Discord accepts their token."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from discord_bot.services import Services
 from discord_bot.store.turns import Turn
 
 log = structlog.get_logger(__name__)
-TOKEN_LIFE = 14.5 * 60  # seconds; Discord takes a token for fifteen minutes
+TOKEN_LIFE = 14.5 * 60  # seconds; Discord accepts a token for fifteen minutes
 
 
 def _key(turn_id: int) -> str:
@@ -23,7 +23,7 @@ def _key(turn_id: int) -> str:
 
 
 async def note(services: Services, turn_id: int, interaction: BotInteraction) -> None:
-    """The way back to an answer that has begun. It holds no word of anybody."""
+    """The way back to an answer that has begun. It holds no person's words."""
     way = {"app": interaction.application_id, "token": interaction.token, "until": time.time() + TOKEN_LIFE}
     await services.ledger.note("interaction", lambda: services.store.set_meta(_key(turn_id), json.dumps(way)))
 
@@ -33,14 +33,14 @@ async def forget(services: Services, turn_id: int) -> None:
 
 
 async def close(services: Services, turn: Turn) -> None:
-    """What the person still sees growing gets an honest end, and buttons that answer again."""
+    """Gives what the person still sees growing a proper end, and buttons to answer again."""
     way = json.loads(await services.store.get_meta(_key(turn.id)) or "{}")
     await services.store.delete_meta(_key(turn.id))
     if not way or way["until"] < time.time():
         return
     client: Any = services.rooms
     webhook = discord.Webhook.partial(way["app"], way["token"], client=client)
-    # Before its first message the answer is the one that Discord shows in the bot's name.
+    # Before its first message, the answer is Discord's own "thinking" message.
     target: Any = turn.message_ids[-1] if turn.message_ids else "@original"
     try:
         shown = ""

@@ -1,4 +1,4 @@
-"""Where an answer goes: a thread of its own, the channel, or the private answer of an interaction."""
+"""Where an answer goes: a new thread, the channel, or the private answer of an interaction."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ THREAD_PERMISSIONS = ("create_public_threads", "send_messages_in_threads")
 
 
 async def thread_on(message: discord.Message, question: str, settings: GuildSettings) -> discord.Thread | None:
-    """A thread on the message; None where threads are not wanted or not possible."""
+    """A thread on the message; None if threads are off or not possible."""
     if not settings.threads or not may_have_thread(message.channel, message.guild):
         return None
     try:
@@ -32,24 +32,34 @@ def may_have_thread(channel: object, guild: discord.Guild | None) -> bool:
     return all(getattr(mine, name) for name in THREAD_PERMISSIONS)
 
 
+def is_home(interaction: BotInteraction) -> bool:
+    """Whether the bot is in the place itself. Installed by a person alone, it sees nothing of it and may only answer.
+
+    That holds for direct messages and groups of other people, too.
+    """
+    if interaction.guild_id is None:
+        return not interaction.context.private_channel
+    return interaction.is_guild_integration()
+
+
 def settings_channel(channel: object, channel_id: int) -> int:
-    """The channel whose settings hold: for a thread, the one above it."""
+    """The channel whose settings apply: for a thread, the one above it."""
     return getattr(channel, "parent_id", None) or channel_id
 
 
 def announcement(name: str, question: str, files: int = 0) -> str:
-    """What stands in the channel above the thread: the question, as long as a message allows."""
+    """The message in the channel above the thread: the question, as far as it fits."""
     safe = discord.utils.escape_markdown(discord.utils.escape_mentions(name))
     return f"**{safe}:** {shorten(question, SHOWN_QUESTION)}" + (f" 📎 {files}" if files else "")
 
 
 def announced(content: str) -> str:
-    """The question of an announcement."""
+    """The question in such a message."""
     return content.partition(":** ")[2]
 
 
 class FollowupMessage:
-    """A message of an interaction that looks like any other to the writer."""
+    """An interaction's message that looks like any other to the writer."""
 
     def __init__(self, message: discord.WebhookMessage) -> None:
         self._message = message
@@ -58,7 +68,7 @@ class FollowupMessage:
     async def edit(
         self, *, content: str = "", view: Any = None, suppress: bool = True, attachments: Any = None
     ) -> "FollowupMessage":
-        del suppress  # such messages show no previews
+        del suppress  # these messages show no previews
         more = {} if attachments is None else {"attachments": attachments}
         if attachments is None:
             more |= {"content": content, "view": view}
@@ -76,13 +86,13 @@ class FollowupChannel:
 
     @property
     def parent_id(self) -> int | None:
-        """Of the place of the interaction, where that is a thread."""
+        """The place of the interaction, if that is a thread."""
         return getattr(self.interaction.channel, "parent_id", None)
 
     async def send(self, content: str, **more: Any) -> FollowupMessage:
         view = more.get("view")
-        given = {} if view is None else {"view": view}
+        options = {} if view is None else {"view": view}
         sent = await self.interaction.followup.send(
-            content, ephemeral=self._ephemeral, wait=True, suppress_embeds=True, **given
+            content, ephemeral=self._ephemeral, wait=True, suppress_embeds=True, **options
         )
         return FollowupMessage(sent)

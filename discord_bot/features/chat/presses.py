@@ -83,21 +83,21 @@ class Press:
                 await self._again(action, conversation, turn)
 
     async def _acknowledge(self, action: str) -> None:
-        """Before anything is looked up: Discord waits three seconds, whatever the store or the service do."""
+        """Answers before anything is looked up: Discord waits three seconds, whatever the database or the service do."""
         if action in ("reasoning", "file", "picture", "fork"):
             await self._interaction.response.defer(ephemeral=True, thinking=True)
-        elif action != "reply":  # a form must be the first answer itself
+        elif action != "reply":  # a form must be the first response
             await self._interaction.response.defer()
 
     async def _stop(self, turn: Turn) -> None:
         running = self._chat.running.answers.get(turn.id)
-        # By name: in a thread "you" would be wrong for all readers but one.
+        # By name: in a thread, "you" would be wrong for all readers but one.
         who = discord.utils.escape_markdown(self._interaction.user.display_name)
         if running is None or not running.stop(t(turn.locale, "state-stopped", who=who)):
             await private(self._interaction, t(self._locale, "nothing-to-stop"))
 
     async def _decide(self, turn: Turn, *, allowed: bool) -> None:
-        """A tool waits for the word of the person for whom it would work, and of nobody else."""
+        """A tool waits for permission from the person for whom it would work, and from nobody else."""
         running = self._chat.running.answers.get(turn.id)
         if running is not None and running.request.ticket.payer != self._interaction.user.id:
             await private(self._interaction, t(self._locale, "access-asker"))
@@ -123,22 +123,22 @@ class Press:
         if not drawn:
             await self._interaction.followup.send(t(self._locale, "nothing-to-draw"), ephemeral=True)
             return
-        named = [(f"{number}.png", one) for number, one in enumerate(drawn, 1)]
-        files = [discord.File(io.BytesIO(one), name, description=t(self._locale, "plate-alt")) for name, one in named]
+        named = [(f"{number}.png", data) for number, data in enumerate(drawn, 1)]
+        files = [discord.File(io.BytesIO(data), name, description=t(self._locale, "plate-alt")) for name, data in named]
         await self._interaction.followup.send(files=files, ephemeral=True)
 
     async def _share(self, turn: Turn) -> None:
-        """What one person was shown, for all; once."""
+        """Shares a private answer with the channel, once."""
         message = self._interaction.message
         if not turn.answer and message is not None and len(turn.message_ids) == 1:
-            turn.answer = said(message.content)  # not stored, but it stands above the button
+            turn.answer = said(message.content)  # not stored, but visible above the button
         if not turn.answer:
             await private(self._interaction, t(self._locale, "stale"))
             return
         await self._take_buttons()
         note = t(turn.locale, "shared-by", who=discord.utils.escape_markdown(self._interaction.user.display_name))
-        asked = next((part.text for part in turn.parts if says_something(part.text)), "")
-        quoted = "> " + " ".join(asked.split())[:300] + "\n" if asked else ""
+        question = next((part.text for part in turn.parts if says_something(part.text)), "")
+        quoted = "> " + " ".join(question.split())[:300] + "\n" if question else ""
         parts = [part.text for part in split(quoted + turn.answer)]
         files = [discord.File(io.BytesIO(turn.answer.encode()), "answer.md")] if len(parts) > MOST_PARTS - 1 else []
         for part in parts[: MOST_PARTS - 1]:
@@ -146,7 +146,7 @@ class Press:
         await self._interaction.followup.send(f"-# {note}", files=files)
 
     async def _again(self, action: str, conversation: Conversation, turn: Turn) -> None:
-        """Try again, continue, regenerate, answer now. Charged to whoever presses."""
+        """Try again, continue, regenerate, answer now. Charged to the person who presses."""
         chat, interaction, locale = self._chat, self._interaction, self._locale
         claim = chat.running.claim(turn.id)
         if claim is None or chat.running.is_busy(
@@ -172,14 +172,14 @@ class Press:
             chat.running.release(turn.id, claim)
 
     async def _take_buttons(self) -> None:
-        """From the former answer. In an archived thread it keeps them: nothing can be edited there."""
+        """Buttons of the former answer are removed. In an archived thread they stay: nothing can be edited there."""
         try:
             await self._interaction.edit_original_response(view=None)
         except discord.HTTPException:
             log.info("the buttons of a former answer stay")
 
     async def _anew(self, conversation: Conversation, turn: Turn) -> None:
-        """An answer that only one person sees has no channel; the click opens a new one."""
+        """A private answer has no channel; the click opens a new one."""
         interaction, hidden = self._interaction, conversation.kind is Kind.PRIVATE
         ticket = await self._chat.services.admission.admit(
             asker_of(interaction), self._locale, place=conversation.place_id
@@ -189,29 +189,29 @@ class Press:
         await self._chat.ask_again(conversation, turn, ticket, channel, tell=teller(interaction))
 
     async def _in_place(self, action: str, conversation: Conversation, turn: Turn) -> None:
-        """The former answer stays where it stands, without its buttons."""
+        """The former answer stays, without its buttons."""
         chat, interaction = self._chat, self._interaction
         ticket = await chat.services.admission.admit(asker_of(interaction), self._locale, place=conversation.place_id)
         await self._take_buttons()
         channel: Any = interaction.channel or await chat.services.rooms.fetch_channel(turn.channel_id)
-        before, known = "", None
+        before, messages = "", None
         if action == "resume":
             await recall_answer(chat.services, turn)
-            before, known = turn.answer, turn.message_ids
+            before, messages = turn.answer, turn.message_ids
         elif action in ("retry", "answer") and not turn.answer:
             pressed = [interaction.message.id] if interaction.message is not None else []
-            known = turn.message_ids or pressed  # a quick press comes before the message is noted down
+            messages = turn.message_ids or pressed  # a quick press comes before the message is stored
         elif turn.answer:
             turn.former = [*turn.former, turn.answer]
         reference = None
-        asked = turn.question_ids[-1:] != [channel.id]  # what a thread hangs on stands in the channel above
-        if known is None and turn.question_ids and asked and turn.channel_id == channel.id:
+        has_question = turn.question_ids[-1:] != [channel.id]  # a thread's first message is in the channel above
+        if messages is None and turn.question_ids and has_question and turn.channel_id == channel.id:
             reference = discord.MessageReference(
                 message_id=turn.question_ids[-1], channel_id=channel.id, fail_if_not_exists=False
             )
         await chat.ask_again(
             conversation, turn, ticket, channel,
-            reply_to=reference, before=before, known=known, tell=teller(interaction),
+            reply_to=reference, before=before, known=messages, tell=teller(interaction),
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What an answer is asked of: the model, the branch of the conversation that leads to the question, and the tools."""
+"""What an answer is based on: the model, the branch of the conversation that leads to the question, and the tools."""
 
 from dataclasses import dataclass, replace
 
@@ -26,7 +26,7 @@ class Prompt:
 
 
 async def prepare(services: Services, request: Request, fill: Fill) -> Prompt:
-    """`fill` gives the tools. A half answer that is continued, and one of a comparison, are words alone."""
+    """`fill` returns the tools. A continued half answer, and one in a comparison, use none."""
     conversation, turn, config = request.conversation, request.turn, services.config
     scope = await services.store.settings.scope(
         conversation.guild_id, settings_channel(request.channel, conversation.channel_id), turn.asker_id
@@ -42,7 +42,7 @@ async def prepare(services: Services, request: Request, fill: Fill) -> Prompt:
     if request.before:
         going_on = [events.Message.assistant(request.before), events.Message.user(CONTINUE)]
         history = replace(history, messages=[*history.messages, *going_on])
-    sees = any(one.images for one in turns)
+    sees = any(earlier.images for earlier in turns)
     choices = model_choices(config, scope, conversation, sees=sees, asked=turn.model)
     model = await services.catalogue.choose(choices, "chat")
     toolbox = None
@@ -55,8 +55,8 @@ async def _turns(services: Services, turn: Turn) -> list[Turn]:
     """The answered turns before the question, and the question itself, with their pictures."""
     store = services.store.conversations
     former = await recollect(services, (await store.line(turn))[:-1])
-    answered = [one for one in former if one.answer]
-    images = await store.images([one.id for one in (*answered, *([] if turn.images else [turn]))])
-    for one in (*answered, turn):
-        one.images = one.images or images.get(one.id, [])
+    answered = [member for member in former if member.answer]
+    images = await store.images([member.id for member in (*answered, *([] if turn.images else [turn]))])
+    for member in (*answered, turn):
+        member.images = member.images or images.get(member.id, [])
     return [*answered, turn]

@@ -1,4 +1,4 @@
-"""What is asked: the text, files and pictures of messages, each with its author, as they go into a prompt."""
+"""A question: the text, files and pictures of messages, each with its author, as they go into a prompt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from discord_bot.store.turns import Attached, Part, PartKind
 
 @dataclass
 class Question:
-    """`notices` are for the person: what was too large, too many or unreadable. False when nothing is left to answer."""
+    """`notices` are for the person: what was too large, too many or unreadable. False if nothing is left to answer."""
 
     parts: list[Part] = field(default_factory=list)
     images: list[Attached] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Question:
 
     @property
     def people(self) -> set[int]:
-        return {part.author_id for part in self.parts} | {one.author_id for one in self.images}
+        return {part.author_id for part in self.parts} | {image.author_id for image in self.images}
 
     async def attach(
         self,
@@ -47,25 +47,32 @@ class Question:
         locale: str,
         *,
         owner: int | None = None,
+        quoted: str | None = None,
     ) -> None:
-        """Reads files; they belong to whoever brought them, or to `owner`."""
+        """Reads files; they belong to whoever brought them, or to `owner`.
+
+        `quoted`: they stand in a message that the question points at, and this is its author's name, which may be
+        unknown. What is spoken there is no question of anybody's.
+        """
         if self.listen is not None:
             for recording in filter(is_recording, attachments):
-                self._hear(author, await self.listen(recording, locale), recording)
+                self._hear(author, await self.listen(recording, locale), recording, quoted)
             attachments = [one for one in attachments if not is_recording(one)]
         if not attachments:
             return
-        given = await read(attachments, locale, max(0, MOST_FILES - self.files))
+        content = await read(attachments, locale, max(0, MOST_FILES - self.files))
         self.files += len(attachments)
-        self.parts += [Part(author.id, author.display_name, text, PartKind.FILE) for text in given.texts]
-        self.images += [Attached(owner or author.id, mime, data) for mime, data in given.images]
-        self.notices += given.notices
+        self.parts += [Part(author.id, author.display_name, text, PartKind.FILE) for text in content.texts]
+        self.images += [Attached(owner or author.id, mime, data) for mime, data in content.images]
+        self.notices += content.notices
 
-    def _hear(self, author: discord.abc.User, heard: Heard, recording: discord.Attachment) -> None:
+    def _hear(self, author: discord.abc.User, heard: Heard, recording: discord.Attachment, quoted: str | None) -> None:
         self.files += 1
         self.ticket = self.ticket or heard.ticket
         if not heard.text:
             self.notices += [heard.notice] if heard.notice not in self.notices else []
+        elif heard.is_voice and quoted is not None:
+            self.parts.append(Part(author.id, quoted, heard.text, PartKind.QUOTED))
         elif heard.is_voice:
             self.parts.append(Part(author.id, author.display_name, heard.text))
             self.heard.append(heard.text)

@@ -1,4 +1,4 @@
-"""A question whose words are not stored, read again from where it stands in Discord."""
+"""Reads a question that is not stored again from Discord."""
 
 import discord
 
@@ -10,16 +10,18 @@ from discord_bot.store.turns import Part, Turn
 
 
 async def recall(services: Services, turn: Turn) -> bool:
-    """Reads a question that is not stored from its messages in Discord. False: it is not there either."""
+    """Reads a question that is not stored from its messages in Discord. False: it is gone there, too."""
     try:
         messages = await fetch(services, turn.channel_id, turn.question_ids)
     except discord.HTTPException:
         return False
     me = services.me
-    turn.parts = [Part(turn.asker_id, "", announced(one.content)) for one in messages if one.author.id == me]
+    turn.parts = [
+        Part(turn.asker_id, "", announced(message.content)) for message in messages if message.author.id == me
+    ]
     if turn.parts:
-        return True  # the question of a command stands in the bot's own words above the answer
-    if not any(one.author.id == turn.asker_id for one in messages):
+        return True  # the question of a command is in the bot's own message above the answer
+    if not any(message.author.id == turn.asker_id for message in messages):
         return False
     question = await compose(services, messages, turn.locale)
     turn.parts, turn.images = question.parts, question.images

@@ -1,4 +1,4 @@
-"""Noting conversations down: of each person's words only what that person wants kept."""
+"""Stores conversations: of each person's words, only what that person allows."""
 
 from typing import Protocol
 
@@ -41,7 +41,7 @@ class Records:
         await store.conversations.save(turn, await store.wishes.keeping(turn.people))
 
     async def keep(self, answer: Ended) -> None:
-        """An answer stands in Discord whether or not the database takes it now."""
+        """A posted answer stays whether or not the database accepts it now."""
         store = self._services.store
 
         async def write() -> None:

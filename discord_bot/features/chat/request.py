@@ -1,4 +1,4 @@
-"""What is to be answered: the turn, the place, who pays, and what stands there already."""
+"""What is to be answered: the turn, the place, who pays, and which messages exist already."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,5 +38,5 @@ class Request:
 
     @property
     def most(self) -> int:
-        """Messages that the answer may take."""
+        """The number of messages that the answer may use."""
         return MOST_IN_INTERACTION if self.passing else MOST_SEGMENTS

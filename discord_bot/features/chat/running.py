@@ -1,4 +1,4 @@
-"""What runs at the moment: one question at a time in a conversation, and no turn answered twice at once."""
+"""What is running now: one question at a time per conversation, and no turn answered twice at once."""
 
 import asyncio
 from weakref import WeakValueDictionary
@@ -21,16 +21,16 @@ class Running:
         self._claimed: dict[int, object] = {}
 
     async def run(self, *answers: Answer) -> None:
-        """To the end of all of them. More than one answer to a question stand side by side."""
-        # While they wait, too, an erasure, the end, and a connection that comes back must reach them.
-        self.answers |= {one.turn.id: one for one in answers}
+        """Runs all of them to their end. Several answers to one question appear side by side."""
+        # While they wait, an erasure, a shutdown and a restored connection must reach them, too.
+        self.answers |= {answer.turn.id: answer for answer in answers}
         if self.closing:
             self._interrupt()
         try:
             async with self.line(answers[0].request.conversation.place_id):
                 await asyncio.gather(*map(self._run, answers))
         finally:
-            self.answers = {number: one for number, one in self.answers.items() if one not in answers}
+            self.answers = {number: answer for number, answer in self.answers.items() if answer not in answers}
 
     async def _run(self, answer: Answer) -> None:
         channel = answer.request.channel
@@ -48,7 +48,7 @@ class Running:
         self._titles.answered(answer.request.conversation.place_id, answer.turn, answer.request.ticket)
 
     def close(self) -> list[Answer]:
-        """The process ends: every answer says so, and none begins. Those that still run."""
+        """Shutdown: every answer says so, and none begins. Returns those that are still running."""
         self.closing = True
         self._interrupt()
         return list(self.answers.values())
@@ -65,29 +65,29 @@ class Running:
         return self.line(place_id).locked()
 
     def claim(self, turn_id: int) -> object | None:
-        """Before a turn is answered again; None: somebody is at it already. It ends when the answer stands."""
+        """Claims a turn before it is answered again; None: it is being answered already. Released when the answer is complete."""
         if turn_id in self._claimed:
             return None
         claim = self._claimed[turn_id] = object()
         return claim
 
     def release(self, turn_id: int, claim: object | None) -> None:
-        """A claim that came to nothing."""
+        """A claim that led to nothing."""
         if claim is not None and self._claimed.get(turn_id) is claim:
             del self._claimed[turn_id]
 
     async def standing(self, turn_id: int) -> bool:
-        """False while the turn is being answered; where its answer stands, waits until that is noted down."""
+        """False while the turn is being answered; if its answer is posted, waits until that is stored."""
         running = self.answers.get(turn_id)
         if running is None:
             return True
-        if running.turn.state is State.RUNNING:
+        if not running.ending:
             return False
         await running.done.wait()
         return True
 
     def forget_person(self, user_id: int) -> None:
-        """Everything of the person was erased: what still runs is not stored again."""
+        """The person's data was erased: running answers are not stored again."""
         for answer in self.answers.values():
             if user_id in answer.people | answer.turn.people:
                 answer.forgotten = True

@@ -1,4 +1,4 @@
-"""The first sign that a question was heard: "Thinking…" where the answer will stand, if the answer is not there in time."""
+"""The first sign that a question was heard: "Thinking…" where the answer will appear, unless the answer is faster."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ TROUBLE = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSEr
 
 
 class Sign:
-    """Files are read and the store is asked meanwhile, which may take long. `take` or `drop` ends it."""
+    """Files are read and the database is queried meanwhile, which may take long. `take` or `drop` ends it."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Sign:
         since: float | None = None,
         reply_to: discord.MessageReference | None = None,
     ) -> None:
-        """`since`: when the question arrived, by the loop's clock."""
+        """`since`: when the question arrived, by the event loop's clock."""
         loop = asyncio.get_running_loop()
         self.at = (loop.time() if since is None else since) + SIGN
         self._message: Any = None
@@ -42,19 +42,19 @@ class Sign:
             log.info("no first sign was possible", error=type(error).__name__)
 
     async def _end(self) -> None:
-        """A message that is on its way arrives; one that is not never leaves."""
+        """A message that is being sent will arrive; one that is not will never be sent."""
         if not self._sending:
             self._task.cancel()
         await asyncio.wait({self._task})
 
     async def take(self) -> list[int] | None:
-        """The answer begins: the message that it writes over, if there is one."""
+        """The answer begins: returns the message that it overwrites, if there is one."""
         await self._end()
         message, self._message = self._message, None
         return [message.id] if message is not None else None
 
     async def drop(self) -> None:
-        """There is no answer."""
+        """There will be no answer."""
         await self._end()
         message, self._message = self._message, None
         if message is None:

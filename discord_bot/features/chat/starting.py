@@ -1,4 +1,4 @@
-"""/chat and everything else that begins or continues a conversation by an interaction."""
+"""/chat and everything else that starts or continues a conversation by an interaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from discord_bot.features.chat.asking import Asking, Tell
 from discord_bot.features.chat.card import IN_THREADS, Spot
 from discord_bot.features.chat.composing import compose_typed
 from discord_bot.features.chat.feature import ChatFeature
-from discord_bot.features.chat.places import FollowupChannel, announcement, may_have_thread, thread_on
+from discord_bot.features.chat.places import FollowupChannel, announcement, is_home, may_have_thread, thread_on
 from discord_bot.features.chat.question import Question
 from discord_bot.features.chat.sign import Sign
 from discord_bot.features.choice import is_locked, may_change
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person has filled in."""
+    """The fields that a person has filled in."""
 
     prompt: str
     attachments: Sequence[discord.Attachment] = ()
@@ -37,37 +37,36 @@ class Asked:
     hidden: bool = False
 
 
-async def start(chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
-    """/chat: in a thread of its own where there are threads, else where it was asked."""
+async def start(chat: ChatFeature, interaction: BotInteraction, form: Asked) -> None:
+    """/chat: in a new thread if the channel has threads, else where it was used."""
     locale = interaction.locale.value
     denied: str | None = t(locale, "empty-prompt")
-    if asked.model and await is_locked(chat.services, interaction):
+    if form.model and await is_locked(chat.services, interaction):
         denied = t(locale, "model-locked")
-    elif says_something(asked.prompt) or asked.attachments:
+    elif says_something(form.prompt) or form.attachments:
         denied = await chat.services.admission.refusal(asker_of(interaction), locale, place=interaction.id)
     if denied:
         await private(interaction, denied)
         return
-    # Installed by a person alone, the bot sees nothing of the place: what it may do there is to answer.
-    at_home = interaction.guild_id is None or interaction.is_guild_integration()
-    here = await _conversation_here(chat, interaction) if at_home and not asked.hidden else None
-    if here is not None and (asked.model or asked.persona) and not may_change(interaction, here):
+    at_home = is_home(interaction)
+    here = await _conversation_here(chat, interaction) if at_home and not form.hidden else None
+    if here is not None and (form.model or form.persona) and not may_change(interaction, here):
         await private(interaction, t(locale, "model-owner"))
     elif here is not None:
-        await _choose(chat, here, asked)
-        await go_on(chat, interaction, here, asked)
-    elif asked.hidden or not at_home or interaction.channel is None:
-        await interaction.response.defer(ephemeral=asked.hidden, thinking=True)
-        question = await compose_typed(chat.services, asked.prompt, asked.attachments, _spot(interaction), locale)
+        await _choose(chat, here, form)
+        await go_on(chat, interaction, here, form)
+    elif form.hidden or not at_home or interaction.channel is None:
+        await interaction.response.defer(ephemeral=form.hidden, thinking=True)
+        question = await compose_typed(chat.services, form.prompt, form.attachments, _spot(interaction), locale)
         await answer_interaction(
-            chat, interaction, question, hidden=asked.hidden, model=asked.model, persona=asked.persona
+            chat, interaction, question, hidden=form.hidden, model=form.model, persona=form.persona
         )
     else:
-        await _in_place(chat, interaction, asked)
+        await _in_place(chat, interaction, form)
 
 
 async def _conversation_here(chat: ChatFeature, interaction: BotInteraction) -> Conversation | None:
-    """The conversation that a place already is."""
+    """The conversation of the current place."""
     if interaction.channel_id is None:
         return None
     store, place = chat.services.store.conversations, interaction.channel_id
@@ -76,30 +75,30 @@ async def _conversation_here(chat: ChatFeature, interaction: BotInteraction) -> 
     return await store.find(place) if isinstance(interaction.channel, discord.Thread) else None
 
 
-async def _choose(chat: ChatFeature, conversation: Conversation, asked: Asked) -> None:
-    """Another model or persona from this question on; what was said before stays."""
+async def _choose(chat: ChatFeature, conversation: Conversation, form: Asked) -> None:
+    """Another model or persona from this question on; earlier turns stay."""
     store = chat.services.store.conversations
-    if asked.model:
-        conversation.model = asked.model
-        await store.set_model(conversation.id, asked.model)
-    if asked.persona:
-        conversation.persona = asked.persona
-        await store.set_persona(conversation.id, asked.persona)
+    if form.model:
+        conversation.model = form.model
+        await store.set_model(conversation.id, form.model)
+    if form.persona:
+        conversation.persona = form.persona
+        await store.set_persona(conversation.id, form.persona)
 
 
-async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
-    """In a new thread, or as a chain of replies where there are no threads."""
+async def _in_place(chat: ChatFeature, interaction: BotInteraction, form: Asked) -> None:
+    """In a new thread, or as a chain of replies in channels without threads."""
     locale, services, channel = interaction.locale.value, chat.services, interaction.channel
     said = await interaction.response.send_message(
-        announcement(interaction.user.display_name, asked.prompt, len(asked.attachments)), suppress_embeds=True
+        announcement(interaction.user.display_name, form.prompt, len(form.attachments)), suppress_embeds=True
     )
     settings = await services.store.settings.guild(interaction.guild_id)
     message = _as_message(said, interaction)
-    thread = await thread_on(message, asked.prompt, settings) if may_have_thread(channel, interaction.guild) else None
+    thread = await thread_on(message, form.prompt, settings) if may_have_thread(channel, interaction.guild) else None
     if thread is None and settings.threads and isinstance(channel, discord.TextChannel):
         await private(interaction, t(locale, "no-threads"))
     if thread is not None:
-        chat.titles.wanted(thread.id, asked.prompt)
+        chat.titles.wanted(thread.id, form.prompt)
     place: Any = thread or channel
     conversation = await services.store.conversations.create(
         thread.id if thread else message.id,
@@ -107,11 +106,11 @@ async def _in_place(chat: ChatFeature, interaction: BotInteraction, asked: Asked
         interaction.guild_id,
         interaction.user.id,
         Kind.THREAD if thread else Kind.CHAIN,
-        model=asked.model,
-        persona=asked.persona,
+        model=form.model,
+        persona=form.persona,
     )
     reference = None if thread else _reference(message.id, place.id)
-    await _ask(chat, interaction, conversation, asked, place, reference, message.id)
+    await _ask(chat, interaction, conversation, form, place, reference, message.id)
     await first_words(chat, interaction)
 
 
@@ -120,7 +119,7 @@ def _spot(interaction: BotInteraction) -> Spot:
 
 
 def _as_message(said: Any, interaction: BotInteraction) -> Any:
-    """The answer that Discord has just returned, as a message that a thread can hang on: nothing is asked again."""
+    """The answer that Discord has just returned, as a message that a thread can be attached to: no further request."""
     resource = said.resource
     partial = interaction.channel.get_partial_message(resource.id) if resource is not None else None  # type: ignore[union-attr] # checked before
     return partial or resource
@@ -130,21 +129,21 @@ def _reference(message_id: int, channel_id: int) -> discord.MessageReference:
     return discord.MessageReference(message_id=message_id, channel_id=channel_id, fail_if_not_exists=False)
 
 
-async def go_on(chat: ChatFeature, interaction: BotInteraction, conversation: Conversation, asked: Asked) -> None:
-    """The next question of a conversation that stands already, in its place."""
+async def go_on(chat: ChatFeature, interaction: BotInteraction, conversation: Conversation, form: Asked) -> None:
+    """The next question of an existing conversation, in its place."""
     said = await interaction.response.send_message(
-        announcement(interaction.user.display_name, asked.prompt, len(asked.attachments)), suppress_embeds=True
+        announcement(interaction.user.display_name, form.prompt, len(form.attachments)), suppress_embeds=True
     )
     place: Any = interaction.channel
     message_id = said.message_id or interaction.id
-    await _ask(chat, interaction, conversation, asked, place, _reference(message_id, place.id), message_id)
+    await _ask(chat, interaction, conversation, form, place, _reference(message_id, place.id), message_id)
 
 
 async def _ask(
     chat: ChatFeature,
     interaction: BotInteraction,
     conversation: Conversation,
-    asked: Asked,
+    form: Asked,
     place: Any,
     reference: discord.MessageReference | None,
     message_id: int,
@@ -154,10 +153,10 @@ async def _ask(
     try:
         called = conversation.kind is Kind.CHAIN and isinstance(place, discord.Thread)
         question = await compose_typed(
-            chat.services, asked.prompt, asked.attachments, _spot(interaction), locale,
+            chat.services, form.prompt, form.attachments, _spot(interaction), locale,
             before=IN_THREADS if called else 0, before_id=message_id,
         )  # fmt: skip
-        question.ids = [message_id]  # where the question stands
+        question.ids = [message_id]  # where the question is
         if not question:
             await sign.drop()
             await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
@@ -198,7 +197,7 @@ async def answer_interaction(
     model: str | None = None,
     persona: str | None = None,
 ) -> None:
-    """One answer in an interaction that was deferred; it is no conversation that goes on."""
+    """One answer in a deferred interaction; it cannot be continued."""
     locale, channel_id = interaction.locale.value, interaction.channel_id or interaction.id
     if not question:
         await private(interaction, "\n".join(question.notices) or t(locale, "empty-prompt"))
@@ -218,7 +217,7 @@ async def answer_interaction(
 
 
 async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
-    """Where questions go to, privately, to whoever asks for the first time."""
+    """Tells first-time askers privately where their questions go."""
     settings, who, locale = chat.services.store.settings, interaction.user.id, interaction.locale.value
     try:
         if (await settings.user(who)).told or interaction.is_expired():
@@ -231,7 +230,7 @@ async def first_words(chat: ChatFeature, interaction: BotInteraction) -> None:
 
 
 def teller(interaction: BotInteraction) -> Tell:
-    """Tells the person alone, as long as Discord lets the interaction be answered."""
+    """Tells the person alone, as long as the interaction can be answered."""
 
     async def tell(text: str) -> None:
         if not interaction.is_expired():

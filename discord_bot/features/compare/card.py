@@ -14,7 +14,7 @@ SHOWN_MODEL = 24  # characters of its name on a button
 
 
 def side(model: str) -> str:
-    """A model's name as short as a button allows; of a deployment the end tells more."""
+    """A model's name, shortened to fit a button; for a deployment, the end says more."""
     return model if len(model) <= SHOWN_MODEL else f"…{model[-SHOWN_MODEL + 1 :]}"
 
 

@@ -39,15 +39,15 @@ def compare_commands(chat: ChatFeature) -> list[app_commands.Command[Any, Any, A
     ) -> None:
         await Comparison(chat, interaction, Asked(prompt, (first, second), attachment)).run()
 
-    made = command("compare", compare)
+    registered = command("compare", compare)
 
-    @made.autocomplete("first")
-    @made.autocomplete("second")
+    @registered.autocomplete("first")
+    @registered.autocomplete("second")
     async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
         names = await chat.services.catalogue.names("chat", current)
         return [app_commands.Choice(name=name, value=name) for name in names]
 
-    return [made, command("models", _models(chat.services))]
+    return [registered, command("models", _models(chat.services))]
 
 
 def _models(services: Services) -> Any:
@@ -76,15 +76,15 @@ async def _ranking(services: Services, interaction: BotInteraction) -> tuple[str
 
 
 def _in_order(offered: list[Model], standings: list[Standing]) -> list[Model]:
-    """Models with votes by their rank, then all others as they come."""
-    place = {one.model: number for number, one in enumerate(standings)}
+    """Models with votes by rank, then all others in their order."""
+    place = {standing.model: number for number, standing in enumerate(standings)}
     return sorted(offered, key=lambda model: place.get(model.name, len(place)))
 
 
 def _lines(offered: list[Model], standings: list[Standing], default: str, locale: str) -> list[str]:
-    known, lines = {one.model: one for one in standings}, list[str]()
+    by_model, lines = {ranked.model: ranked for ranked in standings}, list[str]()
     for number, model in enumerate(_in_order(offered, standings)[:MOST_SHOWN], 1):
-        standing = known.get(model.name)
+        standing = by_model.get(model.name)
         says = (
             t(locale, "models-standing", percent=standing.percent, count=standing.votes)
             if standing
@@ -98,7 +98,7 @@ def _lines(offered: list[Model], standings: list[Standing], default: str, locale
 
 
 def _select(models: list[Model], standings: list[Standing], locale: str) -> discord.ui.Select[Any]:
-    ranked = {one.model for one in standings[:1]}
+    ranked = {standing.model for standing in standings[:1]}
     options = [
         discord.SelectOption(
             label=model.name, value=model.name,

@@ -30,7 +30,7 @@ BOTH = 2
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person has filled in."""
+    """The fields that a person has filled in."""
 
     prompt: str
     models: tuple[str, str]
@@ -40,9 +40,9 @@ class Asked:
 class Comparison:
     """One question of one person to two models. Both answers are charged to that person."""
 
-    def __init__(self, chat: ChatFeature, interaction: BotInteraction, asked: Asked) -> None:
+    def __init__(self, chat: ChatFeature, interaction: BotInteraction, form: Asked) -> None:
         self._chat, self._services = chat, chat.services
-        self._interaction, self._asked, self._locale = interaction, asked, interaction.locale.value
+        self._interaction, self._asked, self._locale = interaction, form, interaction.locale.value
         self._place: Any = interaction.channel
 
     async def run(self) -> None:
@@ -82,7 +82,7 @@ class Comparison:
         return await self._services.admission.refusal(who, self._locale, place=self._interaction.id, count=BOTH)
 
     async def _conversation(self, message_id: int) -> Conversation:
-        """The one of this thread, or a new one: in a thread of its own where there are threads."""
+        """The conversation of this thread, or a new one: in a new thread if the channel has threads."""
         interaction, store = self._interaction, self._services.store
         if isinstance(self._place, discord.Thread):
             here = await store.conversations.find(self._place.id)
@@ -127,7 +127,7 @@ class Comparison:
             await self._services.store.contests.set_message(contest.id, sent.id)
 
     async def _tickets(self, conversation: Conversation) -> tuple[Ticket, Ticket]:
-        """One for each answer, or none at all. Raises Refused."""
+        """One ticket per answer, or none at all. Raises Refused."""
         admission, who = self._services.admission, asker_of(self._interaction)
         first = await admission.admit(who, self._locale, place=conversation.place_id)
         try:

@@ -23,14 +23,14 @@ class Standing:
 
     @property
     def surely(self) -> float:
-        """The share of points it has at least (Wilson score): few votes prove little."""
+        """A lower bound of its share of points (Wilson score): few votes prove little."""
         share, square = self.points / self.votes, CONFIDENCE**2
         spread = CONFIDENCE * math.sqrt((share * (1 - share) + square / (4 * self.votes)) / self.votes)
         return (share + square / (2 * self.votes) - spread) / (1 + square / self.votes)
 
 
 def ranking(ballots: Iterable[Ballot]) -> list[Standing]:
-    """Best first; only models that somebody has voted on."""
+    """Best first; only models with votes."""
     votes: dict[str, int] = {}
     points: dict[str, float] = {}
     for ballot in ballots:
@@ -38,5 +38,5 @@ def ranking(ballots: Iterable[Ballot]) -> list[Standing]:
         for model, more in zip((ballot.first_model, ballot.second_model), gained, strict=True):
             votes[model] = votes.get(model, 0) + 1
             points[model] = points.get(model, 0.0) + more
-    found = [Standing(model, count, points[model]) for model, count in votes.items()]
-    return sorted(found, key=lambda one: (-one.surely, -one.votes, one.model))
+    standings = [Standing(model, count, points[model]) for model, count in votes.items()]
+    return sorted(standings, key=lambda standing: (-standing.surely, -standing.votes, standing.model))

@@ -18,7 +18,7 @@ from discord_bot.store.pictures import PictureOrder
 
 @dataclass(frozen=True)
 class Target:
-    """A picture that the bot has drawn, and where it stands."""
+    """A picture that the bot has drawn, and where it is."""
 
     message: discord.Message
     order: PictureOrder | None
@@ -29,7 +29,7 @@ class Editing:
         self._image, self._services = image, image.services
 
     async def take(self, message: discord.Message) -> bool:
-        """True: the message asked for a change of a picture, and was answered. Runs until the picture stands."""
+        """True: the message asked for a change of a picture, and was answered. Runs until the picture is posted."""
         instruction = own_text(self._services, message)
         if not asks_for_change(instruction):
             return False
@@ -43,7 +43,7 @@ class Editing:
         except BadOption as bad:
             await job.send(t(job.locale.value, bad.key))
             return True
-        picture = next(one for one in target.message.attachments if _is_picture(one))
+        picture = next(attachment for attachment in target.message.attachments if _is_picture(attachment))
         drawing = self._image.begin_from(cast("BotInteraction", job), wish, picture)
         self._services.tasks.spawn(drawing, "edit")
         return True
@@ -57,7 +57,7 @@ class Editing:
         return await self._above(message)
 
     async def _above(self, message: discord.Message) -> Target | None:
-        """In the thread under a picture: the newest one there, else the one that it hangs on."""
+        """In the thread under a picture: the newest picture there, else the one that the thread is attached to."""
         thread = message.channel
         if not isinstance(thread, discord.Thread) or thread.parent is None:
             return None
@@ -77,7 +77,7 @@ class Editing:
         if message.author.id != self._services.me or not any(map(_is_picture, message.attachments)):
             return None
         order = await self._services.store.pictures.by_message(message.channel.id, message.id)
-        # Pictures that stand in Discord outlive their orders.
+        # Pictures in Discord outlive their orders in the database.
         return Target(message, order) if order is not None or _has_buttons(message) else None
 
     async def _wish(self, target: Target, instruction: str, message: discord.Message) -> Wish:
@@ -87,14 +87,16 @@ class Editing:
         return replace(former, prompt=prompt, count=1, seed=None, model=model)
 
     async def _model(self, former: str, message: discord.Message) -> str:
-        """One that can start from a picture, if any says so; else the service decides."""
+        """A model that can start from a picture, if any is known to; else the service decides."""
         services = self._services
         guild = await services.store.settings.guild(message.guild.id if message.guild else None)
         usual = former or guild.image_model or services.config.bot.image_model
-        known = await services.catalogue.find(usual, "image")
-        if known is None or known.capabilities.input_image:
+        model = await services.catalogue.find(usual, "image")
+        if model is None or model.capabilities.input_image:
             return former
-        able = [one for one in await services.catalogue.models("image") if one.capabilities.input_image]
+        able = [
+            candidate for candidate in await services.catalogue.models("image") if candidate.capabilities.input_image
+        ]
         return able[0].name if able else former
 
 
@@ -104,4 +106,4 @@ def _is_picture(attachment: discord.Attachment) -> bool:
 
 def _has_buttons(message: discord.Message) -> bool:
     ids = [getattr(item, "custom_id", "") or "" for row in message.components for item in getattr(row, "children", ())]
-    return any(one.startswith("picture:1:") for one in ids)
+    return any(button_id.startswith("picture:1:") for button_id in ids)

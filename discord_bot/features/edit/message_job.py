@@ -1,4 +1,4 @@
-"""An order of a picture that did not come by an interaction, in the shape of one: the picture is a message."""
+"""A picture order that came by a message, in the shape of an interaction: its answer is a message."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ LOCALES = {one.value: one for one in discord.Locale}
 
 
 class ChannelJob:
-    """What the picture feature asks of an interaction. The first thing that is shown is sent, all others are edits."""
+    """What the picture feature needs from an interaction. The first state is sent, all others are edits."""
 
     def __init__(
         self, person: Any, guild: Any, channel: Any, locale: str, *, reply_to: discord.Message | None = None
     ) -> None:
         self.user, self.guild, self.channel, self._reply_to = person, guild, channel, reply_to
         self.guild_id, self.channel_id = guild.id if guild is not None else None, channel.id
-        self.id = channel.id  # the place that was kept for the answer when the message arrived
+        self.id = channel.id  # the slot that was reserved when the message arrived
         self.locale = LOCALES.get(locale, discord.Locale.american_english)
         self.filesize_limit = guild.filesize_limit if guild is not None else SMALLEST_LIMIT
         self.response, self.followup = self, self
@@ -28,7 +28,7 @@ class ChannelJob:
         return self._deferred or self._shown is not None
 
     async def defer(self, **_: Any) -> None:
-        """The sign of life; the message itself comes with something to say."""
+        """The sign of life; the message itself follows when there is something to say."""
         self._deferred = True
         await self.channel.typing()
 
@@ -40,7 +40,7 @@ class ChannelJob:
         self._shown = await self._say(text, suppress_embeds=True, **more)
 
     async def send(self, text: str, **_: Any) -> None:
-        """To the person: it goes away by itself."""
+        """For the person: it disappears by itself."""
         await self._say(text, silent=True, delete_after=REFUSAL_SHOWN)
 
     async def _say(self, text: str, **more: Any) -> discord.Message:

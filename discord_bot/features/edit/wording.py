@@ -1,4 +1,4 @@
-"""Whether a message under a picture asks for a change of it. Pure: a list of openings, no guess about the rest."""
+"""Whether a message under a picture asks for a change of it. Pure: a list of openings, without guessing about the rest."""
 
 import re
 
@@ -20,7 +20,7 @@ WORDS = re.compile(
     re.IGNORECASE,
 )
 OPENING = re.compile(rf"^\W*(?:{POLITE}\b[\s,]*)*(?:{'|'.join(CHANGE)})", re.IGNORECASE)
-LONGEST = 600  # characters; a longer text is a talk
+LONGEST = 600  # characters; a longer text is a conversation
 
 
 def asks_for_change(text: str) -> bool:
@@ -30,7 +30,7 @@ def asks_for_change(text: str) -> bool:
 
 
 def changed_prompt(former: str, instruction: str, limit: int) -> str:
-    """What is drawn now: what was drawn, with the change. The oldest words go first where it becomes too long."""
+    """The new prompt: the old one with the change. The oldest words are dropped first if it becomes too long."""
     wanted = " ".join(instruction.split())
     if not former or former.endswith("…"):
         return wanted[:limit]

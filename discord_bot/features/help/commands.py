@@ -1,4 +1,4 @@
-"""/help: a private card with examples that can be pressed."""
+"""/help: a private card with examples that can be clicked."""
 
 import re
 from typing import Any
@@ -45,7 +45,7 @@ def help_commands(services: Services) -> list[app_commands.Command[Any, Any, Any
 
 
 def help_buttons(chat: ChatFeature, image: ImageFeature) -> type[discord.ui.DynamicItem[Any]]:
-    """An example is asked or drawn as if the person had typed it; only that person sees the answer to a question."""
+    """An example is asked or drawn as if the person had typed it; only that person sees the answer."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
         locale, action = interaction.locale.value, match["action"]

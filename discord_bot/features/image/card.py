@@ -1,4 +1,4 @@
-"""The text of a picture job from the first second to the last, as pure functions of its state."""
+"""The text of a picture job from start to finish, as pure functions of its state."""
 
 import re
 from collections.abc import Sequence
@@ -83,13 +83,13 @@ def _state_line(locale: str, drawing: Drawing) -> str:
 
 
 def stage_word(locale: str, stage: str) -> str:
-    """Our own word for the common stages. Any other is the provider's, in one language: it draws, whatever it calls it."""
-    known = stage if stage in {"", "queued", "loading"} else "generating"
-    return t(locale, f"image-stage-{known or 'starting'}")
+    """Our own word for the common stages. Any other is in the provider's language, so it is shown as drawing."""
+    word = stage if stage in {"", "queued", "loading"} else "generating"
+    return t(locale, f"image-stage-{word or 'starting'}")
 
 
 def quoted(prompt: str) -> str:
-    """The prompt as plain words in one line: its own markup must not leak into ours."""
+    """The prompt as plain words in one line: its markup must not affect ours."""
     text = shorten(prompt, SHOWN_PROMPT)
     for mark in ("\\", "*", "_", "~", "|", "`", ">", "#", "[", "]"):
         text = text.replace(mark, "\\" + mark)
@@ -97,7 +97,7 @@ def quoted(prompt: str) -> str:
 
 
 def recalled(content: str, descriptions: Sequence[str | None]) -> str:
-    """The prompt of a picture whose words are not stored, from the message that shows it; empty where it is cut off."""
+    """The prompt of a picture whose words are not stored, from the message that shows it; empty if it is cut off."""
     if descriptions and descriptions[0]:
         text = descriptions[0].rpartition(" (")[0] if len(descriptions) > 1 else descriptions[0]
     else:
@@ -122,8 +122,8 @@ class Result:
 
 def finished_text(locale: str, prompt: str, result: Result, notices: tuple[Notice, ...], *, footer: bool) -> str:
     lines = [f"**{quoted(prompt)}**"]
-    told = dict.fromkeys(notice_text(locale, notice, result.model) for notice in notices)
-    lines += [f"-# {text}" for text in list(filter(None, told))[:3]]
+    remarks = dict.fromkeys(notice_text(locale, notice, result.model) for notice in notices)
+    lines += [f"-# {text}" for text in list(filter(None, remarks))[:3]]
     if footer:
         facts = [result.model, f"{result.width}×{result.height}"]
         if result.steps:
@@ -136,7 +136,7 @@ def finished_text(locale: str, prompt: str, result: Result, notices: tuple[Notic
 
 
 def alt_text(locale: str, prompt: str, index: int, count: int) -> str:
-    """For those who cannot see the picture; Discord allows 1,024 characters."""
+    """For people who cannot see the picture; Discord allows 1,024 characters."""
     prompt = " ".join(prompt.split())
     if count == 1:
         return shorten(prompt, 1_024)

@@ -46,18 +46,18 @@ def image_commands(feature: ImageFeature) -> list[app_commands.Command[Any, Any,
             return
         await feature.begin_from(interaction, wish, input)
 
-    made = command("image", image)
+    registered = command("image", image)
 
-    @made.autocomplete("model")
+    @registered.autocomplete("model")
     async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return [
             app_commands.Choice(name=name, value=name)
             for name in await feature.services.catalogue.names("image", current)
         ]
 
-    @made.autocomplete("shape")
+    @registered.autocomplete("shape")
     async def shapes(_: Any, current: str) -> list[app_commands.Choice[str]]:
-        found = [name for name in SHAPES if current.casefold() in name]
-        return [app_commands.Choice(name="{} ({}:{})".format(name, *SHAPES[name]), value=name) for name in found]
+        names = [name for name in SHAPES if current.casefold() in name]
+        return [app_commands.Choice(name="{} ({}:{})".format(name, *SHAPES[name]), value=name) for name in names]
 
-    return [made]
+    return [registered]

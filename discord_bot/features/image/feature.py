@@ -1,7 +1,8 @@
-"""Pictures: who may order one, which run, and what a restart leaves."""
+"""Pictures: who may order one, which are running, and what a restart leaves behind."""
 
 import asyncio
 import re
+from dataclasses import replace
 
 import discord
 import structlog
@@ -21,8 +22,8 @@ from discord_bot.services import Services
 from discord_bot.store.pictures import OrderState, PictureOrder
 
 log = structlog.get_logger(__name__)
-SIGN = 0.7  # seconds in which a file is read before anything is announced: a bad one is refused in private
-LAST_WORDS = 10.0  # seconds that running jobs have to say that they end
+SIGN = 0.7  # seconds in which a file is read before anything is announced: a bad file is refused privately
+LAST_WORDS = 10.0  # seconds for running jobs to say that they are interrupted
 MATURE = re.compile(
     r"\b(nsfw|nude|naked|porn\w*|erotic\w*|hentai|sex\w*|gore|голы[ейхм]\w*|порно\w*|эроти\w*|секс\w*)\b", re.IGNORECASE
 )
@@ -53,7 +54,7 @@ class ImageFeature:
                 owner, interaction.guild_id, channel_id, wish.stored(), locale, keeping, beginning
             )
             job = await self._job(interaction, order, wish, ticket, input_image)
-        # Before it is shown: its button may be pressed at once.
+        # Stored before it is shown: its button may be pressed at once.
         self.jobs[order.id] = job
         self.services.metrics.running.inc()
         try:
@@ -81,14 +82,14 @@ class ImageFeature:
     ) -> Job:
         config = self.services.config.bot
         scope = await self.services.store.settings.scope(order.guild_id, order.channel_id, order.owner_id)
-        wishes = [one for one in (wish.model, scope.guild.image_model, config.image_model) if one]
+        wishes = [choice for choice in (wish.model, scope.guild.image_model, config.image_model) if choice]
         model = await self.services.catalogue.choose(wishes, "image")
         footer = scope.footer(config.footer)
         return Job(self.services, interaction, order, wish, ticket, model, input_image, footer=footer)
 
     @staticmethod
     async def _refuse(interaction: BotInteraction, text: str) -> None:
-        """To the person alone; of a message that was announced already nothing stays."""
+        """To the person alone; a message that was announced already is removed."""
         if interaction.response.is_done():
             await interaction.delete_original_response()
         await private(interaction, text)
@@ -107,23 +108,26 @@ class ImageFeature:
 
     @staticmethod
     def wish_of(order: PictureOrder, message: discord.Message | None) -> Wish:
-        """What was ordered. Where its words are not stored, they stand in Discord under the button."""
+        """The order. If its words are not stored, they are in Discord above the button."""
         wish = Wish.restored(order.wish).written_by(order.owner_id)
         if wish.prompt or message is None:
             return wish
-        return wish.with_prompt(recalled(message.content, [one.description for one in message.attachments]))
+        return wish.with_prompt(
+            recalled(message.content, [attachment.description for attachment in message.attachments])
+        )
 
     async def beginning(self, order_id: int) -> events.Image | None:
-        """The picture that an order started from: what is drawn again starts from it, too."""
+        """The picture that an order started from: drawing again starts from it, too."""
         stored = await self.services.store.pictures.beginning(order_id)
         return events.Image(*stored) if stored else None
 
     async def begin_from(self, interaction: BotInteraction, wish: Wish, file: discord.Attachment | None) -> None:
-        """Starts from a picture that a person has sent, or that stands in Discord; None: from nothing."""
+        """Starts from a picture that a person has sent, or that is in Discord; None: from nothing."""
         if file is None:
             await self.begin(interaction, wish)
             return
-        locale = interaction.locale.value
+        # What begins with a hidden picture is hidden, too.
+        locale, wish = interaction.locale.value, replace(wish, spoiler=wish.spoiler or file.is_spoiler())
         if key := self._mature(interaction, wish):
             await self._refuse(interaction, t(locale, key))
             return
@@ -138,16 +142,16 @@ class ImageFeature:
         await asyncio.wait({reading}, timeout=SIGN)
         if not reading.done() and not interaction.response.is_done():
             await interaction.response.defer(thinking=True)
-        given = await reading
-        if given.images:
-            await self.begin(interaction, wish, events.Image(*given.images[0]))
+        content = await reading
+        if content.images:
+            await self.begin(interaction, wish, events.Image(*content.images[0]))
             return
-        # Text is readable, too, but nothing to draw from.
-        told = given.notices or [t(locale, "notice-unreadable", name=file_name(file.filename))]
-        await self._refuse(interaction, "\n".join(told))
+        # Text files are readable, but cannot be drawn from.
+        notices = content.notices or [t(locale, "notice-unreadable", name=file_name(file.filename))]
+        await self._refuse(interaction, "\n".join(notices))
 
     async def on_delete(self, channel_id: int, message_ids: set[int]) -> None:
-        """A picture that is deleted in Discord takes its words along."""
+        """Deleting a picture in Discord erases its prompt."""
         store = self.services.store.pictures
 
         async def erase() -> None:
@@ -166,7 +170,7 @@ class ImageFeature:
             await asyncio.wait([asyncio.ensure_future(job.done.wait()) for job in jobs], timeout=LAST_WORDS)
 
     async def recover(self) -> None:
-        """After a crash: a job that nobody works on says so and offers another try."""
+        """After a crash: an abandoned job says so and offers to try again."""
         for order in await self.services.store.pictures.running():
             if order.id in self.jobs:
                 continue
@@ -176,12 +180,12 @@ class ImageFeature:
             await self.services.store.pictures.set_state(order.id, state)
 
     async def _mark_interrupted(self, order: PictureOrder, message_id: int) -> OrderState:
-        """The state that it turns out to have."""
+        """Its actual state."""
         channel = self.services.rooms.get_partial_messageable(order.channel_id)
         try:
             message = await channel.fetch_message(message_id)
             if f"picture:1:delete:{order.id}" in _ids(message):
-                # It was delivered; only the note about it was lost.
+                # It was delivered; only the record of it was lost.
                 return OrderState.DONE
             first_line = message.content.partition("\n")[0]
             await message.edit(

@@ -1,4 +1,4 @@
-"""One order of pictures on its way: progress, previews, delivery, and an end that is always told."""
+"""One picture order in progress: progress, previews, delivery, and a visible end in every case."""
 
 import asyncio
 import io
@@ -31,7 +31,7 @@ from discord_bot.tracing import origin
 log = structlog.get_logger(__name__)
 EDIT_PAUSE, PREVIEW_PAUSE = 2.0, 4.0
 TOKEN_LIFE = 14 * 60.0  # an interaction can be edited for fifteen minutes
-ROOM = 16 * 1024  # of the upload limit that the form around the files takes
+ROOM = 16 * 1024  # of the upload limit, for the form around the files
 
 
 class Job:
@@ -82,7 +82,7 @@ class Job:
         return True
 
     async def run(self) -> None:
-        """Every end is told; raises CancelledError only."""
+        """Every end is shown; raises only CancelledError."""
         store, order, ledger = self._services.store.pictures, self._order, self._services.ledger
         self._ticket.start()
         state = OrderState.FAILED
@@ -157,12 +157,12 @@ class Job:
         first = pictures[0]
         files = [
             discord.File(
-                io.BytesIO(one.data),
-                f"picture-{one.index + 1}.{one.mime.rpartition('/')[2]}",
+                io.BytesIO(picture.data),
+                f"picture-{picture.index + 1}.{picture.mime.rpartition('/')[2]}",
                 spoiler=self._wish.spoiler,
-                description=alt_text(locale, self._wish.prompt, one.index, count),
+                description=alt_text(locale, self._wish.prompt, picture.index, count),
             )
-            for one in pictures
+            for picture in pictures
         ]
         seconds = time.monotonic() - self._began
         result = Result(
@@ -180,7 +180,7 @@ class Job:
         services.metrics.pictures.labels("done").inc()
 
     async def _edit(self, **what: Any) -> None:
-        """In the interaction while it lives, then as a message of the channel."""
+        """In the interaction while its token is valid, then as a message in the channel."""
         if time.monotonic() - self._began < TOKEN_LIFE:
             await self._interaction.edit_original_response(**what)
             return

@@ -1,4 +1,4 @@
-"""What a person asks to be drawn: parsed, bounded and kept as data, so that a button can ask for it again."""
+"""What a person asks to be drawn: parsed, limited and stored as data, so that a button can ask for it again."""
 
 import re
 import secrets
@@ -16,7 +16,7 @@ LONGEST_PROMPT = 4_000
 MOST_PICTURES = 4
 SMALLEST_SIDE, LARGEST_SIDE = 64, 4_096
 LARGEST_RATIO = 4
-# Seeds of the contract are 64 bits wide; people should be able to read and type ours.
+# The contract's seeds are 64 bits wide; ours should be readable and easy to type.
 LARGEST_NEW_SEED = 2**31 - 1
 
 _EXACT = re.compile(r"^\s*(\d{2,4})\s*[x×х*]\s*(\d{2,4})\s*$", re.IGNORECASE)  # the third x is Cyrillic
@@ -24,7 +24,7 @@ _RATIO = re.compile(r"^\s*(\d{1,3})\s*[:/]\s*(\d{1,3})\s*$")
 
 
 class BadOption(ValueError):
-    """A value that cannot be used; `key` is the sentence for the person."""
+    """An invalid value; `key` is the message for the person."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -54,14 +54,14 @@ class Wish:
     @classmethod
     def restored(cls, data: dict[str, Any]) -> Self:
         """From the store; keys of other versions are ignored."""
-        known = {"prompt": "", **{name: data[name] for name in cls.__dataclass_fields__ if name in data}}
+        values = {"prompt": "", **{name: data[name] for name in cls.__dataclass_fields__ if name in data}}
         for name in ("size", "aspect", "authors"):
-            if known.get(name) is not None:
-                known[name] = tuple(known[name])
-        return cls(**known)
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        return cls(**values)
 
     def written_by(self, *accounts: int) -> Self:
-        """They wrote words of the prompt, too."""
+        """Other people who wrote words of the prompt."""
         return replace(self, authors=tuple(dict.fromkeys((*self.authors, *accounts))))
 
     def with_prompt(self, prompt: str) -> Self:
@@ -113,7 +113,7 @@ def parse_seed(text: str | None) -> int | None:
 
 
 def clean_prompt(text: str) -> str:
-    """Without zero-width and control characters. Raises BadOption when nothing is left or it is too long."""
+    """Without zero-width and control characters. Raises BadOption if nothing is left or it is too long."""
     cleaned = "".join(c for c in text if c == "\n" or (c.isprintable() and c not in INVISIBLE)).strip()
     if not cleaned:
         raise BadOption("image-empty-prompt")
@@ -122,7 +122,7 @@ def clean_prompt(text: str) -> str:
     return cleaned
 
 
-# Characters that show nothing but count as printable or change the direction of what follows.
+# Characters that are invisible but count as printable, or change the direction of what follows.
 INVISIBLE = frozenset(
     "\u200b\u200c\u2060\ufeff\u00ad\u180e\u115f\u1160\u3164\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )

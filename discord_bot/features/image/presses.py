@@ -46,15 +46,15 @@ async def _press(image: ImageFeature, interaction: BotInteraction, action: str, 
 
 
 async def _acknowledge(interaction: BotInteraction, action: str) -> None:
-    """Before anything is looked up: Discord waits three seconds, whatever the store does."""
+    """Answers before anything is looked up: Discord waits three seconds, whatever the database does."""
     if action in NEW_MESSAGE:
         await interaction.response.defer(thinking=True)
-    elif action != "edit":  # a form must be the first answer itself
+    elif action != "edit":  # a form must be the first response
         await interaction.response.defer()
 
 
 async def _tell(interaction: BotInteraction, text: str) -> None:
-    """To the person alone; the message that was announced goes."""
+    """To the person alone; the announced message is removed."""
     if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
         await interaction.delete_original_response()
     await private(interaction, text)
@@ -66,7 +66,7 @@ async def _draw_again(image: ImageFeature, interaction: BotInteraction, action: 
         await interaction.response.send_modal(EditPrompt(image, wish, locale, order_id))
         return
     if not wish.prompt:
-        # The words of a person who is not stored stand in Discord, or have to be typed again.
+        # If a person's words are not stored, they are read from Discord, or have to be typed again.
         await _tell(interaction, t(locale, "image-empty-prompt"))
         return
     if action == "input":
@@ -81,7 +81,7 @@ async def _draw_again(image: ImageFeature, interaction: BotInteraction, action: 
 
 
 class EditPrompt(discord.ui.Modal):
-    """Change what is drawn, and draw again."""
+    """Change the prompt, and draw again."""
 
     def __init__(self, image: ImageFeature, wish: Wish, locale: str, order_id: int) -> None:
         super().__init__(title=t(locale, "image-modal-title"))

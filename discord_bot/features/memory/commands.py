@@ -21,7 +21,7 @@ LABELS = {
     "edit": "button-memory-edit",
     "erase": "button-memory-erase",
 }
-LONGEST_FORM = 4_000  # characters that a form takes
+LONGEST_FORM = 4_000  # characters that a form accepts
 
 
 def memory_commands(services: Services) -> list[app_commands.Command[Any, Any, Any]]:
@@ -34,7 +34,7 @@ def memory_commands(services: Services) -> list[app_commands.Command[Any, Any, A
 
 
 def memory_buttons(services: Services) -> type[discord.ui.DynamicItem[Any]]:
-    """Each acts on the memory of whoever presses it, nobody else's."""
+    """Each affects the memory of the person who presses it, nobody else's."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
         await _press(services, interaction, match["action"])
@@ -48,7 +48,7 @@ async def _card(services: Services, interaction: BotInteraction, note: str = "")
     lines = [t(locale, "memory-title"), t(locale, "memory-state-on" if mine.memory else "memory-state-off")]
     if mine.no_store:
         lines.append(t(locale, "memory-not-stored", command=services.commands.of(locale, "privacy")))
-    lines += [f"- {discord.utils.escape_markdown(one)}" for one in notes[: _fitting(notes)]] or [
+    lines += [f"- {discord.utils.escape_markdown(text)}" for text in notes[: _fitting(notes)]] or [
         t(locale, "memory-empty")
     ]
     if len(notes) > _fitting(notes):
@@ -62,8 +62,8 @@ async def _card(services: Services, interaction: BotInteraction, note: str = "")
 def _fitting(notes: list[str]) -> int:
     """How many of them a message shows; the form has all."""
     room = 1_300
-    for number, one in enumerate(notes):
-        room -= 2 * len(one) + 3
+    for number, note in enumerate(notes):
+        room -= 2 * len(note) + 3
         if room < 0:
             return number
     return len(notes)
@@ -102,7 +102,7 @@ async def _show(services: Services, interaction: BotInteraction, note: str = "")
 
 
 class MemoryForm(discord.ui.Modal):
-    """All notes, one a line, to be written over."""
+    """All notes, one per line, for editing."""
 
     def __init__(self, services: Services, locale: str, notes: list[str]) -> None:
         super().__init__(title=t(locale, "memory-modal-title"))

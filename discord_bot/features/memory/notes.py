@@ -1,4 +1,4 @@
-"""What a person has asked the bot to remember, as it stands in a prompt. Pure."""
+"""What a person has asked the bot to remember, in the form that goes into a prompt. Pure."""
 
 from collections.abc import Sequence
 

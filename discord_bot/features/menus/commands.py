@@ -35,12 +35,12 @@ def menu_commands(chat: ChatFeature, image: ImageFeature) -> list[app_commands.C
         text = said_by(message, names_in(message), embeds=True)
         if text:
             question.parts.append(Part(message.author.id, message.author.display_name, text, PartKind.QUOTED))
-        await question.attach(message.author, message.attachments, locale)
+        await question.attach(message.author, message.attachments, locale, quoted=message.author.display_name)
         for snapshot in message.message_snapshots:
             forwarded = said_by(snapshot, names_in(message), embeds=True)
             if forwarded:
                 question.parts.append(Part(message.author.id, "", forwarded, PartKind.QUOTED))
-            await question.attach(message.author, snapshot.attachments, locale)
+            await question.attach(message.author, snapshot.attachments, locale, quoted="")
         if len(question.parts) == 1 and not question.images:
             await interaction.followup.send(t(locale, "nothing-here"), ephemeral=True)
             return

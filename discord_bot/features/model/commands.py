@@ -42,13 +42,13 @@ def model_commands(services: Services) -> list[app_commands.Command[Any, Any, An
         if where is None:
             return
         text = t(locale, "model-set", model=model, scope=where) if model else t(locale, "model-reset", scope=where)
-        known = await services.catalogue.find(model, "chat") if model else None
-        await private(interaction, f"{text}\n-# {preview(known, locale)}" if known else text)
+        choice = await services.catalogue.find(model, "chat") if model else None
+        await private(interaction, f"{text}\n-# {preview(choice, locale)}" if choice else text)
 
-    made = command("model", model)
+    registered = command("model", model)
 
-    @made.autocomplete("model")
+    @registered.autocomplete("model")
     async def models(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name=name, value=name) for name in await services.catalogue.names("chat", current)]
 
-    return [made]
+    return [registered]

@@ -43,10 +43,10 @@ def persona_commands(services: Services) -> list[app_commands.Command[Any, Any, 
             said += f"\n> {services.config.bot.personas[persona].prompt[:500]}"
         await private(interaction, said)
 
-    made = command("persona", persona)
+    registered = command("persona", persona)
 
-    @made.autocomplete("persona")
+    @registered.autocomplete("persona")
     async def personas(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return persona_choices(services, current)
 
-    return [made]
+    return [registered]

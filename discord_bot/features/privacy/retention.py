@@ -1,4 +1,4 @@
-"""Erases what is too old, once an hour, while Discord's clock agrees with ours about how old that is."""
+"""Erases old data once an hour, while Discord's clock agrees with ours about its age."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ async def keep_retention(services: Services, clock: DiscordClock) -> None:
 
 
 async def erase_old(services: Services, clock: DiscordClock, days: int) -> None:
-    """By the operator's days everywhere (0: never), by a server's where it keeps less."""
+    """After the operator's number of days everywhere (0: never), or a server's if it keeps less."""
     if not clock.agrees:
         log.warning("this machine's clock is not Discord's, so nothing is erased as too old; set the clock")
         return

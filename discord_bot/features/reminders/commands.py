@@ -44,13 +44,13 @@ def reminder_commands(services: Services, reminders: Reminders) -> list[app_comm
         text, view = await _card(services, interaction)
         await private(interaction, text, **({"view": view} if view else {}))
 
-    made = command("remind", remind)
+    registered = command("remind", remind)
 
-    @made.autocomplete("zone")
+    @registered.autocomplete("zone")
     async def zones(_: Any, current: str) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name=name, value=name) for name in zones_like(current)]
 
-    return [made, command("reminders", listed)]
+    return [registered, command("reminders", listed)]
 
 
 async def _set(
@@ -60,8 +60,8 @@ async def _set(
     barred = await services.admission.barred(asker_of(interaction), locale)
     if barred:
         return barred
-    known = zone_name or (await services.store.settings.user(who)).zone
-    zone = zone_of(known) if known else None
+    stored_zone = zone_name or (await services.store.settings.user(who)).zone
+    zone = zone_of(stored_zone) if stored_zone else None
     if zone_name and zone is None:
         return t(locale, "digest-bad-zone", value=zone_name)
     now = time.time()
@@ -80,10 +80,10 @@ async def _set(
             else t(locale, "remind-bad-time", value=when)
         )
     try:
-        made = await reminders.set(who, interaction.guild_id, interaction.channel_id or 0, text, locale, due)
+        reminder = await reminders.set(who, interaction.guild_id, interaction.channel_id or 0, text, locale, due)
     except TooManyReminders:
         return t(locale, "remind-too-many", most=MOST_REMINDERS, command=services.commands.of(locale, "reminders"))
-    if made is None:
+    if reminder is None:
         return t(locale, "remind-not-stored", command=services.commands.of(locale, "privacy"))
     moment = f"<t:{int(due)}:F> (<t:{int(due)}:R>)"
     return t(locale, "remind-set", when=moment, command=services.commands.of(locale, "reminders"))
@@ -95,14 +95,17 @@ async def _card(services: Services, interaction: BotInteraction) -> tuple[str, d
     if not mine:
         return t(locale, "reminders-none", command=services.commands.of(locale, "remind")), None
     lines = [t(locale, "reminders-title")]
-    lines += [f"- <t:{int(one.due_at)}:f> – {discord.utils.escape_markdown(_short(one.text))}" for one in mine[:15]]
+    lines += [
+        f"- <t:{int(reminder.due_at)}:f> – {discord.utils.escape_markdown(_short(reminder.text))}"
+        for reminder in mine[:15]
+    ]
     if len(mine) > 15:
         lines.append(f"-# {t(locale, 'memory-more', count=len(mine) - 15)}")
     return "\n".join(lines)[:2_000], view_of(_select(mine, locale))
 
 
 def _select(mine: list[Reminder], locale: str) -> discord.ui.Select[Any]:
-    options = [discord.SelectOption(label=_short(one.text), value=str(one.id)) for one in mine[:25]]
+    options = [discord.SelectOption(label=_short(reminder.text), value=str(reminder.id)) for reminder in mine[:25]]
     return discord.ui.Select(
         custom_id="reminders:1:delete", placeholder=t(locale, "reminders-delete"), options=options,
         max_values=len(options),
@@ -115,7 +118,7 @@ def _short(text: str) -> str:
 
 
 def reminder_controls(services: Services) -> type[discord.ui.DynamicItem[Any]]:
-    """The select deletes reminders of whoever uses it, nobody else's."""
+    """The select deletes reminders of the person who uses it, nobody else's."""
 
     async def press(interaction: BotInteraction, _: "re.Match[str]", values: list[Any]) -> None:
         for value in values:

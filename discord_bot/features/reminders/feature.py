@@ -13,7 +13,7 @@ from discord_bot.store.reminders import Reminder
 
 log = structlog.get_logger(__name__)
 LONGEST_WAIT = 366 * 86_400.0  # seconds
-AGAIN = 60.0  # seconds until a delivery that Discord could not take is tried again
+AGAIN = 60.0  # seconds until a failed delivery is tried again
 AWAY = (discord.DiscordServerError, aiohttp.ClientError, OSError)
 LATE = 600.0  # seconds after which a reminder says when it was due
 REFUSED = (discord.Forbidden, discord.NotFound)
@@ -30,13 +30,13 @@ class Reminders:
         """None: the person's words are not stored. Raises TooManyReminders."""
         store = self._services.store
         keeping = await store.wishes.keeping([person_id])
-        made = await store.reminders.add(person_id, guild_id, channel_id, text, locale, due_at, keeping)
+        reminder = await store.reminders.add(person_id, guild_id, channel_id, text, locale, due_at, keeping)
         self.alarm.changed()
-        return made
+        return reminder
 
     async def _deliver_due(self, now: float) -> None:
         for reminder in await self._services.store.reminders.due(now):
-            # Taken before it is sent: a crash in between loses one, but nobody is ever reminded twice.
+            # Removed before it is sent: a crash in between loses one, but nobody is ever reminded twice.
             if await self._services.store.reminders.take(reminder.id):
                 await self._deliver(reminder, now)
 
@@ -66,7 +66,7 @@ class Reminders:
         self.alarm.changed()
 
     async def _in_channel(self, reminder: Reminder, lines: list[str]) -> None:
-        """Whoever takes no direct messages is reminded where the reminder was set."""
+        """People who accept no direct messages are reminded where the reminder was set."""
         channel = self._services.rooms.get_partial_messageable(reminder.channel_id)
         try:
             await channel.send(f"<@{reminder.person_id}> {lines[0]}", suppress_embeds=True)

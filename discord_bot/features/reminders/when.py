@@ -1,4 +1,4 @@
-"""Moments as people write them in a reminder: "in 2 hours", "tomorrow 9:00", "завтра в 9", "24.12. 18:00". Pure."""
+"""Times as people write them in a reminder: "in 2 hours", "tomorrow 9:00", "завтра в 9", "24.12. 18:00". Pure."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ UNITS = (
 )
 PIECE = r"(\d+(?:[.,]\d+)?|an?|one|half an|одну|один|пол)?\s*({unit})\.?"
 NUMBERS = {"a": 1.0, "an": 1.0, "one": 1.0, "half an": 0.5, "одну": 1.0, "один": 1.0, "пол": 0.5, "": 1.0}
-# A digit may follow at once, as in 2h30m; a letter would make it another word.
+# A digit may follow directly, as in 2h30m; a letter would make it another word.
 PIECES = re.compile("|".join(rf"(?:{PIECE.format(unit=unit)})(?![^\W\d])" for unit, _ in UNITS), re.IGNORECASE)
 LEAD = re.compile(r"^\s*(?:in|after|через)\s+", re.IGNORECASE)
 DAYS = {"today": 0, "tonight": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1, "послезавтра": 2, "day after tomorrow": 2}
@@ -29,12 +29,12 @@ DATES = (
     re.compile(r"^(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?:[ T]+|$)"),
     re.compile(r"^(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})?(?:,?\s+|$)"),
 )
-MORNING = 9 * 60  # of a day that is named without a time
+MORNING = 9 * 60  # the time if only a day is given
 
 
 @dataclass(frozen=True)
 class Local:
-    """A time of the day, on a day, as clocks show it where the person is."""
+    """A time of day, on a day, by the clock of the person's time zone."""
 
     minute: int
     days: int | None = None
@@ -59,7 +59,7 @@ class Local:
 
 
 def parse(text: str, today: date) -> float | Local | None:
-    """Seconds from now, a local time, or None for what is neither. `today` gives a date without a year its year."""
+    """Seconds from now, a local time, or None for anything else. `today` supplies the year of a date without one."""
     text = " ".join(text.split()).casefold()
     seconds = _duration(LEAD.sub("", text))
     return seconds if seconds is not None else _local(text, today)
@@ -72,7 +72,7 @@ def _duration(text: str) -> float | None:
         match = PIECES.match(text, place)
         if match is None:
             return None
-        index = next(one for one in range(len(UNITS)) if match.group(2 * one + 2))
+        index = next(unit for unit in range(len(UNITS)) if match.group(2 * unit + 2))
         number, factor = match.group(2 * index + 1) or "", UNITS[index][1]
         total += factor * (NUMBERS[number] if number in NUMBERS else float(number.replace(",", ".")))
         place = match.end()
@@ -90,7 +90,7 @@ def _local(text: str, today: date) -> Local | None:
     rest = re.sub(r"^(?:at|в|,)\s*", "", rest.strip())
     minute = MORNING if named and not rest else minute_of_day(rest)
     if minute is None or (not named and ":" not in rest and not rest.endswith(("am", "pm")) and "." not in rest):
-        return None  # a bare number is no time
+        return None  # a bare number is not a time
     return Local(minute, days, weekday, day)
 
 

@@ -1,4 +1,4 @@
-"""The card of /settings: a page for each topic, and every control shows what holds now. Pure."""
+"""The card of /settings: a page per topic, and every control shows its current value. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ ARCHIVE_HOURS = (1, 24, 72, 168)
 CONTEXT_MESSAGES = (0, 5, 10, 20)
 RETENTION_DAYS = (1, 7, 30, 90)
 ROLE_LIMIT = "role_limit"
-MOST_ROLES = 10  # with limits of their own, as lines
-BUTTONS_IN_A_ROW = 3  # of the pages; with Discord's five, a phone cuts the labels
+MOST_ROLES = 10  # roles with limits of their own, as lines
+BUTTONS_IN_A_ROW = 3  # page buttons per row; with Discord's five, a phone cuts the labels
 MOST_NAMED = 12  # channels or roles in a line
 PLACES = [discord.ChannelType.text, discord.ChannelType.voice, discord.ChannelType.category, discord.ChannelType.forum]
 
@@ -43,7 +43,7 @@ FORMS = ("member", "server")
 
 @dataclass(frozen=True)
 class Offers:
-    """What can be chosen: names of models, and personas with their keys."""
+    """The available choices: names of models, and personas with their keys."""
 
     models: Sequence[str] = ()
     image_models: Sequence[str] = ()
@@ -80,7 +80,7 @@ class Card:
         if self.note:
             container.add_item(discord.ui.TextDisplay(f"-# {self.note}"))
         view.add_item(container)
-        view.stop()  # the ids say everything: nothing of this view needs to be remembered
+        view.stop()  # the ids hold everything: this view needs no memory
         return view
 
     # --- what holds now ---------------------------------------------------------------------------
@@ -127,14 +127,14 @@ class Card:
     def _list_line(self, name: str) -> str:
         shape = "<#{}>" if name.endswith("channels") else "<@&{}>"
         ids = getattr(self.settings, name)
-        shown = " ".join(shape.format(one) for one in ids[:MOST_NAMED])
+        shown = " ".join(shape.format(item) for item in ids[:MOST_NAMED])
         if len(ids) > MOST_NAMED:
             shown += f" +{len(ids) - MOST_NAMED}"
         key = name.replace("_", "-")
         return self._line(key, shown or t(self.locale, f"settings-{key}-none"))
 
     def _limits(self, who: str, what: str, own: Mapping[str, int] | None = None) -> str:
-        """`own`: those of a role, beside those of everybody."""
+        """`own`: limits of a role, next to everybody's."""
         limits = limits_of(self.config.quotas, {**self.settings.limits, **(own or {})})
 
         def number(window: str) -> str:
@@ -156,22 +156,22 @@ class Card:
             case Page.ACCESS:
                 rows += [[self._places(name)] for name in LISTS[:2]] + [[self._roles(name)] for name in LISTS[2:]]
             case Page.ANSWERS:
-                rows += self._choice("model", [(one, one) for one in self.offers.models], self.settings.model)
+                rows += self._choice("model", [(days, days) for days in self.offers.models], self.settings.model)
                 rows += self._choice("persona", self.offers.personas, self.settings.persona)
-                hours = [(str(one), self._hours(one)) for one in ARCHIVE_HOURS]
+                hours = [(str(days), self._hours(days)) for days in ARCHIVE_HOURS]
                 rows += self._choice("archive_hours", hours, str(self.settings.archive_hours))
-                counts = [(str(one), t(self.locale, "settings-context", value=str(one))) for one in CONTEXT_MESSAGES]
+                counts = [(str(days), t(self.locale, "settings-context", value=str(days))) for days in CONTEXT_MESSAGES]
                 rows += self._choice("context_messages", counts, str(self.settings.context_messages))
             case Page.PICTURES:
-                models = [(one, one) for one in self.offers.image_models]
+                models = [(days, days) for days in self.offers.image_models]
                 rows += self._choice("image_model", models, self.settings.image_model)
             case Page.PRIVACY:
                 most = self.config.retention_days
-                offered = [one for one in RETENTION_DAYS if not most or one <= most]
-                kept = [(str(one), self._days(one)) for one in offered]
+                offered = [days for days in RETENTION_DAYS if not most or days <= most]
+                kept = [(str(days), self._days(days)) for days in offered]
                 rows += self._choice("retention_days", kept, str(self.settings.retention_days))
             case Page.TOOLS:
-                pass  # switches alone
+                pass  # only switches
             case _:
                 rows.append([self._button(form, t(self.locale, f"settings-form-{form}")) for form in FORMS])
                 rows.append([self._role_limit()])
@@ -180,7 +180,7 @@ class Card:
         return rows
 
     def _switches(self) -> list[str]:
-        """Of tools, those that the operator offers."""
+        """The tools that the operator offers."""
         offered = offered_tools(self.config)
         return [name for name in SWITCHES.get(self.page, ()) if offered.get(name, True)]
 
@@ -211,7 +211,7 @@ class Card:
     def _choice(
         self, action: str, options: Sequence[tuple[str, str]], chosen: str | None
     ) -> list[list[discord.ui.Item[Any]]]:
-        """One select; taking the choice back is the default again. Without anything to choose there is none."""
+        """One select; clearing it restores the default. Without any options there is none."""
         if not options:
             return []
         select: discord.ui.Select[Any] = discord.ui.Select(
@@ -234,7 +234,7 @@ class Card:
             max_values=25,
             placeholder=t(self.locale, f"settings-choose-{name.replace('_', '-')}"),
             channel_types=PLACES,
-            default_values=[discord.SelectDefaultValue(id=one, type=kind) for one in getattr(self.settings, name)],
+            default_values=[discord.SelectDefaultValue(id=place, type=kind) for place in getattr(self.settings, name)],
         )
         return select
 
@@ -252,7 +252,7 @@ class Card:
             min_values=0,
             max_values=25,
             placeholder=t(self.locale, f"settings-choose-{name.replace('_', '-')}"),
-            default_values=[discord.SelectDefaultValue(id=one, type=kind) for one in getattr(self.settings, name)],
+            default_values=[discord.SelectDefaultValue(id=role, type=kind) for role in getattr(self.settings, name)],
         )
         return select
 
@@ -264,7 +264,7 @@ def is_on(name: str, settings: GuildSettings, config: Bot) -> bool:
 
 
 def offered_tools(config: Bot) -> dict[str, bool]:
-    """By the switch of a tool: whether there is anything to switch."""
+    """For the switch of a tool: whether there is anything to switch."""
     tools = config.tools
     offered = {
         "web_search": bool(tools.search_url),

@@ -1,4 +1,4 @@
-"""What a press in /settings changes: saved at once, by those who manage the server."""
+"""What a press in /settings changes: saved at once, by people who manage the server."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ NAMES = ("model", "image_model", "persona")
 
 
 def settings_controls(services: Services) -> type[discord.ui.DynamicItem[Any]]:
-    """The controls of the card; what they hold is in the store, so they work for ever."""
+    """The controls of the card; their values are in the store, so they never expire."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", values: list[Any]) -> None:
         page = Page(match["page"]) if match["page"] in list(Page) else Page.ACCESS
@@ -53,7 +53,7 @@ async def show(
 async def _card(services: Services, interaction: BotInteraction, page: Page, note: str) -> Card:
     server = interaction.guild.name if interaction.guild else ""
     settings = await services.store.settings.guild(interaction.guild_id)
-    personas = [(key, one.name) for key, one in services.config.bot.personas.items()]
+    personas = [(key, persona.name) for key, persona in services.config.bot.personas.items()]
     offers = Offers(await services.catalogue.names("chat", ""), await services.catalogue.names("image", ""), personas)
     return Card(interaction.locale.value, page, server, settings, services.config.bot, offers, note)
 
@@ -70,7 +70,7 @@ async def _change(services: Services, interaction: BotInteraction, page: Page, a
     elif action in SWITCHES.get(page, ()):
         await settings.set(SettingScope.GUILD, guild_id, action, not is_on(action, chosen, services.config.bot))
     elif action in LISTS:
-        await settings.set(SettingScope.GUILD, guild_id, action, [one.id for one in values] or None)
+        await settings.set(SettingScope.GUILD, guild_id, action, [value.id for value in values] or None)
     elif action in NAMES:
         await settings.set(SettingScope.GUILD, guild_id, action, values[0] if values else None)
     elif action in NUMBERS and (not values or int(values[0]) in NUMBERS[action]):

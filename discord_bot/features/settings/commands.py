@@ -1,4 +1,4 @@
-"""/settings: the rules of a server, for those who manage it."""
+"""/settings: the rules of a server, for people who manage it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The limits of a server, typed as numbers. A form is checked whole before any of it is saved."""
+"""The limits of a server, typed as numbers. A form is validated whole before any of it is saved."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ Saved = Callable[[BotInteraction], Awaitable[None]]
 
 
 class LimitsForm(discord.ui.Modal):
-    """An empty field takes the bot's own value again."""
+    """An empty field restores the bot's own value."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class LimitsForm(discord.ui.Modal):
         super().__init__(title=title)
         self._services, self._saved, self._role = services, saved, role
         self._fields: dict[str, discord.ui.TextInput[Any]] = {}
-        for name in (one for one in LIMITS if one.startswith(PREFIX[form])):
+        for name in (limit for limit in LIMITS if limit.startswith(PREFIX[form])):
             value = chosen.get(name)
             field: discord.ui.TextInput[Any] = discord.ui.TextInput(
                 label=t(locale, f"settings-field-{name.replace('_', '-')}")[:45],
@@ -50,7 +50,7 @@ class LimitsForm(discord.ui.Modal):
         chosen: BotInteraction = interaction
         async with answered(chosen, "settings:form"):
             locale = chosen.locale.value
-            if not chosen.permissions.manage_guild:  # it may have been taken away while the form was open
+            if not chosen.permissions.manage_guild:  # the permission may have been removed while the form was open
                 await private(chosen, t(locale, "access-manage"))
                 return
             typed = {name: field.value.strip() for name, field in self._fields.items()}
@@ -64,7 +64,7 @@ class LimitsForm(discord.ui.Modal):
                     await self._set(chosen, name, limits.get(name))
             else:
                 settings = await self._services.store.settings.guild(chosen.guild_id)
-                others = {role: one for role, one in settings.role_limits.items() if role != str(self._role.id)}
+                others = {role: kept for role, kept in settings.role_limits.items() if role != str(self._role.id)}
                 mine = {str(self._role.id): limits} if limits else {}
                 await self._set(chosen, "role_limits", {**others, **mine} or None)
             await self._saved(chosen)

@@ -1,4 +1,4 @@
-"""What the bot may do in which channel: a short list for whoever invited it."""
+"""What the bot may do in which channel: a short list for the person who invited it."""
 
 import discord
 
@@ -11,25 +11,25 @@ NEEDED = {
     "permission-files": ("attach_files",),
     "permission-react": ("add_reactions",),
 }
-MOST_NAMED = 5  # channels a line
+MOST_NAMED = 5  # channels per line
 
 
 def missing(guild: discord.Guild) -> dict[str, list[discord.TextChannel]]:
-    """By feature, the channels in which something is missing for it."""
-    seen = [(channel, channel.permissions_for(guild.me)) for channel in guild.text_channels]
+    """By feature, the channels that lack a permission for it."""
+    channels = [(channel, channel.permissions_for(guild.me)) for channel in guild.text_channels]
     return {
-        key: [channel for channel, mine in seen if not all(getattr(mine, name) for name in names)]
+        key: [channel for channel, mine in channels if not all(getattr(mine, name) for name in names)]
         for key, names in NEEDED.items()
     }
 
 
 def report(guild: discord.Guild, locale: str) -> str:
-    """A line a feature: yes, or where not."""
+    """A line per feature: yes, or where not."""
     lines = []
     for key, channels in missing(guild).items():
         named = " ".join(channel.mention for channel in channels[:MOST_NAMED])
         if len(channels) > MOST_NAMED:
             named += f" +{len(channels) - MOST_NAMED}"
-        told = t(locale, "permission-missing", channels=named) if channels else t(locale, "permission-yes")
-        lines.append(f"-# {t(locale, key)}: {told}")
+        text = t(locale, "permission-missing", channels=named) if channels else t(locale, "permission-yes")
+        lines.append(f"-# {t(locale, key)}: {text}")
     return "\n".join(lines)

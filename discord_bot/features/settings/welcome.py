@@ -1,4 +1,4 @@
-"""The first words on a new server: once, short, in its language, without a ping."""
+"""The welcome message on a new server: once, short, in its language, without a ping."""
 
 import discord
 import structlog

@@ -1,4 +1,4 @@
-"""Drawing from a conversation: "draw it" becomes an order like any other, once the person has allowed it."""
+"""Drawing from a conversation: "draw it" becomes a normal order once the person has allowed it."""
 
 from collections.abc import Mapping
 from typing import Any, cast

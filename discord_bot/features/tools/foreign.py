@@ -51,7 +51,7 @@ class ForeignServer(ToolServer):
 
 
 def offered_name(server: str, tool: str) -> str:
-    """By the contract's rule: letters, digits, "_" and "-", at most 64; a long one stays its own by a few digits."""
+    """By the contract's rule: letters, digits, "_" and "-", at most 64; a few digits keep a long name unique."""
     name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{server}__{tool}")
     if len(name) <= LONGEST_NAME:
         return name

@@ -1,4 +1,4 @@
-"""The server's own message search, with the eyes of the person who asks: each result is checked against their rights.
+"""The server's own message search with the asker's permissions: each result is checked against them.
 
 Wire format: `GET /guilds/{guild.id}/messages/search` of Discord's API (documentation: resources/message, search guild
 messages). 202 means that the server is not indexed yet.
@@ -48,27 +48,29 @@ class SearchMessages:
         route = Route("GET", "/guilds/{guild_id}/messages/search", guild_id=occasion.guild.id)
         try:
             person = await occasion.person()
-            found = await occasion.services.rooms.http.request(route, params={"content": query, "limit": ASKED_FOR})
+            answer = await occasion.services.rooms.http.request(route, params={"content": query, "limit": ASKED_FOR})
         except discord.HTTPException as refused:
             log.info("the server's search refused", code=refused.code)
             return Result("The search of this server is not possible now.", failed=True)
-        if "messages" not in found:
+        if "messages" not in answer:
             return Result("Discord has not indexed this server yet. It can be searched in a few minutes.", failed=True)
-        messages = [one for group in found["messages"] for one in group[:1]]
-        shown = [one for one in messages if self._may_see(one, found, person)][:MOST_SHOWN]
+        messages = [message for group in answer["messages"] for message in group[:1]]
+        shown = [message for message in messages if self._may_see(message, answer, person)][:MOST_SHOWN]
         if not shown:
             return Result("No message that this person may read was found.")
-        text = "\n".join(self._line(number, one) for number, one in enumerate(shown, 1))
-        sources = [Source(f"{_name(one)} #{self._channel_name(one)}", self._url(one)) for one in shown]
-        return Result(text[:LONGEST_RESULT], sources, frozenset(int(one["author"]["id"]) for one in shown))
+        text = "\n".join(self._line(number, message) for number, message in enumerate(shown, 1))
+        sources = [Source(f"{_name(message)} #{self._channel_name(message)}", self._url(message)) for message in shown]
+        return Result(text[:LONGEST_RESULT], sources, frozenset(int(message["author"]["id"]) for message in shown))
 
-    def _may_see(self, message: dict[str, Any], found: dict[str, Any], person: Any) -> bool:
+    def _may_see(self, message: dict[str, Any], answer: dict[str, Any], person: Any) -> bool:
         occasion, channel_id = self._occasion, int(message["channel_id"])
         here = getattr(occasion.channel, "id", 0)
         channel = occasion.guild.get_channel_or_thread(channel_id)
         if channel is None:
-            # An archived thread is not in the cache; whoever reads its channel reads it, unless it is private.
-            thread = next((one for one in found.get("threads") or [] if int(one["id"]) == channel_id), None)
+            # An archived thread is not cached; whoever can read its channel can read it, unless it is private.
+            thread = next(
+                (candidate for candidate in answer.get("threads") or [] if int(candidate["id"]) == channel_id), None
+            )
             if thread is None or thread["type"] == discord.ChannelType.private_thread.value:
                 return False
             channel = occasion.guild.get_channel(int(thread["parent_id"]))
@@ -76,7 +78,7 @@ class SearchMessages:
 
     def _line(self, number: int, message: dict[str, Any]) -> str:
         text = " ".join(message.get("content", "").split())[:LONGEST_SHOWN]
-        files = "".join(f" [file {one['filename']}]" for one in message.get("attachments", []))
+        files = "".join(f" [file {attachment['filename']}]" for attachment in message.get("attachments", []))
         return (
             f"[{number}] {message['timestamp'][:10]} {_name(message)} in #{self._channel_name(message)}: {text}{files}"
         )

@@ -1,4 +1,4 @@
-"""Notes for the memory of the person who asks; offered only where that person has switched it on."""
+"""Notes for the asker's memory; offered only if that person has switched it on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,5 +44,5 @@ class Remember:
 
 
 def discord_safe(text: str) -> str:
-    """As plain words in a line of ours."""
+    """As plain words in one line."""
     return text.replace("`", "'").replace("*", "").replace("_", " ")

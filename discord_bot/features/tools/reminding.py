@@ -47,13 +47,13 @@ class SetReminder:
         if not await occasion.may_store():
             return Result(SOMEBODY_IS_NOT_STORED.format("The person can set it with /remind."), failed=True)
         try:
-            made = await self._reminders.set(
+            reminder = await self._reminders.set(
                 occasion.person_id, occasion.guild_id, occasion.channel.id,
                 text_of(arguments, "text", LONGEST_REMINDER), occasion.locale, due,
             )  # fmt: skip
         except TooManyReminders:
             return Result("The person has too many reminders; /reminders shows and deletes them.", failed=True)
-        if made is None:
+        if reminder is None:
             return Result("Nothing of this person is stored, so no reminder can be kept.", failed=True)
         return Result(f"Set for {datetime.fromtimestamp(due, UTC).isoformat(timespec='minutes')}.")
 

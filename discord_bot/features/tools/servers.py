@@ -1,6 +1,6 @@
-"""MCP servers that the operator lists: a connection of its own each, made again whenever it breaks.
+"""MCP servers that the operator lists: one connection each, restored whenever it breaks.
 
-The official `mcp` package speaks the protocol. A connection lives in one task from its beginning to its end, because
+The official `mcp` package speaks the protocol. A connection lives in a single task from beginning to end, because
 the package's scopes must be left where they were entered.
 """
 
@@ -21,13 +21,13 @@ from antiphon.config.bot import McpServer
 from antiphon.config.secrets import SecretProblem, find_secret
 
 log = structlog.get_logger(__name__)
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 120.0  # seconds between two tries
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 120.0  # seconds between two attempts
 STARTING, CALL, QUIET = (
     30.0,
     45.0,
     60.0,
-)  # seconds: to connect, for one call, until a silent server is asked if it is there
-MOST_TOOLS = 40  # of one server
+)  # seconds: to connect, for one call, until a silent server is pinged
+MOST_TOOLS = 40  # per server
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 
 
@@ -41,7 +41,7 @@ class ToolServer:
         self._lost = asyncio.Event()
 
     async def run(self) -> None:
-        """For as long as the bot lives."""
+        """For as long as the bot runs."""
         pause = FIRST_PAUSE
         while True:
             began = asyncio.get_running_loop().time()
@@ -111,30 +111,32 @@ class ToolServer:
         return _text(answer), answer.isError
 
     def needs_allowing(self, tool: types.Tool) -> bool:
-        """Only what says that it reads, or what the operator trusts, runs without a question."""
+        """Only tools that declare themselves read-only, or that the operator trusts, run without a question."""
         reads = tool.annotations is not None and tool.annotations.readOnlyHint is True
         return not reads and tool.name not in self._config.allowed
 
 
 async def _all_tools(session: ClientSession) -> list[types.Tool]:
-    found: list[types.Tool] = []
+    tools: list[types.Tool] = []
     cursor: str | None = None
-    while len(found) < MOST_TOOLS:
+    while len(tools) < MOST_TOOLS:
         page = await session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
-        found += page.tools
+        tools += page.tools
         cursor = page.nextCursor
         if not cursor:
             break
-    return found[:MOST_TOOLS]
+    return tools[:MOST_TOOLS]
 
 
 def _text(answer: types.CallToolResult) -> str:
-    parts = [one.text if isinstance(one, types.TextContent) else f"[{one.type}]" for one in answer.content]
+    parts = [
+        content.text if isinstance(content, types.TextContent) else f"[{content.type}]" for content in answer.content
+    ]
     return "\n".join(parts) or "Done."
 
 
 def _kind(error: BaseException) -> str:
-    """The class alone: messages may hold addresses or tokens."""
+    """Only the class: messages may contain addresses or tokens."""
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
     return type(error).__name__

@@ -1,4 +1,4 @@
-"""Which tools an answer may use: by the operator's configuration, the server, the model, and the wishes of the person."""
+"""Which tools an answer may use: by the operator's configuration, the server, the model, and the person's settings."""
 
 import os
 from typing import Any
@@ -30,14 +30,14 @@ class Shelf:
             self._servers = [ForeignServer(name, server, os.environ) for name, server in listed.items()]
 
     def connect(self) -> None:
-        """To the servers of others; whatever is away is tried again for as long as the bot lives."""
+        """Connects to external servers; unreachable ones are retried for as long as the bot runs."""
         for server in self._servers:
             self._services.tasks.spawn(server.run(), f"mcp {server.name}")
 
     async def toolbox(
         self, conversation: Conversation, channel: Any, person_id: int, locale: str, model: str, scope: Scope
     ) -> Toolbox | None:
-        """None where there is no tool, or the model calls none."""
+        """None if there is no tool, or the model cannot call any."""
         config = self._services.config.bot.tools
         if not config.enabled or not await self._calls_tools(model):
             return None
@@ -61,7 +61,7 @@ class Shelf:
     def _writers(self, config: BotTools, occasion: Occasion, conversation: Conversation, scope: Scope) -> list[Tool]:
         tools: list[Tool] = []
         if conversation.kind in PASSING:
-            return tools  # nobody could see or find again what they do
+            return tools  # nobody could see or find their results afterwards
         if config.drawing and scope.guild.pictures and scope.guild.drawing_tool:
             tools.append(Draw(occasion, self._image))
         if config.reminders and scope.guild.reminder_tool and not scope.user.no_store:

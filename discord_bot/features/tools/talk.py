@@ -1,4 +1,4 @@
-"""One answer in several rounds: the model asks for tools, they run, and it goes on. Looks like a single stream."""
+"""One answer in several rounds: the model requests tools, they run, and it continues. Looks like a single stream."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -11,7 +11,7 @@ Begin = Callable[[Sequence[events.Message], Sequence[events.Tool]], ChatStream]
 
 
 class Talk:
-    """Iterate once. `begin` asks the service once; without a toolbox there is one round."""
+    """Iterate once. `begin` calls the service once; without a toolbox there is one round."""
 
     def __init__(self, begin: Begin, messages: Sequence[events.Message], toolbox: Toolbox | None) -> None:
         self._begin, self._messages, self.toolbox = begin, list(messages), toolbox
@@ -24,11 +24,11 @@ class Talk:
 
     @property
     def text(self) -> str:
-        return "\n\n".join(one.text for one in self._rounds if one.text)
+        return "\n\n".join(part.text for part in self._rounds if part.text)
 
     @property
     def reasoning(self) -> str:
-        return "\n\n".join(one.reasoning for one in self._rounds if one.reasoning)
+        return "\n\n".join(part.reasoning for part in self._rounds if part.reasoning)
 
     @property
     def deployment(self) -> str:
@@ -44,13 +44,13 @@ class Talk:
 
     @property
     def usage(self) -> events.Usage:
-        used = [one.usage for one in self._rounds]
+        used = [usage.usage for usage in self._rounds]
         return events.Usage(
             self.deployment,
-            sum(one.prompt_tokens for one in used),
-            sum(one.completion_tokens for one in used),
-            sum(one.reasoning_tokens for one in used),
-            estimated=any(one.estimated for one in used),
+            sum(usage.prompt_tokens for usage in used),
+            sum(usage.completion_tokens for usage in used),
+            sum(usage.reasoning_tokens for usage in used),
+            estimated=any(usage.estimated for usage in used),
         )
 
     def cancel(self) -> None:
@@ -72,7 +72,7 @@ class Talk:
             except errors.Unsupported:
                 if not offered or len(self._rounds) > 1:
                     raise
-                offered = []  # no model here calls tools, so it answers without
+                offered = []  # no available model calls tools, so it answers without them
                 self._rounds.clear()
                 continue
             if not stream.tool_calls or self.toolbox is None or self._cancelled:

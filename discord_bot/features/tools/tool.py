@@ -1,4 +1,4 @@
-"""What a tool is to the bot: a declaration for the model, a small line for people, and work that may need to be allowed."""
+"""What a tool is to the bot: a declaration for the model, a small line for people, and work that may need permission."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from antiphon.events import Tool as Declaration
 from discord_bot.services import Services
 
-LONGEST_RESULT = 6_000  # characters that go back to the model
+LONGEST_RESULT = 6_000  # characters that are returned to the model
 
 SOMEBODY_IS_NOT_STORED = (
     "Somebody whose words are in this conversation does not want them stored, so nothing was kept. {}"
@@ -15,7 +15,7 @@ SOMEBODY_IS_NOT_STORED = (
 
 
 class BadArguments(ValueError):
-    """The model asked for something that the tool does not do; the text is for the model."""
+    """The model asked for something that the tool cannot do; the text is for the model."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Occasion:
     """Everybody whose words the model has read: what it writes may repeat them."""
 
     async def may_store(self) -> bool:
-        """Whether all of them agree that words of theirs are stored."""
+        """Whether all of them allow their words to be stored."""
         return (await self.services.store.wishes.keeping({self.person_id, *self.people})).everybody
 
     @property
@@ -39,7 +39,7 @@ class Occasion:
         return self.guild.id if self.guild is not None else None
 
     async def person(self) -> Any:
-        """A member of the server with the present roles, or in direct messages a user. Raises discord.HTTPException."""
+        """A member of the server with current roles, or in direct messages a user. Raises discord.HTTPException."""
         if self.guild is not None:
             return await self.guild.fetch_member(self.person_id)
         return await self.services.rooms.fetch_user(self.person_id)
@@ -47,7 +47,7 @@ class Occasion:
 
 @dataclass(frozen=True)
 class Source:
-    """Where something was found, for a person to look it up."""
+    """A source, for a person to look it up."""
 
     title: str
     url: str
@@ -73,7 +73,7 @@ class Tool(Protocol):
         ...
 
     def question(self, arguments: Mapping[str, Any], locale: str) -> str:
-        """What has to be allowed by the person who asked; empty: nothing. Raises BadArguments."""
+        """What the asker has to allow; empty: nothing. Raises BadArguments."""
         ...
 
     async def run(self, arguments: Mapping[str, Any]) -> Result:
@@ -82,7 +82,7 @@ class Tool(Protocol):
 
 
 def text_of(arguments: Mapping[str, Any], name: str, longest: int = 500) -> str:
-    """A required text. Raises BadArguments."""
+    """A required string. Raises BadArguments."""
     value = arguments.get(name)
     if not isinstance(value, str) or not value.strip():
         raise BadArguments(f"{name} must be a text that is not empty")

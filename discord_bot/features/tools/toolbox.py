@@ -1,4 +1,4 @@
-"""The tools of one answer: what is offered, what was asked for, what came of it. Errors go back to the model as words."""
+"""The tools of one answer: offered tools, calls and results. Errors go back to the model as words."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from discord_bot.store.conversations import Conversation
 from discord_bot.store.settings import Scope
 
 log = structlog.get_logger(__name__)
-MOST_CALLS = 8  # in one answer
+MOST_CALLS = 8  # per answer
 PATIENCE = 120.0  # seconds that an unanswered question waits
 MOST_SOURCES = 8
 
@@ -25,7 +25,7 @@ Fill = Callable[[Conversation, Any, int, str, str, Scope], Awaitable["Toolbox | 
 
 
 async def no_tools(*_: Any) -> None:
-    """Nothing is offered."""
+    """No tools are offered."""
 
 
 class Toolbox:
@@ -46,14 +46,14 @@ class Toolbox:
         return [tool.declaration for tool in self._tools.values()]
 
     def decide(self, *, allowed: bool) -> bool:
-        """The person has pressed. False: nothing is asked at the moment."""
+        """The person has pressed the button. False: no question is open."""
         if self._decision is None or self._decision.done():
             return False
         self._decision.set_result(allowed)
         return True
 
     async def run(self, call: events.ToolCall) -> events.ToolResult:
-        """Never raises but CancelledError."""
+        """Raises only CancelledError."""
         self._calls += 1
         tool = self._tools.get(call.name)
         if tool is None:
@@ -68,7 +68,7 @@ class Toolbox:
             log.exception("a tool broke", tool=call.name, error=type(error).__name__)
             return _failed(call, "The tool failed.")
         self.people |= result.people
-        self.sources += [one for one in result.sources if one not in self.sources]
+        self.sources += [source for source in result.sources if source not in self.sources]
         return events.ToolResult(call.id, result.text, result.failed)
 
     async def _run(self, tool: Tool, call: events.ToolCall) -> Result:
@@ -94,8 +94,8 @@ class Toolbox:
             self.ask("")
 
     def sources_line(self, label: str) -> str:
-        """Links to what was found, in one small line; empty without any."""
-        links = [f"[{_plain(one.title)}](<{one.url}>)" for one in self.sources[:MOST_SOURCES]]
+        """Links to the sources, in one small line; empty if there are none."""
+        links = [f"[{_plain(source.title)}](<{source.url}>)" for source in self.sources[:MOST_SOURCES]]
         while links and len(" · ".join(links)) > 900:
             links.pop()
         return f"-# {label}: {' · '.join(links)}" if links else ""
@@ -106,4 +106,4 @@ def _failed(call: events.ToolCall, text: str) -> events.ToolResult:
 
 
 def _plain(title: str) -> str:
-    return "".join(one for one in title if one not in "[]()<>*_`~|\\")[:50].strip() or "…"
+    return "".join(character for character in title if character not in "[]()<>*_`~|\\")[:50].strip() or "…"

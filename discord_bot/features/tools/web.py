@@ -44,12 +44,15 @@ class SearchWeb:
 
     async def run(self, arguments: Mapping[str, Any]) -> Result:
         query = text_of(arguments, "query")
-        asked = {"q": query, "format": "json", "language": language_of(self._occasion.locale)}
+        parameters = {"q": query, "format": "json", "language": language_of(self._occasion.locale)}
         try:
-            async with aiohttp.ClientSession(timeout=TIME) as session, session.get(self._url, params=asked) as response:
+            async with (
+                aiohttp.ClientSession(timeout=TIME) as session,
+                session.get(self._url, params=parameters) as response,
+            ):
                 response.raise_for_status()
-                found = json.loads(await _body(response))
-            shown = [one for one in map(_entry, found["results"]) if one is not None][:MOST_SHOWN]
+                answer = json.loads(await _body(response))
+            shown = [entry for entry in map(_entry, answer["results"]) if entry is not None][:MOST_SHOWN]
         except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as error:
             log.warning("the web search failed", error=type(error).__name__)
             return Result("The web search does not answer now.", failed=True)
@@ -60,7 +63,7 @@ class SearchWeb:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Raises ValueError when it is too large, whatever its head says."""
+    """Raises ValueError if it is too large, whatever its header says."""
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
@@ -69,15 +72,15 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _entry(found: Any) -> tuple[str, str, str] | None:
-    """Title, address and words of one result; None for what is none."""
-    if not isinstance(found, dict):
+def _entry(item: Any) -> tuple[str, str, str] | None:
+    """Title, address and text of one result; None if it is malformed."""
+    if not isinstance(item, dict):
         return None
-    url, title = found.get("url"), found.get("title")
+    url, title = item.get("url"), item.get("title")
     if not isinstance(url, str) or not url.startswith(("https://", "http://")) or not isinstance(title, str):
         return None
     try:
-        address = str(URL(url))  # with escapes: it stands in a link, which it must not leave
+        address = str(URL(url))  # escaped: it goes into a link and must not end it
     except ValueError:
         return None
-    return " ".join(title.split())[:120], address, " ".join(str(found.get("content") or "").split())[:LONGEST_SHOWN]
+    return " ".join(title.split())[:120], address, " ".join(str(item.get("content") or "").split())[:LONGEST_SHOWN]

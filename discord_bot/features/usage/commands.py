@@ -1,4 +1,4 @@
-"""/usage: mine, and the server's for those who manage it."""
+"""/usage: a person's own, and the server's for people who manage it."""
 
 import time
 from typing import Any
@@ -39,7 +39,7 @@ def usage_commands(services: Services) -> list[app_commands.Command[Any, Any, An
 
 
 async def left_today(services: Services, locale: str, who: Asker) -> list[str]:
-    """A line for each limit that holds here: how much of it is left, and when the count begins anew."""
+    """A line for each limit that applies here: how much is left, and when it resets."""
     settings = await services.store.settings.guild(who.guild)
     defaults = services.admission.gate.defaults
     limits = limits_of(defaults, settings.limits_for(who.roles))

@@ -1,6 +1,6 @@
-"""Voice messages and other recordings, written down by the service: what somebody says is a question like any other.
+"""Voice messages and other recordings, transcribed by the service: speech is a question like any other.
 
-A recording is charged when the service begins to listen. The answer to the question that it is part of costs no more.
+A recording is charged when transcription starts. Answering the question that it is part of costs nothing extra.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,14 +24,14 @@ LARGEST = 20 * 1024 * 1024
 LONGEST = 20 * 60.0  # seconds
 LONGEST_TEXT = 20_000  # characters
 TIME = 90.0  # seconds that a recording may take
-# What the service takes; videos hold a voice, too, but nobody asks by video.
+# Formats that the service accepts; videos contain speech, too, but nobody asks by video.
 KINDS = ("audio/",)
 NOBODY_LISTENS = (errors.UnknownModel, errors.Unsupported, errors.PermissionDenied)
 
 
 @dataclass(frozen=True)
 class Heard:
-    """`text` is empty where nothing was understood; then `notice` says why."""
+    """`text` is empty if nothing was understood; then `notice` says why."""
 
     text: str = ""
     notice: str = ""
@@ -76,7 +76,7 @@ def ears(services: Services, who: Asker) -> Listen:
 
 
 async def _transcribe(services: Services, who: Asker, audio: Audio, ticket: Ticket) -> tuple[str, str]:
-    """The words, or the key of the sentence that says why there are none."""
+    """The words, or the message key that says why there are none."""
     usage, charge = services.store.usage, ticket.charge
     problem = ""
     try:
@@ -88,7 +88,7 @@ async def _transcribe(services: Services, who: Asker, audio: Audio, ticket: Tick
         log.info("nobody can listen", error=type(refused).__name__)
         problem = "voice-nobody"
     except errors.InvalidRequest:
-        return "voice-unreadable", ""  # it was listened to
+        return "voice-unreadable", ""  # it was transcribed
     except errors.AntiphonError as failed:
         log.info("a recording could not be heard", error=type(failed).__name__)
         problem = "voice-failed"
@@ -102,5 +102,5 @@ async def _transcribe(services: Services, who: Asker, audio: Audio, ticket: Tick
 
 
 def quote(text: str) -> str:
-    """As people read it above the answer."""
+    """The form that people read above the answer."""
     return "\n".join(f"> {line}" for line in text.splitlines() if line.strip())

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs in the transaction that the bot hands over, all migrations and their version together."""
+"""Alembic's entry point: runs in the transaction that the bot passes, all migrations and their version together."""
 
 from alembic import context
 

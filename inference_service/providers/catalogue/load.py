@@ -33,8 +33,8 @@ def shipped() -> Mapping[str, Row]:
 
 def directories(environ: Mapping[str, str], configured: Path | None) -> list[Path]:
     """Directories of the user's own rows: the user's configuration directory, then what `catalogue_dir` names."""
-    found = [home / "providers"] if (home := config_home(environ)) else []
-    return [*found, configured] if configured else found
+    folders = [home / "providers"] if (home := config_home(environ)) else []
+    return [*folders, configured] if configured else folders
 
 
 def load(*places: Path) -> Mapping[str, Row]:
@@ -70,7 +70,7 @@ def read(files: Iterable[Path]) -> dict[str, Row]:
 def _row(path: Path, name: str, table: Any, lines: list[str]) -> Row | None:
     where = f"{path}: [{name}]"
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        lines.append(f"{where}: is no name of a provider: use lower-case letters, digits and hyphens")
+        lines.append(f"{where}: is not a valid provider name: use lower-case letters, digits and hyphens")
         return None
     if not isinstance(table, dict):
         lines.append(f"{where}: must be a table: begin it with [{name}]")
@@ -96,5 +96,5 @@ def _said(text: str) -> str:
         return f"{inside}{match[1]}: there is no such key; {hint}"
     if "missing required field" in sentence:
         missing = sentence.rpartition("`")[0].rpartition("`")[2]
-        return f"{missing}: is missing: write it"
+        return f"{missing}: is missing: add it"
     return f"{key}: {sentence[:1].lower()}{sentence[1:]}: correct the value" if key else sentence

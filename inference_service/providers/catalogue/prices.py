@@ -35,7 +35,7 @@ class Price(Struct, frozen=True, forbid_unknown_fields=True):
 
 def price_in(prices: tuple[Price, ...], model: str) -> Price | None:
     """The first price whose patterns match the model."""
-    return next((one for one in prices if any(fnmatchcase(model, pattern) for pattern in one.models)), None)
+    return next((price for price in prices if any(fnmatchcase(model, pattern) for pattern in price.models)), None)
 
 
 def price_of(provider: Any, model: str) -> Price | None:
@@ -46,16 +46,19 @@ def price_of(provider: Any, model: str) -> Price | None:
 
 def mistakes(prices: tuple[Price, ...]) -> list[tuple[str, str]]:
     """(key, what is wrong and what to do)."""
-    found = []
-    for at, one in enumerate(prices):
-        if not one.models:
-            found.append((f"prices[{at}].models", "is empty: name the models that cost this"))
+    problems = []
+    for at, price in enumerate(prices):
+        if not price.models:
+            problems.append((f"prices[{at}].models", "is empty: name the models that cost this"))
         for name in ("input", "output", "cached", "picture", "minute"):
-            amount = getattr(one, name)
+            amount = getattr(price, name)
             if amount is not None and not (math.isfinite(amount) and amount >= 0):
-                found.append((f"prices[{at}].{name}", f"is {amount}: a price is zero or more"))
-        if not (len(one.currency) == 3 and one.currency.isalpha() and one.currency.isupper()):
-            found.append(
-                (f"prices[{at}].currency", f"{one.currency[:10]!r} is no currency: write USD, EUR or another ISO code")
+                problems.append((f"prices[{at}].{name}", f"is {amount}: a price is zero or more"))
+        if not (len(price.currency) == 3 and price.currency.isalpha() and price.currency.isupper()):
+            problems.append(
+                (
+                    f"prices[{at}].currency",
+                    f"{price.currency[:10]!r} is not a currency: write USD, EUR or another ISO code",
+                )
             )
-    return found
+    return problems

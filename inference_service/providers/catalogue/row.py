@@ -24,6 +24,7 @@ from inference_service.settings import CHAT_FIELDS
 Tier = Literal["recurring", "keyless", "community", "credit", "paid", "local", "retired"]
 Window = Literal["second", "minute", "hour", "session", "day", "week", "month"]
 Format = Literal["json_object", "json_schema"]
+Counts = Literal["", "gemini", "anthropic", "vllm"]
 LENGTHS = {**WINDOWS, "session": 5 * 3_600.0}
 PICTURES = Capabilities(image=True, settings=frozenset({"size", "aspect_ratio"}))
 SPEECH = Capabilities(transcribe=True, settings=frozenset({"language", "prompt", "temperature"}))
@@ -86,7 +87,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     → key of the body; most: highest value.
 
     formats: response formats that the provider enforces. default_tokens: sent as the limit of an answer if the caller sets none. usage: whether `stream_options` is accepted.
-    body: sent with every chat. list: path of the model list; strip: prefix of its ids to drop.
+    body: sent with every chat. counts: how the provider counts tokens, if it does. list: path of the model list; strip: prefix of its ids to drop.
     """
 
     headers: Mapping[str, str] = {}
@@ -100,6 +101,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     usage: bool = True
     formats: tuple[Format, ...] = ()
     body: Mapping[str, object] = {}
+    counts: Counts = ""
     list: str = "models"
     strip: str = ""
 
@@ -164,8 +166,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     def dialect(self, signs: tuple[Sign, ...] = ()) -> Dialect:
         """signs: an adapter's own, checked first."""
         return Dialect(
-            signs=(*signs, *(one.sign() for one in self.signs)),
-            quotas=tuple(one.quota() for one in self.quotas),
+            signs=(*signs, *(quota.sign() for quota in self.signs)),
+            quotas=tuple(quota.quota() for quota in self.quotas),
             windows={what: LENGTHS[window] for what, window in self.limits.windows.items()},
             scope=self.limits.scope,
         )
@@ -176,13 +178,13 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
         return "account" if any(quota.scope is Scope.GROUP for quota in self.quotas) else self.limits.group
 
     def preferences(self, task: str) -> tuple[str, ...]:
-        found: tuple[str, ...] = getattr(self, task)
-        return found
+        patterns: tuple[str, ...] = getattr(self, task)
+        return patterns
 
     def first_choices(self, *tasks: str) -> tuple[str, ...]:
         """The ids to offer before the list is known: for each task, the first preference that is not a pattern."""
-        named = [next((one for one in self.preferences(task) if not is_pattern(one)), "") for task in tasks]
-        return tuple(dict.fromkeys(one for one in named if one))
+        named = [next((model for model in self.preferences(task) if not is_pattern(model)), "") for task in tasks]
+        return tuple(dict.fromkeys(model for model in named if model))
 
     def can(self, model: str) -> Capabilities:
         """What the row alone says about an upstream model; what it does not say is `unknown`."""
@@ -213,7 +215,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
             tools=calls,
             formats=frozenset(self.wire.formats),
             settings=CHAT_SETTINGS.union(self.wire.takes).difference(self.wire.refuses),
-            context_tokens=next((size for one, size in facts.context.items() if fnmatchcase(model, one)), 0),
+            context_tokens=next((size for pattern, size in facts.context.items() if fnmatchcase(model, pattern)), 0),
             max_images=facts.pictures,
             unknown=frozenset(name for name, is_unknown in unknown.items() if is_unknown),
         )
@@ -229,30 +231,30 @@ def matches(model: str, patterns: tuple[str, ...]) -> bool:
 
 def mistakes(row: Row) -> list[tuple[str, str]]:
     """(key, what is wrong and what to do) for a row whose types are valid."""
-    found = []
-    for key, pattern in (("key", row.key), *((f"signs[{at}].words", one.words) for at, one in enumerate(row.signs))):
+    problems = []
+    for key, pattern in (("key", row.key), *((f"signs[{at}].words", sign.words) for at, sign in enumerate(row.signs))):
         try:
             re.compile(pattern)
         except re.error as error:
-            found.append((key, f"is not a regular expression ({error}): correct it or leave it out"))
+            problems.append((key, f"is not a regular expression ({error}): correct it or leave it out"))
     if row.base_url and not row.base_url.startswith(("https://", "http://")):
-        found.append(("base_url", f"{row.base_url[:60]!r} does not begin with https://: write the whole address"))
+        problems.append(("base_url", f"{row.base_url[:60]!r} does not begin with https://: write the whole address"))
     if "{account}" in row.base_url and not row.account_env:
-        found.append(("account_env", "is missing: base_url has {account}, so name the variable that holds it"))
-    found += [
-        ("env", f"{name[:4]!r}… is not the name of a variable: keys do not belong into a row")
+        problems.append(("account_env", "is missing: base_url has {account}, so name the variable that holds it"))
+    problems += [
+        ("env", f"{name[:4]!r}… is not the name of a variable: keys do not belong in a row")
         for name in row.env
         if not re.fullmatch(r"[A-Za-z_]\w*", name)
     ]
-    known, wire = ", ".join(sorted(CHAT_FIELDS)), row.wire
+    names, wire = ", ".join(sorted(CHAT_FIELDS)), row.wire
     named = {"refuses": wire.refuses, "takes": wire.takes, "renames": wire.renames, "most": wire.most}
-    found += [
-        (f"wire.{key}", f"{field!r} is no setting; known are {known}")
+    problems += [
+        (f"wire.{key}", f"{field!r} is no setting; known are {names}")
         for key, fields in named.items()
         for field in fields
         if field not in CHAT_FIELDS
     ]
-    found += prices.mistakes(row.prices)
+    problems += prices.mistakes(row.prices)
     if not (row.base_url or row.base_url_env) and row.tier != "local":
-        found.append(("base_url", "is missing: write the address of the API"))
-    return found
+        problems.append(("base_url", "is missing: write the address of the API"))
+    return problems

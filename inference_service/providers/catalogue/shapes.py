@@ -26,10 +26,10 @@ def is_distinct(shape: str) -> bool:
 
 def provider_of_key(value: str, rows: Mapping[str, Row]) -> str | None:
     """The row that this shape is unique to; None for an ambiguous or unknown shape."""
-    found = [
+    matches = [
         kind for kind, row in rows.items() if row.key and is_distinct(row.key) and _pattern(row.key).fullmatch(value)
     ]
-    return found[0] if len(found) == 1 else None
+    return matches[0] if len(matches) == 1 else None
 
 
 def candidates(value: str, rows: Mapping[str, Row]) -> list[str]:

@@ -35,7 +35,7 @@ ENGLISH = (
     "To talk to a real model, set one of these and start again; each key is free:\n"
     "- `GROQ_API_KEY` for Groq\n- `GEMINI_API_KEY` for Google Gemini\n- `MISTRAL_API_KEY` for Mistral\n"
     "- `OPENROUTER_API_KEY` for OpenRouter\n- `HF_TOKEN` for Hugging Face\n\n"
-    "docs/free-keys.md says where to get them. Then `antiphon check` tells what works."
+    "docs/free-keys.md says where to get them. Then `antiphon check` shows what works."
 )
 RUSSIAN = (
     "Я — **автономный демонстрационный голос** Antiphon: за мной нет модели, и подумать над вашим сообщением я не могу. "
@@ -94,15 +94,15 @@ class Embedded:
                 yield Delta(word)
         else:
             yield Delta("".join(said))
-        asked = sum(len(message.text.split()) for message in call.request.messages)
-        yield Usage(prompt_tokens=asked, completion_tokens=len(said))
+        prompt_tokens = sum(len(message.text.split()) for message in call.request.messages)
+        yield Usage(prompt_tokens=prompt_tokens, completion_tokens=len(said))
         yield Finish(FinishReason.LENGTH if len(said) < len(words) else FinishReason.STOP)
 
     async def image(self, call: ImageCall) -> AsyncIterator[ImageEvent | LimitReport]:
         seed = call.request.seed if call.request.seed is not None else seed_from(call.request.prompt, call.first_index)
         size = call.size or (1024, 1024)
-        given = call.request.input_image
-        beginning = given.data if given is not None else None
+        picture = call.request.input_image
+        beginning = picture.data if picture is not None else None
         for step in range(STEPS):
             left = self._seconds * (STEPS - step) / STEPS
             yield Progress("painting", fraction=step / STEPS, eta=left)

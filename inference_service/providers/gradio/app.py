@@ -54,10 +54,10 @@ class Function(Struct, frozen=True):
     @property
     def remembers(self) -> bool:
         """Whether session state influences its answer."""
-        return any(one.kind in STATE for one in self.inputs)
+        return any(part.kind in STATE for part in self.inputs)
 
     def gives(self, *kinds: str) -> bool:
-        return any(one.kind in kinds for one in self.outputs)
+        return any(part.kind in kinds for part in self.outputs)
 
 
 class App(Struct, frozen=True):
@@ -75,22 +75,29 @@ class App(Struct, frozen=True):
 
         Raises UpstreamFailure(MODEL_NOT_FOUND) if the app has no such function.
         """
-        found = self.functions.get(name.strip("/")) or self._only(name)
-        if found is None:
-            known = ", ".join([one.name for one in self.functions.values() if one.public][:6]) or "none with a name"
-            raise UpstreamFailure(
-                FailureKind.MODEL_NOT_FOUND, f"the Space has no function {name[:60]!r}; it has {known}", status=200
+        function = self.functions.get(name.strip("/")) or self._only(name)
+        if function is None:
+            names = (
+                ", ".join([public.name for public in self.functions.values() if public.public][:6])
+                or "none with a name"
             )
-        return found
+            raise UpstreamFailure(
+                FailureKind.MODEL_NOT_FOUND, f"the Space has no function {name[:60]!r}; it has {names}", status=200
+            )
+        return function
 
     def _only(self, task: str) -> Function | None:
         kinds = {"chat": ("chatbot", "json", "textbox", "markdown"), "image": ("image", "gallery")}.get(task, ())
-        able = [one for one in self.functions.values() if one.public and one.gives(*kinds) and _takes_words(one)]
+        able = [
+            function
+            for function in self.functions.values()
+            if function.public and function.gives(*kinds) and _takes_words(function)
+        ]
         return able[0] if len(able) == 1 else None
 
 
 def _takes_words(function: Function) -> bool:
-    return any(one.kind in TEXTS for one in function.inputs)
+    return any(part.kind in TEXTS for part in function.inputs)
 
 
 def read_app(config: Any, info: Any) -> App:
@@ -101,11 +108,11 @@ def read_app(config: Any, info: Any) -> App:
         queueing = config.get("enable_queue") is not False
         major = _major(str(config.get("version", "")))
         functions = {}
-        for place, one in enumerate(config["dependencies"]):
-            name = one.get("api_name")
+        for place, dependency in enumerate(config["dependencies"]):
+            name = dependency.get("api_name")
             if isinstance(name, str) and name:
                 named = (parameters.get(f"/{name}") or {}).get("parameters") or []
-                functions[name] = _function(one, place, parts, named, queueing=queueing, major=major)
+                functions[name] = _function(dependency, place, parts, named, queueing=queueing, major=major)
         size = config.get("max_file_size")
         return App(
             prefix=str(config.get("api_prefix") or "").rstrip("/"),
@@ -120,7 +127,7 @@ def read_app(config: Any, info: Any) -> App:
 
 
 def _function(
-    one: Mapping[str, Any],
+    dependency: Mapping[str, Any],
     place: int,
     parts: Mapping[int, Any],
     parameters: Sequence[Any],
@@ -128,14 +135,14 @@ def _function(
     queueing: bool,
     major: int,
 ) -> Function:
-    told = iter(parameters)
+    described = iter(parameters)
     return Function(
-        index=int(one.get("id", place)),
-        name=str(one["api_name"]),
-        inputs=tuple(_input(parts[part_id], told, major) for part_id in one["inputs"]),
-        outputs=tuple(_output(parts[part_id]) for part_id in one["outputs"]),
-        public=one.get("show_api") is not False and one.get("api_visibility", "public") == "public",
-        queued=queueing and one.get("queue") is not False,
+        index=int(dependency.get("id", place)),
+        name=str(dependency["api_name"]),
+        inputs=tuple(_input(parts[part_id], described, major) for part_id in dependency["inputs"]),
+        outputs=tuple(_output(parts[part_id]) for part_id in dependency["outputs"]),
+        public=dependency.get("show_api") is not False and dependency.get("api_visibility", "public") == "public",
+        queued=queueing and dependency.get("queue") is not False,
     )
 
 
@@ -144,10 +151,10 @@ def _output(part: Mapping[str, Any]) -> Output:
     return Output(str(part.get("type", "")), plain(str(props.get("label") or "")))
 
 
-def _input(part: Mapping[str, Any], told: Iterator[Any], major: int) -> Input:
+def _input(part: Mapping[str, Any], described: Iterator[Any], major: int) -> Input:
     props, kind = part.get("props") or {}, str(part.get("type", ""))
     # The app does not list State among its parameters.
-    about: Mapping[str, Any] = next(told, {}) if kind not in STATE else {}
+    about: Mapping[str, Any] = next(described, {}) if kind not in STATE else {}
     choices = props.get("choices") or ()
     return Input(
         name=plain(str(about.get("parameter_name") or props.get("label") or "")),
@@ -169,11 +176,11 @@ def _major(version: str) -> int:
     return int(head) if head.isdecimal() else 0
 
 
-def _turns(told: Any, major: int) -> str:
+def _turns(shown: Any, major: int) -> str:
     """Pairs until Gradio 4, which introduced messages as a choice; from 6 on, always messages with parts."""
     if major >= 6:
         return "parts"
-    return "messages" if told == "messages" else "pairs"
+    return "messages" if shown == "messages" else "pairs"
 
 
 def plain(words: str) -> str:

@@ -62,25 +62,25 @@ def arguments(function: Function, wanted: Wanted) -> tuple[list[Any], list[Notic
     Unset values keep the app's default; numbers are clamped to a slider's range and snapped to its steps.
     Raises UpstreamFailure for a value that a strict caller would lose.
     """
-    asked, pictured = asks(function), picture_input(function)
+    question, pictured = asks(function), picture_input(function)
     fields = {at: field for field, at in placed(function).items() if wanted.named.get(field) is not None}
     sends_seed = bool(SEEDS & set(fields.values()))
     values: list[Any] = []
     notices: list[Notice] = []
-    for at, one in enumerate(function.inputs):
-        value = one.default
-        if one.kind in STATE:
+    for at, part in enumerate(function.inputs):
+        value = part.default
+        if part.kind in STATE:
             value = None
-        elif at == asked:
-            value = {"text": wanted.text, "files": list(wanted.pictures)} if one.kind == BOTH else wanted.text
+        elif at == question:
+            value = {"text": wanted.text, "files": list(wanted.pictures)} if part.kind == BOTH else wanted.text
         elif at == pictured:
-            value = wanted.pictures[-1] if wanted.pictures else one.default
-        elif one.kind == "chatbot":
-            value = turns(wanted.history, one.turns)
+            value = wanted.pictures[-1] if wanted.pictures else part.default
+        elif part.kind == "chatbot":
+            value = turns(wanted.history, part.turns)
         elif at in fields:
-            value, notice = _fitted(one, fields[at], wanted)
+            value, notice = _fitted(part, fields[at], wanted)
             notices += [notice] if notice else []
-        elif sends_seed and one.kind == "checkbox" and (one.name in RANDOM or one.label in RANDOM):
+        elif sends_seed and part.kind == "checkbox" and (part.name in RANDOM or part.label in RANDOM):
             value = False
         values.append(value)
     return values, notices
@@ -88,52 +88,54 @@ def arguments(function: Function, wanted: Wanted) -> tuple[list[Any], list[Notic
 
 def asks(function: Function) -> int | None:
     """Which input takes the question."""
-    texts = [(at, one) for at, one in enumerate(function.inputs) if one.kind in TEXTS]
+    texts = [(at, part) for at, part in enumerate(function.inputs) if part.kind in TEXTS]
     for name in QUESTIONS:
-        for at, one in texts:
-            if name in (one.name, one.label):
+        for at, part in texts:
+            if name in (part.name, part.label):
                 return at
     return texts[0][0] if texts else None
 
 
 def picture_input(function: Function) -> int | None:
     """Which input takes a picture, besides those that take it together with the question."""
-    return next((at for at, one in enumerate(function.inputs) if one.kind in PICTURES), None)
+    return next((at for at, part in enumerate(function.inputs) if part.kind in PICTURES), None)
 
 
 def most_pictures(function: Function) -> int:
     """How many pictures the function accepts: none, one, or any number."""
-    asked = asks(function)
-    if asked is not None and function.inputs[asked].kind == BOTH:
+    question = asks(function)
+    if question is not None and function.inputs[question].kind == BOTH:
         return 1_000
     return 0 if picture_input(function) is None else 1
 
 
 def takes_history(function: Function) -> bool:
-    return any(one.kind == "chatbot" for one in function.inputs)
+    return any(part.kind == "chatbot" for part in function.inputs)
 
 
 def placed(function: Function) -> dict[str, int]:
     """Which input takes which setting."""
     taken = {asks(function), picture_input(function)}
     free = [
-        (at, one) for at, one in enumerate(function.inputs) if at not in taken and one.kind not in (*STATE, "chatbot")
+        (at, part)
+        for at, part in enumerate(function.inputs)
+        if at not in taken and part.kind not in (*STATE, "chatbot")
     ]
-    found: dict[str, int] = {}
+    places: dict[str, int] = {}
     for field, names in NAMES.items():
-        kinds = [(at, one) for at, one in free if one.kind != "checkbox"]
-        at = next((at for name in names for at, one in kinds if name in (one.name, one.label)), None)
+        kinds = [(at, part) for at, part in free if part.kind != "checkbox"]
+        at = next((at for name in names for at, part in kinds if name in (part.name, part.label)), None)
         if at is not None:
-            found[field] = at
-    return found
+            places[field] = at
+    return places
 
 
 def honoured(function: Function) -> frozenset[str]:
     """The settings of a request, by the contract's names, that this function has an input for."""
-    found = set(placed(function))
-    if found >= {"width", "height"}:
-        found |= {"size", "aspect_ratio"}
-    return frozenset(found - {"width", "height", SYSTEM})
+    fields = set(placed(function))
+    if fields >= {"width", "height"}:
+        fields |= {"size", "aspect_ratio"}
+    return frozenset(fields - {"width", "height", SYSTEM})
 
 
 def turns(history: Sequence[Message], form: str) -> list[Any]:
@@ -151,15 +153,15 @@ def turns(history: Sequence[Message], form: str) -> list[Any]:
     return pairs
 
 
-def _fitted(one: Input, field: str, wanted: Wanted) -> tuple[Any, Notice | None]:
+def _fitted(part: Input, field: str, wanted: Wanted) -> tuple[Any, Notice | None]:
     """The value in the input's form, and a notice if it had to change."""
     value = wanted.named[field]
-    fitted = _choice(one, value) if one.choices else _number(one, value)
-    if one.kind in TEXTS:
+    fitted = _choice(part, value) if part.choices else _number(part, value)
+    if part.kind in TEXTS:
         return str(value), None
-    if fitted == value or (one.choices and fitted is not None):
+    if fitted == value or (part.choices and fitted is not None):
         return fitted, None
-    used = one.default if fitted is None else fitted
+    used = part.default if fitted is None else fitted
     name = CONTRACT.get(field, field)
     if wanted.strict:
         raise UpstreamFailure(FailureKind.FIELD_REFUSED, f"the Space does not take {name} {value}", field=name)
@@ -167,27 +169,27 @@ def _fitted(one: Input, field: str, wanted: Wanted) -> tuple[Any, Notice | None]
     return used, Notice(NoticeKind.CHANGED, name, words)
 
 
-def _choice(one: Input, value: Any) -> Any:
+def _choice(part: Input, value: Any) -> Any:
     """The choice that contains this value: "16:9" matches "Wide (16:9)"."""
-    if value in one.choices:
+    if value in part.choices:
         return value
     pattern = re.compile(rf"(?<![\d.]){re.escape(str(value)).replace(':', '[:/x×]')}(?![\d.])")
-    for meaning, shown in zip(one.choices, one.shown, strict=False):
+    for meaning, shown in zip(part.choices, part.shown, strict=False):
         if pattern.search(str(meaning)) or pattern.search(shown):
             return meaning
     return None
 
 
-def _number(one: Input, value: Any) -> Any:
+def _number(part: Input, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     number = float(value)
-    if one.step and one.minimum is not None:
-        number = one.minimum + round((number - one.minimum) / one.step) * one.step
-    if one.minimum is not None:
-        number = max(number, one.minimum)
-    if one.maximum is not None:
-        number = min(number, one.maximum)
+    if part.step and part.minimum is not None:
+        number = part.minimum + round((number - part.minimum) / part.step) * part.step
+    if part.minimum is not None:
+        number = max(number, part.minimum)
+    if part.maximum is not None:
+        number = min(number, part.maximum)
     if number == value:
         return value
     return int(number) if float(number).is_integer() else round(number, 10)

@@ -58,11 +58,11 @@ async def chat(space: "Space", call: ChatCall) -> AsyncGenerator[ChatEvent | Lim
         wanted = await _with_pictures(line, app, wanted, pictures)
         speech = Speech()
         async with aclosing(space.ask(app, line, function, wanted, session)) as making:
-            async for made in making:
-                if not isinstance(made, Output):
-                    yield made
+            async for step in making:
+                if not isinstance(step, Output):
+                    yield step
                     continue
-                for event in speech.feed(said_in(made.values, function.outputs), final=made.final):
+                for event in speech.feed(said_in(step.values, function.outputs), final=step.final):
                     yield event
     except UpstreamFailure as failure:
         raise space.forget_login(call.secret, failure) from failure.__cause__
@@ -100,7 +100,7 @@ def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
     """A notice for each setting that the app has no input for. Raises UpstreamFailure for a strict caller."""
     lost = sorted(settings.wanted(request.sampling) - honoured(function))
     if lost and request.strict:
-        text = f"the Space has no place for {', '.join(lost)}"
+        text = f"the Space does not accept {', '.join(lost)}"
         raise UpstreamFailure(FailureKind.FIELD_REFUSED, text, field=lost[0])
     return [
         Notice(NoticeKind.DROPPED, field, f"This deployment does not honour {field}; it had no effect.")
@@ -111,19 +111,19 @@ def lost_settings(request: ChatRequest, function: Function) -> list[Notice]:
 def chosen_pictures(space: "Space", function: Function, request: ChatRequest) -> tuple[list[ImagePart], list[Notice]]:
     """The pictures to send: those of the newest turn that has any, as many as the app accepts."""
     most = most_pictures(function)
-    given = next((list(turn.images) for turn in reversed(request.messages) if turn.images), [])
-    if given and not most:
-        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space takes no picture", capability="vision")
-    if not given and most == 1 and space.blank_picture is not None:
-        text = "This Space answers about a picture only; there was none, so it was given a blank one."
+    pictures = next((list(turn.images) for turn in reversed(request.messages) if turn.images), [])
+    if pictures and not most:
+        raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space does not accept a picture", capability="vision")
+    if not pictures and most == 1 and space.blank_picture is not None:
+        text = "This Space only answers questions about a picture; there was none, so a blank one was used."
         return [space.blank_picture], [Notice(NoticeKind.INFO, "messages", text)]
-    if len(given) > most:
+    if len(pictures) > most:
         if request.strict:
             text = f"the Space looks at {most} picture at a time"
             raise UpstreamFailure(FailureKind.UNSUPPORTED, text, capability="vision")
-        text = f"This Space looks at one picture at a time; of {len(given)} the last one was used."
-        return given[-most:], [Notice(NoticeKind.DROPPED, "messages", text)]
-    return given, []
+        text = f"This Space looks at one picture at a time; of {len(pictures)}, only the last was used."
+        return pictures[-most:], [Notice(NoticeKind.DROPPED, "messages", text)]
+    return pictures, []
 
 
 async def _with_pictures(line: Line, app: App, wanted: Wanted, pictures: Sequence[ImagePart]) -> Wanted:

@@ -15,10 +15,10 @@ class BadDiff(Exception):
 
 def apply_all(current: Sequence[Any], operations: Sequence[Any]) -> list[Any]:
     """All outputs after one event; a new output starts from None."""
-    known = list(current) + [None] * (len(operations) - len(current))
-    if len(operations) < len(known):
-        operations = [*operations, *([[]] * (len(known) - len(operations)))]
-    return [apply(value, diff) for value, diff in zip(known, operations, strict=True)]
+    outputs = list(current) + [None] * (len(operations) - len(current))
+    if len(operations) < len(outputs):
+        operations = [*operations, *([[]] * (len(outputs) - len(operations)))]
+    return [apply(value, diff) for value, diff in zip(outputs, operations, strict=True)]
 
 
 def apply(value: Any, operations: Any) -> Any:

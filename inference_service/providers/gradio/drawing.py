@@ -31,25 +31,29 @@ async def image(space: "Space", call: ImageCall) -> AsyncGenerator[ImageEvent | 
         seed, changed = chosen_seed(request, function)
         for notice in changed:
             yield notice
-        given = request.input_image
-        if given is not None and not most_pictures(function):
-            raise UpstreamFailure(FailureKind.UNSUPPORTED, "the Space takes no picture", capability="input_image")
-        pictures = () if given is None else (await files.picture_value(line, app, given),)
+        source = request.input_image
+        if source is not None and not most_pictures(function):
+            raise UpstreamFailure(
+                FailureKind.UNSUPPORTED, "the Space does not accept a picture", capability="input_image"
+            )
+        pictures = () if source is None else (await files.picture_value(line, app, source),)
         wanted = Wanted(request.prompt, pictures, (), wishes(call, seed), request.strict)
         shown: files.File | None = None
         async with aclosing(space.ask(app, line, function, wanted, sessions.fresh())) as making:
-            async for made in making:
-                if not isinstance(made, Output):
-                    yield made
+            async for step in making:
+                if not isinstance(step, Output):
+                    yield step
                     continue
-                found = files.pictures_in(made.values, function.outputs)
-                if made.final:
-                    told = files.seed_in(made.values, function.outputs)
-                    async with aclosing(_deliver(line, found, call, seed if told is None else told)) as delivering:
+                results = files.pictures_in(step.values, function.outputs)
+                if step.final:
+                    reported = files.seed_in(step.values, function.outputs)
+                    async with aclosing(
+                        _deliver(line, results, call, seed if reported is None else reported)
+                    ) as delivering:
                         async for event in delivering:
                             yield event
-                elif found and found[0] != shown:
-                    shown = found[0]
+                elif results and results[0] != shown:
+                    shown = results[0]
                     data = await files.fetch(line, shown)
                     yield Preview(call.first_index, sniff(data) or "image/webp", data)
     except UpstreamFailure as failure:
@@ -58,13 +62,13 @@ async def image(space: "Space", call: ImageCall) -> AsyncGenerator[ImageEvent | 
 
 
 async def _deliver(
-    line: Line, found: list[files.File], call: ImageCall, seed: int | None
+    line: Line, pictures: list[files.File], call: ImageCall, seed: int | None
 ) -> AsyncGenerator[ImageEvent, None]:
     """Pictures with the usage after each; one that cannot be fetched fails alone."""
-    if not found:
+    if not pictures:
         raise UpstreamFailure(FailureKind.BAD_RESPONSE, "the Space ended without a picture", status=200)
     came, lost = 0, None
-    for file in found[: call.count]:
+    for file in pictures[: call.count]:
         try:
             data = await files.fetch(line, file)
         except UpstreamFailure as failure:

@@ -68,11 +68,11 @@ def pictures_in(values: Sequence[Any], outputs: Sequence[Output]) -> list[File]:
     front of the picture is skipped.
     """
     pairs = list(zip(values, outputs, strict=False))
-    found = [file for value, one in pairs if one.kind in SHOWING for file in _shown(value, one.kind)]
-    if not found:
-        others = [file for value, one in pairs if one.kind != "state" for file in pictures_of(value)]
-        found = [file for file in others if file.says_picture]
-    return found[:MOST_PICTURES]
+    pictures = [file for value, output in pairs if output.kind in SHOWING for file in _shown(value, output.kind)]
+    if not pictures:
+        others = [file for value, output in pairs if output.kind != "state" for file in pictures_of(value)]
+        pictures = [file for file in others if file.says_picture]
+    return pictures[:MOST_PICTURES]
 
 
 def _shown(value: Any, kind: str) -> list[File]:
@@ -102,14 +102,14 @@ def pictures_of(value: Any) -> list[File]:
         case {"image": inner}:
             return pictures_of(inner)
         case list():
-            return [file for one in value[:MOST_PICTURES] for file in pictures_of(one)]
+            return [file for item in value[:MOST_PICTURES] for file in pictures_of(item)]
     return []
 
 
 def seed_in(values: Sequence[Any], outputs: Sequence[Output]) -> int | None:
     """The seed that the app reports in an output with that name; other numbers do not count."""
-    for value, one in zip(values, outputs, strict=False):
-        if "seed" in one.name.split("_") and (seed := reported(value)) is not None:
+    for value, output in zip(values, outputs, strict=False):
+        if "seed" in output.name.split("_") and (seed := reported(value)) is not None:
             return seed
     return None
 

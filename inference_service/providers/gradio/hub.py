@@ -26,7 +26,7 @@ async def why_not(http: HttpClient, hub: str, space: str, status: int, secret: s
         words = f"the Space is not up yet ({_words(stage)})"
         return UpstreamFailure(FailureKind.LOADING, words, status=503, wake_after=START_TIME)
     if stage and stage != "RUNNING":
-        words = f"the Space is not running ({_words(stage)}); its owner has to look at it"
+        words = f"the Space is not running ({_words(stage)}); only its owner can restart it"
         return UpstreamFailure(FailureKind.RETIRED, words, status=status)
     if status == 401 or (status == 404 and known and space):
         words = "the Space is private, and the token may not read it"
@@ -46,10 +46,10 @@ async def _stage(http: HttpClient, hub: str, space: str, secret: str | None) -> 
             if response.status != 200:
                 # The hub answers 401 for missing Spaces as well, so that nobody can probe for private ones.
                 return "", response.status not in (401, 404)
-            found = decode(await read(response, 65_536))
+            answer = decode(await read(response, 65_536))
     except UpstreamFailure:
         return "", True
-    return (str(found.get("stage", "")) if isinstance(found, dict) else ""), True
+    return (str(answer.get("stage", "")) if isinstance(answer, dict) else ""), True
 
 
 def _words(stage: str) -> str:

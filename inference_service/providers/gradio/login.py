@@ -29,11 +29,11 @@ class Cookies:
         return _name(secret) in self._kept
 
     def keep(self, secret: str | None, response: aiohttp.ClientResponse) -> None:
-        told = {name: morsel.value for name, morsel in response.cookies.items()}
-        if told:
+        cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+        if cookies:
             if len(self._kept) >= MOST:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[_name(secret)] = {**self._kept.get(_name(secret), {}), **told}
+            self._kept[_name(secret)] = {**self._kept.get(_name(secret), {}), **cookies}
 
     def forget(self, secret: str | None) -> None:
         self._kept.pop(_name(secret), None)
@@ -43,7 +43,7 @@ async def log_in(http: HttpClient, host: str, headers: Mapping[str, str], secret
     """Raises UpstreamFailure(UNAUTHENTICATED) if the app does not know the user or the password."""
     user, colon, password = (secret or "").partition(":")
     if not colon:
-        text = "the Space wants a login: its credential must be written as user:password"
+        text = "the Space requires a login: its credential must be written as user:password"
         raise UpstreamFailure(FailureKind.UNAUTHENTICATED, text)
     form = aiohttp.FormData({"username": user, "password": password})
     async with http.request("POST", f"{host}/login", headers=headers, form=form) as response:

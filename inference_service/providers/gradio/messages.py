@@ -93,8 +93,8 @@ class Reader:
         # Until 4.44 the text is in quotes.
         text = f"{output.get('title') or message.get('title') or ''}: {str(output.get('error') or '').strip(chr(39))}"
         failed = errors.in_stream({"message": text}, SIGNS, began=False)
-        if failed.kind is FailureKind.QUOTA_EXHAUSTED and (found := WAKE.search(text)):
-            days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        if failed.kind is FailureKind.QUOTA_EXHAUSTED and (wake := WAKE.search(text)):
+            days, hours, minutes, seconds = (int(part or 0) for part in wake.groups())
             failed.wake_after = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
         if failed.kind is FailureKind.STREAM_ERROR:
             failed = errors.failure(FailureKind.SERVER_ERROR, status=200)

@@ -90,11 +90,11 @@ async def call(
     else:
         talk = _streamed(line, body, farewells)
     async with contextlib.aclosing(talk):
-        async for made in talk:
-            yield made
-            if isinstance(made, Output) and made.final:
+        async for event in talk:
+            yield event
+            if isinstance(event, Output) and event.final:
                 return
-    raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream ended without its end", status=200)
+    raise UpstreamFailure(FailureKind.STREAM_CUT, "the Space's stream stopped before its end", status=200)
 
 
 async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> AsyncGenerator[Made, None]:
@@ -114,10 +114,10 @@ async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> A
                     if isinstance(message, dict) and message.get("msg") == "send_data":
                         event_id = str(message.get("event_id") or "")
                         await line.post("/queue/data", {**body, "event_id": event_id})
-                made = _newest([found for one in messages if (found := reader.read(one)) is not None])
-                ended = bool(made) and isinstance(made[-1], Output) and made[-1].final
-                for one in made:
-                    yield one
+                events = _newest([event for item in messages if (event := reader.read(item)) is not None])
+                ended = bool(events) and isinstance(events[-1], Output) and events[-1].final
+                for item in events:
+                    yield item
                 if ended:
                     return
     except UpstreamFailure as failure:
@@ -125,8 +125,8 @@ async def _streamed(line: Line, body: dict[str, Any], farewells: Farewells) -> A
         raise
     finally:
         if event_id and not ended:
-            told = {"event_id": event_id, "session_hash": body["session_hash"], "fn_index": body["fn_index"]}
-            farewells.say(line, told)
+            cancelled = {"event_id": event_id, "session_hash": body["session_hash"], "fn_index": body["fn_index"]}
+            farewells.say(line, cancelled)
 
 
 async def _join(line: Line, body: dict[str, Any]) -> str:
@@ -153,10 +153,10 @@ async def _websocket(line: Line, body: dict[str, Any]) -> AsyncGenerator[Made, N
                 case "send_data":
                     await socket.send_str(msgspec.json.encode(body).decode())
                 case _:
-                    made = reader.read(message)
-                    if made is not None:
-                        yield made
-                    if isinstance(made, Output) and made.final:
+                    event = reader.read(message)
+                    if event is not None:
+                        yield event
+                    if isinstance(event, Output) and event.final:
                         return
 
 
@@ -188,7 +188,7 @@ async def _messages(line: Line, path: str, params: Mapping[str, str]) -> AsyncGe
             yield messages
 
 
-def _newest(made: Sequence[Made]) -> list[Made]:
+def _newest(events: Sequence[Made]) -> list[Made]:
     """Of several states of the outputs that arrived together, only the last is worth showing."""
-    last = max((place for place, one in enumerate(made) if isinstance(one, Output)), default=-1)
-    return [one for place, one in enumerate(made) if place == last or not isinstance(one, Output)]
+    last = max((place for place, event in enumerate(events) if isinstance(event, Output)), default=-1)
+    return [event for place, event in enumerate(events) if place == last or not isinstance(event, Output)]

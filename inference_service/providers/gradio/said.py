@@ -85,16 +85,16 @@ def _string(text: str) -> Said:
 
 def _messages(messages: list[Any]) -> Said:
     """What the assistant said after the user's last message; a message with a title is a thought or a tool's work."""
-    turns = [one for one in messages if isinstance(one, dict)]
-    last = max((at for at, one in enumerate(turns) if one.get("role") == "user"), default=-1)
-    found = []
+    turns = [turn for turn in messages if isinstance(turn, dict)]
+    last = max((at for at, turn in enumerate(turns) if turn.get("role") == "user"), default=-1)
+    texts = []
     for message in turns[last + 1 :]:
         if message.get("role") != "assistant":
             continue
         said, about = _content(message.get("content")), message.get("metadata")
         is_thought = isinstance(about, dict) and isinstance(about.get("title"), str) and bool(about["title"])
-        found.append(Said(thoughts=said.text, others=said.others) if is_thought else said)
-    return _joined(found, BETWEEN)
+        texts.append(Said(thoughts=said.text, others=said.others) if is_thought else said)
+    return _joined(texts, BETWEEN)
 
 
 def _pairs(pairs: list[Any]) -> Said:
@@ -119,15 +119,15 @@ def _content(content: Any) -> Said:
 
 def _joined(said: Sequence[Said], between: str) -> Said:
     return Said(
-        between.join(one.text for one in said if one.text),
-        BETWEEN.join(one.thoughts for one in said if one.thoughts),
-        sum(one.others for one in said),
+        between.join(part.text for part in said if part.text),
+        BETWEEN.join(part.thoughts for part in said if part.thoughts),
+        sum(part.others for part in said),
     )
 
 
 def _tokens(value: Any) -> Said:
     tokens = value if isinstance(value, list) else []
-    return Said("".join(str(one[0]) for one in tokens if isinstance(one, list) and one))
+    return Said("".join(str(token[0]) for token in tokens if isinstance(token, list) and token))
 
 
 class Speech:
@@ -169,7 +169,7 @@ class Speech:
             self.text += rest.answer
             yield Delta(rest.answer)
         if not self.text.strip():
-            words = "the Space answered without a text that can be understood"
+            words = "the Space's answer contains no readable text"
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, words, status=200)
 
     def _take_back(self) -> Iterator[ChatEvent]:

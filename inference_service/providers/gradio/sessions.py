@@ -39,10 +39,10 @@ def fresh() -> str:
 
 
 def _digest(app: str, caller: Caller, history: Sequence[Message]) -> bytes:
-    made = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
 
     def add(kind: bytes, data: bytes) -> None:  # with its length, so that no two conversations are encoded alike
-        made.update(kind + len(data).to_bytes(8) + data)
+        digest.update(kind + len(data).to_bytes(8) + data)
 
     for text in (app, caller.name, caller.tenant_id, caller.user_id):
         add(b"w", text.encode())
@@ -52,4 +52,4 @@ def _digest(app: str, caller: Caller, history: Sequence[Message]) -> bytes:
             if isinstance(part, ImagePart):
                 add(b"i", part.data)
         add(b"t", turn.text.strip().encode())
-    return made.digest()
+    return digest.digest()

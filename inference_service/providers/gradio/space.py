@@ -135,8 +135,8 @@ class Space:
             yield notice
         try:
             async with aclosing(queue.call(line, function, values, session, self._farewells)) as making:
-                async for made in making:
-                    yield made
+                async for event in making:
+                    yield event
         except UpstreamFailure as failure:
             if failure.status >= 500 and self._described is not None and self._described[0] is app:
                 self._described = None  # its functions may be numbered differently after a restart
@@ -191,7 +191,11 @@ class Space:
 
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         app, _ = await self.reach(secret)
-        return [ModelInfo(one.name, self.capabilities(one.name)) for one in app.functions.values() if one.public]
+        return [
+            ModelInfo(function.name, self.capabilities(function.name))
+            for function in app.functions.values()
+            if function.public
+        ]
 
     async def close(self) -> None:
         await self._farewells.close()

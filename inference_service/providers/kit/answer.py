@@ -165,9 +165,9 @@ class Answer:
         except BrokenCallError as broken:
             raise UpstreamFailure(FailureKind.INVALID_OUTPUT, str(broken), status=200) from None
         if len(calls) < self._calls.begun:
-            calls.append(Notice(NoticeKind.INFO, "sampling.max_tokens", "The limit of tokens cut off a tool call."))
+            calls.append(Notice(NoticeKind.INFO, "sampling.max_tokens", "The token limit cut off a tool call."))
             if not self.began and len(calls) == 1:
-                text = "the limit of tokens cut off the tool call"
+                text = "the token limit cut off the tool call"
                 raise UpstreamFailure(FailureKind.INVALID_OUTPUT, text, status=200)
         return calls
 
@@ -181,7 +181,7 @@ class Answer:
     def _nothing(self) -> UpstreamFailure:
         if self._ending.reason is FinishReason.CONTENT_FILTER:
             return errors.failure(FailureKind.CONTENT_REFUSED, status=200, parsed={"code": "content_filter"})
-        return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider ended its answer without a word", status=200)
+        return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider ended its answer without any text", status=200)
 
     def _event(self, event: SseEvent, text: list[str], thoughts: list[str]) -> UpstreamFailure | None:
         piece = self._form.quick(event)
@@ -189,10 +189,10 @@ class Answer:
             return self._piece(piece, text, thoughts)
         self._odd = True
         try:
-            found = values.documents(event.data)
+            documents = values.documents(event.data)
         except ValueError:
             return self._malformed(event)
-        for value in found:
+        for value in documents:
             for item in value if isinstance(value, list) else [value]:
                 piece = self._form.piece(item, event.event)
                 if piece is not None and (failure := self._piece(piece, text, thoughts)) is not None:
@@ -238,7 +238,7 @@ class Answer:
         # An unreadable event is skipped; one that held words leaves a gap in the answer.
         if self._broken >= MOST_BROKEN_CHUNKS or HELD_TEXT.search(event.data):
             return UpstreamFailure(
-                FailureKind.BAD_RESPONSE, "the provider sends chunks that cannot be read", status=200
+                FailureKind.BAD_RESPONSE, "the provider sent chunks that cannot be parsed", status=200
             )
         return None
 
@@ -264,7 +264,7 @@ class Answer:
             yield Delta(words)
         if len(self._blank) > MOST_BLANK:
             kind = FailureKind.STALLED if self.began else FailureKind.TIMEOUT
-            raise UpstreamFailure(kind, "the provider sends nothing but white space", status=200)
+            raise UpstreamFailure(kind, "the provider sent nothing but white space", status=200)
 
     def _whole_characters(self, text: str) -> str:
         """Joins the halves of a character from two events; a half without the other becomes U+FFFD."""
@@ -343,4 +343,4 @@ class Ending:
 
 
 def _cut() -> UpstreamFailure:
-    return UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer ended without its end", status=200)
+    return UpstreamFailure(FailureKind.STREAM_CUT, "the provider's answer stopped before its end", status=200)

@@ -88,8 +88,8 @@ class _Collector:
         if (scale := WAITS.get(key.lower())) is not None:
             self._wait(inner, scale)
         elif key == "headers" and isinstance(inner, dict):
-            told = {str(name).lower(): str(value) for name, value in inner.items()}
-            wait = limits.wake_after({**told, "date": self.headers.get("date", "")}, self.now)
+            members = {str(name).lower(): str(value) for name, value in inner.items()}
+            wait = limits.wake_after({**members, "date": self.headers.get("date", "")}, self.now)
             self.waits += [] if wait is None else [wait]
         elif key == "loc" and isinstance(inner, list):
             self.fields += (
@@ -136,16 +136,16 @@ def read(body: bytes, headers: Mapping[str, str], now: float) -> Evidence:
 
 def evidence_of(value: Any, headers: Mapping[str, str], now: float, *, page: bool = False) -> Evidence:
     """The evidence in decoded JSON, or in a text."""
-    found = _Collector(headers, now)
-    found.walk(value)
-    sentences = " ".join(_TAGS.sub(" ", " ; ".join(found.texts)).split())[:MOST_TEXT]
-    if found.waits:
-        wait: float | None = max(found.waits)
+    collector = _Collector(headers, now)
+    collector.walk(value)
+    sentences = " ".join(_TAGS.sub(" ", " ; ".join(collector.texts)).split())[:MOST_TEXT]
+    if collector.waits:
+        wait: float | None = max(collector.waits)
     else:
         wait = told_wait(sentences, limits.upstream_clock(headers, now))
-    codes = tuple(dict.fromkeys(found.codes))[:20]
+    codes = tuple(dict.fromkeys(collector.codes))[:20]
     text = " ".join(f"{sentences} | {' '.join(codes)}".split())
-    return Evidence(text, codes, tuple(dict.fromkeys(found.fields)), wait, page)
+    return Evidence(text, codes, tuple(dict.fromkeys(collector.fields)), wait, page)
 
 
 def parsed(body: bytes) -> Any:

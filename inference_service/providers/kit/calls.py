@@ -98,8 +98,8 @@ class Calls:
             same = [call for call in self._calls if call.index == fragment.index]
         else:
             same = self._calls
-        if fragment.id and (known := [call for call in same if call.id == fragment.id]):
-            same = known
+        if fragment.id and (matching := [call for call in same if call.id == fragment.id]):
+            same = matching
         call = same[-1] if same else None
         return None if call is None or _begins_another(call, fragment) else call
 
@@ -108,19 +108,19 @@ class Calls:
 
         Raises BrokenCallError for any other incomplete call.
         """
-        made: list[ToolCall] = []
+        calls: list[ToolCall] = []
         taken: set[str] = set()
         for place, call in enumerate(self._calls):
             arguments = call.arguments
             if arguments is None or not call.name:
                 if cut and place == len(self._calls) - 1:
                     break
-                what = "has no name" if not call.name else "has arguments that are no JSON object"
+                what = "has no name" if not call.name else "has arguments that are not a JSON object"
                 raise BrokenCallError(f"a tool call {what}")
-            known = call.id if call.id and call.id not in taken and len(call.id) <= LONGEST_ID else new_id()
-            taken.add(known)
-            made.append(ToolCall(known, call.name, arguments, call.signature.encode()))
-        return made
+            call_id = call.id if call.id and call.id not in taken and len(call.id) <= LONGEST_ID else new_id()
+            taken.add(call_id)
+            calls.append(ToolCall(call_id, call.name, arguments, call.signature.encode()))
+        return calls
 
 
 def _begins_another(call: _Call, fragment: Fragment) -> bool:
@@ -165,7 +165,7 @@ def _repeated(fragments: list[str]) -> str | None:
     if not _is_object(last):
         return None
     before = "".join(fragments[:-1])
-    grows = all(last.startswith(one) for one in fragments)
+    grows = all(last.startswith(fragment) for fragment in fragments)
     return last if before == last or grows or (_is_object(before) and _same(before, last)) else None
 
 

@@ -57,9 +57,9 @@ PLAIN = Dialect()
 Dialects = Dialect | Sequence[Sign]
 
 
-def dialect_of(given: Dialects) -> Dialect:
+def dialect_of(dialect: Dialects) -> Dialect:
     """A plain list of signs is a dialect without any quota."""
-    return given if isinstance(given, Dialect) else Dialect(signs=tuple(given))
+    return dialect if isinstance(dialect, Dialect) else Dialect(signs=tuple(dialect))
 
 
 class Sent(Struct, frozen=True):

@@ -53,7 +53,7 @@ def reason(word: object) -> FinishReason | None:
     plain = _plain(word)
     if plain in _NOT_YET:
         return None
-    known = _REASONS.get(plain) or _REASONS.get(_plain(word.partition(":")[0]))  # "content_filter: RECITATION"
-    if known is None:
+    meaning = _REASONS.get(plain) or _REASONS.get(_plain(word.partition(":")[0]))  # "content_filter: RECITATION"
+    if meaning is None:
         raise UnknownEndError(plain[:40])
-    return known
+    return meaning

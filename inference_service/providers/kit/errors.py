@@ -107,15 +107,15 @@ def from_response(
     head = {name.lower(): value for name, value in headers.items()}
     evidence = bodies.read(body, head, moment)
     evidence.text = f"{evidence.text} {_header_words(head)}".strip()
-    known = dialect_of(dialect)
-    wait = limits.wake_after(head, moment, known)
+    wording = dialect_of(dialect)
+    wait = limits.wake_after(head, moment, wording)
     case = Case(
         status,
         evidence,
-        known,
+        wording,
         sent,
         evidence.wait if wait is None else wait,
-        tuple(limits.facts(head, moment, known)),
+        tuple(limits.facts(head, moment, wording)),
         limits.upstream_clock(head, moment),
     )
     return classify(case)
@@ -150,8 +150,8 @@ def _status_in(error: Any) -> int:
 def classify(case: Case) -> UpstreamFailure:
     """The first rule with evidence decides."""
     for rule in RULES:
-        if (found := rule(case)) is not None:
-            return found
+        if (verdict := rule(case)) is not None:
+            return verdict
     kind = STATUSES.get(case.status)
     if kind is None:
         kind = K.UNAVAILABLE if case.status >= 500 else K.REFUSED if case.status >= 400 else K.BAD_RESPONSE
@@ -195,9 +195,9 @@ def _pattern(words: str) -> re.Pattern[str]:
 def _of_sign(sign: Sign, case: Case) -> UpstreamFailure:
     if sign.kind in LIMITS:
         fact = sign.limit or named.limit_in(case.evidence, case.dialect)
-        found = limited(case, fact, wait=sign.wake_after if case.wait is None else case.wait, kind=sign.kind)
-        found.scope = sign.scope or found.scope
-        return found
+        verdict = limited(case, fact, wait=sign.wake_after if case.wait is None else case.wait, kind=sign.kind)
+        verdict.scope = sign.scope or verdict.scope
+        return verdict
     wake = sign.wake_after if case.wait is None else max(case.wait, sign.wake_after or 0.0)
     return failure(
         sign.kind, status=case.status, wake=wake, scope=sign.scope, codes=_safe_codes(case.evidence),
@@ -217,9 +217,9 @@ def _too_large(case: Case) -> UpstreamFailure | None:
     """More tokens than a whole window allows: no wait makes room for it."""
     text = case.evidence.text
     sizes = _REQUESTED.search(text)
-    asked = sizes is not None and int(sizes[2]) > int(sizes[1])
+    exceeds = sizes is not None and int(sizes[2]) > int(sizes[1])
     if case.status in (400, 413, 429) and (
-        asked or _TOO_LARGE.search(text) or named.outgrown(case.evidence, case.sent)
+        exceeds or _TOO_LARGE.search(text) or named.outgrown(case.evidence, case.sent)
     ):
         return failure(K.CONTEXT_TOO_LONG, status=case.status)
     return None
@@ -242,7 +242,9 @@ def _limit(case: Case) -> UpstreamFailure | None:
     if fact is not None and (larger := _larger_than_its_limit(case, fact)) is not None:
         return larger
     if fact is None:
-        fact = next((one for one in case.facts if one.remaining == 0 and one.window is not None), None)
+        fact = next(
+            (candidate for candidate in case.facts if candidate.remaining == 0 and candidate.window is not None), None
+        )
     if fact is None and (case.status == 402 or named.speaks_of_money(case.evidence)):
         fact = named.money(case.dialect)
     return limited(case, fact, wait=case.wait)
@@ -253,7 +255,8 @@ def _larger_than_its_limit(case: Case, fact: LimitFact) -> UpstreamFailure | Non
     if case.sent is None or fact.unit is not Unit.TOKENS or (fact.window or DAY) >= DAY:
         return None
     most = min(
-        (one.limit for one in case.dialect.quotas if (one.unit, one.window) == (fact.unit, fact.window)), default=0
+        (quota.limit for quota in case.dialect.quotas if (quota.unit, quota.window) == (fact.unit, fact.window)),
+        default=0,
     )
     if not most or case.sent.tokens + case.sent.output <= most:
         return None
@@ -268,10 +271,17 @@ def limited(
     case: Case, fact: LimitFact | None, *, wait: float | None, kind: FailureKind | None = None
 ) -> UpstreamFailure:
     """A limit, until its own clock resets it; next to a named day, a stated wait is only a claim."""
-    told = next((one for one in case.facts if fact and (one.unit, one.window) == (fact.unit, fact.window)), None)
+    reported = next(
+        (
+            candidate
+            for candidate in case.facts
+            if fact and (candidate.unit, candidate.window) == (fact.unit, fact.window)
+        ),
+        None,
+    )
     rest = named.rest(fact, wait, case.theirs)
     if fact is not None:
-        limit = fact.limit if fact.limit is not None or told is None else told.limit
+        limit = fact.limit if fact.limit is not None or reported is None else reported.limit
         fact = LimitFact(fact.unit, fact.window, fact.clock, limit, 0, rest)
     is_money = fact is not None and fact.unit is Unit.MONEY
     if is_money and rest is None:

@@ -38,9 +38,9 @@ _IETF_POLICY = re.compile(r"\bq=(\d+)(?:\s*;[^,]*?\bw=(\d+))?")
 
 def wake_after(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> float | None:
     """Seconds to wait according to the refusal's own headers. `now`: epoch time of this machine."""
-    told = retry_after(headers, now)
-    if told is not None:
-        return told
+    stated = retry_after(headers, now)
+    if stated is not None:
+        return stated
     # A reset concerns this refusal only if its budget is used up.
     resets = [
         fact.resets_after
@@ -67,8 +67,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def report(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> LimitReport | None:
     """What an accepted call reports about the limits ahead, the tightest first; None if it reports nothing."""
-    told = [fact for fact in facts(headers, now, dialect) if fact.remaining is not None or fact.limit is not None]
-    return LimitReport(tuple(told)) if told else None
+    reported = [fact for fact in facts(headers, now, dialect) if fact.remaining is not None or fact.limit is not None]
+    return LimitReport(tuple(reported)) if reported else None
 
 
 def facts(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> list[LimitFact]:
@@ -81,17 +81,17 @@ def facts(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN) -> l
             what, window, part = place
             parts.setdefault((what, window), {})[part] = value
     renewal = _count(headers.get("x-ratelimit-renewalperiod-requests"))
-    found: dict[tuple[Unit, float | None], LimitFact] = {}
-    for (what, window), told in parts.items():
+    facts: dict[tuple[Unit, float | None], LimitFact] = {}
+    for (what, window), values in parts.items():
         if window is None and renewal:
             window = float(renewal)  # noqa: PLW2901 - the header beside it says what the name leaves open
-        fact = _fact(_unit(what), window, told, headers, now, dialect)
-        known = found.get((fact.unit, window))
-        if known is None or _left(fact) < _left(known):
-            found[fact.unit, window] = fact
+        fact = _fact(_unit(what), window, values, headers, now, dialect)
+        before = facts.get((fact.unit, window))
+        if before is None or _left(fact) < _left(before):
+            facts[fact.unit, window] = fact
     for fact in _ietf(headers):
-        found.setdefault((fact.unit, fact.window), fact)
-    return sorted(found.values(), key=lambda fact: (fact.unit is not Unit.REQUESTS, _left(fact)))
+        facts.setdefault((fact.unit, fact.window), fact)
+    return sorted(facts.values(), key=lambda fact: (fact.unit is not Unit.REQUESTS, _left(fact)))
 
 
 def _left(fact: LimitFact) -> float:
@@ -122,13 +122,18 @@ def _unit(what: str) -> Unit:
 
 
 def _fact(
-    unit: Unit, window: float | None, told: Mapping[str, str], headers: Mapping[str, str], now: float, dialect: Dialect
+    unit: Unit,
+    window: float | None,
+    values: Mapping[str, str],
+    headers: Mapping[str, str],
+    now: float,
+    dialect: Dialect,
 ) -> LimitFact:
-    resets = moment(told.get("reset"), headers, now)
+    resets = moment(values.get("reset"), headers, now)
     clock = dialect.clock(window) if window is not None else None
-    if resets is None and clock in (Clock.WALL, Clock.PACIFIC) and window is not None and "remaining" in told:
+    if resets is None and clock in (Clock.WALL, Clock.PACIFIC) and window is not None and "remaining" in values:
         resets = until_window_end(clock, window, upstream_clock(headers, now))
-    return LimitFact(unit, window, clock, _count(told.get("limit")), _count(told.get("remaining")), resets)
+    return LimitFact(unit, window, clock, _count(values.get("limit")), _count(values.get("remaining")), resets)
 
 
 def _ietf(headers: Mapping[str, str]) -> list[LimitFact]:

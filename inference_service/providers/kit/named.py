@@ -33,7 +33,8 @@ _MONEY = re.compile(
     r"insufficient_quota|exceeded your current quota|included credits|depleted|billing_hard_limit|credit balance"
     r"|(insufficient|not enough|no) (account )?(credits?|balance|funds)|balance (is )?(insufficient|exhausted|not enough)"
     r"|payment (method )?required|spend limit|arrears|exhausted[^|]{0,30}credits|billing[^|]{0,30}(required|limit)|not_enough_balance|arrearage|exceeded_current_quota|spend(ing)? limit|have any credits"
-    r"|blocked_api_access|credit limit exceeded",
+    r"|blocked_api_access|credit limit exceeded|out of credits|budget has been exceeded|(exceeded|over)[_ ](your |the )?budget"
+    r"|budget_exceeded",
     re.IGNORECASE,
 )
 _LIMIT_NUMBER = re.compile(r"(?:limit(?:ed)?(?: of| to)?:? ?|quota:)(\d{1,12})\b", re.IGNORECASE)
@@ -86,19 +87,19 @@ def limit_in(evidence: Evidence, dialect: Dialect) -> LimitFact | None:
     text = evidence.text
     if _AT_ONCE.search(text):
         return LimitFact(Unit.CONCURRENT)
-    found = [(window, _unit_before(text, at)) for at, window in _windows(text)]
+    limits = [(window, _unit_before(text, at)) for at, window in _windows(text)]
     for match in _ACRONYM.finditer(text):
         window = _LETTERS[match["when"] or match["audio"]]
-        found.append((window, Unit.TOKENS if match["what"] == "T" else Unit.REQUESTS))
-    if not found:
+        limits.append((window, Unit.TOKENS if match["what"] == "T" else Unit.REQUESTS))
+    if not limits:
         return None
-    window, unit = max(found, key=lambda one: one[0])
+    window, unit = max(limits, key=lambda limit: limit[0])
     number = _LIMIT_NUMBER.search(text)
-    return LimitFact(unit, window, dialect.clock(window), int(number[1]) if number and len(found) == 1 else None)
+    return LimitFact(unit, window, dialect.clock(window), int(number[1]) if number and len(limits) == 1 else None)
 
 
 def _windows(text: str) -> list[tuple[int, float]]:
-    found = []
+    windows = []
     for match in _WINDOW.finditer(text):
         if match["seconds"]:
             window = float(match["seconds"])
@@ -107,19 +108,19 @@ def _windows(text: str) -> list[tuple[int, float]]:
         else:
             window = _ADVERBS[match["adverb"].lower()]
         if 0 < window <= LONGEST:
-            found.append((match.start(), window))
-    return found
+            windows.append((match.start(), window))
+    return windows
 
 
 def _unit_before(text: str, at: int) -> Unit:
     """What is counted, by the nearest word before the window, else after it."""
     before, after = text[max(0, at - 40) : at].lower(), text[at : at + 40].lower()
     places = [(before.rfind(word), unit) for unit, words in _UNITS for word in words]
-    best, unit = max(places, key=lambda one: one[0])
+    best, unit = max(places, key=lambda candidate: candidate[0])
     if best >= 0:
         return unit
     behind = [(place, unit) for unit, words in _UNITS for word in words if (place := after.find(word)) >= 0]
-    return min(behind, key=lambda one: one[0])[1] if behind else Unit.REQUESTS
+    return min(behind, key=lambda candidate: candidate[0])[1] if behind else Unit.REQUESTS
 
 
 def money(dialect: Dialect) -> LimitFact:
@@ -128,14 +129,14 @@ def money(dialect: Dialect) -> LimitFact:
     return LimitFact(Unit.MONEY, declared.window, declared.clock) if declared else LimitFact(Unit.MONEY)
 
 
-def rest(fact: LimitFact | None, told: float | None, theirs: float) -> float | None:
+def rest(fact: LimitFact | None, stated: float | None, theirs: float) -> float | None:
     """Seconds until the limit is worth another try. A declared hour or day of the clock beats every stated wait."""
     if fact is None or fact.window is None:
-        return told
-    if fact.clock in (Clock.WALL, Clock.PACIFIC) and (fact.window >= HOUR or told is None):
+        return stated
+    if fact.clock in (Clock.WALL, Clock.PACIFIC) and (fact.window >= HOUR or stated is None):
         return until_window_end(fact.clock, fact.window, theirs)
-    if told is not None:
-        return told
+    if stated is not None:
+        return stated
     if fact.clock is Clock.FIRST_USE:
         return min(fact.window, DAY)
     if fact.clock is None and fact.window >= DAY:
@@ -156,12 +157,12 @@ def fields_in(evidence: Evidence, sent: Sent | None) -> tuple[str, ...]:
 
     A name in a dedicated key (`param`, `loc`) says more than the sentences, which may suggest others.
     """
-    if found := _known(evidence.fields, sent):
-        return found
+    if fields := _known(evidence.fields, sent):
+        return fields
     if not _REFUSING.search(evidence.text):
         return ()
-    found = _known(_names(_OFFERED.sub(" ", evidence.text)), sent)
-    return found[-1:] if _ONLY_ONE.search(evidence.text) else found
+    fields = _known(_names(_OFFERED.sub(" ", evidence.text)), sent)
+    return fields[-1:] if _ONLY_ONE.search(evidence.text) else fields
 
 
 def _known(names: Iterable[str], sent: Sent | None) -> tuple[str, ...]:
@@ -170,9 +171,9 @@ def _known(names: Iterable[str], sent: Sent | None) -> tuple[str, ...]:
 
 
 def _names(text: str) -> list[str]:
-    found = []
+    names = []
     for match in _NAME.finditer(text):
         quoted = bool(match["quote"]) and bool(match["end"])
         if quoted or match["name"] not in _WORDS:
-            found.append(match["name"])
-    return found
+            names.append(match["name"])
+    return names

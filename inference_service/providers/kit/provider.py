@@ -31,8 +31,8 @@ class ChatProvider:
 
     def capabilities(self, model: str) -> Capabilities:
         declared = self.declaration.capabilities
-        known = self.settings.capabilities.get(model) or self._discovered.get(model) or declared.get(model)
-        return known or declared["*"]
+        facts = self.settings.capabilities.get(model) or self._discovered.get(model) or declared.get(model)
+        return facts or declared["*"]
 
     def headers(self, secret: str | None) -> dict[str, str]:
         return {"Authorization": f"Bearer {secret}"} if secret else {}

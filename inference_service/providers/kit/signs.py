@@ -15,7 +15,7 @@ MODEL_REST = 3 * DAY  # a model that a plan does not include; a person may chang
 # Access refused: to the credential, its account, this region, this model. Checked before every limit and model sign.
 ACCESS: tuple[Sign, ...] = (
     Sign(K.BLOCKED, r"location is not supported|not (available|supported) in your (country|region|location)"
-         r"|country, region, or territory|unsupported_country|your network settings|error code: ?10\d\d|just a moment"
+         r"|country, region, or territory|unsupported_country|your network settings|error code: ?10(?!15)\d\d|just a moment"
          r"|attention required|ip address[^|]{0,40}(blocked|banned|not allowed)|(country|region)[^|]{0,30}not supported"
          r"|free tier is not available in", (400, 401, 403, 429, 451, 503)),
     Sign(K.FORBIDDEN, r"organization_restricted|organization has been restricted|consumer_suspended|account_deactivated"
@@ -44,7 +44,8 @@ ACCESS: tuple[Sign, ...] = (
 # The vendor's own load, whatever the status. It is nobody's quota.
 OVERLOAD: tuple[Sign, ...] = (
     Sign(K.OVERLOADED, r"rate-limited upstream|queue_exceeded|param:queue|high (demand|traffic)|over ?capacity|at capacity"
-         r"|capacity (is )?(temporarily )?exceeded|overloaded|no capacity|queue is full|model (is )?(too |currently )?busy"
+         r"|capacity (is )?(temporarily )?exceeded|overloaded|no ?capacity|temporarily unable to process|queue (is )?full"
+         r"|error code: ?1015|model (is )?(too |currently )?busy"
          r"|servers? (is|are) (currently )?(too )?busy|no available (provider|channel|worker)|no deployments? available"
          r"|request limit reached \(|maximum capacity|degraded function"
          r"|provider_overloaded|service tier capacity|no instances? available",
@@ -81,11 +82,11 @@ CAPABILITIES: tuple[Sign, ...] = (
     Sign(K.UNSUPPORTED, r"audio input|input_audio|audio (content|modality)[^|]{0,30}not", REQUEST, capability="audio"),
     Sign(K.UNSUPPORTED, r"support(s)? image input|image (input )?(modality )?(is |are )?not (enabled|supported)|does(n't| not) support "
          r"(image|vision|picture|multi-?modal|visual)|not support (image|vision|multi-?modal)|content must be a string"
-         r"|'array' not in 'string'|required for image input|image_url|images? (inputs?|content)?\s?(is|are) not (supported|enabled)"
+         r"|'array' not in 'string'|content[^|]{0,60}value must be a string|required for image input|image_url|images? (inputs?|content)?\s?(is|are) not (supported|enabled)"
          r"|image input is not|not a (vision|multi-?modal)|vision (is )?(not|un)|mmproj|cannot (process|read|see) images"
          r"|at most 0 image|requested (input )?modalit|only supports? text|content[^|]{0,20}input should be a valid string|input should be a valid string[^|]*\|.*loc:[\w.]*content"
          r"|failed to deserialize[^|]{0,80}content|expected one of: \['str'\], got list|not a vlm|text-only prompts", REQUEST, capability="vision"),
-    Sign(K.REFUSED, r"can handle the requested parameters|requested output modalit", (400, 404)),
+    Sign(K.REFUSED, r"can handle the requested parameters|requested output modalit|no endpoints found that support (?!tool|the )", (400, 404)),
     Sign(K.REFUSED, r"tool_use_failed|json_validate_failed|tool choice is none", (200, 400)),
     Sign(K.UNSUPPORTED, r"tool_choice'? value|support (this|the provided|the requested) ['`\"]?tool_choice|param:tool_choice", REQUEST,
          capability="tool_choice"),

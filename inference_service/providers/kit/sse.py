@@ -68,9 +68,9 @@ class SseParser:
 
     def _next_begins(self, data: bytes) -> bool:
         """Whether the buffered line ended an event after all."""
-        seen = self._tail + data
-        self._tail = seen[-LONGEST_JOINT:]
-        return _ONE_LINE_FEED.search(seen) is not None
+        window = self._tail + data
+        self._tail = window[-LONGEST_JOINT:]
+        return _ONE_LINE_FEED.search(window) is not None
 
     def flush(self) -> list[SseEvent]:
         """The body has ended: an event without its blank line counts."""

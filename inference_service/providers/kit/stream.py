@@ -69,14 +69,14 @@ async def chat(
 
 def changes(dialect: Dialect, call: ChatCall) -> list[Notice]:
     """A notice for each setting that is sent with a different value. Raises UpstreamFailure(UNSUPPORTED) if strict."""
-    found = changed(call.request.sampling, dialect.wire_names())
-    if found and call.request.strict:
-        field = min(found)
-        text = f"the provider does not take {field} as it was asked for"
+    changes = changed(call.request.sampling, dialect.wire_names())
+    if changes and call.request.strict:
+        field = min(changes)
+        text = f"the provider does not accept the requested {field}"
         raise UpstreamFailure(FailureKind.UNSUPPORTED, text, field=field)
     return [
-        Notice(NoticeKind.CHANGED, field, f"This deployment does not take {field} as asked; {value} was used.")
-        for field, value in found.items()
+        Notice(NoticeKind.CHANGED, field, f"This deployment does not accept the requested {field}; {value} was used.")
+        for field, value in changes.items()
     ]
 
 
@@ -142,8 +142,8 @@ class Reading:
                 if not data or (len(data) < ENOUGH and not last):
                     return []
                 self._frames = frames(data)
-            found = self._frames.feed(data) if data else []
-            return [*found, *self._frames.flush()] if last else found
+            events = self._frames.feed(data) if data else []
+            return [*events, *self._frames.flush()] if last else events
         except EventTooLargeError as error:
             raise UpstreamFailure(FailureKind.BAD_RESPONSE, str(error), status=200) from error
 

@@ -111,10 +111,10 @@ class ThinkSplitter:
 
     def _answered(self, text: str) -> Split:
         """Text of the answer, unless it holds a closing tag that turns everything before it into thoughts."""
-        seen = self._tail + text
-        if _CLOSING.search(seen):
+        window = self._tail + text
+        if _CLOSING.search(window):
             return self._closing(text)
-        last = seen[seen.rfind("<") :].lower() if "<" in seen else ""
+        last = window[window.rfind("<") :].lower() if "<" in window else ""
         self._tail = last if "</thinking>".startswith(last) or "</think>".startswith(last) else ""
         self._keep(text)
         return Split(answer=text)

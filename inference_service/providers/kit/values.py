@@ -66,16 +66,16 @@ def number(value: object) -> float | None:
     if isinstance(value, str) and len(value) > LONGEST_NUMBER:
         return None
     try:
-        found = float(value)
+        parsed = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return parsed if math.isfinite(parsed) else None
 
 
 def count(value: object, most: int = MOST_TOKENS) -> int | None:
     """A count, also as float or string; None, not reported, for anything that cannot be a count."""
-    found = number(value)
-    return int(found) if found is not None and 0 <= found <= most else None
+    parsed = number(value)
+    return int(parsed) if parsed is not None and 0 <= parsed <= most else None
 
 
 def context_tokens(value: object) -> int:
@@ -89,14 +89,16 @@ def usage(
     """What a provider reports about one call. None, not reported, for an implausible number."""
     numbers = [None if value is None else count(value) for value in (prompt, completion)]
     if numbers == [None, None] or any(
-        value is not None and known is None for value, known in zip((prompt, completion), numbers, strict=True)
+        value is not None and parsed is None for value, parsed in zip((prompt, completion), numbers, strict=True)
     ):
         return None
-    asked, written, thought = numbers[0] or 0, numbers[1] or 0, count(reasoning) or 0
+    prompt_tokens, written, thought = numbers[0] or 0, numbers[1] or 0, count(reasoning) or 0
     # Some models behind DeepInfra leave the reasoning out of the completion.
     written = written if written >= thought else written + thought
     read, heard = count(cached) or 0, count(audio) or 0
-    return Usage(asked, written, thought, cached_tokens=min(read, asked), audio_tokens=min(heard, asked))
+    return Usage(
+        prompt_tokens, written, thought, cached_tokens=min(read, prompt_tokens), audio_tokens=min(heard, prompt_tokens)
+    )
 
 
 def says_something(value: object) -> bool:

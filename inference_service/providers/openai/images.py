@@ -113,12 +113,12 @@ async def _sent(wanted: Mapping[str, Any], call: ImageCall) -> dict[str, Any]:
     """JSON, or a form if a picture is included."""
     if call.request.input_image is None:
         return {"json": msgspec.json.encode(wanted)}
-    given = await without_gif(call.request.input_image)
+    picture = await without_gif(call.request.input_image)
     form = aiohttp.FormData()
     for name, value in wanted.items():
         form.add_field(name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
-    name = f"input.{given.mime.partition('/')[2]}"  # the server reads the format from the file extension
-    form.add_field("image", given.data, filename=name, content_type=given.mime)
+    name = f"input.{picture.mime.partition('/')[2]}"  # the server reads the format from the file extension
+    form.add_field("image", picture.data, filename=name, content_type=picture.mime)
     return {"form": form}
 
 
@@ -130,35 +130,35 @@ async def _streamed(response: aiohttp.ClientResponse, call: ImageCall) -> ImageE
             async for event in reading:
                 if event.get("error"):
                     raise errors.in_stream(event["error"], began=False)
-                found = from_text(text) if isinstance(text := event.get("b64_json"), str) else None
+                result = from_text(text) if isinstance(text := event.get("b64_json"), str) else None
                 kind = str(event.get("type", ""))
-                if found is None or not found.data:
+                if result is None or not result.data:
                     continue
                 if kind.endswith(".partial_image"):
-                    yield Preview(call.first_index + came, sniff(found.data) or "image/png", found.data)
+                    yield Preview(call.first_index + came, sniff(result.data) or "image/png", result.data)
                 elif kind.endswith(".completed"):
-                    yield Picture(call.first_index + came, found.data)
+                    yield Picture(call.first_index + came, result.data)
                     came += 1
                     usage = _added(usage, _tokens(event), came)
                     yield usage
     except EventTooLargeError as error:
         raise errors.failure(FailureKind.BAD_RESPONSE, status=200) from error
     if not came:
-        raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's picture ended without its end", status=200)
+        raise UpstreamFailure(FailureKind.STREAM_CUT, "the provider's picture stopped before its end", status=200)
     yield Finish(FinishReason.STOP)
 
 
 async def _events(response: aiohttp.ClientResponse, parser: SseParser) -> AsyncGenerator[dict[str, Any], None]:
     while data := await next_chunk(response):
         for event in parser.feed(data):
-            if not event.data.startswith(b"[DONE]") and isinstance(found := decode(event.data), dict):
-                yield found
+            if not event.data.startswith(b"[DONE]") and isinstance(members := decode(event.data), dict):
+                yield members
 
 
 def _tokens(answer: Any) -> Usage:
     usage = answer.get("usage") if isinstance(answer, dict) else None
-    told = usage if isinstance(usage, dict) else {}
-    return Usage(_count(told.get("input_tokens")), _count(told.get("output_tokens")))
+    counts = usage if isinstance(usage, dict) else {}
+    return Usage(_count(counts.get("input_tokens")), _count(counts.get("output_tokens")))
 
 
 def _count(value: object) -> int:

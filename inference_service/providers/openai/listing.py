@@ -48,7 +48,7 @@ def items(answer: Any) -> list[dict[str, Any]]:
 def named(listed: list[dict[str, Any]], row: Row) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every usable entry with the id to request it by."""
     for item in listed:
-        name = next((one for key in ("id", "name", "model") if isinstance(one := item.get(key), str) and one), "")
+        name = next((value for key in ("id", "name", "model") if isinstance(value := item.get(key), str) and value), "")
         name = name.removeprefix(row.wire.strip)
         if name and item.get("active") is not False:
             yield name, item
@@ -75,8 +75,12 @@ def capabilities(item: dict[str, Any], name: str, row: Row) -> Capabilities:
         unknown.discard("vision")
     parameters = item.get("supported_parameters")
     if isinstance(parameters, list) and parameters:
-        takes = {PARAMETERS[one] for one in parameters if isinstance(one, str) and one in PARAMETERS}
-        formats = {FORMATS[one] for one in parameters if isinstance(one, str) and one in FORMATS}
+        takes = {
+            PARAMETERS[parameter] for parameter in parameters if isinstance(parameter, str) and parameter in PARAMETERS
+        }
+        formats = {
+            FORMATS[parameter] for parameter in parameters if isinstance(parameter, str) and parameter in FORMATS
+        }
         can = msgspec.structs.replace(
             can,
             settings=can.settings & (takes or CHAT_SETTINGS),
@@ -141,8 +145,8 @@ def _modalities(item: dict[str, Any], key: str) -> list[Any] | None:
     for place in (item, inner if isinstance(inner, dict) else {}):
         for name in (key, f"supported_{key}"):
             if isinstance(place.get(name), list) and place[name]:
-                found: list[Any] = place[name]
-                return found
+                modalities: list[Any] = place[name]
+                return modalities
     return None
 
 

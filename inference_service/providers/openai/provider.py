@@ -12,14 +12,14 @@ from urllib.parse import urljoin
 import msgspec
 from msgspec import Struct
 
-from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ImageEvent, Role
+from inference_service.domain import CHAT_SETTINGS, Capabilities, ChatEvent, ChatRequest, ImageEvent, Role
 from inference_service.failures import FailureKind, UpstreamFailure
 from inference_service.providers import embeddings, speech
 from inference_service.providers.catalogue import load
 from inference_service.providers.catalogue.row import SPEECH, VECTORS, Row, is_pattern, matches
 from inference_service.providers.kit import errors, limits, stream
 from inference_service.providers.kit.http import HttpClient, read, read_error
-from inference_service.providers.openai import images, listing, wire
+from inference_service.providers.openai import counting, images, listing, wire
 from inference_service.providers.openai.stream import ChunkFormat
 from inference_service.providers.seam import (
     ChatCall,
@@ -101,27 +101,27 @@ class OpenAI:
     def capabilities(self, model: str) -> Capabilities:
         if model in self.settings.capabilities:
             return self.settings.capabilities[model]
-        known = self._discovered.get(model) or self.declaration.capabilities.get(model)
-        if known is None and ("gpt-image" in model or model in DRAWS):
-            known = DRAWS.get(model, PICTURES)
-        if known is None or known.image:  # a host's own picture API says more than a list
-            known = images.capabilities(self, model) or known
-        known = known or _by_name(model) or self.row.can(model)
+        facts = self._discovered.get(model) or self.declaration.capabilities.get(model)
+        if facts is None and ("gpt-image" in model or model in DRAWS):
+            facts = DRAWS.get(model, PICTURES)
+        if facts is None or facts.image:  # a host's own picture API says more than a list
+            facts = images.capabilities(self, model) or facts
+        facts = facts or _by_name(model) or self.row.can(model)
         prefill = getattr(self.options, "prefill", None)
-        if prefill is None or not known.chat:
-            return known
-        return msgspec.structs.replace(known, prefill=prefill, unknown=known.unknown - {"prefill"})
+        if prefill is None or not facts.chat:
+            return facts
+        return msgspec.structs.replace(facts, prefill=prefill, unknown=facts.unknown - {"prefill"})
 
     def choices(self, task: str, most: int = 2) -> tuple[str, ...]:
         """Upstream models for a task, best first: the row's preferences that the list has, or that are not patterns."""
         patterns = self.row.preferences(task)
-        named = tuple(one for one in patterns if not is_pattern(one))
+        named = tuple(pattern for pattern in patterns if not is_pattern(pattern))
         listed = self.listed_models or self._discovered
         if not listed:
             return named[:most]
-        found = tuple(dict.fromkeys(name for one in patterns for name in listed if matches(name, (one,))))
+        models = tuple(dict.fromkeys(name for pattern in patterns for name in listed if matches(name, (pattern,))))
         # Hosts that draw or transcribe outside of their chat API often leave those models out of the list.
-        return (found or (named if task in BESIDE else ()))[:most]
+        return (models or (named if task in BESIDE else ()))[:most]
 
     # --- what a subclass changes ---------------------------------------------------------
 
@@ -214,7 +214,7 @@ class OpenAI:
         own = OWN_FIELDS if declared.usage else frozenset()
         if declared.default_tokens:
             own |= {"sampling.max_tokens"}
-        uses = {"system"} if any(one.role is Role.SYSTEM for one in call.request.messages) else set()
+        uses = {"system"} if any(turn.role is Role.SYSTEM for turn in call.request.messages) else set()
         if call.request.has_images:
             uses.add("vision")
         if call.request.has_audio:
@@ -248,13 +248,23 @@ class OpenAI:
         url = f"{self.root(call.secret)}/embeddings"
         return await embeddings.over_openai(self, url, self.headers(call.secret), call)
 
+    @property
+    def counts(self) -> str:
+        """How the provider counts tokens; empty: it does not."""
+        return self.row.wire.counts
+
+    async def count(self, request: ChatRequest, model: str, secret: str | None) -> int:
+        """Tokens that the model would read. Raises UpstreamFailure. Only where `counts` says how."""
+        style: counting.Style = self.row.wire.counts  # type: ignore[assignment]
+        return await counting.count(self, style, self.root(secret), secret, request, model)
+
     async def models(self, secret: str | None) -> Sequence[ModelInfo]:
         url = urljoin(f"{self.root(secret)}/", self.row.wire.list)
         items = await self.listed(url, secret)
-        found = list(listing.read(items, self.row))
+        models = list(listing.read(items, self.row))
         self.listed_models = tuple(name for name, _ in listing.named(items, self.row))
-        self._discovered = {info.name: info.capabilities for info in found if info.name not in DRAWS}
-        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in found]
+        self._discovered = {info.name: info.capabilities for info in models if info.name not in DRAWS}
+        return [msgspec.structs.replace(info, capabilities=self.capabilities(info.name)) for info in models]
 
     async def listed(self, url: str, secret: str | None) -> list[dict[str, Any]]:
         """The items of a model list. Raises UpstreamFailure."""
@@ -290,14 +300,14 @@ def declared(own: Declaration, row: Row, *, discovers: bool) -> Declaration:
 
 def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Moves instructions in front of the first question, for models without a system role."""
-    said = "\n\n".join(str(one["content"]) for one in messages if one["role"] == "system")
-    rest = [one for one in messages if one["role"] != "system"]
-    first = next((one for one in rest if one["role"] == "user"), None)
+    said = "\n\n".join(str(message["content"]) for message in messages if message["role"] == "system")
+    rest = [message for message in messages if message["role"] != "system"]
+    first = next((message for message in rest if message["role"] == "user"), None)
     if not said or first is None:
         return rest or messages
     content = first["content"]
     joined = f"{said}\n\n{content}" if isinstance(content, str) else [{"type": "text", "text": said}, *content]
-    return [{**one, "content": joined} if one is first else one for one in rest]
+    return [{**message, "content": joined} if message is first else message for message in rest]
 
 
 def _by_name(model: str) -> Capabilities | None:

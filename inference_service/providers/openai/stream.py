@@ -45,6 +45,7 @@ class QuickChoice(Struct, gc=False):
     finishReason: None = None  # noqa: N815 - the wire's name
     error: None = None
     logprobs: None = None
+    usage: None = None
 
 
 class QuickUsage(Struct, gc=False):
@@ -139,31 +140,32 @@ class ChunkFormat(WireFormat):
         chunk = values.mapping(value)
         if name == "error" and isinstance(value, str):
             return Piece(error={"message": value})
-        found = Piece(error=_error(chunk, name), done=name == "done")
-        found.usage = _usage(chunk)
+        piece = Piece(error=_error(chunk, name), done=name == "done")
+        piece.usage = _usage(chunk)
         for choice in values.items(chunk.get("choices")):
             if isinstance(choice, dict) and not values.number(choice.get("index")):  # only the first choice is ours
-                self._choice(choice, found)
+                self._choice(choice, piece)
         if "choices" not in chunk:  # the native streams of Workers AI and Ollama
-            found.text = values.text_of(chunk.get("response"))
-        return found
+            piece.text = values.text_of(chunk.get("response"))
+        return piece
 
-    def _choice(self, choice: dict[str, Any], found: Piece) -> None:
+    def _choice(self, choice: dict[str, Any], piece: Piece) -> None:
         words, thoughts = _words(choice.get("delta"))
         calls = _calls(choice.get("delta"), self._kind)
         self._deltas, self._called = self._deltas or bool(words), self._called or bool(calls)
         if not self._deltas:  # servers that ignore "stream" send `message`; some repeat the answer in it at the end
             message, more = _words(choice.get("message"))
             words, thoughts = message or values.text_of(choice.get("text")), thoughts or more
-        found.calls += calls if self._called else _calls(choice.get("message"), self._kind)
-        found.logprobs = _logprobs(choice.get("logprobs")) or found.logprobs
-        found.text += words
-        found.reasoning += thoughts
+        piece.calls += calls if self._called else _calls(choice.get("message"), self._kind)
+        piece.logprobs = _logprobs(choice.get("logprobs")) or piece.logprobs
+        piece.text += words
+        piece.reasoning += thoughts
+        piece.usage = piece.usage or _usage(choice)  # Moonshot's place for it
         # `stop_reason` beside `finish_reason` is the stop sequence that was hit (vLLM); alone it is the reason.
         finish = choice.get("finish_reason", choice.get("stop_reason")) or choice.get("finishReason")
-        found.finish = finish if finish is not None else found.finish
+        piece.finish = finish if finish is not None else piece.finish
         if error := choice.get("error"):
-            found.error, found.within = error, True
+            piece.error, piece.within = error, True
 
 
 def _error(chunk: dict[str, Any], name: str) -> Any:
@@ -176,8 +178,8 @@ def _error(chunk: dict[str, Any], name: str) -> Any:
     if "choices" in chunk:
         return None
     coded = chunk.get("code") or chunk.get("type") or chunk.get("status")
-    told = chunk.get("detail") or chunk.get("errors") or (coded and isinstance(chunk.get("message"), str))
-    return chunk if told or chunk.get("success") is False else None
+    detail = chunk.get("detail") or chunk.get("errors") or (coded and isinstance(chunk.get("message"), str))
+    return chunk if detail or chunk.get("success") is False else None
 
 
 def _words(delta: object) -> tuple[str, str]:
@@ -244,13 +246,13 @@ def _logprobs(value: object) -> Logprobs | None:
     tokens = []
     for item in map(values.mapping, values.items(values.mapping(value).get("content"))):
         likely = [
-            (one.get("token"), one.get("logprob"))
-            for one in map(values.mapping, values.items(item.get("top_logprobs")))
+            (entry.get("token"), entry.get("logprob"))
+            for entry in map(values.mapping, values.items(item.get("top_logprobs")))
         ]
         top = tuple(
-            (token, found)
-            for token, told in likely
-            if isinstance(token, str) and (found := values.number(told)) is not None
+            (token, parsed)
+            for token, reported in likely
+            if isinstance(token, str) and (parsed := values.number(reported)) is not None
         )
         token, logprob = item.get("token"), values.number(item.get("logprob"))
         if isinstance(token, str) and logprob is not None:

@@ -32,7 +32,7 @@ PLAIN = Manner()
 
 def messages(request: ChatRequest, prefix: str, manner: Manner = PLAIN) -> list[dict[str, Any]]:
     """The conversation, as plain strings if it is only text. A prefix becomes the assistant's open turn."""
-    listed = [made for message in request.messages for made in _message(message, manner)]
+    listed = [turn for message in request.messages for turn in _message(message, manner)]
     if prefix:
         listed.append({"role": "assistant", "content": prefix})
     return listed
@@ -44,12 +44,12 @@ def _message(message: Message, manner: Manner) -> list[dict[str, Any]]:
             {"role": "tool", "tool_call_id": call_id(result.call_id, manner), "content": result.content}
             for result in message.results
         ]
-    made: dict[str, Any] = {"role": message.role.value, "content": message.text}
+    turn: dict[str, Any] = {"role": message.role.value, "content": message.text}
     if message.calls:
-        made["tool_calls"] = [_call(call, manner) for call in message.calls]
+        turn["tool_calls"] = [_call(call, manner) for call in message.calls]
     if message.role is Role.USER and any(not isinstance(part, TextPart) for part in message.parts):
-        made["content"] = [_part(part) for part in message.parts]
-    return [made]
+        turn["content"] = [_part(part) for part in message.parts]
+    return [turn]
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -69,23 +69,23 @@ def encoded(data: bytes) -> str:
 
 
 def _call(call: ToolCall, manner: Manner) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    members: dict[str, Any] = {
         "id": call_id(call.id, manner),
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
     if manner.signs:
         kind, _, signature = call.signature.decode(errors="replace").partition(":")
-        known = signature if kind == manner.signs and signature else UNSIGNED
-        made["extra_content"] = {"google": {"thought_signature": known}}
-    return made
+        shown = signature if kind == manner.signs and signature else UNSIGNED
+        members["extra_content"] = {"google": {"thought_signature": shown}}
+    return members
 
 
-def call_id(given: str, manner: Manner) -> str:
+def call_id(original: str, manner: Manner) -> str:
     """The id in this provider's form: the same for a call and its result."""
-    if not manner.short_ids or SHORT_ID.fullmatch(given):
-        return given
-    return hashlib.sha256(given.encode()).hexdigest()[:9]
+    if not manner.short_ids or SHORT_ID.fullmatch(original):
+        return original
+    return hashlib.sha256(original.encode()).hexdigest()[:9]
 
 
 def tools(request: ChatRequest) -> dict[str, Any]:
@@ -128,13 +128,13 @@ def is_strict(schema: Mapping[str, Any]) -> bool:
         if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
             return False
     inner = [*_mappings(schema.get("properties")), *_mappings(schema.get("$defs"))]
-    inner += [one for key in ("items", "not") if isinstance(one := schema.get(key), dict)]
-    inner += [one for one in schema.get("anyOf", ()) if isinstance(one, dict)]
+    inner += [branch for key in ("items", "not") if isinstance(branch := schema.get(key), dict)]
+    inner += [branch for branch in schema.get("anyOf", ()) if isinstance(branch, dict)]
     return not {"allOf", "oneOf", "patternProperties", "if"} & set(schema) and all(map(is_strict, inner))
 
 
 def _mappings(value: object) -> list[dict[str, Any]]:
-    return [one for one in value.values() if isinstance(one, dict)] if isinstance(value, dict) else []
+    return [item for item in value.values() if isinstance(item, dict)] if isinstance(value, dict) else []
 
 
 def needs_tools(request: ChatRequest) -> bool:

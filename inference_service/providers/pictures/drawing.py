@@ -69,36 +69,36 @@ async def draw(host: Host, style: Style, target: Target, call: ImageCall) -> Ima
         if response.status not in (200, 201, 202):
             raise host.failure(response.status, response.headers, await read_error(response))
         yield host.limit_report(response.headers) or LimitReport()
-        kind, told, answer = response.content_type, response.headers, await read(response)
+        kind, headers, answer = response.content_type, response.headers, await read(response)
     if kind.startswith("image/") or sniff(answer):
-        found = [from_body(answer, told)]
+        results = [from_body(answer, headers)]
     else:
         parsed = decode(answer or b"{}")
         if style.job is not None:
-            parsed = with_request_id(parsed, told)
+            parsed = with_request_id(parsed, headers)
             root = target.job_base or style.job.base or target.base
             async with aclosing(jobs.wait(host, style.job, root, target.headers, parsed)) as waiting:
-                async for made in waiting:
-                    if isinstance(made, Progress):
-                        yield made
+                async for step in waiting:
+                    if isinstance(step, Progress):
+                        yield step
                     else:
-                        (parsed,) = made
-        found = read_results(parsed, url)
-    async with aclosing(deliver(host.http, found, call, seed)) as delivering:
+                        (parsed,) = step
+        results = read_results(parsed, url)
+    async with aclosing(deliver(host.http, results, call, seed)) as delivering:
         async for event in delivering:
             yield event
 
 
-async def deliver(http: HttpClient, found: Sequence[Result], call: ImageCall, seed: int | None) -> ImageEvents:
+async def deliver(http: HttpClient, results: Sequence[Result], call: ImageCall, seed: int | None) -> ImageEvents:
     """Pictures, fetched if they are links, with the usage after each. A failing link costs only its own picture."""
     came, lost = 0, None
-    for one in found[: call.count]:
+    for result in results[: call.count]:
         try:
-            data = one.data or await http.fetch_picture(one.url)
+            data = result.data or await http.fetch_picture(result.url)
         except UpstreamFailure as failure:
             lost = lost or failure
             continue
-        yield Picture(call.first_index + came, data, seed if one.seed is None else one.seed)
+        yield Picture(call.first_index + came, data, seed if result.seed is None else result.seed)
         came += 1
         yield Usage(images=came)
     if lost is not None and not came:

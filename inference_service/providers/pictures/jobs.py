@@ -96,9 +96,9 @@ async def ask(host: Host, url: str, headers: Mapping[str, str]) -> Any:
 def failed(answer: Any) -> UpstreamFailure:
     """A job that ended without a picture, in the host's own words if it has any."""
     places = (answer, answer.get("data")) if isinstance(answer, dict) else ()
-    told = next((place["error"] for place in places if isinstance(place, dict) and place.get("error")), None)
-    if told:
-        failure = errors.in_stream(told, began=False)
+    reported = next((place["error"] for place in places if isinstance(place, dict) and place.get("error")), None)
+    if reported:
+        failure = errors.in_stream(reported, began=False)
         if failure.kind is not FailureKind.STREAM_ERROR:
             return failure
     return errors.failure(FailureKind.SERVER_ERROR, status=200)

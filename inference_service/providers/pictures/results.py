@@ -48,13 +48,15 @@ def decode(answer: bytes) -> Any:
 
 def read_results(answer: Any, base: str) -> list[Result]:
     """All pictures of an answer. `base`: the URL for paths without a host. Raises UpstreamFailure if there is none."""
-    found = list(_results(answer, None, base, 0))
+    results = list(_results(answer, None, base, 0))
     flags = _flags(answer)
-    if len(flags) == len(found):
-        found = [Result(withheld=True) if flag is True else one for flag, one in zip(flags, found, strict=True)]
-    usable = [one for one in found if not one.withheld]
+    if len(flags) == len(results):
+        results = [
+            Result(withheld=True) if flag is True else result for flag, result in zip(flags, results, strict=True)
+        ]
+    usable = [result for result in results if not result.withheld]
     if not usable:
-        raise without_picture(answer, withheld=bool(found))
+        raise without_picture(answer, withheld=bool(results))
     return usable
 
 
@@ -63,8 +65,8 @@ def _results(answer: Any, seed: int | None, base: str, depth: int) -> Iterator[R
         return
     match answer:
         case str():
-            if (one := from_text(answer, seed, base)) is not None:
-                yield one
+            if (result := from_text(answer, seed, base)) is not None:
+                yield result
         case list():
             for item in answer:
                 yield from _results(item, seed, base, depth + 1)
@@ -118,8 +120,8 @@ def _is_withheld(item: dict[str, Any]) -> bool:
 
 def _flags(answer: Any) -> list[Any]:
     places = [answer, answer.get("data")] if isinstance(answer, dict) else []
-    found = (place.get(key) for place in places if isinstance(place, dict) for key in FLAGS)
-    return next((flags for flags in found if isinstance(flags, list) and flags), [])
+    values = (place.get(key) for place in places if isinstance(place, dict) for key in FLAGS)
+    return next((flags for flags in values if isinstance(flags, list) and flags), [])
 
 
 def without_picture(answer: Any, *, withheld: bool = False) -> UpstreamFailure:
@@ -128,8 +130,8 @@ def without_picture(answer: Any, *, withheld: bool = False) -> UpstreamFailure:
         return errors.failure(FailureKind.CONTENT_REFUSED, status=200, parsed={"code": "nsfw"})
     if isinstance(answer, dict):
         listed = answer.get("errors")
-        if told := answer.get("error") or (listed[0] if isinstance(listed, list) and listed else None):
-            return errors.in_stream(told, began=False)
+        if reported := answer.get("error") or (listed[0] if isinstance(listed, list) and listed else None):
+            return errors.in_stream(reported, began=False)
         state = answer.get("inference_status")
         if isinstance(state, dict) and state.get("status") in ("failed", "queued"):
             return errors.failure(FailureKind.SERVER_ERROR, status=200)

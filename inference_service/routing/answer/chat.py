@@ -126,24 +126,24 @@ class ChatAnswer:
         return opening
 
     def _join(self, opening: Opening, *, prefills: bool) -> None:
-        text, given = self._written.text(), self._request.partial
+        text, beginning = self._written.text(), self._request.partial
         if self.began and self._may_continue(text):
             if prefills:
                 self._prefill(opening, text)
                 return
             boundary = Boundary(text)
-            if opening.deployment in self._route.continue_by_instruction and len(boundary.kept) > len(given):
+            if opening.deployment in self._route.continue_by_instruction and len(boundary.kept) > len(beginning):
                 opening.request = continued(opening.request, boundary.kept)
                 opening.joint, opening.kept = AfterInstruction(boundary), len(boundary.kept)
                 return
         opening.restarts = self.began
-        if not given:
+        if not beginning:
             opening.joint = Restart(text)
         elif prefills:
-            self._prefill(opening, given)
+            self._prefill(opening, beginning)
         else:
-            opening.request = continued(opening.request, given)
-            opening.joint, opening.kept = AfterGiven(given), len(given)
+            opening.request = continued(opening.request, beginning)
+            opening.joint, opening.kept = AfterGiven(beginning), len(beginning)
 
     def _may_continue(self, text: str) -> bool:
         long_enough = len(text) >= SHORTEST_PREFIX
@@ -319,5 +319,5 @@ def continued(request: ChatRequest, kept: str) -> ChatRequest:
 
 def nothing_said(finish: Finish) -> UpstreamFailure:
     if finish.reason is FinishReason.CONTENT_FILTER:
-        return UpstreamFailure(FailureKind.CONTENT_REFUSED, "the provider's filter kept the answer back")
+        return UpstreamFailure(FailureKind.CONTENT_REFUSED, "the provider's filter withheld the answer")
     return UpstreamFailure(FailureKind.BAD_RESPONSE, "the provider's answer was empty", status=200)

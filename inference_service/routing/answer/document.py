@@ -40,11 +40,11 @@ class Document:
         try:
             document = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            cut = "the limit of tokens cut it off" if reason is FinishReason.LENGTH else "it is no JSON"
+            cut = "the token limit cut it off" if reason is FinishReason.LENGTH else "it is not JSON"
             raise invalid(cut) from None
         if self._schema is None:
             if not isinstance(document, dict):
-                raise invalid("it is JSON, but no object")
+                raise invalid("it is JSON, but not an object")
         elif violation := self._schema.violation(document):
             raise invalid(violation)
 
@@ -56,6 +56,4 @@ def unfenced(text: str) -> str:
 
 
 def invalid(how: str) -> UpstreamFailure:
-    return UpstreamFailure(
-        FailureKind.INVALID_OUTPUT, f"the answer is not the document that was asked for: {how}", status=200
-    )
+    return UpstreamFailure(FailureKind.INVALID_OUTPUT, f"the answer is not the requested document: {how}", status=200)

@@ -154,11 +154,11 @@ class AfterInstruction:
 
     def _repeated(self, held: str) -> int:
         """The length of the beginning of `held` that repeats the end of the text."""
-        found = list(WORD.finditer(held))
-        words = [match.group() for match in found]
+        matches = list(WORD.finditer(held))
+        words = [match.group() for match in matches]
         for count in range(min(len(words), len(self._tail)), 0, -1):
-            if words[:count] == self._tail[-count:] and self._is_repetition(words[:count], held[: found[0].start()]):
-                return found[count - 1].end()
+            if words[:count] == self._tail[-count:] and self._is_repetition(words[:count], held[: matches[0].start()]):
+                return matches[count - 1].end()
         return 0
 
     def _is_repetition(self, unit: list[str], lead: str) -> bool:
@@ -190,9 +190,9 @@ class AfterGiven:
     If it is repeated, in whole or its last word, the repetition is dropped.
     """
 
-    def __init__(self, given: str) -> None:
-        boundary = Boundary(given)
-        self._repeats = [one for one in (given, boundary.word) if one]
+    def __init__(self, beginning: str) -> None:
+        boundary = Boundary(beginning)
+        self._repeats = [text for text in (beginning, boundary.word) if text]
         self._held = ""
         self._decided = False
 
@@ -201,7 +201,7 @@ class AfterGiven:
             return text
         self._held += text
         said = self._held.lstrip()
-        if any(one.startswith(said) and len(said) < len(one) for one in self._repeats):
+        if any(repeat.startswith(said) and len(said) < len(repeat) for repeat in self._repeats):
             return ""
         return self.finish()
 
@@ -211,9 +211,9 @@ class AfterGiven:
         self._decided = True
         held, self._held = self._held, ""
         said = held.lstrip()
-        for one in self._repeats:
-            if said.startswith(one):
-                return said[len(one) :]
+        for text in self._repeats:
+            if said.startswith(text):
+                return said[len(text) :]
         return held
 
 
@@ -246,8 +246,8 @@ class Restart:
 
 def common_prefix(first: str, second: str) -> int:
     """The number of characters that both texts have in common at the beginning."""
-    for place, (one, other) in enumerate(zip(first, second, strict=False)):
-        if one != other:
+    for place, (left, other) in enumerate(zip(first, second, strict=False)):
+        if left != other:
             return place
     return min(len(first), len(second))
 

@@ -23,17 +23,17 @@ class ToolRules:
         """`alone`: the deployment was asked for one call at most. Raises UpstreamFailure(INVALID_OUTPUT)."""
         if not calls:
             if self._required:
-                raise _invalid("the model was to call a tool and did not")
+                raise _invalid("the model had to call a tool and did not")
             return
         if self._forbidden:
-            raise _invalid("the model was to call no tool and did")
+            raise _invalid("the model called a tool although none was allowed")
         if alone and len(calls) > 1:
-            raise _invalid("the model was to call one tool and called several")
+            raise _invalid("the model called several tools although only one was allowed")
         for call in calls:
             if call.name not in self._names:
                 raise _invalid("the model called a tool that does not exist")
             if self._named and call.name != self._named:
-                raise _invalid("the model called another tool than it was to call")
+                raise _invalid("the model called a tool other than the required one")
             schema = self._schemas.get(call.name)
             if schema is not None and (violation := schema.violation(msgspec.json.decode(call.arguments))):
                 raise _invalid(f"the arguments of {call.name} do not follow their schema: {violation}")

@@ -37,8 +37,8 @@ class UnaryAnswer:
     ends_when_interrupted = False
     began = False  # nothing is sent before it is whole
 
-    def __init__(self, request: Request, asked: Asked) -> None:
-        self._request, self._asked = request, asked
+    def __init__(self, request: Request, call: Asked) -> None:
+        self._request, self._asked = request, call
         self._announcer = Announcer()
         self.whole = False
 

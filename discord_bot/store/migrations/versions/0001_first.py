@@ -1,4 +1,4 @@
-"""The first form of the store."""
+"""The first schema of the store."""
 
 from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, String, Text

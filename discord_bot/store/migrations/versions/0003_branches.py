@@ -1,4 +1,4 @@
-"""A turn knows which one it continues; a picture order keeps the picture that it began from."""
+"""A turn knows which one it continues; a picture order keeps the picture that it started from."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,9 +8,9 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    # Version 0.1.0 could be killed between a step and its number.
+    # Version 0.1.0 could be killed between a step and its version number.
     _add("turns", sa.Column("parent_id", sa.BigInteger))
-    # Until now each one continued the one before.
+    # Until now each turn continued the one before.
     op.execute(
         "UPDATE turns SET parent_id = (SELECT MAX(older.id) FROM turns AS older"
         " WHERE older.conversation_id = turns.conversation_id AND older.id < turns.id)"
@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def _add(table: str, column: "sa.Column[object]") -> None:
-    there = {one["name"] for one in sa.inspect(op.get_bind()).get_columns(table)}
+    there = {existing["name"] for existing in sa.inspect(op.get_bind()).get_columns(table)}
     if column.name not in there:
         op.add_column(table, column)
 

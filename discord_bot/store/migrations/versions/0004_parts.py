@@ -1,4 +1,4 @@
-"""A question consists of parts with an author each, so that every person's wish and erasure reaches the own words."""
+"""A question consists of parts with one author each, so that a person's choice and erasure affect only their own words."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,6 @@
-"""Instructions that a person has typed for a place know their author, so that an erasure reaches them there, too.
+"""Instructions that a person has typed for a place record their author, so that an erasure covers them, too.
 
-Orders of pictures are looked up by their message whenever one is deleted.
+Picture orders are looked up by their message whenever one is deleted.
 """
 
 import sqlalchemy as sa
