@@ -119,7 +119,7 @@ async def test_a_request_under_way_when_a_window_ends_counts_in_the_next() -> No
     assert bucket.remaining == 0
 
 
-async def test_whoever_gives_up_waiting_leaves_the_place_to_the_next() -> None:
+async def test_a_waiter_that_gives_up_leaves_the_slot_to_the_next() -> None:
     time = Time()
     bucket = bucket_of(time)
     await bucket.acquire()

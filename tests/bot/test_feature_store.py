@@ -26,7 +26,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 ADA, BEN, GUILD, CHANNEL = 2**60 + 1, 2**60 + 2, 2**60 + 3, 2**60 + 4
 
 
-async def test_memory_is_bounded_deduplicated_and_only_of_those_who_agree(store: Store) -> None:
+async def test_memory_is_bounded_deduplicated_and_only_for_people_who_agree(store: Store) -> None:
     yes = await store.wishes.keeping([ADA])
     assert await store.memory.add(ADA, "  I am\na vegetarian ", yes)
     assert await store.memory.add(ADA, "I am a vegetarian", yes)

@@ -9,7 +9,7 @@ from discord_bot.ledger import Ledger
 from discord_bot.metrics import BotMetrics
 
 
-async def test_a_write_that_fails_is_tried_again_until_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_write_is_retried_until_it_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "PAUSES", (0, 0, 0, 0))
     tries, stands = 0, asyncio.Event()
 

@@ -157,7 +157,7 @@ async def test_a_database_of_the_first_version_keeps_its_data_and_what_was_refus
         await store.close()
 
 
-async def test_pictures_of_the_first_version_belong_to_whoever_asked(tmp_path: Path) -> None:
+async def test_pictures_of_the_first_version_belong_to_the_asker(tmp_path: Path) -> None:
     path = tmp_path / "bot.sqlite3"
     old = sqlite3.connect(path)
     old.executescript((Path(__file__).parent / "data" / "version-0.1.0.sql").read_text())
@@ -180,7 +180,7 @@ async def test_a_url_as_hosting_services_print_it_is_accepted(postgres_url: str,
     await store.close()
 
 
-async def test_the_database_servers_own_words_are_told_and_no_password(postgres_url: str) -> None:
+async def test_the_database_servers_own_words_are_shown_without_a_password(postgres_url: str) -> None:
     server = postgres_url.split("@")[1].split("/", maxsplit=1)[0]
     with pytest.raises(DatabaseProblem, match='database "nowhere" does not exist') as told:
         await open_store(f"postgres://antiphon:hunter2@{server}/nowhere")

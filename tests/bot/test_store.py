@@ -137,7 +137,7 @@ async def test_a_turn_is_found_by_any_of_its_messages_and_only_by_them(store: St
     assert await store.conversations.by_message(BIG + 1, 555) is None
 
 
-async def test_of_many_saves_the_last_one_stands(store: Store) -> None:
+async def test_of_many_saves_the_last_one_wins(store: Store) -> None:
     conversation = await talk(store)
     turn = await ask(store, conversation, 1, "q", [1], BIG)
     saves = []
@@ -184,7 +184,7 @@ async def test_one_setting_may_be_changed_by_several_at_once(store: Store) -> No
     assert (await store.settings.all(SettingScope.GUILD, 1))["model"].startswith("m")
 
 
-async def test_use_adds_up_whoever_counts_at_the_same_time(store: Store) -> None:
+async def test_concurrent_counts_add_up(store: Store) -> None:
     charges = await asyncio.gather(*(charge(store, 7, BIG) for _ in range(12)))
     await asyncio.gather(*(store.usage.add_tokens(one, 100) for one in charges))
     await store.usage.add_tokens(await charge(store, None, BIG), 5)
@@ -245,7 +245,7 @@ async def test_the_wish_not_to_be_stored_outlives_the_erasure(store: Store) -> N
     assert await store.settings.all(SettingScope.USER, BIG) == {"no_store": True}
 
 
-async def test_an_export_holds_everything_about_a_person_and_nothing_of_others(store: Store) -> None:
+async def test_an_export_contains_everything_about_a_person_and_nothing_of_others(store: Store) -> None:
     person = BIG + 424_242
     await fill(store, person)
     told = json.loads(await store.privacy.export(person))
@@ -305,7 +305,7 @@ async def test_each_question_goes_by_its_own_age_however_lively_its_conversation
     assert not left["usage"]
 
 
-async def test_of_a_question_by_two_people_each_wish_holds_for_the_own_part(store: Store) -> None:
+async def test_in_a_question_by_two_people_each_choice_applies_to_the_own_part(store: Store) -> None:
     ada, ben = BIG + 1, BIG + 2
     await store.settings.set(SettingScope.USER, ada, "no_store", value=True)
     conversation = await talk(store, owner=ben)
@@ -321,7 +321,7 @@ async def test_of_a_question_by_two_people_each_wish_holds_for_the_own_part(stor
     assert "canary" not in left
 
 
-async def test_what_is_erased_while_it_is_used_is_not_written_again(store: Store) -> None:
+async def test_words_erased_while_in_use_are_not_written_again(store: Store) -> None:
     conversation = await talk(store)
     turn = await ask(store, conversation, BIG + 5, "canary", [1], images=[b"canary"])
     charged = await charge(store, 7, BIG + 5)

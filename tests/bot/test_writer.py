@@ -93,7 +93,7 @@ def joined(channel: Channel) -> str:
     return "".join("".join(channel.texts).split())
 
 
-async def test_a_long_answer_stands_whole_over_several_messages(stage: Stage) -> None:
+async def test_a_long_answer_is_complete_over_several_messages(stage: Stage) -> None:
     writer = stage.writer()
     for end in range(0, len(LONG), 400):
         writer.show(Look(text=LONG[:end]), stop)
@@ -201,7 +201,7 @@ async def test_in_an_archived_thread_the_answer_goes_on_in_a_new_message(stage: 
     assert writer.message_ids == [message.id for message in thread.from_bot]
 
 
-async def test_a_lost_permission_is_told_to_who_started_the_answer(stage: Stage) -> None:
+async def test_a_lost_permission_is_reported_to_the_asker(stage: Stage) -> None:
     writer = stage.writer()
     writer.show(Look(text="The beginning"), stop)
     await stage.shown("The beginning")

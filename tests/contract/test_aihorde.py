@@ -172,7 +172,7 @@ async def test_a_censored_picture_is_a_refusal_and_the_others_are_delivered(
         (400, "TooManySteps", K.UNSUPPORTED),
     ],
 )  # fmt: skip
-async def test_what_the_horde_refuses_has_its_class(
+async def test_a_refusal_by_the_horde_has_its_class(
     upstream: Upstream, horde: Provider, status: int, code: str, kind: FailureKind
 ) -> None:
     upstream.answers[SUBMIT] = (status, {"message": "You are blocked for 300 seconds", "rc": code}, {})

@@ -103,7 +103,7 @@ async def test_a_field_that_a_model_refuses_is_left_out_and_the_same_model_answe
         assert questions(upstream) == calls + 1  # it is remembered
 
 
-async def test_a_field_of_ours_that_a_model_refuses_is_not_sent_to_it_again(upstream: Upstream) -> None:
+async def test_a_refused_field_that_only_we_add_is_not_sent_to_the_model_again(upstream: Upstream) -> None:
     def answer(body: Any) -> Any:
         if "stream_options" in body:
             return 400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}}, {}
@@ -193,7 +193,7 @@ async def test_a_system_message_goes_into_the_first_question_of_a_model_that_kno
     assert upstream.body("/first/chat/completions")["messages"] == [{"role": "user", "content": "Be brief.\n\nWhy?"}]
 
 
-async def test_what_a_row_and_the_operator_say_about_a_request_is_on_the_wire(upstream: Upstream) -> None:
+async def test_settings_of_the_row_and_the_operator_are_on_the_wire(upstream: Upstream) -> None:
     upstream.answers = {"/first/chat/completions": lambda _: spoken("hello")}
     settings = configured(upstream, "mistral", "some-model")
     settings["providers"]["mistral"]["provider_options"] = {"safe_prompt": True, "kept": 1}

@@ -143,7 +143,9 @@ PICTURES = {"deepinfra": ("black-forest-labs/FLUX-1-schnell", "")}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_a_refusal_has_its_class_and_the_credential_rests_as_long_as_told(upstream: Upstream, row: Row) -> None:
+async def test_a_refusal_has_its_class_and_the_credential_rests_for_the_stated_time(
+    upstream: Upstream, row: Row
+) -> None:
     model, base = (PICTURES if row.picture else MODELS)[row.kind]
     refused = (row.status, row.body, row.headers)
     upstream.answers = Everywhere(refused)

@@ -85,7 +85,7 @@ async def test_cloudflare_answers_of_older_models_are_bytes_and_the_second_flux_
         (410, 5028, "This model has been deprecated", K.RETIRED, None),
     ],
 )  # fmt: skip
-async def test_what_cloudflare_refuses_has_its_class(
+async def test_a_refusal_by_cloudflare_has_its_class(
     upstream: Upstream, status: int, code: int, message: str, kind: FailureKind, scope: Scope | None
 ) -> None:
     error = {"errors": [{"message": message, "code": code}], "success": False, "result": {}, "messages": []}
@@ -158,7 +158,7 @@ async def test_pollinations_takes_any_prompt_as_the_path_and_the_key_in_a_header
 @pytest.mark.parametrize(
     ("status", "kind"), [(402, K.QUOTA_EXHAUSTED), (401, K.UNAUTHENTICATED), (403, K.MODEL_FORBIDDEN), (500, K.SERVER_ERROR)]
 )  # fmt: skip
-async def test_what_pollinations_refuses_has_its_class(upstream: Upstream, status: int, kind: FailureKind) -> None:
+async def test_a_refusal_by_pollinations_has_its_class(upstream: Upstream, status: int, kind: FailureKind) -> None:
     words = "This model is paid-only" if status == 403 else "not enough"
     body = {"status": status, "success": False, "error": {"code": "X", "message": words, "requestId": "1"}}
     upstream.answers["/image/a fox"] = (status, body, {})

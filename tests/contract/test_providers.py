@@ -163,7 +163,7 @@ def hugging(upstream: Upstream, mapping: dict[str, str]) -> dict[str, Any]:
     return config("huggingface", upstream.url, "black-forest-labs/FLUX.1-schnell", hub_url=f"{upstream.url}/hub")
 
 
-async def test_hugging_face_draws_through_whoever_has_the_model(upstream: Upstream) -> None:
+async def test_hugging_face_draws_through_any_provider_that_has_the_model(upstream: Upstream) -> None:
     settings = hugging(upstream, {"hf-inference": "black-forest-labs/FLUX.1-schnell", "nscale": "flux-n"})
     upstream.answers[NATIVE] = PNG  # a JPEG by its label, a PNG by its bytes
     stream = await drawing(settings, size=(512, 512), steps=4, guidance_scale=0.5, seed=3, negative_prompt="rain")

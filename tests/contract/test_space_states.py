@@ -79,7 +79,7 @@ def config_of(base: str, kind: str = "flux-dev", model: str = "FLUX.1-dev", **op
         (200, "RUNNING", 200, "unavailable", "does not answer as a Gradio app does"),
     ],
 )
-async def test_a_space_that_is_asleep_building_broken_private_or_gone_is_told_as_such(
+async def test_a_space_that_is_asleep_building_broken_private_or_gone_is_reported_as_such(
     hub: Hub, status: int, stage: str, hub_status: int, failure: str, words: str
 ) -> None:
     hub.status, hub.stage, hub.hub_status = status, stage, hub_status

@@ -167,7 +167,7 @@ async def test_a_chatbot_is_given_what_was_said_before(apps: Apps) -> None:
         assert await answer(client, "one", events.Message.assistant("You said 1 things"), "two") == "You said 2 things"
 
 
-async def test_what_goes_wrong_in_an_app_has_its_class_and_nothing_of_its_inside(apps: Apps) -> None:
+async def test_a_failure_in_an_app_has_its_class_and_reveals_no_internals(apps: Apps) -> None:
     async with serving(apps.config("flux-dev", "flux-dev", "FLUX.1-dev")) as (_, client):
         with pytest.raises(errors.QuotaExceeded) as spent:
             async for _event in client.image("quota please", timeout=20):

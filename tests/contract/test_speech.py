@@ -185,7 +185,7 @@ def test_the_name_of_a_recording_ends_with_what_its_bytes_are(audio: bytes, mime
         ([0.9, 0.1], "Well", False), ([None], "Well", False), ([float("nan")], "Well", False),
     ],
 )  # fmt: skip
-def test_silence_is_told_from_speech_by_what_the_model_says_about_it(
+def test_silence_is_recognised_by_what_the_model_says_about_it(
     segments: list[float | None], text: str, silent: bool
 ) -> None:
     listed = [{"start": 0, "end": 1, "text": "x", "no_speech_prob": one} for one in segments]

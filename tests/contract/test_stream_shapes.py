@@ -131,7 +131,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
-async def test_what_is_no_answer_is_never_taken_for_one(upstream: Upstream, kind: str) -> None:
+async def test_a_broken_stream_is_never_taken_for_an_answer(upstream: Upstream, kind: str) -> None:
     model, base = MODELS[kind]
     settings = config(kind, upstream.url + base, model)
     for shape, (sent, failure) in BROKEN.items():

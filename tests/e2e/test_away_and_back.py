@@ -67,7 +67,7 @@ async def test_a_reply_to_an_earlier_answer_continues_from_there(stage: Stage) -
         assert asked(stage) == [("user", "root"), ("assistant", TEXT), ("user", "another way")]
 
 
-async def test_what_waits_can_be_changed_and_taken_back(stage: Stage) -> None:
+async def test_waiting_messages_can_be_edited_and_deleted(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     async with stage.running_bot():
         direct = stage.maria.direct()
@@ -110,7 +110,7 @@ async def test_two_clicks_on_one_button_give_one_answer(stage: Stage) -> None:
         assert len(thread.from_bot) == 2
 
 
-async def test_of_whoever_does_not_want_to_be_stored_nothing_is_kept_and_the_conversation_still_goes_on(
+async def test_people_who_opt_out_leave_nothing_and_their_conversation_still_continues(
     stage: Stage,
 ) -> None:
     async with stage.running_bot():
@@ -131,7 +131,7 @@ async def test_of_whoever_does_not_want_to_be_stored_nothing_is_kept_and_the_con
     assert b"secret plan" not in (stage.folder / "bot.sqlite3").read_bytes()
 
 
-async def test_who_asks_first_is_told_once_and_alone_where_questions_go(stage: Stage) -> None:
+async def test_a_first_time_asker_learns_once_and_privately_where_questions_go(stage: Stage) -> None:
     async with stage.running_bot():
         for number in range(2):
             await stage.maria.slash(stage.channel, "chat", prompt=f"question {number}")
@@ -141,7 +141,7 @@ async def test_who_asks_first_is_told_once_and_alone_where_questions_go(stage: S
         assert told[0].ephemeral_to is stage.maria
 
 
-async def test_the_command_goes_on_in_a_conversation_that_stands_already(stage: Stage) -> None:
+async def test_the_command_continues_an_existing_conversation(stage: Stage) -> None:
     async with stage.running_bot():
         await stage.maria.slash(stage.channel, "chat", prompt="root")
         thread = await stage.thread()
@@ -222,7 +222,7 @@ async def test_without_the_content_intent_a_thread_goes_on_through_a_form(stage:
         assert asked(stage)[-1] == ("user", "through the form")
 
 
-async def test_a_channel_that_takes_no_answer_is_told_to_the_asker_alone(stage: Stage) -> None:
+async def test_a_channel_that_accepts_no_answer_is_reported_to_the_asker_alone(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     async with stage.running_bot():
         question = await stage.maria.slash(stage.channel, "chat", prompt="tell me")
@@ -238,7 +238,7 @@ async def test_a_channel_that_takes_no_answer_is_told_to_the_asker_alone(stage: 
         assert question.response is not None
 
 
-async def test_what_is_drawn_again_starts_from_the_same_picture(stage: Stage) -> None:
+async def test_drawing_again_starts_from_the_same_picture(stage: Stage) -> None:
     async with stage.running_bot():
         start = File("start.png", png((128, 128)), "image/png")
         order = await stage.maria.slash(stage.channel, "image", prompt="a fox", image=start)

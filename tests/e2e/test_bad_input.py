@@ -8,7 +8,7 @@ from tests.fakes.upstream.server import TEXT
 RTL, ZERO = "\u202e", "\u200b"
 
 
-async def test_what_says_nothing_is_told_and_never_sent_to_a_model(stage: Stage) -> None:
+async def test_an_empty_question_gets_a_hint_and_never_reaches_a_model(stage: Stage) -> None:
     async with stage.running_bot():
         told = await (await stage.maria.slash(stage.channel, "chat", prompt=f" {ZERO}{RTL} ")).answer()
         assert told.ephemeral
@@ -58,7 +58,7 @@ async def test_a_reply_to_a_message_that_is_gone_is_answered_all_the_same(stage:
         assert body(again.content) == TEXT
 
 
-async def test_a_form_that_is_too_long_is_told_the_bound(stage: Stage) -> None:
+async def test_a_form_that_is_too_long_gets_the_limit(stage: Stage) -> None:
     async with stage.running_bot():
         order = await stage.maria.slash(stage.channel, "image", prompt="fox", size="64x64")
         done = await stage.discord.wait_for(

@@ -37,7 +37,7 @@ def prompt(stage: Stage) -> str:
     return str(stage.upstream.of("a")[-1].body["messages"][-1]["content"])
 
 
-async def test_what_was_missed_is_told_to_the_asker_alone_with_links_and_stored_nowhere(stage: Stage) -> None:
+async def test_missed_messages_are_summarised_privately_with_links_and_stored_nowhere(stage: Stage) -> None:
     ben = await newcomer(stage, "Ben")
     stage.upstream.text = "- The release moves to Friday [1]\n- Ben shows a fox [2, 77]"
     async with stage.running_bot():

@@ -54,7 +54,7 @@ async def test_an_erasure_does_not_renew_the_quota(stage: Stage) -> None:
         assert "1 of 1" in refused.content
 
 
-async def test_whom_the_operator_blocks_is_answered_nowhere(stage: Stage) -> None:
+async def test_a_person_whom_the_operator_blocks_is_answered_nowhere(stage: Stage) -> None:
     stage.more["ANTIPHON__BOT__ACCESS__BLOCKED_USERS"] = f"[{stage.maria.id}]"
     stage.more["ANTIPHON__BOT__OPERATORS"] = "[]"
     async with stage.running_bot():

@@ -75,7 +75,7 @@ async def test_a_link_to_a_channel_that_the_asker_may_not_read_is_not_followed(s
         assert any("can't read one of the linked messages" in one.content for one in stage.written)
 
 
-async def test_who_said_what_is_told_and_each_wish_holds_for_the_own_words(stage: Stage) -> None:
+async def test_the_prompt_names_authors_and_each_choice_applies_to_the_own_words(stage: Stage) -> None:
     ada, ben = await newcomer(stage, "Ada"), await newcomer(stage, "Ben")
     async with stage.running_bot():
         card = await (await ada.slash(stage.channel, "privacy")).answer()

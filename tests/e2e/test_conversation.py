@@ -12,7 +12,7 @@ def body(content: str) -> str:
     return "\n".join(line for line in content.split("\n") if not line.startswith("-# ")).rstrip()
 
 
-async def test_a_question_becomes_a_thread_and_the_answer_stands_there_character_for_character(stage: Stage) -> None:
+async def test_a_question_becomes_a_thread_with_the_answer_character_for_character(stage: Stage) -> None:
     async with stage.running_bot():
         asked = await stage.maria.slash(stage.channel, "chat", prompt="How do **glaciers** move? @everyone")
         await asked.acknowledged()
@@ -62,7 +62,7 @@ async def test_a_mention_a_reply_and_a_direct_message_are_conversations_too(stag
         assert len(stage.upstream.calls) == calls
 
 
-async def test_what_is_written_during_an_answer_waits_and_is_answered_together(stage: Stage) -> None:
+async def test_messages_during_an_answer_wait_and_are_answered_together(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     async with stage.running_bot():
         await stage.maria.slash(stage.channel, "chat", prompt="one")
@@ -108,7 +108,7 @@ async def test_stop_keeps_what_came_and_regenerate_answers_anew(stage: Stage) ->
         assert stopped.buttons == []
 
 
-async def test_a_service_that_dies_is_told_kindly_and_the_retry_button_works_when_it_is_back(stage: Stage) -> None:
+async def test_a_dead_service_is_explained_kindly_and_the_retry_button_works_when_it_is_back(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "stall:60"
     async with stage.running_bot() as bot:
         await stage.maria.slash(stage.channel, "chat", prompt="tell me")
@@ -212,7 +212,7 @@ async def test_a_changed_question_is_answered_again_in_place_and_a_deleted_one_t
         await stage.discord.wait_for(lambda: not direct.from_bot)
 
 
-async def test_attachments_are_read_and_limits_are_told(stage: Stage) -> None:
+async def test_attachments_are_read_and_limits_are_mentioned(stage: Stage) -> None:
     async with stage.running_bot():
         direct = stage.maria.direct()
         files = [
@@ -230,7 +230,7 @@ async def test_attachments_are_read_and_limits_are_told(stage: Stage) -> None:
         assert "I can't read x.bin" in answer.content
 
 
-async def test_without_the_right_to_make_threads_the_answer_stands_in_the_channel_and_one_private_line_says_why(
+async def test_without_thread_permission_the_answer_is_in_the_channel_and_one_private_line_says_why(
     stage: Stage,
 ) -> None:
     denied = Permission.CREATE_PUBLIC_THREADS | Permission.SEND_MESSAGES_IN_THREADS

@@ -8,7 +8,7 @@ from tests.e2e.test_conversation import body
 from tests.fakes.upstream.server import TEXT
 
 
-async def test_an_answer_that_ends_while_the_database_is_away_stands_and_is_stored_later(
+async def test_an_answer_that_ends_without_the_database_stays_and_is_stored_later(
     stage: Stage,
     postgres_url: str,  # noqa: F811 - the fixture
 ) -> None:

@@ -67,7 +67,7 @@ async def test_an_archived_thread_opens_for_the_answer_and_a_deleted_one_ends_it
         assert body(answer.content) == TEXT
 
 
-async def test_a_thread_that_is_locked_meanwhile_is_told_to_the_asker_alone(stage: Stage) -> None:
+async def test_a_thread_that_is_locked_meanwhile_is_reported_to_the_asker_alone(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     stage.channel.overwrites[stage.guild.id] = (0, int(Permission.MANAGE_THREADS))
     async with stage.running_bot():
@@ -104,7 +104,7 @@ async def test_a_guest_of_one_person_answers_in_place_and_makes_no_thread(stage:
         assert last.attachments[0].content.decode() == stage.upstream.text
 
 
-async def test_what_no_longer_fits_the_model_is_said(stage: Stage) -> None:
+async def test_dropped_turns_are_mentioned(stage: Stage) -> None:
     stage.more["ANTIPHON__BOT__HISTORY_TOKENS"] = "700"
     async with stage.running_bot():
         direct = stage.maria.direct()

@@ -74,7 +74,7 @@ async def test_an_answer_without_words_says_so_and_can_be_tried_again(room: Room
         await room.message(direct, WORDS, button="Regenerate")
 
 
-async def test_what_is_continued_stays_in_sight(room: Room) -> None:
+async def test_the_continued_text_stays_visible(room: Room) -> None:
     going_on = asyncio.Event()
 
     async def halves(request: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:

@@ -16,7 +16,7 @@ EARS = {
 
 
 @pytest.mark.service(**EARS)
-async def test_what_is_spoken_is_quoted_and_answered(stage: Stage) -> None:
+async def test_a_voice_message_is_quoted_and_answered(stage: Stage) -> None:
     stage.upstream.behaviour["whisper-1"] = "ok"
     direct = stage.maria.direct()
     async with stage.running_bot():

@@ -62,7 +62,7 @@ EVERYTHING = {
 }
 
 
-async def test_of_every_kind_of_input_the_service_gets_what_was_sent_or_the_person_is_told(room: Room) -> None:
+async def test_every_kind_of_input_reaches_the_service_or_the_person_gets_a_notice(room: Room) -> None:
     direct = room.maria.direct()
     async with room.running():
         for number, (kind, sent) in enumerate(EVERYTHING.items(), 1):

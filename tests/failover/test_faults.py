@@ -175,7 +175,7 @@ async def test_the_only_deployment_finishes_what_it_began() -> None:
     ("fault", "error"),
     [("filtered", errors.ContentRefused), ("filteredlate", errors.ContentRefused)],
 )
-async def test_what_is_the_callers_own_is_told_and_not_shopped_around(
+async def test_a_fault_of_the_caller_is_reported_and_not_shopped_around(
     fault: str, error: type[errors.AntiphonError]
 ) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
@@ -194,7 +194,7 @@ async def test_a_refusal_that_names_nothing_of_the_callers_is_nobodys_fault_and_
         assert stream.deployment == "b/ok"
 
 
-async def test_what_every_deployment_refuses_is_the_callers_to_change() -> None:
+async def test_a_request_that_every_deployment_refuses_is_the_callers_fault() -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "bad", "bad")) as (_, client):
         with pytest.raises(errors.InvalidRequest):
             async for _event in client.chat("hi"):

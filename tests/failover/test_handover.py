@@ -73,7 +73,9 @@ async def test_an_answer_that_begins_again_is_exact(text: str, breaks: str, shar
 
 @given(TEXTS, BREAKS, st.integers(0, 99), st.integers(1, 12))
 @EXACT
-async def test_what_the_next_one_thinks_is_never_mixed_in(text: str, breaks: str, share: int, step: int) -> None:
+async def test_reasoning_after_a_handover_is_never_mixed_into_the_answer(
+    text: str, breaks: str, share: int, step: int
+) -> None:
     await interrupted(text, breaks, share, step, "reasoning")
 
 

@@ -83,7 +83,7 @@ async def refused(client: InferenceClient) -> None:
     raise AssertionError("b has answered")
 
 
-async def test_a_told_short_rest_of_the_preferred_deployment_is_waited_for() -> None:
+async def test_a_short_stated_rest_of_the_preferred_deployment_is_waited_for() -> None:
     async with FakeUpstream() as upstream:
         upstream.behaviour["first"] = "429:1"
         config = two_providers(upstream, "first", "ok")

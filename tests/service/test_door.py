@@ -120,7 +120,7 @@ async def test_all_violations_of_a_picture_order_come_at_once() -> None:
         }
 
 
-async def test_an_unknown_model_is_told_with_the_nearest() -> None:
+async def test_an_unknown_model_is_reported_with_the_nearest() -> None:
     async with serving(DEMO) as (_, client):
         error = await failing(client.chat("hi", "chta"))
         assert isinstance(error, errors.UnknownModel)
@@ -210,7 +210,7 @@ async def test_a_taken_port_is_said() -> None:
             await second.start()
 
 
-async def test_mutual_tls_lets_in_only_who_shows_a_certificate(tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_mutual_tls_admits_only_callers_with_a_certificate(tmp_path) -> None:  # type: ignore[no-untyped-def]
     authority = trustme.CA()
     mine = authority.issue_cert("localhost", "127.0.0.1")
     (tmp_path / "ca.pem").write_bytes(authority.cert_pem.bytes())
@@ -345,7 +345,7 @@ async def test_a_stream_that_outlasts_the_grace_ends_with_a_clear_status() -> No
             assert error.retry_after is not None
 
 
-async def test_strict_callers_are_refused_and_others_are_told_what_was_dropped() -> None:
+async def test_strict_callers_are_refused_and_others_get_a_notice_of_what_was_dropped() -> None:
     async with serving(DEMO) as (_, client):
         chosen = events.Sampling(temperature=1.0)
         notices = [event async for event in client.chat("hi", sampling=chosen) if isinstance(event, events.Notice)]

@@ -93,7 +93,7 @@ async def test_a_rolling_restart_of_two_replicas_under_load_loses_no_stream(
         assert {call.ended for call in upstream.of("a")} == {"answered"}
 
 
-async def test_who_only_looks_does_not_keep_the_service_from_ending(tmp_path: Path, upstream: FakeUpstream) -> None:
+async def test_watchers_do_not_keep_the_service_from_shutting_down(tmp_path: Path, upstream: FakeUpstream) -> None:
     environ = {**environment(upstream), "ANTIPHON__SERVICE__GRACE": "3600"}
     async with running("inference_service", directory=tmp_path, environ=environ) as service:
         target = await target_of(service)

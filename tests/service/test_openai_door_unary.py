@@ -82,7 +82,7 @@ async def test_the_name_that_most_clients_send_reaches_the_route_for_recordings(
             assert (await transcribe(door, voice(), model="whisper-1")).json["text"] == "Hello there."
 
 
-async def test_what_cannot_be_written_down_is_named_and_nobody_is_asked() -> None:
+async def test_an_unusable_recording_is_named_and_no_provider_is_called() -> None:
     async with ScriptedUpstream() as upstream:
         async with http_door(unary_routes(upstream, "whisper-1", "text-embed-b"), KEY) as door:
             for recording, texts, param in (

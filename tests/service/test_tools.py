@@ -148,7 +148,7 @@ BAD_TURNS: list[tuple[list[Message], str]] = [
 ]  # fmt: skip
 
 
-async def test_what_makes_no_sense_is_refused_with_its_field_and_nothing_is_asked() -> None:
+async def test_an_invalid_request_is_refused_with_its_field_and_no_provider_is_called() -> None:
     async with ScriptedUpstream() as upstream, serving(routes(upstream, "m"), KEY) as (_, client):
         for options, field in BAD:
             with pytest.raises(errors.InvalidRequest) as caught:

@@ -75,7 +75,7 @@ async def test_texts_become_vectors_in_their_order() -> None:
         assert upstream.of("text-embed-b")[0]["dimensions"] == 2
 
 
-async def test_what_cannot_be_done_is_said_before_anybody_is_asked() -> None:
+async def test_an_impossible_request_is_refused_before_a_provider_is_called() -> None:
     async with ScriptedUpstream() as upstream:
         async with serving(unary_routes(upstream, "whisper-1", "text-embed-b"), KEY) as (_, client):
             bad: list[tuple[Any, str]] = [

@@ -69,7 +69,7 @@ async def closed(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize(
     "said", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Le"]
 )
-async def test_who_does_not_finish_the_head_of_a_request_is_left(
+async def test_a_client_that_never_finishes_its_request_head_is_dropped(
     door: WebDoor, said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webdoor, "HEAD_TIME", 0.2)
@@ -103,7 +103,9 @@ async def small(request: pytest.FixtureRequest, held: asyncio.Event, arrived: as
 
 
 @pytest.mark.parametrize("small", [3], indirect=True)
-async def test_a_full_door_lets_go_who_only_waits_and_nobody_who_is_served(small: WebDoor, held: asyncio.Event) -> None:
+async def test_a_full_server_drops_idle_connections_and_never_a_running_request(
+    small: WebDoor, held: asyncio.Event
+) -> None:
     door = small
     served = asyncio.create_task(get(door, "/slow"))
     reader, writer = await connect(door, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -58,7 +58,7 @@ def route(parts: Parts, name: str) -> tuple[str, ...]:
     return next((one.deployments for one in parts.plan.routes if one.model == name), ())
 
 
-def test_there_are_rows_for_every_free_door_and_the_paid_ones_people_ask_for() -> None:
+def test_there_are_rows_for_every_free_provider_and_the_paid_ones_people_ask_for() -> None:
     assert len(ROWS) >= 40
     paid = {
         "openai",
@@ -293,7 +293,7 @@ def test_a_broken_key_is_one_clear_line_without_the_key() -> None:
         assert "abc" not in str(told.value)
 
 
-def test_cloudflares_account_is_a_variable_or_stands_before_the_token() -> None:
+def test_cloudflares_account_is_a_variable_or_precedes_the_token() -> None:
     account, token = "a" * 32, "t" * 40
     both = parts_of({"CLOUDFLARE_API_TOKEN": token, "CLOUDFLARE_ACCOUNT_ID": account})
     joined = parts_of({"CLOUDFLARE_API_TOKEN": f"{account}:{token}"})
@@ -391,7 +391,7 @@ def test_a_list_teaches_what_its_fields_say(
     assert seen == vision
 
 
-def test_what_does_not_chat_is_left_out_and_an_odd_item_costs_only_itself() -> None:
+def test_models_that_do_not_chat_are_left_out_and_an_odd_item_costs_only_itself() -> None:
     listed = [
         {"id": "whisper-large-v3"},
         {"id": "a/embed", "type": "embedding"},

@@ -94,7 +94,7 @@ def test_any_other_finish_reason_is_a_failure_also_beside_a_good_one(word: str) 
 
 
 @pytest.mark.parametrize("nothing", ["", "null", "None", None, "FINISH_REASON_UNSPECIFIED", 0, 7, [], {}])
-def test_what_is_no_finish_reason_is_no_end(nothing: Any) -> None:
+def test_an_unknown_finish_reason_is_no_end(nothing: Any) -> None:
     assert broken([chunk(nothing, content="ice"), chunk(nothing, content=" cr")]) is FailureKind.STREAM_CUT
     assert read([chunk(nothing, content="ice"), DONE]) == ("ice", STOP)
 

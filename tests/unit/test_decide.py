@@ -95,7 +95,7 @@ def test_an_answer_that_began_may_be_finished_by_the_same_deployment_when_no_oth
     assert decide.next_step(about, 1.0) == Sleep("a", 0.0, retry=True)
 
 
-def test_a_told_wait_of_a_failure_is_kept_before_it_is_asked_again() -> None:
+def test_a_stated_wait_of_a_failure_is_kept_before_the_retry() -> None:
     about = facts("a")
     failed(about, "a", K.LOADING, wake_after=7.0)
     assert decide.next_step(about, 1.0) == Sleep("a", 6.0, retry=True)
@@ -157,7 +157,7 @@ def test_a_refused_prefill_is_asked_again_without_and_then_no_more() -> None:
     assert decide.next_step(about, 0) == Acquire("b")
 
 
-def test_what_is_too_long_goes_to_a_larger_deployment_only() -> None:
+def test_a_request_that_is_too_long_goes_to_a_larger_deployment_only() -> None:
     about = Facts([Candidate("a", 8), Candidate("b", 8), Candidate("c", 0), Candidate("d", 32)], 100, 8, 2)
     failed(about, "a", K.CONTEXT_TOO_LONG)
     assert [candidate.name for candidate in about.open()] == ["c", "d"]
@@ -208,7 +208,7 @@ def test_when_all_rest_the_request_waits_in_line_for_the_first() -> None:
     assert decide.next_step(about, 1.0) == Queue(("a", "b"), 0.0)
 
 
-def test_what_wakes_after_the_deadline_is_refused_at_once_with_the_time() -> None:
+def test_a_rest_beyond_the_deadline_is_refused_at_once_with_the_time() -> None:
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=50.0, reason="rate_limited")
     step = decide.next_step(about, 0)
@@ -369,13 +369,13 @@ def test_exactly_as_many_calls_fail_as_are_allowed(attempts: int) -> None:
         (2.1, 0.0, Acquire("b")),
     ],
 )
-def test_a_told_rest_is_waited_for_up_to_the_bound(wait: float, now: float, step: object) -> None:
+def test_a_stated_rest_is_waited_for_up_to_the_bound(wait: float, now: float, step: object) -> None:
     about = facts("a", "b")
     denied(about, "a", wait=wait, told=True)
     assert decide.next_step(about, now) == step
 
 
-def test_a_told_rest_is_not_waited_for_beyond_the_deadline() -> None:
+def test_a_stated_rest_is_not_waited_for_beyond_the_deadline() -> None:
     about = facts("a", "b", deadline=101.5)
     decide.learn_denial(about, "a", Denied(Why.RESTING, 1.49, told=True), 100.0)
     assert decide.next_step(about, 100.0) == Acquire("b")
@@ -518,7 +518,7 @@ def test_refused_credentials_that_rest_exhaust_the_request() -> None:
 
 
 @pytest.mark.parametrize("why", [Why.NONE, Why.BREAKER, Why.BENCHED])
-def test_what_does_not_rest_is_unavailable_rather_than_exhausted(why: Why) -> None:
+def test_deployments_that_do_not_rest_are_unavailable_rather_than_exhausted(why: Why) -> None:
     about = facts("a", deadline=10.0)
     about.of("a").forced = True
     denied(about, "a", why, wait=90.0)
@@ -577,7 +577,7 @@ def test_too_large_is_the_callers_only_where_every_deployment_says_so() -> None:
         ([K.CONTEXT_TOO_LONG, K.BAD_REQUEST], "sampling.seed", "words"),
     ],
 )
-def test_a_request_that_everybody_refuses_is_told_what_to_change(
+def test_a_request_that_every_deployment_refuses_says_what_to_change(
     kinds: list[FailureKind], field: str, message: str
 ) -> None:
     about = facts("a", "b")

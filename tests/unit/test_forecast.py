@@ -29,7 +29,7 @@ def quota(limit: int, window: float = DAY, clock: Clock = Clock.WALL, scope: str
     return Quota(Unit.REQUESTS, limit, window, clock, scope, firm=True)
 
 
-def test_what_is_left_is_summed_over_the_pool() -> None:
+def test_remaining_quota_is_summed_over_the_pool() -> None:
     one = pool(quota(10))
     spend(one, 5, MIDNIGHT + 6 * HOUR)
     [view] = forecast(one, MIDNIGHT + 6 * HOUR)
@@ -44,14 +44,14 @@ def test_at_todays_pace_it_runs_out_when_that_pace_says() -> None:
     assert view.runs_out_at == pytest.approx(MIDNIGHT + 12 * HOUR, abs=60)
 
 
-def test_what_lasts_until_it_refills_does_not_run_out() -> None:
+def test_quota_that_lasts_until_its_refill_does_not_run_out() -> None:
     one = pool(quota(10))
     spend(one, 4, MIDNIGHT + 12 * HOUR)
     [view] = forecast(one, MIDNIGHT + 12 * HOUR)
     assert view.runs_out_at is None
 
 
-def test_what_is_used_up_says_when_there_is_more() -> None:
+def test_an_exhausted_quota_says_when_there_is_more() -> None:
     one = pool(quota(2, 60.0, Clock.ROLLING))
     spend(one, 4, MIDNIGHT)
     [view] = forecast(one, MIDNIGHT + 10)
@@ -63,7 +63,7 @@ def test_nothing_used_has_no_refill_and_no_end() -> None:
     assert (view.left, view.refills_at, view.runs_out_at) == (20, None, None)
 
 
-def test_what_the_provider_tells_is_there_and_marked_as_learned() -> None:
+def test_a_quota_that_the_provider_reported_is_listed_and_marked_as_learned() -> None:
     one = pool()
     one.pick(Ask("p", "p/m", "m"), "l", MIDNIGHT)
     one.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 7_000),), MIDNIGHT)
@@ -117,7 +117,7 @@ def view(left: int, model: str = "", window: float = DAY, refills: float | None 
         ({}, (None, None)),
     ],
 )
-def test_what_everybody_may_know_is_what_binds(
+def test_the_public_number_is_the_binding_one(
     quotas: dict[str, list[QuotaView]], wanted: tuple[int | None, float | None]
 ) -> None:
     assert requests_left(quotas, [("p", "m"), ("q", "m")]) == wanted

@@ -117,7 +117,7 @@ def test_where_nothing_is_known_more_calls_at_once_are_tried_round_by_round() ->
     assert begins == pytest.approx([0] * 4 + [step] * 6 + [2 * step] * 9)
 
 
-def test_what_was_learned_about_calls_at_once_bounds_the_turns() -> None:
+def test_learned_concurrency_bounds_the_turns() -> None:
     one = pool()
     one.lane("m", NOW).lots["k0"].pacing.at_once = 2
     step = UNKNOWN_DURATION + LINGER
@@ -180,7 +180,7 @@ def waiting(line: Line, *names: str) -> dict[str, Ticket]:
     return tickets
 
 
-def test_who_stands_in_several_lines_is_served_where_it_is_first() -> None:
+def test_a_request_in_several_queues_is_served_where_it_is_first() -> None:
     first, second = Line(), Line()
     tickets = waiting(first, "a1", "a2", "a3")
     for ticket in (tickets["a2"], tickets["a3"]):

@@ -154,7 +154,7 @@ def test_a_deployment_without_seeds_is_not_given_one() -> None:
 # --- settings ------------------------------------------------------------------------------------
 
 
-def test_what_a_deployment_does_not_honour_is_left_out_with_one_notice() -> None:
+def test_a_setting_that_a_deployment_does_not_honour_is_dropped_with_one_notice() -> None:
     one, by = answer(2, steps=9, seed=5), deployment("p/a", settings=frozenset({"seed"}))
     opening = opens(one, by)
     assert (opening.request.steps, opening.request.seed) == (None, 5)
@@ -165,7 +165,7 @@ def test_what_a_deployment_does_not_honour_is_left_out_with_one_notice() -> None
     assert [event for event in one.begin(opens(one, by, 2)) if isinstance(event, Notice)] == []
 
 
-def test_what_a_deployment_has_refused_is_left_out_by_this_request_and_by_later_ones() -> None:
+def test_a_refused_setting_is_dropped_by_this_request_and_later_ones() -> None:
     learned = Learned()
     one = answer(2, learned, steps=9, seed=5)
     assert opens(one, without=frozenset({"seed"})).request.seed is None
@@ -186,7 +186,7 @@ def test_a_size_that_the_deployment_does_not_draw_is_fitted_with_a_notice() -> N
 # --- events --------------------------------------------------------------------------------------
 
 
-def test_what_is_no_picture_passes_through_unchanged_and_counts_as_none() -> None:
+def test_other_events_pass_through_unchanged_and_count_as_no_picture() -> None:
     one = answer()
     opening = opens(one)
     for event in (Progress("drawing", 0.5), Usage(images=3), Preview(0, "image/jpeg", b"x")):
@@ -233,7 +233,7 @@ async def test_every_picture_is_decoded_before_it_leaves() -> None:
     assert (shown.mime, shown.width, shown.height, shown.seed) == ("image/png", 48, 32, 7)
 
 
-async def test_what_is_no_picture_is_a_failure() -> None:
+async def test_bytes_that_are_not_a_picture_are_a_failure() -> None:
     with pytest.raises(UpstreamFailure) as caught:
         await answer().check(Picture(0, b"MZ not a picture"))
     assert caught.value.kind is FailureKind.BAD_IMAGE

@@ -53,7 +53,7 @@ async def denied(one: MemoryStore) -> Denied:
 
 
 @pytest.mark.parametrize("clock", [Clock.ROLLING, Clock.WALL, Clock.PACIFIC, Clock.FIRST_USE])
-async def test_what_was_spent_is_not_spent_again(tmp_path: Path, clock: Clock) -> None:
+async def test_spent_quota_is_not_spent_again(tmp_path: Path, clock: Clock) -> None:
     quota = Quota(Unit.REQUESTS, 3, DAY, clock, "credential", firm=True)
     before = store(tmp_path, quota)
     for _ in range(2):
@@ -80,7 +80,7 @@ async def test_rests_and_refused_tokens_stay_what_they_are(tmp_path: Path) -> No
     await after.close()
 
 
-async def test_what_was_told_and_learned_is_known_at_once(tmp_path: Path) -> None:
+async def test_reported_and_learned_limits_are_known_at_once(tmp_path: Path) -> None:
     clock = Turned()
     before = store(tmp_path, clock=clock)
     await call(before, limits=(LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 8_000),))

@@ -77,7 +77,7 @@ def test_nobody_is_passed_by_a_later_one_of_his_class() -> None:
     assert order == tickets
 
 
-def test_who_comes_later_does_not_jump_the_line() -> None:
+def test_a_later_request_does_not_jump_the_queue() -> None:
     one = broker(spec(most=1))
     grant = granted(one.acquire(ask(), 0))
     one.join([ask("a")], 1_000, 0.1)
@@ -102,7 +102,7 @@ def test_a_large_request_lets_small_ones_pass_for_a_while_and_then_no_more() -> 
     assert {ticket.asks[0].tenant for ticket, _, _ in one.pump(62)} >= {"large"}
 
 
-def test_who_cannot_be_served_in_time_is_told_at_once_when_to_come_back() -> None:
+def test_a_request_that_cannot_be_served_in_time_learns_at_once_when_to_come_back() -> None:
     minute = Quota(Unit.REQUESTS, 2, 60.0, Clock.ROLLING, "credential_model", firm=True)
     one = broker(spec(minute))
     for n in range(2):
@@ -129,7 +129,7 @@ def test_a_full_line_refuses_the_flood_and_still_takes_others() -> None:
     assert one.waiting() == LONGEST_LINE
 
 
-def test_places_are_told_in_the_order_of_service() -> None:
+def test_places_are_reported_in_the_order_of_service() -> None:
     one = broker(spec(most=1))
     granted(one.acquire(ask(), 0))
     joined = [one.join([ask(tenant)], 1e6, 1) for tenant in ("a", "a", "b")]
@@ -199,7 +199,7 @@ async def test_whichever_deployment_has_room_first_serves() -> None:
     granted(await one.acquire(ask()))
 
 
-async def test_who_is_cancelled_leaves_the_line_at_once() -> None:
+async def test_a_cancelled_request_leaves_the_queue_at_once() -> None:
     one = store(spec(most=1))
     granted(await one.acquire(ask()))
     task = asyncio.create_task(one.wait([ask("a")], soon()))
@@ -234,7 +234,7 @@ async def test_waiting_in_vain_is_not_waited_for() -> None:
     assert answer.wait > 3_600
 
 
-async def test_place_and_time_are_told() -> None:
+async def test_place_and_time_are_reported() -> None:
     one = store(spec(most=1), clock=(clock := Turned()))
     held = granted(await one.acquire(ask()))
     told: list[tuple[int, float | None]] = []

@@ -188,7 +188,7 @@ def test_a_call_that_never_left_has_used_nothing() -> None:
     picked(one, "l2", 0)
 
 
-def test_a_request_larger_than_one_key_bears_goes_to_a_larger_one_or_is_refused_with_the_number() -> None:
+def test_a_request_too_large_for_one_key_goes_to_a_larger_one_or_is_refused_with_the_number() -> None:
     one = pool(2, Quota(Unit.TOKENS, 1_000, 60.0, Clock.ROLLING, "credential_model"))
     picked(one, "l", 0)
     one.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 8_000),), 0)
@@ -245,7 +245,7 @@ def test_a_count_that_is_older_than_calls_under_way_does_not_free_them() -> None
 @pytest.mark.parametrize(
     ("told", "window", "believed"), [(10**9, None, 86_400.0), (900.0, 60.0, 120.0), (0.0, None, 0.5)]
 )
-def test_told_times_are_claims(told: float, window: float | None, believed: float) -> None:
+def test_stated_times_are_claims(told: float, window: float | None, believed: float) -> None:
     one = pool(1)
     picked(one, "l", 0)
     limit = LimitFact(Unit.REQUESTS, window) if window else None
@@ -253,7 +253,7 @@ def test_told_times_are_claims(told: float, window: float | None, believed: floa
     assert denied(one, 0).wait == pytest.approx(believed)
 
 
-def test_a_wait_that_was_told_too_short_grows_with_experience() -> None:
+def test_a_wait_that_was_stated_too_short_grows_with_experience() -> None:
     one = pool(1)
     now, waits = 0.0, []
     for n in range(4):

@@ -162,7 +162,7 @@ def test_how_long_calls_take_is_learned_from_good_ones() -> None:
         (Scope.GROUP_MODEL, ["m"]),
     ],
 )
-def test_a_rest_holds_for_the_account_and_for_the_model_where_it_is_about_one(scope: Scope, models: list[str]) -> None:
+def test_a_rest_applies_to_the_account_and_to_the_model_if_it_names_one(scope: Scope, models: list[str]) -> None:
     one = pool("a", "b", "c", groups=("g", "g", "c"))
     one.lane("other", 0)
     call(one, "1", 0, Verdict(cooldown=10, scope=scope, told=True, reason="rate_limited"))
@@ -186,7 +186,7 @@ def test_a_shorter_rest_never_ends_a_longer_one() -> None:
 # --- what providers tell -------------------------------------------------------------------------
 
 
-def test_a_told_number_of_calls_at_once_is_kept() -> None:
+def test_a_stated_number_of_concurrent_calls_is_kept() -> None:
     one = pool("a")
     picked(one, "1", 0)
     one.report("1", (LimitFact(Unit.CONCURRENT, limit=2), LimitFact(Unit.CONCURRENT)), 0)
@@ -194,7 +194,7 @@ def test_a_told_number_of_calls_at_once_is_kept() -> None:
     assert isinstance(one.pick(ASK, "3", 0), Denied)
 
 
-def test_a_window_that_is_named_for_the_first_time_holds_for_other_models_of_its_scope() -> None:
+def test_a_newly_named_window_applies_to_other_models_of_its_scope() -> None:
     one = pool("a")
     picked(one, "x", 0, OTHER)
     picked(one, "1", 0)
@@ -231,7 +231,7 @@ def test_an_estimate_is_settled_by_what_the_call_has_really_used(unit: Unit, ver
 # --- reload, restart, clock ----------------------------------------------------------------------
 
 
-def test_rests_that_another_process_knows_are_taken_over_and_never_shorten_ours() -> None:
+def test_rests_known_to_another_process_are_adopted_and_never_shorten_ours() -> None:
     one = pool("a", "b")
     call(one, "1", 0, Verdict(cooldown=100, reason="quota_exhausted"))
     one.restore(

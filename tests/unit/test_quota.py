@@ -142,7 +142,7 @@ def test_a_first_call_that_was_refused_has_begun_no_window() -> None:
     assert (alone.ends, alone.left(NOW + 1)) == (0.0, 5)
 
 
-def test_what_is_given_back_of_it_does_not_move_its_beginning() -> None:
+def test_returned_quota_does_not_move_the_windows_beginning() -> None:
     one = used(window(10, clock=FIRST_USE, firm=False), NOW, NOW + 10, NOW + 20)
     told(one, NOW + 21, remaining=9)
     assert one.left(NOW + 21) == 9
@@ -154,7 +154,7 @@ def test_what_is_given_back_of_it_does_not_move_its_beginning() -> None:
 
 @pytest.mark.parametrize("clock", [ROLLING, WALL, FIRST_USE])
 @pytest.mark.parametrize(("really", "left"), [(100.0, 900), (0.0, 1_000), (500.0, 500), (900.0, 100)])
-def test_what_a_call_has_really_used_replaces_the_estimate(clock: Clock, really: float, left: float) -> None:
+def test_actual_usage_replaces_the_estimate(clock: Clock, really: float, left: float) -> None:
     one = window(1_000, clock=clock, unit=Unit.TOKENS)
     mark = one.take(300, NOW)
     one.settle(mark, 300, really)
@@ -192,7 +192,7 @@ def test_an_entry_never_falls_below_nothing() -> None:
     assert fixed.left(NOW) == 1_000
 
 
-def test_what_was_late_is_never_more_than_what_is_used() -> None:
+def test_late_usage_never_exceeds_total_usage() -> None:
     start = NOW - 30.0
     one = window(10, clock=WALL)
     mark = one.take(4, start + 59.5)
@@ -200,7 +200,7 @@ def test_what_was_late_is_never_more_than_what_is_used() -> None:
     assert one.left(start + 61) == 9
 
 
-def test_what_a_call_typically_takes_follows_the_newest_ones() -> None:
+def test_the_typical_size_of_a_call_follows_the_newest_calls() -> None:
     one = window(10_000, unit=Unit.TOKENS)
     assert one.amount(0, 0) == 0.0
     mark = one.take(0, 0.0)
@@ -226,13 +226,13 @@ def test_what_a_call_typically_takes_follows_the_newest_ones() -> None:
         (Unit.CONCURRENT, 500, 2, 1.0),
     ],
 )
-def test_what_a_call_takes_depends_on_what_is_counted(unit: Unit, tokens: int, pictures: int, amount: float) -> None:
+def test_the_size_of_a_call_depends_on_the_unit(unit: Unit, tokens: int, pictures: int, amount: float) -> None:
     one = window(1_000, unit=unit)
     one.typical = 40.0
     assert one.amount(tokens, pictures) == amount
 
 
-def test_what_is_typical_never_exceeds_the_limit() -> None:
+def test_the_typical_size_never_exceeds_the_limit() -> None:
     for unit in (Unit.TOKENS, Unit.MONEY):
         one = window(30, unit=unit)
         one.typical = 40.0
@@ -254,7 +254,7 @@ def test_an_unknown_number_of_requests_is_nothing() -> None:
     assert one.fits(0, 1.0)
 
 
-def test_nothing_fits_while_the_provider_holds_it() -> None:
+def test_nothing_fits_while_the_provider_says_so() -> None:
     one = window(3)
     one.held_until = 50.0
     assert not one.fits(1, 49.9)
@@ -281,7 +281,7 @@ def test_a_fixed_window_has_room_when_it_ends(clock: Clock) -> None:
     assert one.room_at(1, start + 5) == start + 100
 
 
-def test_what_is_late_may_fill_the_next_window_too() -> None:
+def test_late_calls_may_fill_the_next_window_too() -> None:
     start = NOW - 30.0
     one = used(window(2, clock=WALL), start + 59.5, start + 59.6)
     assert one.room_at(1, start + 59.7) == start + 121.0
@@ -348,7 +348,7 @@ def test_calls_that_only_the_provider_knows_are_counted(clock: Clock) -> None:
     assert one.left(NOW + 1) == 4
 
 
-def test_what_only_the_provider_knows_leaves_when_it_says_so() -> None:
+def test_calls_that_only_the_provider_knows_leave_when_it_says_so() -> None:
     one = told(used(window(10), 0.0), 1.0, remaining=4, resets_after=30.0)
     assert one.left(30.9) == 4
     assert one.left(31.0) == 9
@@ -384,7 +384,7 @@ def test_the_oldest_calls_are_given_back_first() -> None:
     assert one.used == 0.0
 
 
-def test_what_is_given_back_is_not_late_either() -> None:
+def test_returned_quota_is_not_late_either() -> None:
     start = NOW - 30.0
     one = used(window(10, clock=WALL, firm=False), start + 59.5, start + 59.6)
     told(one, start + 59.7, remaining=9)
@@ -424,7 +424,7 @@ def test_a_word_about_the_limit_alone_changes_no_count() -> None:
 
 
 @pytest.mark.parametrize("clock", [ROLLING, WALL, PACIFIC, FIRST_USE])
-def test_what_is_stored_is_what_is_loaded(clock: Clock) -> None:
+def test_a_stored_window_loads_as_it_was(clock: Clock) -> None:
     length = DAY if clock is PACIFIC else 60.0
     one = used(window(10, length, clock), NOW, NOW + 5)
     one.held_until, one.typical = NOW + 20, 7.0
@@ -451,7 +451,7 @@ def test_nothing_is_kept_for_longer_than_a_window_whatever_the_clock_did() -> No
     assert other.ends == NOW + 30 * DAY + 2.0 + DAY
 
 
-def test_what_is_over_by_now_is_not_loaded() -> None:
+def test_expired_usage_is_not_loaded() -> None:
     one = used(window(10), NOW)
     other = window(10)
     other.load(one.dump(), NOW + 100)

@@ -31,12 +31,12 @@ def test_a_window_from_the_first_use_that_was_counted_early_also_ends_early() ->
     assert not one.fits(1, 105.93)
 
 
-def test_what_comes_back_to_a_rolling_window_comes_call_by_call() -> None:
+def test_a_rolling_window_refills_call_by_call() -> None:
     one = used(window(3), 0.0, 10.0, amount=1.0)
     assert one.coming(20.0, 1.0) == [(61.0, 1.0), (71.0, 1.0)]
 
 
-def test_what_comes_back_to_a_fixed_window_comes_with_its_end() -> None:
+def test_a_fixed_window_refills_at_its_end() -> None:
     start = NOW - 30.0
     one = window(5, clock=WALL)
     assert one.coming(start, 1.0) == []
@@ -44,7 +44,7 @@ def test_what_comes_back_to_a_fixed_window_comes_with_its_end() -> None:
     assert one.coming(start + 59.5, 1.0) == [(start + 61.0, 2.0), (start + 121.0, 1.0)]
 
 
-def test_what_comes_back_to_a_window_from_the_first_use_comes_at_once() -> None:
+def test_a_window_from_the_first_use_refills_at_once() -> None:
     one = window(3, 6.0, FIRST_USE)
     assert one.coming(100.0, 1.0) == []
     used(one, 100.0)
@@ -55,7 +55,7 @@ def test_what_comes_back_to_a_window_from_the_first_use_comes_at_once() -> None:
     assert one.coming(106.0, 1.0) == [(106.3, 4.0), (112.3, 0.0)]
 
 
-def test_what_is_left_is_judged_by_the_moment_and_not_by_the_last_call() -> None:
+def test_remaining_quota_is_judged_by_now_and_not_by_the_last_call() -> None:
     one = used(window(6, 60.0), 0.0, 1.0)
     assert one.spend_by(100.0, 1.0) == 100.0
     one = used(window(6, 60.0), 0.0, 90.0, 91.0)

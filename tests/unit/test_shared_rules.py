@@ -87,7 +87,7 @@ async def test_two_processes_decide_as_one_would(redis: RedisServer, seed: int) 
             await one.close()
 
 
-async def test_who_joins_later_knows_what_was_spent(redis: RedisServer) -> None:
+async def test_a_process_that_joins_later_knows_what_was_spent(redis: RedisServer) -> None:
     first = shared(redis, "late")
     await first.start()
     ask = Ask("p", "p/m", "m", tokens=100)
@@ -129,7 +129,7 @@ async def test_what_was_told_and_what_a_killed_process_has_under_way_is_known_to
         await one.close()
 
 
-async def test_who_has_missed_more_than_is_kept_begins_with_a_snapshot(
+async def test_a_process_that_missed_too_much_starts_from_a_snapshot(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference_service.state.shared.SNAPSHOT_PERIOD", 5)

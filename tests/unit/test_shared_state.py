@@ -79,7 +79,9 @@ async def test_calls_in_flight_are_spread_over_processes(redis: RedisServer) -> 
         assert {(await granted(one)).credential for one in (first, second)} == {"a", "b"}
 
 
-async def test_a_limit_at_once_holds_across_processes_and_a_crashed_ones_lease_ends(redis: RedisServer) -> None:
+async def test_a_concurrency_limit_holds_across_processes_and_a_crashed_processes_lease_ends(
+    redis: RedisServer,
+) -> None:
     spec = PoolSpec("p", ("a",), ("a",), max_concurrent=1)
     async with store(redis, spec, lease=1.0) as first, store(redis, spec, lease=1.0) as second:
         await granted(first)  # and never returned, as after a crash
@@ -148,7 +150,7 @@ async def test_redis_gone_is_carried_on_from_memory_said_and_joined_again(redis:
     assert told == ["redis_lost", "redis"]
 
 
-async def test_what_is_learnt_while_redis_is_gone_it_is_told_when_it_is_back(redis: RedisServer) -> None:
+async def test_lessons_without_redis_are_written_to_it_when_it_is_back(redis: RedisServer) -> None:
     spec = PoolSpec("p", ("a", "b", "c", "d"), ("a", "b", "c", "d"))
     told: list[str] = []
     async with store(redis, spec, told=told) as one:

@@ -116,7 +116,7 @@ def answer(events: list[Any]) -> str:
         (["a", "ab", ""], [Delta("a"), Delta("b")]),
     ],
 )
-def test_what_is_shown_again_and_again_becomes_one_answer(texts: list[str], events: list[Any]) -> None:
+def test_text_shown_again_and_again_becomes_one_answer(texts: list[str], events: list[Any]) -> None:
     assert shown(*texts) == events
 
 
@@ -325,7 +325,7 @@ def test_a_seed_is_believed_by_its_name_only(values: list[Any], outputs: list[Ou
     assert seed_in(values, outputs) == seed
 
 
-def test_what_says_that_it_is_a_picture() -> None:
+def test_a_picture_is_recognised_by_its_name_or_type() -> None:
     assert [
         file.says_picture for file in (File("/a.jpeg"), File("/a.png.log"), File("/a", "image/avif"), File("/png"))
     ] == [True, False, True, False]

@@ -201,7 +201,7 @@ def test_one_document_for_the_whole_answer_is_read_too(body: bytes, size: int) -
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_is_no_answer_has_its_class(body: bytes, kind: FailureKind) -> None:
+def test_a_broken_answer_has_its_class(body: bytes, kind: FailureKind) -> None:
     assert failed(pieces_of(body, [65_536] * (len(body) // 65_536))) is kind
 
 

@@ -120,7 +120,7 @@ def test_a_call_that_nobody_could_run_is_a_failed_attempt(arguments: str) -> Non
     assert arguments not in caught.value.message or len(arguments) < 2
 
 
-def test_a_call_that_the_limit_of_tokens_cut_off_is_left_out_and_told() -> None:
+def test_a_call_that_the_token_limit_cut_off_is_dropped_with_a_notice() -> None:
     chunks = [*SHAPES["whole"]([TWO[0]])[:-1], chunk(tool_calls=[{"index": 1, "id": "d", "function": {"name": "add", "arguments": '{"a'}}])]  # fmt: skip
     seen = read([*chunks, chunk("length")])
     assert calls_in(seen) == parsed(TWO[:1])
@@ -175,7 +175,7 @@ def test_an_answer_that_is_only_calls_is_a_good_end() -> None:
     assert asks.finished(CALLED).total_chars == 0
 
 
-def test_what_broke_within_a_call_is_asked_again_from_the_beginning() -> None:
+def test_an_answer_that_broke_within_a_tool_call_starts_again_from_the_beginning() -> None:
     asks = caller()
     asks.says(A, "Let me look that up for you now. ", Composing(12))
     again = asks.opens(B, "stream_cut")
