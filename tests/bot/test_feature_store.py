@@ -36,7 +36,7 @@ async def test_memory_is_bounded_deduplicated_and_only_for_people_who_agree(stor
     assert await store.memory.replace(ADA, [f"{n} " + "x" * 300 for n in range(MOST_NOTES + 5)], yes)
     notes = await store.memory.notes(ADA)
     assert len(notes) == MOST_NOTES
-    assert {len(one) for one in notes} == {LONGEST_NOTE}
+    assert {len(note) for note in notes} == {LONGEST_NOTE}
     with pytest.raises(MemoryFull):
         await store.memory.add(ADA, "one more", yes)
 
@@ -97,7 +97,7 @@ async def test_each_person_has_one_vote_and_may_change_it_or_take_it_back(store:
     assert await store.contests.vote(contest.id, BEN, Vote.TIE)
     assert await store.contests.count(contest.id) == {Vote.FIRST: 1, Vote.TIE: 1}
     assert not await store.contests.vote(contest.id, BEN, Vote.TIE)
-    assert [one.vote for one in await store.contests.ballots(GUILD)] == [Vote.FIRST]
+    assert [ballot.vote for ballot in await store.contests.ballots(GUILD)] == [Vote.FIRST]
     assert await store.contests.ballots(GUILD + 1) == []
     await store.privacy.erase_user(ADA)
     assert await store.contests.count(contest.id) == {}

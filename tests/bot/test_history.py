@@ -17,7 +17,9 @@ def turn(number: int, question: str, answer: str = "", asker: int = 1) -> Turn:
 
 
 def told(messages: Sequence[Message]) -> list[tuple[str, str]]:
-    return [(one.role, "".join(part.text for part in one.parts if isinstance(part, Text))) for one in messages]
+    return [
+        (message.role, "".join(part.text for part in message.parts if isinstance(part, Text))) for message in messages
+    ]
 
 
 def test_the_persona_comes_first_then_the_turns_in_their_order() -> None:

@@ -141,7 +141,7 @@ def test_many_answers_never_overdraw_the_bucket_and_all_get_their_share(
     now, refused = 1000.0, 0
     while now < 1030.0:
         now += 0.05
-        for at, left, reset in [one for one in headers if one[0] <= now]:
+        for at, left, reset in [header for header in headers if header[0] <= now]:
             paces.observe(CHANNEL, now, rule.limit, left, reset - now)
             pace.landed()
             headers.remove((at, left, reset))

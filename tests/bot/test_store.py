@@ -69,7 +69,7 @@ async def ask(
         "en",
         channel,
         await store.wishes.keeping([asker]),
-        [Attached(asker, "image/png", one) for one in images],
+        [Attached(asker, "image/png", image) for image in images],
     )
 
 
@@ -248,13 +248,13 @@ async def test_the_wish_not_to_be_stored_outlives_the_erasure(store: Store) -> N
 async def test_an_export_contains_everything_about_a_person_and_nothing_of_others(store: Store) -> None:
     person = BIG + 424_242
     await fill(store, person)
-    told = json.loads(await store.privacy.export(person))
-    assert [row["text"] for row in told["turn_parts"]] == ["mine", "as a guest"]
-    (image,) = told["turn_images"]
-    assert (image["turn_id"], image["mime"], image["bytes"]) == (told["turns"][0]["id"], "image/png", 4)
-    assert told["settings"][0]["key"] == "locale"
-    assert len(told["pictures"]) == len(told["usage"]) == len(told["conversations"]) == 1
-    assert "of another" not in json.dumps(told)
+    body = json.loads(await store.privacy.export(person))
+    assert [row["text"] for row in body["turn_parts"]] == ["mine", "as a guest"]
+    (image,) = body["turn_images"]
+    assert (image["turn_id"], image["mime"], image["bytes"]) == (body["turns"][0]["id"], "image/png", 4)
+    assert body["settings"][0]["key"] == "locale"
+    assert len(body["pictures"]) == len(body["usage"]) == len(body["conversations"]) == 1
+    assert "of another" not in json.dumps(body)
     counted = await store.privacy.counts(person)
     assert {name: count for name, count in counted.items() if count} == {
         "conversations": 1, "turns": 2, "turn_parts": 2, "turn_images": 1, "pictures": 1, "usage": 1,
@@ -386,10 +386,10 @@ asyncio.run(main())
         async with store.database.read() as connection:
             assert (await connection.execute(text("PRAGMA integrity_check"))).scalar_one() == "ok"
         turns = await store.conversations.history(1)
-        assert {one.id for one in turns} >= set(said)
-        images = await store.conversations.images([one.id for one in turns])
-        assert all(images[one.id] == [Attached(1, "image/png", b"x" * 9000)] for one in turns)
-        assert all(one.answer == str(one.id) * 500 for one in turns if one.state is State.DONE)
+        assert {turn.id for turn in turns} >= set(said)
+        images = await store.conversations.images([turn.id for turn in turns])
+        assert all(images[turn.id] == [Attached(1, "image/png", b"x" * 9000)] for turn in turns)
+        assert all(turn.answer == str(turn.id) * 500 for turn in turns if turn.state is State.DONE)
         assert len(await store.conversations.running()) <= 1
 
 

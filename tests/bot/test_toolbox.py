@@ -72,7 +72,7 @@ async def test_an_answer_uses_a_bounded_number_of_tools() -> None:
     box = Toolbox([bell], "en")
     results = [await box.run(call()) for _ in range(MOST_CALLS + 1)]
     assert bell.rung == MOST_CALLS
-    assert [one.is_error for one in results] == [False] * MOST_CALLS + [True]
+    assert [result.is_error for result in results] == [False] * MOST_CALLS + [True]
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -197,7 +197,7 @@ async def test_models_are_those_that_somebody_serves(upstream: Upstream, horde: 
         [{"name": "koboldcpp/L3-8B", "count": 2, "type": "text"}],
     ])  # fmt: skip
     upstream.answers["/status/models"] = lambda _: (200, next(listed), {})
-    found = {one.name: one.capabilities for one in await horde.models(None)}
+    found = {model.name: model.capabilities for model in await horde.models(None)}
     assert list(found) == [MODEL, "koboldcpp/L3-8B"]
     assert (found[MODEL].image, found["koboldcpp/L3-8B"].chat) == (True, True)
     assert [query["type"] for query in upstream.queries] == ["image", "text"]

@@ -49,7 +49,7 @@ async def test_a_length_that_a_door_does_not_take_is_reported_or_refused(upstrea
     upstream.answers[ROUTE] = {"data": [item(0, [1.0]), item(1, [2.0])]}
     async with provider_at("mistral", f"{upstream.url}/v1") as provider:
         made = await embedded(provider, call("mistral-embed", dimensions=64))
-        assert [one.field for one in made.notices] == ["dimensions"]
+        assert [notice.field for notice in made.notices] == ["dimensions"]
         assert upstream.body(ROUTE) == {"model": "mistral-embed", "input": ["one", "two"]}
         with pytest.raises(UpstreamFailure) as refused:
             await embedded(provider, call("mistral-embed", dimensions=64, strict=True))

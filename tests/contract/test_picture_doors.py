@@ -122,7 +122,7 @@ async def test_cloudflare_lists_what_chats_and_what_draws(upstream: Upstream) ->
         {"name": "@cf/baai/bge", "task": {"name": "Text Embeddings"}}, {"name": 3}, "odd", None,
     ]}  # fmt: skip
     async with cloudflare(upstream) as provider:
-        found = {one.name: one.capabilities for one in await provider.models(SECRET)}
+        found = {model.name: model.capabilities for model in await provider.models(SECRET)}
     assert list(found) == [SCHNELL, "@cf/meta/llama", "@cf/baai/bge"]
     assert found[SCHNELL].image
     assert found["@cf/baai/bge"].embed
@@ -381,7 +381,7 @@ async def test_a_picture_whose_link_fails_costs_only_itself_and_usage_counts_wha
     async with provider_at("openai", f"{upstream.url}/v1") as provider:
         made = await drawn(provider, picture_call("dall-e-2", count=3))
         assert (len(made.pictures), made.usage[-1].images) == (2, 2)
-        assert [one.index for one in made.pictures] == [0, 1]
+        assert [picture.index for picture in made.pictures] == [0, 1]
         upstream.answers["/v1/images/generations"] = {"data": links[1:2]}
         with pytest.raises(UpstreamFailure) as failed:
             await drawn(provider, picture_call("dall-e-2"))

@@ -89,7 +89,7 @@ async def test_github_speaks_with_publisher_and_knows_its_retirement(upstream: U
         upstream.answers["/inference/chat/completions"] = refusal
         with pytest.raises(errors.Unavailable) as caught:
             await answer(settings)
-        assert [one.failure for one in caught.value.attempts] == ["retired"]
+        assert [attempt.failure for attempt in caught.value.attempts] == ["retired"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_deepinfra_draws_in_every_documented_shape(upstream: Upstream, sha
         seed=7,
         aspect_ratio=(16, 9),
     )
-    assert [(one.width, one.height) for one in stream.pictures] == [(64, 48)]
+    assert [(picture.width, picture.height) for picture in stream.pictures] == [(64, 48)]
     body = upstream.body("/v1/inference/black-forest-labs/FLUX-1-schnell")
     assert (body["prompt"], body["negative_prompt"], body["num_inference_steps"], body["seed"]) == (
         "a fox",

@@ -175,9 +175,9 @@ def table() -> Table:
 async def _filled() -> Table:
     vendors = Vendors()
     async for _ in _running(vendors):
-        made = Table(vendors)
-        await made.fill()
-    return made
+        table = Table(vendors)
+        await table.fill()
+    return table
 
 
 async def _running(vendors: Vendors) -> AsyncIterator[None]:

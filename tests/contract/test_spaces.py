@@ -49,8 +49,8 @@ class Apps:
     async def door(self, path: str) -> dict[str, int]:
         """/release lets waiting functions go on; /counts?started=2 answers when two more have started."""
         async with aiohttp.ClientSession() as session, session.get(self.urls["door"] + path) as answer:
-            told: dict[str, int] = await answer.json(content_type=None)
-            return told
+            body: dict[str, int] = await answer.json(content_type=None)
+            return body
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -118,7 +118,7 @@ async def test_janus_looks_at_a_picture_chats_without_one_and_knows_what_was_sai
         stream = client.image("a fox", count=3, seed=1)
         async for _event in stream:
             pass
-        assert [(one.width, one.height, one.seed) for one in stream.pictures] == [(768, 768, 1)] * 3
+        assert [(picture.width, picture.height, picture.seed) for picture in stream.pictures] == [(768, 768, 1)] * 3
         seeds = set()
         for _ in range(2):
             stream = client.image("a fox")
@@ -177,12 +177,12 @@ async def test_a_failure_in_an_app_has_its_class_and_reveals_no_internals(apps: 
         with pytest.raises(errors.Unavailable) as broken:
             async for _event in client.image("crash now"):
                 pass
-        assert {one.failure for one in broken.value.attempts} == {"server_error"}
+        assert {attempt.failure for attempt in broken.value.attempts} == {"server_error"}
         assert "hidden" not in str(broken.value)
     async with serving(apps.config("space", "chat", "nonsense", chat_function="nonsense")) as (_, client):
         with pytest.raises(errors.Unavailable) as unknown:
             await answer(client, "hi")
-        assert {one.failure for one in unknown.value.attempts} == {"model_not_found"}
+        assert {attempt.failure for attempt in unknown.value.attempts} == {"model_not_found"}
 
 
 # --- shapes of real apps ---------------------------------------------------------------------
@@ -225,7 +225,7 @@ async def test_an_app_that_says_nothing_has_not_answered(apps: Apps) -> None:
         for words in ("hi", "only spaces"):
             with pytest.raises(errors.Unavailable) as silent:
                 await heard(client, words)
-            assert {one.failure for one in silent.value.attempts} == {"bad_response"}
+            assert {attempt.failure for attempt in silent.value.attempts} == {"bad_response"}
 
 
 async def test_settings_and_the_system_prompt_go_into_the_boxes_that_are_named_for_them(apps: Apps) -> None:

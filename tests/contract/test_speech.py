@@ -75,7 +75,7 @@ async def test_mistral_takes_a_language_or_gives_times_and_reports_what_it_does_
         assert upstream.body(ROUTE) == {
             "file": ("voice.ogg", "audio/ogg", OPUS), "model": "voxtral-mini-latest", "language": "fr",
         }  # fmt: skip
-        assert [one.field for one in made.notices] == ["prompt"]
+        assert [notice.field for notice in made.notices] == ["prompt"]
         assert (made.seconds, made.segments) == (3.0, (Segment(0.1, 0.9, "Bonjour"),))
         await heard(mistral, call("voxtral-mini-latest", timestamps=True))
         assert upstream.body(ROUTE)["timestamp_granularities"] == "segment"
@@ -188,7 +188,7 @@ def test_the_name_of_a_recording_ends_with_what_its_bytes_are(audio: bytes, mime
 def test_silence_is_recognised_by_what_the_model_says_about_it(
     segments: list[float | None], text: str, silent: bool
 ) -> None:
-    listed = [{"start": 0, "end": 1, "text": "x", "no_speech_prob": one} for one in segments]
+    listed = [{"start": 0, "end": 1, "text": "x", "no_speech_prob": segment} for segment in segments]
     assert speech.read_transcript({"text": text, "segments": listed}, call()).silent is silent
 
 

@@ -113,10 +113,10 @@ async def test_any_other_end_moves_the_answer_on(upstream: Upstream, word: str) 
     model, base = MODELS["openai"]
     upstream.answers = Everywhere([b"".join(map(event, [*map(delta, SAID), delta(None, word)]))])
     async with serving(config("openai", upstream.url + base, model), {"TOKEN": TOKEN}) as (_, client):
-        with pytest.raises(errors.AntiphonError) as told:
+        with pytest.raises(errors.AntiphonError) as raised:
             async for _event in client.chat("Привет", timeout=5):
                 pass
-        assert {one.failure for one in told.value.attempts} == {"stream_error"}
+        assert {attempt.failure for attempt in raised.value.attempts} == {"stream_error"}
 
 
 BROKEN: dict[str, tuple[Any, str]] = {
@@ -137,8 +137,8 @@ async def test_a_broken_stream_is_never_taken_for_an_answer(upstream: Upstream, 
     for shape, (sent, failure) in BROKEN.items():
         upstream.answers = Everywhere(sent)
         async with serving(settings, {"TOKEN": TOKEN}) as (_, client):
-            with pytest.raises(errors.AntiphonError) as told:
+            with pytest.raises(errors.AntiphonError) as raised:
                 async for _event in client.chat("Привет", timeout=1.5):
                     pass
-            assert {one.failure for one in told.value.attempts} == {failure}, shape
-            assert "<" not in str(told.value)
+            assert {attempt.failure for attempt in raised.value.attempts} == {failure}, shape
+            assert "<" not in str(raised.value)

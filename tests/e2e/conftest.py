@@ -107,9 +107,9 @@ async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         environ = {**environment(upstream, "voice"), **(marker.kwargs if marker else {})}
         async with running("inference_service", directory=tmp_path, environ=environ) as service:
             target = (await service.line("ready: ")).split()[1]
-            made = Stage(discord, upstream, guild, channel, maria, tmp_path, target, service)
+            stage = Stage(discord, upstream, guild, channel, maria, tmp_path, target, service)
             try:
-                yield made
+                yield stage
             finally:
                 upstream.hold.set()
         assert discord.violations == []

@@ -155,7 +155,7 @@ async def test_after_a_restart_the_conversation_goes_on_and_a_cut_answer_says_so
         answer = await stage.finished(thread, 2)
         assert body(answer.content) == TEXT
         history = stage.upstream.of("a")[-1].body["messages"]
-        assert any(one["content"] == TEXT for one in history) or len(history) <= 3
+        assert any(entry["content"] == TEXT for entry in history) or len(history) <= 3
 
 
 async def test_after_a_kill_a_private_answer_is_closed_and_a_mention_that_was_missed_is_answered(stage: Stage) -> None:

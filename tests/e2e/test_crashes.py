@@ -53,7 +53,7 @@ async def test_a_bot_killed_at_any_moment_comes_back_with_everything(stage: Stag
         await stage.maria.say(thread, "and about snow?")
         answer = await stage.finished(thread, count)
         assert TEXT in answer.content
-        asked = [one["content"] for one in stage.upstream.calls[-1].body["messages"]]
+        asked = [message["content"] for message in stage.upstream.calls[-1].body["messages"]]
         assert asked[-1] == "and about snow?"
 
 

@@ -40,8 +40,8 @@ async def test_memory_is_off_until_switched_on_and_belongs_to_its_person(stage: 
         assert "- I am a vegetarian" in card.content
         privacy = await (await stage.maria.slash(stage.channel, "privacy")).answer()
         exported = await (await stage.maria.click(privacy, "Export")).answer()
-        told = json.loads(exported.attachments[0].content)
-        assert [row["text"] for row in told["memories"]] == ["I am a vegetarian", "I live in Berlin"]
+        body = json.loads(exported.attachments[0].content)
+        assert [row["text"] for row in body["memories"]] == ["I am a vegetarian", "I live in Berlin"]
         await (await stage.maria.click(card, "Forget everything")).acknowledged()
         await stage.discord.wait_for(lambda: "2 notes are erased" in card.content)
 

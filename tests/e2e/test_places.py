@@ -171,5 +171,5 @@ async def test_an_answer_that_has_to_begin_again_never_shrinks_before_the_reader
         await stage.maria.say(direct, "tell me")
         answer = await stage.finished(direct)
         assert body(answer.content) == TEXT
-        lengths = [len(body(one.content).removesuffix(" ▍")) for one in answer.history]
+        lengths = [len(body(entry.content).removesuffix(" ▍")) for entry in answer.history]
         assert lengths == sorted(lengths)

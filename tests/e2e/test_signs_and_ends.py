@@ -40,7 +40,7 @@ async def test_a_command_needs_a_thread_and_the_messages_of_its_answer_and_nothi
             "POST /channels/N/messages/N/threads",
             "POST /channels/N/messages",
         ]
-        assert not any(one.startswith("GET") for one in requests(room, before))
+        assert not any(request.startswith("GET") for request in requests(room, before))
 
 
 async def test_a_question_with_files_gets_its_sign_while_they_load_and_can_be_taken_back(room: Room) -> None:
@@ -60,7 +60,7 @@ async def test_a_question_with_files_gets_its_sign_while_they_load_and_can_be_ta
         assert shown.history[0].content.startswith("-# ")
         await room.discord.wait_for(lambda: not direct.from_bot)
         assert len(room.service.chats) == 1 + (len(room.service.chats) > 1)  # a title may have been asked for
-        assert all("and this?" not in text_of(one) for call in room.service.chats for one in call.messages)
+        assert all("and this?" not in text_of(message) for call in room.service.chats for message in call.messages)
 
 
 async def test_an_answer_without_words_says_so_and_can_be_tried_again(room: Room) -> None:
@@ -99,7 +99,7 @@ async def test_the_continued_text_stays_visible(room: Room) -> None:
         going_on.set()
         whole = await room.message(direct, "and this is the second.", button="Regenerate")
         assert whole.id == stopped.id
-        assert all("first half" in one.content for one in whole.history[seen:])
+        assert all("first half" in entry.content for entry in whole.history[seen:])
 
 
 async def test_direct_messages_begin_anew_by_command_or_mention_and_a_reply_goes_back(room: Room) -> None:

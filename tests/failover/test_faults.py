@@ -47,7 +47,7 @@ async def test_a_fault_before_the_first_token_is_never_seen_by_the_reader(fault:
         assert seen[0].deployment == "b/ok"
         assert not [event for event in seen if isinstance(event, events.Handover)]
         assert stream.finished is not None
-        assert {one.failure for one in stream.finished.failed_attempts} == {kind}
+        assert {failed_attempt.failure for failed_attempt in stream.finished.failed_attempts} == {kind}
         assert len(upstream.of("a")) == asked
         assert len(upstream.of("b")) == 1
 
@@ -207,7 +207,7 @@ async def test_when_nobody_answers_the_error_lists_what_was_tried_and_no_secret(
         with pytest.raises(errors.Unavailable) as caught:
             async for _event in client.chat("my secret question"):
                 pass
-        assert [(one.deployment, one.failure) for one in caught.value.attempts] == [
+        assert [(attempt.deployment, attempt.failure) for attempt in caught.value.attempts] == [
             ("a/503", "unavailable"),
             ("b/html", "bad_response"),
             ("a/503", "unavailable"),  # it may have passed, and nobody else is left
@@ -266,7 +266,7 @@ async def test_one_good_token_among_refused_ones_answers() -> None:
             async for _event in client.chat("again"):
                 pass
             assert [call.token for call in upstream.of("a")[tried:]] == ["key-of-a-000000000004"]
-            quarantined = [one.state == 3 for one in (await client.status()).providers[0].credentials]
+            quarantined = [credential.state == 3 for credential in (await client.status()).providers[0].credentials]
             assert quarantined == [True, False, False, False]  # a bare 403 does not say that the key is bad
 
 
@@ -282,7 +282,7 @@ async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential
         status = await client.status()
         while status.live_requests:
             status = await client.status()
-        assert all(one.in_flight == 0 for one in status.providers[0].credentials)
+        assert all(credential.in_flight == 0 for credential in status.providers[0].credentials)
         assert not upstream.of("b")
 
 

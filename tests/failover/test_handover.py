@@ -107,5 +107,5 @@ async def test_a_cut_inside_reasoning_starts_again_and_keeps_nothing_of_it_in_th
         stream = client.chat("hi")
         handovers = [event async for event in stream if isinstance(event, events.Handover)]
         assert stream.text == TEXT
-        assert [one.keep_chars for one in handovers] == [0]
+        assert [handover.keep_chars for handover in handovers] == [0]
         assert upstream.of("b")[0].body["messages"][-1]["role"] == "user"

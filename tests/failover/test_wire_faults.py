@@ -73,7 +73,7 @@ async def test_a_fault_in_the_middle_is_one_handover_and_the_answer_is_whole(
             assert stream.text == TEXT
             assert stream.finished is not None
             assert stream.finished.total_chars == len(TEXT)
-            assert [(one.reason, one.from_deployment, one.to_deployment) for one in handovers] == [
+            assert [(handover.reason, handover.from_deployment, handover.to_deployment) for handover in handovers] == [
                 (kind, f"a/{fault}", "b/ok")
             ]
             kept = handovers[0].keep_chars
@@ -109,7 +109,7 @@ async def test_a_peculiar_answer_is_whole_said_once_and_paid_once(fault: str) ->
         if fault == "lingers":  # it never came to report them
             assert stream.usage.estimated
         else:
-            assert [(one.prompt_tokens, one.completion_tokens) for one in stream.usages] == [(11, 42)]
+            assert [(usage.prompt_tokens, usage.completion_tokens) for usage in stream.usages] == [(11, 42)]
         assert (len(upstream.of("a")), len(upstream.of("b"))) == (1, 0)
 
 
@@ -148,6 +148,9 @@ async def test_an_address_where_nobody_can_be_spoken_to_costs_one_attempt(place:
             assert isinstance(seen[0], events.Started)
             assert seen[0].deployment == "b/ok"
             assert stream.finished is not None
-            assert [(one.deployment, one.failure) for one in stream.finished.failed_attempts] == [("a/x", kind)]
+            assert [
+                (failed_attempt.deployment, failed_attempt.failure)
+                for failed_attempt in stream.finished.failed_attempts
+            ] == [("a/x", kind)]
             assert len(upstream.of("b")) == 1
             assert found.opened <= 1

@@ -214,7 +214,7 @@ async def test_mutual_tls_admits_only_callers_with_a_certificate(tmp_path) -> No
     authority = trustme.CA()
     mine = authority.issue_cert("localhost", "127.0.0.1")
     (tmp_path / "ca.pem").write_bytes(authority.cert_pem.bytes())
-    (tmp_path / "chain.pem").write_bytes(b"".join(one.bytes() for one in mine.cert_chain_pems))
+    (tmp_path / "chain.pem").write_bytes(b"".join(cert_chain_pem.bytes() for cert_chain_pem in mine.cert_chain_pems))
     (tmp_path / "key.pem").write_bytes(mine.private_key_pem.bytes())
     paths = {
         "certificate": str(tmp_path / "chain.pem"),
@@ -284,7 +284,7 @@ async def test_a_reload_takes_new_tokens_drops_nothing_and_a_bad_file_changes_no
             assert any("A_KEY1" in change for change in changes)
             upstream.hold.set()
             await answer
-            assert [one.name for one in (await client.status()).providers[0].credentials] == [
+            assert [credential.name for credential in (await client.status()).providers[0].credentials] == [
                 "A_KEY …0001",
                 "A_KEY1 …0002",
             ]
@@ -349,7 +349,7 @@ async def test_strict_callers_are_refused_and_others_get_a_notice_of_what_was_dr
     async with serving(DEMO) as (_, client):
         chosen = events.Sampling(temperature=1.0)
         notices = [event async for event in client.chat("hi", sampling=chosen) if isinstance(event, events.Notice)]
-        assert [(one.kind, one.field) for one in notices] == [("dropped", "sampling.temperature")]
+        assert [(notice.kind, notice.field) for notice in notices] == [("dropped", "sampling.temperature")]
         error = await failing(client.chat("hi", sampling=chosen, strict=True))
         assert isinstance(error, errors.Unsupported)
         assert "sampling.temperature" in error.message
@@ -361,7 +361,7 @@ async def test_a_picture_fits_the_format_and_the_bytes_that_were_asked_for() -> 
         notices = [event async for event in stream if isinstance(event, events.Notice)]
         assert stream.pictures[0].mime == "image/jpeg"
         assert len(stream.pictures[0].data) <= 20_000
-        assert [one.field for one in notices] == ["max_bytes"]
+        assert [notice.field for notice in notices] == ["max_bytes"]
         assert image_pb2.ImageFormat.values()
 
 

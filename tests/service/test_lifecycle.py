@@ -26,8 +26,8 @@ KEY = "key-of-a-000000000001"
 
 @pytest.fixture
 async def upstream() -> AsyncIterator[FakeUpstream]:
-    async with FakeUpstream() as made:
-        yield made
+    async with FakeUpstream() as upstream:
+        yield upstream
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ async def test_a_service_killed_at_any_moment_breaks_only_what_ran_and_comes_bac
             assert again.text == TEXT
             await idle(client)
             (provider,) = (await client.status()).providers
-            assert [one.state for one in provider.credentials] == [READY]
+            assert [credential.state for credential in provider.credentials] == [READY]
 
 
 async def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_supervisor(

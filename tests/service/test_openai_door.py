@@ -399,12 +399,12 @@ async def test_a_picture_is_changed_by_a_form() -> None:
     def form(*pictures: bytes, **texts: str) -> Any:
         import aiohttp
 
-        made = aiohttp.FormData(default_to_multipart=True)
+        data = aiohttp.FormData(default_to_multipart=True)
         for picture in pictures:
-            made.add_field("image[]", picture, filename="x.png", content_type="image/png")
+            data.add_field("image[]", picture, filename="x.png", content_type="image/png")
         for name, text in texts.items():
-            made.add_field(name, text)
-        return made
+            data.add_field(name, text)
+        return data
 
     async with http_door() as door:
         good = await door.ask("POST", "/v1/images/edits", data=form(png(), prompt="redder", n="1", size="auto"))

@@ -12,12 +12,12 @@ from tests.support.http import Answer, Door, http_door
 
 
 def form(recording: bytes = b"", **texts: Any) -> aiohttp.FormData:
-    made = aiohttp.FormData(default_to_multipart=True)
+    data = aiohttp.FormData(default_to_multipart=True)
     if recording:
-        made.add_field("file", recording, filename="voice.ogg", content_type="audio/ogg")
+        data.add_field("file", recording, filename="voice.ogg", content_type="audio/ogg")
     for name, value in texts.items():
-        made.add_field(name, value)
-    return made
+        data.add_field(name, value)
+    return data
 
 
 async def transcribe(door: Door, recording: bytes, **texts: Any) -> Answer:
@@ -62,7 +62,9 @@ async def test_a_recording_is_written_down_in_every_format() -> None:
             assert plain.headers["x-antiphon-attempts"] == "2"
             verbose = await transcribe(door, voice(), model="work", response_format="verbose_json")
             assert (verbose.json["language"], verbose.json["duration"]) == ("en", 2.5)
-            assert [(one["id"], one["start"], one["end"]) for one in verbose.json["segments"]] == [(0, 0.0, 2.5)]
+            assert [(segment["id"], segment["start"], segment["end"]) for segment in verbose.json["segments"]] == [
+                (0, 0.0, 2.5)
+            ]
             text = await transcribe(door, voice(), model="work", response_format="text")
             assert text.text == "Hello there.\n"
             srt = await transcribe(door, voice(), model="work", response_format="srt")

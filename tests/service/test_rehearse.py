@@ -43,12 +43,12 @@ async def test_a_load_beyond_the_day_is_shown_hour_by_hour_with_its_bottleneck(t
 
 async def test_a_load_that_fits_is_answered_whole_and_can_be_read_by_programs(tmp_path: Path) -> None:
     code, lines, _ = await rehearsed(tmp_path, "--people", "10", "--when", "day", "--json")
-    told = json.loads(lines[-1])
+    body = json.loads(lines[-1])
     assert code == 0
-    assert len(told["hours"]) == 24
-    assert sum(hour["answered"] for hour in told["hours"]) == 80
-    assert told["answered_by"] == {"mistral": 80}
-    assert told["without_quotas"] == []
+    assert len(body["hours"]) == 24
+    assert sum(hour["answered"] for hour in body["hours"]) == 80
+    assert body["answered_by"] == {"mistral": 80}
+    assert body["without_quotas"] == []
 
 
 async def test_pools_without_quotas_carry_it_all(tmp_path: Path) -> None:

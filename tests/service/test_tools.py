@@ -81,7 +81,7 @@ async def test_a_cut_within_a_call_leads_to_the_next_deployment_and_every_call_c
         assert [type(event) for event in seen if isinstance(event, events.ToolCall)] == [events.ToolCall] * 2
         assert stream.finished is not None
         assert stream.finished.deployment == "b/n"
-        assert [one.deployment for one in stream.finished.failed_attempts][:1] == ["a/m"]
+        assert [failed_attempt.deployment for failed_attempt in stream.finished.failed_attempts][:1] == ["a/m"]
         # The turn is asked again as it was: nothing of the half answer is in it.
         assert upstream.of("n")[0]["messages"] == upstream.of("m")[0]["messages"]
 
@@ -94,8 +94,8 @@ async def test_a_broken_call_is_asked_elsewhere_and_in_the_end_an_error_names_it
         async with serving(routes(upstream, "m", "n"), KEY) as (_, client):
             with pytest.raises(errors.Unavailable, match="arguments that are no JSON object") as caught:
                 await client.complete("Weather?", tools=[CLOCK])
-        assert {one.failure for one in caught.value.attempts} == {"invalid_output"}
-        assert {one.deployment for one in caught.value.attempts} == {"a/m", "b/n"}
+        assert {attempt.failure for attempt in caught.value.attempts} == {"invalid_output"}
+        assert {attempt.deployment for attempt in caught.value.attempts} == {"a/m", "b/n"}
 
 
 async def test_a_model_that_refuses_tools_is_passed_over_and_remembered() -> None:

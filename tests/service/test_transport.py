@@ -130,8 +130,8 @@ async def start(handlers: Handlers) -> AsyncIterator[Start]:
 @pytest.fixture
 async def peer(start: Start) -> AsyncIterator[Peer]:
     _, port = await start()
-    async with Peer(port) as made:
-        yield made
+    async with Peer(port) as peer:
+        yield peer
 
 
 # --- calls ------------------------------------------------------------------------------------------

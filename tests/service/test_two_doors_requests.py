@@ -229,7 +229,7 @@ def of_grpc(answer: Completion) -> Result:
         tuple(call.signature.decode().removeprefix("gemini:") for call in answer.tool_calls),
         (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.audio_tokens, usage.reasoning_tokens),
         (usage.cost.micros, usage.cost.currency, usage.cost.price_date) if usage.cost else None,
-        tuple((one.token, one.logprob, one.top) for one in answer.logprobs.tokens) if answer.logprobs else (),
+        tuple((token.token, token.logprob, token.top) for token in answer.logprobs.tokens) if answer.logprobs else (),
     )
 
 

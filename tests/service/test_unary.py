@@ -53,7 +53,9 @@ async def test_a_voice_message_is_written_down_by_the_first_that_can() -> None:
             assert (made.text, made.language, made.duration) == ("Hello there.", "en", 2.5)
             assert made.segments == (events.Segment(0.0, 2.5, "Hello there."),)
             assert made.deployment == "b/whisper-large-v3"
-            assert [(one.deployment, one.failure) for one in made.failed_attempts] == [("a/whisper-1", "overloaded")]
+            assert [(failed_attempt.deployment, failed_attempt.failure) for failed_attempt in made.failed_attempts] == [
+                ("a/whisper-1", "overloaded")
+            ]
             assert made.usage is not None
             assert made.usage.audio_seconds == 2.5
             (row,) = await client.usage(user_id="u1")

@@ -17,11 +17,11 @@ def quota(limit: int, window: float, clock: Clock = Clock.WALL) -> Quota:
 
 def broker(**quotas: tuple[Quota, ...]) -> Broker:
     """A pool of two credentials for each name."""
-    one = Broker(BreakerSpec(failures=1))
+    broker = Broker(BreakerSpec(failures=1))
     for name, own in quotas.items():
         keys = f"{name}-key-1", f"{name}-key-2"
-        one.configure(PoolSpec(name, keys, keys, 0, own))
-    return one
+        broker.configure(PoolSpec(name, keys, keys, 0, own))
+    return broker
 
 
 def asks(names: str, conversation: str = "") -> list[Ask]:

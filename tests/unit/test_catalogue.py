@@ -55,7 +55,7 @@ def parts_of(environ: dict[str, str], **config: Any) -> Parts:
 
 
 def route(parts: Parts, name: str) -> tuple[str, ...]:
-    return next((one.deployments for one in parts.plan.routes if one.model == name), ())
+    return next((route.deployments for route in parts.plan.routes if route.model == name), ())
 
 
 def test_there_are_rows_for_every_free_provider_and_the_paid_ones_people_ask_for() -> None:
@@ -125,7 +125,7 @@ def test_only_what_is_known_to_see_comes_first_in_vision() -> None:
 
 
 def test_the_names_of_the_mission_are_models() -> None:
-    names = {one.model for one in parts_of(KEYS).plan.routes}
+    names = {route.model for route in parts_of(KEYS).plan.routes}
     expected = {"chat", "vision", "image", "fast", "flux", "flux-dev", "flux-schnell", "janus", "gpt-4o-mini"}
     assert expected | {"mistral-large-2407", "pixtral-12b-2409"} <= names
 
@@ -286,11 +286,11 @@ def test_an_ambiguous_key_is_never_guessed() -> None:
 
 def test_a_broken_key_is_one_clear_line_without_the_key() -> None:
     for value in ("gsk_abc def", "gsk_abc\ndef"):
-        with pytest.raises(ConfigProblem) as told:
+        with pytest.raises(ConfigProblem) as raised:
             parts_of({"GROQ_API_KEY": value})
-        (problem,) = told.value.problems
+        (problem,) = raised.value.problems
         assert "GROQ_API_KEY: the key contains a space or a line break" in problem[1]
-        assert "abc" not in str(told.value)
+        assert "abc" not in str(raised.value)
 
 
 def test_cloudflares_account_is_a_variable_or_precedes_the_token() -> None:
@@ -356,9 +356,9 @@ def test_a_mistake_in_a_row_is_one_line_that_says_what_to_do(
 ) -> None:
     path = tmp_path / "acme.toml"
     path.write_text(OWN_ROW.replace(*change))
-    with pytest.raises(ConfigProblem) as told:
+    with pytest.raises(ConfigProblem) as raised:
         parts_of({}, catalogue_dir=str(tmp_path))
-    (problem,) = told.value.problems
+    (problem,) = raised.value.problems
     assert str(path) in problem[1]
     assert said in problem[1]
     assert "\n" not in problem[1]

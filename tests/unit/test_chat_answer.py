@@ -356,7 +356,7 @@ def test_every_handover_names_the_one_that_spoke_before() -> None:
     caller = broken()
     caller.says(PREFILLS, REST, reason="stalled")
     caller.says(C, "The ice creeps no more", STOP, reason="timeout")
-    assert [(one.from_deployment, one.to_deployment, one.reason) for one in caller.handovers] == [
+    assert [(handover.from_deployment, handover.to_deployment, handover.reason) for handover in caller.handovers] == [
         ("p/a", "q/prefills", "stalled"),
         ("q/prefills", "r/c", "timeout"),
     ]
@@ -367,7 +367,7 @@ def test_a_call_that_never_spoke_is_no_handover() -> None:
     caller = broken()
     caller.opens(B, "stalled")
     caller.says(PREFILLS, REST, STOP, reason="timeout")
-    assert [(one.from_deployment, one.attempt) for one in caller.handovers] == [("p/a", 3)]
+    assert [(handover.from_deployment, handover.attempt) for handover in caller.handovers] == [("p/a", 3)]
 
 
 # --- nothing to add ------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def test_a_continuation_with_nothing_to_add_confirms_a_text_that_looks_whole(
     caller.says(by, *said, STOP, reason="stalled")
     assert caller.text.rstrip() == WHOLE
     assert caller.answer.whole
-    assert [(one.to_deployment, one.keep_chars) for one in caller.handovers] == [(by.name, len(WHOLE))]
+    assert [(handover.to_deployment, handover.keep_chars) for handover in caller.handovers] == [(by.name, len(WHOLE))]
     caller.checks_out()
 
 
@@ -402,7 +402,7 @@ def test_thoughts_of_a_continuation_in_words_that_never_left_take_nothing_back()
     caller = broken(by_words=["q/b"])
     caller.says(B, "beca", Retract(), "calm" + REST, STOP, reason="stalled")
     assert caller.text == BEGUN + REST
-    assert [one.reason for one in caller.handovers] == ["stalled"]
+    assert [handover.reason for handover in caller.handovers] == ["stalled"]
 
 
 def test_retracted_text_is_restored_when_nothing_follows() -> None:

@@ -40,9 +40,9 @@ def heard(events: Iterable[SseEvent], *, cut: bool = False, **options: Any) -> l
     """Each event arrives in a read of its own."""
     answer = Answer(ChunkFormat(), **options)
     seen: list[ChatEvent] = []
-    for one in events:
+    for event in events:
         if not answer.done:
-            seen += answer.read([one])
+            seen += answer.read([event])
     return [*seen, *answer.end(cut=cut)]
 
 

@@ -92,9 +92,9 @@ def test_after_a_restart_it_says_the_same_also_with_fewer_credentials() -> None:
 
 def test_an_account_is_counted_once_however_many_credentials_it_has() -> None:
     names = ("k0", "k1", "k2")
-    one = Pool(PoolSpec("p", names, ("g", "g", "k2"), 0, (quota(10, scope="group"),), ("m",)), lease_time=60)
-    spend(one, 3, MIDNIGHT)
-    [view] = forecast(one, MIDNIGHT)
+    pool = Pool(PoolSpec("p", names, ("g", "g", "k2"), 0, (quota(10, scope="group"),), ("m",)), lease_time=60)
+    spend(pool, 3, MIDNIGHT)
+    [view] = forecast(pool, MIDNIGHT)
     assert (view.limit, view.used, view.left, view.model) == (20, 3, 17, "")
 
 

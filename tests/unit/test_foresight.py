@@ -137,16 +137,16 @@ def test_turns_of_long_lines_are_found_once_for_a_moment() -> None:
 
 
 def test_how_long_calls_take_is_learned_with_its_deviation() -> None:
-    one = Durations()
-    assert (one.mean, one.known, one.margin) == (UNKNOWN_DURATION, False, 0.0)
-    one.add(8.0)
-    assert (one.mean, one.deviation, one.known) == (8.0, 2.0, True)
-    one.add(16.0)
-    assert (one.mean, one.deviation, one.margin) == (9.0, 3.5, 7.0)
+    durations = Durations()
+    assert (durations.mean, durations.known, durations.margin) == (UNKNOWN_DURATION, False, 0.0)
+    durations.add(8.0)
+    assert (durations.mean, durations.deviation, durations.known) == (8.0, 2.0, True)
+    durations.add(16.0)
+    assert (durations.mean, durations.deviation, durations.margin) == (9.0, 3.5, 7.0)
     for _ in range(100):
-        one.add(5.0)
-    assert one.mean == pytest.approx(5.0, abs=0.01)
-    assert one.margin == pytest.approx(0.0, abs=0.01)
+        durations.add(5.0)
+    assert durations.mean == pytest.approx(5.0, abs=0.01)
+    assert durations.margin == pytest.approx(0.0, abs=0.01)
 
 
 def test_a_room_asks_what_comes_back_only_when_nothing_is_free() -> None:
@@ -156,15 +156,15 @@ def test_a_room_asks_what_comes_back_only_when_nothing_is_free() -> None:
         asked.append(1)
         return [(50.0, 1.0), (40.0, 1.0)]
 
-    one = Room(1.0, 1.0, 0.0, coming, lambda at: at + 100)
-    assert one.opens() == 0.0
-    one.take(0.0)
+    room = Room(1.0, 1.0, 0.0, coming, lambda at: at + 100)
+    assert room.opens() == 0.0
+    room.take(0.0)
     assert not asked
-    assert one.opens() == 40.0
-    one.take(40.0)
-    assert one.opens() == 50.0
-    one.take(50.0)
-    assert (one.opens(), len(asked)) == (100.0, 1)
+    assert room.opens() == 40.0
+    room.take(40.0)
+    assert room.opens() == 50.0
+    room.take(50.0)
+    assert (room.opens(), len(asked)) == (100.0, 1)
     assert Room(2.0, 1.0, 0.0, list, lambda at: at).opens() == NEVER
 
 

@@ -65,8 +65,8 @@ def test_a_look_costs_sixty_slots_at_any_rate() -> None:
 @given(st.lists(st.floats(0.001, 500), min_size=1, max_size=200))
 def test_percentiles_are_within_five_per_cent(seconds: list[float]) -> None:
     hour = LastHour()
-    for one in seconds:
-        hour.add(START, failed=False, first_token=one)
+    for second in seconds:
+        hour.add(START, failed=False, first_token=second)
     sums = hour.sums(START)
     ordered = sorted(seconds)
     assert sums.median == pytest.approx(ordered[min(len(ordered) - 1, int(len(ordered) * 0.5))], rel=0.05)

@@ -33,9 +33,9 @@ def spec(*quotas: Quota, keys: tuple[str, ...] = ("a",)) -> PoolSpec:
 
 
 def store(folder: Path, *quotas: Quota, clock: Turned | None = None, keys: tuple[str, ...] = ("a",)) -> MemoryStore:
-    one = MemoryStore(BreakerSpec(), clock or Turned(), Ledger(folder, clock or Turned()))
-    one.configure(spec(*quotas, keys=keys))
-    return one
+    store = MemoryStore(BreakerSpec(), clock or Turned(), Ledger(folder, clock or Turned()))
+    store.configure(spec(*quotas, keys=keys))
+    return store
 
 
 async def call(one: MemoryStore, verdict: Verdict = GOOD, limits: tuple[LimitFact, ...] = ()) -> Grant:
@@ -138,23 +138,23 @@ async def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_longer_than_a_
 async def test_a_clock_that_is_moved_changes_no_rest_and_frees_no_quota(by: float) -> None:
     wall, steady = Turned(), Turned(1_000.0)
     clock = SteadyClock(wall, steady, looks=0.0)
-    one = MemoryStore(BreakerSpec(), clock)
-    one.configure(spec(Quota(Unit.REQUESTS, 1, 3_600.0, Clock.ROLLING, "credential", firm=True), keys=("a", "b")))
-    await call(one)
-    await call(one, Verdict(cooldown=600, reason="quota_exhausted"))
-    before = {view.id: view.model_rests for view in await one.credentials("p")}
+    store = MemoryStore(BreakerSpec(), clock)
+    store.configure(spec(Quota(Unit.REQUESTS, 1, 3_600.0, Clock.ROLLING, "credential", firm=True), keys=("a", "b")))
+    await call(store)
+    await call(store, Verdict(cooldown=600, reason="quota_exhausted"))
+    before = {view.id: view.model_rests for view in await store.credentials("p")}
     wall.now += by
     steady.now += 1
     wall.now += 1
-    answer = await denied(one)
+    answer = await denied(store)
     assert answer.wait == pytest.approx(599.0, abs=1.0)
-    rests = {view.id: view.model_rests for view in await one.credentials("p")}
+    rests = {view.id: view.model_rests for view in await store.credentials("p")}
     assert {name: {model: until - by for model, until in known.items()} for name, known in rests.items()} == {
         name: pytest.approx(known, abs=1.0) for name, known in before.items()
     }
     steady.now += 3_700
     wall.now += 3_700
-    await call(one)
+    await call(store)
 
 
 async def test_a_broken_file_is_set_aside_and_said(tmp_path: Path) -> None:
@@ -235,20 +235,20 @@ async def test_a_file_that_cannot_be_used_is_said_and_the_pools_work_without(
 async def test_a_disk_that_fails_later_is_said_and_nothing_piles_up(tmp_path: Path) -> None:
     clock = Turned()
     ledger = Ledger(tmp_path, clock)
-    one = MemoryStore(BreakerSpec(), clock, ledger)
-    one.configure(spec())
+    store = MemoryStore(BreakerSpec(), clock, ledger)
+    store.configure(spec())
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute("DROP TABLE rows")
-    await call(one)
+    await call(store)
     async with asyncio.timeout(20):
-        while not one.problem:
+        while not store.problem:
             await asyncio.sleep(0.02)
-    assert one.problem.startswith("Limits are no longer remembered over a restart: ")
+    assert store.problem.startswith("Limits are no longer remembered over a restart: ")
     assert not ledger.works
     ledger.write("p", {"credential|a": b"{}"})
     assert ledger._news.empty()
-    await call(one)
-    await one.close()
+    await call(store)
+    await store.close()
 
 
 async def test_two_processes_do_not_write_into_one_file(tmp_path: Path) -> None:

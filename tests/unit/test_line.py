@@ -25,10 +25,10 @@ def spec(*quotas: Quota, keys: int = 1, most: int = 0, name: str = "p") -> PoolS
 
 
 def broker(*specs: PoolSpec) -> Broker:
-    one = Broker(BreakerSpec())
+    broker = Broker(BreakerSpec())
     for pool in specs:
-        one.configure(pool)
-    return one
+        broker.configure(pool)
+    return broker
 
 
 def granted(answer: Grant | Denied) -> Grant:
@@ -154,10 +154,10 @@ class Turned:
 
 
 def store(*specs: PoolSpec, clock: Turned | None = None) -> MemoryStore:
-    one = MemoryStore(BreakerSpec(), clock or Turned())
+    store = MemoryStore(BreakerSpec(), clock or Turned())
     for pool in specs:
-        one.configure(pool)
-    return one
+        store.configure(pool)
+    return store
 
 
 async def waiting(one: MemoryStore, count: int) -> None:

@@ -45,9 +45,9 @@ class Waiting:
 
 
 def waiting(*names: str) -> Waiting:
-    one = Waiting()
-    assert one.joins(*names) == []
-    return one
+    waiting = Waiting()
+    assert waiting.joins(*names) == []
+    return waiting
 
 
 def test_one_caller_is_served_in_the_order_of_coming() -> None:
@@ -257,13 +257,13 @@ def test_a_class_that_had_its_turns_is_behind_a_newcomer() -> None:
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=20))
 def test_nobody_is_passed_by_his_like_and_classes_differ_by_one_turn_at_most(callers: list[str]) -> None:
     names = [f"{caller}{number:02}" for number, caller in enumerate(callers)]
-    one = Waiting()
+    waiting = Waiting()
     for number, name in enumerate(names):
         ask = Ask("pool", "p/m", "m", caller=name[0])
-        one.tickets[name] = Ticket((ask,), 100.0, 0.0, number)
-        assert one.line.join(one.tickets[name], ask) is None
-    predicted = sorted(one.places(), key=lambda name: one.places()[name])
-    served = one.order()
+        waiting.tickets[name] = Ticket((ask,), 100.0, 0.0, number)
+        assert waiting.line.join(waiting.tickets[name], ask) is None
+    predicted = sorted(waiting.places(), key=lambda name: waiting.places()[name])
+    served = waiting.order()
     assert served == predicted
     for caller in "abc":
         assert [name for name in served if name[0] == caller] == [name for name in names if name[0] == caller]

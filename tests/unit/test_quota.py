@@ -338,8 +338,8 @@ def test_a_limit_below_nothing_is_no_limit() -> None:
 
 
 def test_scope_and_models_of_a_quota_stay_when_its_limit_changes() -> None:
-    one = Window(Quota(Unit.REQUESTS, 9, 60.0, ROLLING, "group", ("gpt*",)))
-    assert told(one, 0.0, limit=5).quota == Quota(Unit.REQUESTS, 5, 60.0, ROLLING, "group", ("gpt*",))
+    window = Window(Quota(Unit.REQUESTS, 9, 60.0, ROLLING, "group", ("gpt*",)))
+    assert told(window, 0.0, limit=5).quota == Quota(Unit.REQUESTS, 5, 60.0, ROLLING, "group", ("gpt*",))
 
 
 @pytest.mark.parametrize("clock", [ROLLING, WALL, FIRST_USE])

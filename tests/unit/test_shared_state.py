@@ -48,13 +48,13 @@ async def store(
 ) -> AsyncIterator[SharedStore]:
     told = [] if told is None else told
     chosen = breaker or BreakerSpec(failures=2)
-    made = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, told.append, Supervisor())
-    made.configure(spec)
-    await made.start()
+    store = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, told.append, Supervisor())
+    store.configure(spec)
+    await store.start()
     try:
-        yield made
+        yield store
     finally:
-        await made.close()
+        await store.close()
 
 
 async def granted(one: SharedStore, ask: Ask = ASK) -> Grant:

@@ -24,7 +24,7 @@ CHATBOT, JSON, TEXT, STATE = Output("chatbot"), Output("json", "response"), Outp
 
 
 def turn(role: str, *parts: Any) -> Message:
-    return Message(Role(role), tuple(TextPart(one) if isinstance(one, str) else one for one in parts))
+    return Message(Role(role), tuple(TextPart(part) if isinstance(part, str) else part for part in parts))
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_a_value_that_does_not_fit_is_changed_with_a_notice_or_refused() -> None
     wanted = Wanted("hi", named={"sampling.max_tokens": 9_000, "sampling.temperature": 0.74})
     values, notices = arguments(BOXES, wanted)
     assert values[2:4] == [2048, 0.7]
-    assert [one.field for one in notices] == ["sampling.max_tokens", "sampling.temperature"]
+    assert [notice.field for notice in notices] == ["sampling.max_tokens", "sampling.temperature"]
     with pytest.raises(UpstreamFailure) as refused:
         arguments(BOXES, msgspec.structs.replace(wanted, strict=True))
     assert (refused.value.kind, refused.value.field) == (FailureKind.FIELD_REFUSED, "sampling.max_tokens")

@@ -208,12 +208,13 @@ def test_a_broken_answer_has_its_class(body: bytes, kind: FailureKind) -> None:
 def test_lines_are_answers_while_they_arrive() -> None:
     reading = Reading(Body([], cut=False), Answer(ChunkFormat()))  # type: ignore[arg-type]
     said = [
-        [one.text for one in reading.events(dumped(value) + b"\n")] for value in chunks(["ice", " creeps", " down"])[:3]
+        [event.text for event in reading.events(dumped(value) + b"\n")]
+        for value in chunks(["ice", " creeps", " down"])[:3]
     ]  # type: ignore[union-attr]
     assert said == [[], ["ice creeps"], [" down"]]
     reading = Reading(Body([], cut=False), Answer(ChunkFormat()))  # type: ignore[arg-type]
     said = [
-        [one.text for one in reading.events(b"data: " + dumped(value) + b"\n")]
+        [event.text for event in reading.events(b"data: " + dumped(value) + b"\n")]
         for value in chunks(["ice", " creeps", " down"])[:3]
     ]  # type: ignore[union-attr]
     assert said == [[], ["ice"], [" creeps"]]

@@ -25,7 +25,7 @@ CALLED = Finish(FinishReason.TOOL_CALLS)
 
 
 def events_of(chunks: Chunks) -> list[SseEvent]:
-    return [SseEvent(msgspec.json.encode(one)) for one in chunks]
+    return [SseEvent(msgspec.json.encode(chunk)) for chunk in chunks]
 
 
 def read(chunks: Chunks, *, form: Any = None, size: int = 1) -> list[Any]:
@@ -102,10 +102,10 @@ def test_the_call_form_that_openai_had_before_tools_is_read() -> None:
 
 def test_calls_without_ids_or_with_the_same_get_ids_of_their_own() -> None:
     for ids in (("", ""), ("same", "same")):
-        made = Calls()
+        calls = Calls()
         for index, call_id in enumerate(ids):
-            made.add(Fragment(index, call_id, "add", '{"a":1}'))
-        first, second = made.whole()
+            calls.add(Fragment(index, call_id, "add", '{"a":1}'))
+        first, second = calls.whole()
         assert first.id
         assert second.id
         assert first.id != second.id
