@@ -118,7 +118,7 @@ async def test_deleting_a_picture_in_discord_leaves_no_words(store: Store, tmp_p
     drawn = await order(store, Wish("a canary"), BEN)
     await store.conversations.erase(turn)
     await store.pictures.erase(drawn.id)
-    assert not [one.name for one in tmp_path.iterdir() if b"canary" in one.read_bytes()]
+    assert not [path.name for path in tmp_path.iterdir() if b"canary" in path.read_bytes()]
     kept = await store.conversations.turn(turn.id)
     assert kept is not None
     assert (kept.state, kept.question_ids) == (State.DELETED, [5]), "what continues from it still finds its branch"
@@ -135,8 +135,8 @@ async def test_a_tools_notes_need_the_consent_of_all_whose_words_the_model_has_r
     toolbox = Toolbox((), "en", occasion.people)
     toolbox.people |= {ADA, BEN}
     assert not await occasion.may_store()
-    told = await Remember(occasion).run({"note": "canary"})
-    assert told.failed
+    outcome = await Remember(occasion).run({"note": "canary"})
+    assert outcome.failed
     reminded = await SetReminder(occasion, Reminders(services)).run({"text": "canary", "minutes_from_now": 5})
     assert reminded.failed
     assert "canary" not in await everything(store)
@@ -150,7 +150,7 @@ async def test_a_reminder_that_could_not_be_delivered_is_put_back_unless_its_per
     assert made is not None
     assert await store.reminders.take(made.id)
     await store.reminders.put_back(made, 160.0, yes)
-    assert [(one.text, one.due_at) for one in await store.reminders.of(BEN)] == [("the kettle", 160.0)]
+    assert [(call.text, call.due_at) for call in await store.reminders.of(BEN)] == [("the kettle", 160.0)]
     assert await store.reminders.take(made.id)
     await store.reminders.put_back(made, 220.0, store.wishes.nothing([BEN]))
     assert await store.reminders.of(BEN) == []

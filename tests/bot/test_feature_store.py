@@ -57,7 +57,7 @@ async def test_a_reminder_is_taken_once_and_only_by_its_person(store: Store) -> 
     assert soon is not None
     assert await store.reminders.add(BEN, GUILD, CHANNEL, "x", "en", 1.0, yes) is None
     assert await store.reminders.next_due() == 1_000.0
-    assert [one.id for one in await store.reminders.of(ADA)] == [soon.id, late.id]
+    assert [call.id for call in await store.reminders.of(ADA)] == [soon.id, late.id]
     assert await store.reminders.due(999.0) == []
     assert await store.reminders.due(1_000.0) == [replace(soon, text="s" * 500)]
     assert not await store.reminders.take(late.id, BEN)

@@ -350,9 +350,9 @@ async def test_erased_words_are_in_no_file_any_more(tmp_path: Path) -> None:
         turn = await ask(store, conversation, BIG + 5, "canary" * 900, [1], images=[b"canary" * 9000])
         turn.answer = "canary"
         await save(store, turn)
-        assert any(b"canary" in one.read_bytes() for one in tmp_path.iterdir())
+        assert any(b"canary" in path.read_bytes() for path in tmp_path.iterdir())
         await store.privacy.erase_user(BIG + 5)
-        assert not [one.name for one in tmp_path.iterdir() if b"canary" in one.read_bytes()]
+        assert not [path.name for path in tmp_path.iterdir() if b"canary" in path.read_bytes()]
 
 
 async def test_a_crash_at_any_moment_leaves_the_store_sound(tmp_path: Path) -> None:

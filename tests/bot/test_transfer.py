@@ -67,7 +67,7 @@ async def test_a_backup_of_a_busy_database_restores_into_the_other_kind(database
     assert code == 0, said
     saved = tmp_path / "saved.sqlite3"
     assert saved.stat().st_mode & 0o777 == 0o600
-    assert [one.name for one in tmp_path.iterdir() if "saved" in one.name] == ["saved.sqlite3"]
+    assert [path.name for path in tmp_path.iterdir() if "saved" in path.name] == ["saved.sqlite3"]
     with sqlite3.connect(saved) as backup:
         assert backup.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     backup.close()

@@ -62,7 +62,7 @@ class Stage:
         return thread
 
     def count(self, method: str) -> int:
-        return sum(1 for one in self.discord.log if one.method == method and "/messages" in one.path)
+        return sum(1 for entry in self.discord.log if entry.method == method and "/messages" in entry.path)
 
     async def shown(self, text: str, channel: Channel | None = None) -> None:
         place = channel or self.channel
@@ -149,7 +149,7 @@ async def test_many_answers_in_one_channel_all_end_whole_without_a_refusal(stage
     texts = stage.channel.texts
     assert len(texts) == 10
     assert all(any(text.endswith(f"end {number}") for text in texts) for number in range(10))
-    assert not [one for one in stage.discord.log if one.status == 429]
+    assert not [entry for entry in stage.discord.log if entry.status == 429]
     assert stage.count("PATCH") > 10  # they were seen growing
 
 

@@ -15,11 +15,11 @@ SECRET = "a-secret-of-some-length-01"
 
 @asynccontextmanager
 async def provider_at(kind: str, base_url: str, **options: Any) -> AsyncIterator[Provider]:
-    made = build_provider(kind, ProviderConfig(kind=kind, base_url=base_url, options=options), CONFIG)
+    provider = build_provider(kind, ProviderConfig(kind=kind, base_url=base_url, options=options), CONFIG)
     try:
-        yield made
+        yield provider
     finally:
-        await made.close()
+        await provider.close()
 
 
 def picture_call(

@@ -41,7 +41,7 @@ async def test_mistral_streams_strings_and_chunks_with_its_own_names(upstream: U
         "random_seed": 4,
         "stream": True,
     }
-    assert [(one.kind, one.field) for one in stream.seen if isinstance(one, events.Notice)] == [
+    assert [(event.kind, event.field) for event in stream.seen if isinstance(event, events.Notice)] == [
         ("changed", "sampling.temperature")
     ]
 
@@ -56,7 +56,7 @@ async def test_mistrals_retired_pixtral_becomes_what_the_list_names(upstream: Up
     body = upstream.body("/v1/chat/completions")
     assert body["model"] == "ministral-14b-2512"
     assert {part["type"] for part in body["messages"][0]["content"]} == {"image_url", "text"}
-    assert any("ministral-14b-2512" in one.message for one in stream.seen if isinstance(one, events.Notice))
+    assert any("ministral-14b-2512" in event.message for event in stream.seen if isinstance(event, events.Notice))
 
 
 async def test_mistrals_limit_without_a_time_rests_to_the_next_minute(upstream: Upstream) -> None:

@@ -136,9 +136,9 @@ async def test_a_first_time_asker_learns_once_and_privately_where_questions_go(s
         for number in range(2):
             await stage.maria.slash(stage.channel, "chat", prompt=f"question {number}")
             await stage.finished(await stage.thread(number + 1))
-        told = [one for one in stage.channel.shown_to(stage.maria) if "/privacy" in one.content]
-        assert len(told) == 1
-        assert told[0].ephemeral_to is stage.maria
+        messages = [message for message in stage.channel.shown_to(stage.maria) if "/privacy" in message.content]
+        assert len(messages) == 1
+        assert messages[0].ephemeral_to is stage.maria
 
 
 async def test_the_command_continues_an_existing_conversation(stage: Stage) -> None:
@@ -147,7 +147,7 @@ async def test_the_command_continues_an_existing_conversation(stage: Stage) -> N
         thread = await stage.thread()
         await stage.finished(thread)
         await stage.maria.slash(thread, "chat", prompt="and more")
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in thread.from_bot) == 2)
+        await stage.discord.wait_for(lambda: sum(body(message.content) == TEXT for message in thread.from_bot) == 2)
         assert len(stage.guild.threads) == 1
         assert asked(stage) == [("user", "root"), ("assistant", TEXT), ("user", "and more")]
 
@@ -155,7 +155,7 @@ async def test_the_command_continues_an_existing_conversation(stage: Stage) -> N
         await stage.maria.slash(direct, "chat", prompt="psst")
         await stage.finished(direct)
         await stage.maria.say(direct, "and?")
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in direct.from_bot) == 2)
+        await stage.discord.wait_for(lambda: sum(body(message.content) == TEXT for message in direct.from_bot) == 2)
         assert asked(stage) == [("user", "psst"), ("assistant", TEXT), ("user", "and?")]
 
 
@@ -173,7 +173,9 @@ async def test_a_private_answer_can_be_asked_for_again_and_shared_once(stage: St
         assert second.ephemeral
         assert body(second.content) == TEXT
         await stage.maria.click(second, "Share here")
-        await stage.discord.wait_for(lambda: any("Shared by Maria" in one.content for one in stage.channel.from_bot))
+        await stage.discord.wait_for(
+            lambda: any("Shared by Maria" in message.content for message in stage.channel.from_bot)
+        )
         assert "Share here" not in second.buttons
 
 
@@ -188,7 +190,9 @@ async def test_with_threads_switched_off_answers_stand_in_the_channel_and_a_repl
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> hi")
         answer = await stage.finished(stage.channel)
         await stage.maria.say(stage.channel, "go on", reply_to=answer)
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in stage.channel.from_bot) == 2)
+        await stage.discord.wait_for(
+            lambda: sum(body(message.content) == TEXT for message in stage.channel.from_bot) == 2
+        )
         assert asked(stage) == [("user", "hi"), ("assistant", TEXT), ("user", "go on")]
         assert not stage.guild.threads
 
@@ -198,9 +202,9 @@ async def test_managers_see_what_is_missing_where(stage: Stage) -> None:
     async with stage.running_bot():
         owner = stage.guild.owner
         card = await (await owner.slash(stage.channel, "settings")).answer()  # type: ignore[attr-defined]
-        told = await (await owner.click(card, "Check permissions")).answer()  # type: ignore[attr-defined]
-        assert f"Pictures and files: missing in <#{stage.channel.id}>" in told.content
-        assert "Threads: yes" in told.content
+        reply = await (await owner.click(card, "Check permissions")).answer()  # type: ignore[attr-defined]
+        assert f"Pictures and files: missing in <#{stage.channel.id}>" in reply.content
+        assert "Threads: yes" in reply.content
         await (await owner.click(card, "Answers")).acknowledged()  # type: ignore[attr-defined]
         await (await owner.choose(card, "settings:2:answers:model", ["vision"])).acknowledged()  # type: ignore[attr-defined]
         await stage.discord.wait_for(lambda: "Default model: vision" in card.text)
@@ -218,7 +222,7 @@ async def test_without_the_content_intent_a_thread_goes_on_through_a_form(stage:
         answer = await stage.finished(thread)
         form = await (await stage.maria.click(answer, "Reply…")).acknowledged()
         await stage.maria.submit_modal(form, **{"Your message": "through the form"})
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in thread.from_bot) == 2)
+        await stage.discord.wait_for(lambda: sum(body(message.content) == TEXT for message in thread.from_bot) == 2)
         assert asked(stage)[-1] == ("user", "through the form")
 
 
@@ -233,7 +237,9 @@ async def test_a_channel_that_accepts_no_answer_is_reported_to_the_asker_alone(s
         stage.upstream.behaviour["voice"] = "ok"
         stage.upstream.hold.set()
         await stage.discord.wait_for(
-            lambda: any("I couldn't post the answer" in one.content for one in stage.channel.shown_to(stage.maria))
+            lambda: any(
+                "I couldn't post the answer" in message.content for message in stage.channel.shown_to(stage.maria)
+            )
         )
         assert question.response is not None
 
@@ -259,7 +265,7 @@ async def test_drawing_again_starts_from_the_same_picture(stage: Stage) -> None:
 
         notes = File("notes.txt", b"not a picture", "text/plain")
         refused = await stage.maria.slash(stage.channel, "image", prompt="a fox", image=notes)
-        told = await stage.discord.wait_for(
+        message = await stage.discord.wait_for(
             lambda: refused.response and not refused.response.loading and refused.response
         )
-        assert "I can't read notes.txt" in told.content
+        assert "I can't read notes.txt" in message.content

@@ -10,11 +10,11 @@ RTL, ZERO = "\u202e", "\u200b"
 
 async def test_an_empty_question_gets_a_hint_and_never_reaches_a_model(stage: Stage) -> None:
     async with stage.running_bot():
-        told = await (await stage.maria.slash(stage.channel, "chat", prompt=f" {ZERO}{RTL} ")).answer()
-        assert told.ephemeral
-        assert "nothing to answer" in told.content
+        reply = await (await stage.maria.slash(stage.channel, "chat", prompt=f" {ZERO}{RTL} ")).answer()
+        assert reply.ephemeral
+        assert "nothing to answer" in reply.content
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}>")
-        await stage.discord.wait_for(lambda: any("nothing to answer" in one.content for one in stage.written))
+        await stage.discord.wait_for(lambda: any("nothing to answer" in message.content for message in stage.written))
         assert stage.upstream.calls == []
 
 
@@ -122,7 +122,7 @@ async def test_a_start_in_2500_servers_asks_nothing_of_any_of_them(stage: Stage)
     for number in range(2_500):
         stage.discord.add_guild(f"server {number}", owner=stage.maria)
     async with stage.running_bot():
-        asked = await (await stage.maria.slash(stage.channel, "help")).answer()
-        assert asked.ephemeral
-        places = [one.path for one in stage.discord.log if "/guilds/" in one.path or "/channels/" in one.path]
+        reply = await (await stage.maria.slash(stage.channel, "help")).answer()
+        assert reply.ephemeral
+        places = [entry.path for entry in stage.discord.log if "/guilds/" in entry.path or "/channels/" in entry.path]
         assert places == []

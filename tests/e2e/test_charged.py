@@ -35,7 +35,7 @@ async def test_a_moderator_who_regenerates_pays_for_it(stage: Stage) -> None:
             answer = await stage.finished(thread, number)
         await owner.click(answer, "Regenerate")  # type: ignore[attr-defined]
         await stage.discord.wait_for(
-            lambda: any(one.ephemeral and "2 of 2" in one.content for one in thread.shown_to(owner))
+            lambda: any(message.ephemeral and "2 of 2" in message.content for message in thread.shown_to(owner))
         )
         assert "Regenerate" in answer.buttons
         await stage.maria.click(answer, "Regenerate")
@@ -63,5 +63,7 @@ async def test_a_person_whom_the_operator_blocks_is_answered_nowhere(stage: Stag
             assert refused.ephemeral
             assert "not allowed" in refused.content
         await stage.maria.say(stage.maria.direct(), "hi")
-        await stage.discord.wait_for(lambda: any("not allowed" in one.content for one in stage.maria.direct().from_bot))
+        await stage.discord.wait_for(
+            lambda: any("not allowed" in message.content for message in stage.maria.direct().from_bot)
+        )
         assert stage.upstream.calls == []

@@ -14,10 +14,10 @@ def body(content: str) -> str:
 
 async def test_a_question_becomes_a_thread_with_the_answer_character_for_character(stage: Stage) -> None:
     async with stage.running_bot():
-        asked = await stage.maria.slash(stage.channel, "chat", prompt="How do **glaciers** move? @everyone")
-        await asked.acknowledged()
-        assert asked.response is not None
-        assert asked.response.content.startswith("**Maria:** How do")
+        interaction = await stage.maria.slash(stage.channel, "chat", prompt="How do **glaciers** move? @everyone")
+        await interaction.acknowledged()
+        assert interaction.response is not None
+        assert interaction.response.content.startswith("**Maria:** How do")
         thread = await stage.thread()
         assert thread.names[0][1] == "How do glaciers move? @everyone"
         answer = await stage.finished(thread)
@@ -239,8 +239,8 @@ async def test_without_thread_permission_the_answer_is_in_the_channel_and_one_pr
     async with stage.running_bot():
         await stage.maria.slash(stage.channel, "chat", prompt="hello")
         answer = await stage.discord.wait_for(
-            lambda: next((one for one in stage.channel.from_bot if "Regenerate" in one.buttons), None)
+            lambda: next((message for message in stage.channel.from_bot if "Regenerate" in message.buttons), None)
         )
         assert body(answer.content) == TEXT
-        private = [one for one in stage.channel.shown_to(stage.maria) if one.ephemeral_to is stage.maria]
+        private = [message for message in stage.channel.shown_to(stage.maria) if message.ephemeral_to is stage.maria]
         assert "Create Public Threads" in private[0].content

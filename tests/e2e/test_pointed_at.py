@@ -16,8 +16,8 @@ from tests.service.test_unary import voice
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="0") as made:
-        yield made
+    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="0") as room:
+        yield room
 
 
 async def asks(room: Room, *words: str) -> str:
@@ -27,8 +27,8 @@ async def asks(room: Room, *words: str) -> str:
         texts = [text_of(chat.messages[-1]) for chat in room.service.chats]
         return next((text for text in texts if all(word in text for word in words)), None)
 
-    found: str = await room.discord.wait_for(look)
-    return found
+    message: str = await room.discord.wait_for(look)
+    return message
 
 
 async def test_a_recording_belongs_to_whoever_spoke_and_not_to_whoever_points_at_it(room: Room) -> None:

@@ -16,8 +16,8 @@ from tests.service.test_unary import voice
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="3", TOOLS__SEARCH_URL="https://searx.example/") as made:
-        yield made
+    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="3", TOOLS__SEARCH_URL="https://searx.example/") as room:
+        yield room
 
 
 def owner_of(room: Room) -> Person:
@@ -45,7 +45,7 @@ async def test_a_recording_counts_when_it_is_heard_and_pays_for_its_answer(room:
         for count in (1, 2):
             await room.maria.speak(direct, voice())
             await room.discord.wait_for(
-                lambda count=count: sum("hear any words" in one.content for one in direct.written) >= count
+                lambda count=count: sum("hear any words" in message.content for message in direct.written) >= count
             )
         heard = len(room.service.recordings)
         await room.maria.speak(direct, voice())

@@ -41,11 +41,11 @@ BEFORE_THE_FIRST_TOKEN = [
 async def test_a_fault_before_the_first_token_is_never_seen_by_the_reader(fault: str, kind: str, asked: int) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("How do glaciers move?")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
-        assert isinstance(seen[0], events.Started)
-        assert seen[0].deployment == "b/ok"
-        assert not [event for event in seen if isinstance(event, events.Handover)]
+        assert isinstance(received[0], events.Started)
+        assert received[0].deployment == "b/ok"
+        assert not [event for event in received if isinstance(event, events.Handover)]
         assert stream.finished is not None
         assert {failed_attempt.failure for failed_attempt in stream.finished.failed_attempts} == {kind}
         assert len(upstream.of("a")) == asked
@@ -70,7 +70,7 @@ WHOLE_ALL_THE_SAME = [
 async def test_a_peculiar_stream_is_a_whole_answer(fault: str) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("hi")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
         assert stream.finished is not None
         assert stream.finished.deployment == f"a/{fault}"
@@ -82,7 +82,7 @@ async def test_a_peculiar_stream_is_a_whole_answer(fault: str) -> None:
         else:
             assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (11, 42)
         assert not upstream.of("b")
-        assert seen
+        assert received
 
 
 AFTER_THE_FIRST_TOKEN = [
@@ -305,10 +305,10 @@ async def test_a_failed_picture_moves_on_too(fault: str, kind: str, asked: int) 
         upstream.behaviour = {"gpt-image-bad": fault, "gpt-image-ok": "ok"}
         async with recovering(upstream, config, works=whole_picture) as (_, client):
             pictures = client.image("a fox", count=2)
-            seen = [event async for event in pictures]
+            received = [event async for event in pictures]
             assert [(one.mime, one.width, one.height) for one in pictures.pictures] == [("image/png", 64, 48)] * 2
             # Told where the first one had begun to answer; before that nobody has seen it.
-            assert {one.reason for one in seen if isinstance(one, events.Handover)} <= {kind}
+            assert {one.reason for one in received if isinstance(one, events.Handover)} <= {kind}
             assert pictures.finished is not None
             assert {one.failure for one in pictures.finished.failed_attempts} == {kind}
             assert (len(upstream.of("a")), len(upstream.of("b"))) == (asked, 1)

@@ -109,6 +109,6 @@ async def collect(stream: Any) -> None:
 async def test_an_untold_rest_leads_to_the_next_deployment_at_once() -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "429", "ok")) as (_, client):
         stream = client.chat("hi")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.deployment == "b/ok"
-        assert not [event for event in seen if isinstance(event, events.Progress)]
+        assert not [event for event in received if isinstance(event, events.Progress)]

@@ -30,13 +30,13 @@ BEFORE_THE_FIRST_TOKEN = [
 async def test_a_fault_before_the_first_token_costs_one_attempt_and_is_never_seen(fault: str, kind: str) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("How do glaciers move?")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
         assert stream.finished is not None
         assert stream.finished.total_chars == len(TEXT)
         assert stream.finished.deployment == "b/ok"
         assert [one.failure for one in stream.finished.failed_attempts] == [kind]
-        assert [one.keep_chars for one in seen if isinstance(one, events.Handover)] in ([], [0])
+        assert [one.keep_chars for one in received if isinstance(one, events.Handover)] in ([], [0])
         assert (len(upstream.of("a")), len(upstream.of("b"))) == (1, 1)
 
 
@@ -100,12 +100,12 @@ WHOLE_ALL_THE_SAME = [
 async def test_a_peculiar_answer_is_whole_said_once_and_paid_once(fault: str) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("hi")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
         assert stream.finished is not None
         assert stream.finished.total_chars == len(TEXT)
         assert (stream.finished.deployment, stream.finished.reason) == (f"a/{fault}", "stop")
-        assert not [event for event in seen if isinstance(event, events.Handover)]
+        assert not [event for event in received if isinstance(event, events.Handover)]
         if fault == "lingers":  # it never came to report them
             assert stream.usage.estimated
         else:
@@ -143,10 +143,10 @@ async def test_an_address_where_nobody_can_be_spoken_to_costs_one_attempt(place:
         config["providers"]["a"]["base_url"] = found.url(place)
         async with recovering(upstream, config) as (_, client):
             stream = client.chat("hi")
-            seen = [event async for event in stream]
+            received = [event async for event in stream]
             assert stream.text == TEXT
-            assert isinstance(seen[0], events.Started)
-            assert seen[0].deployment == "b/ok"
+            assert isinstance(received[0], events.Started)
+            assert received[0].deployment == "b/ok"
             assert stream.finished is not None
             assert [
                 (failed_attempt.deployment, failed_attempt.failure)

@@ -24,14 +24,14 @@ MUCH = 120 * MIB
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    async with service(tmp_path) as made:
-        await made.well()
-        yield made
-        if made.process.running:
-            await made.well()
+    async with service(tmp_path) as running:
+        await running.well()
+        yield running
+        if running.process.running:
+            await running.well()
         else:
-            assert await made.process.wait() == 0
-        assert not any("Traceback" in line or '"level": "error"' in line for line in made.process.errors)
+            assert await running.process.wait() == 0
+        assert not any("Traceback" in line or '"level": "error"' in line for line in running.process.errors)
 
 
 def question(characters: int = 10) -> bytes:

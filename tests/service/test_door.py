@@ -45,8 +45,8 @@ async def test_the_same_seed_paints_the_same_picture_with_progress_and_previews(
         pictures = []
         for _ in range(2):
             stream = client.image("a fox", size=(320, 200), seed=7)
-            seen = [event async for event in stream]
-            assert {type(event) for event in seen} >= {
+            received = [event async for event in stream]
+            assert {type(event) for event in received} >= {
                 events.Started,
                 events.Progress,
                 events.Preview,

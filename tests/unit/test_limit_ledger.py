@@ -159,10 +159,10 @@ async def test_a_clock_that_is_moved_changes_no_rest_and_frees_no_quota(by: floa
 
 async def test_a_broken_file_is_set_aside_and_said(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"this is no database, " * 1_000)
-    one = store(tmp_path)
-    assert one.problem == ""
-    await call(one)
-    await one.close()
+    state = store(tmp_path)
+    assert state.problem == ""
+    await call(state)
+    await state.close()
     assert [path.suffix.startswith(".broken-") for path in tmp_path.glob("limits.broken-*")] == [True]
     assert sqlite3.connect(tmp_path / FILE).execute("SELECT count(*) FROM rows").fetchone()[0] > 0
 
@@ -221,15 +221,15 @@ async def test_a_file_that_cannot_be_used_is_said_and_the_pools_work_without(
             lambda path, timeout: connect(f"file:{path}?mode=ro", timeout=timeout, uri=True),
         )
     with capture_logs() as logs:
-        one = store(folder)
-    assert words in one.problem
-    assert str(folder) in one.problem
-    assert "\n" not in one.problem
+        state = store(folder)
+    assert words in state.problem
+    assert str(folder) in state.problem
+    assert "\n" not in state.problem
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [
         ("limits are not remembered over a restart", "warning")
     ]
-    await call(one)
-    await one.close()
+    await call(state)
+    await state.close()
 
 
 async def test_a_disk_that_fails_later_is_said_and_nothing_piles_up(tmp_path: Path) -> None:
@@ -264,13 +264,13 @@ async def test_two_processes_do_not_write_into_one_file(tmp_path: Path) -> None:
 
 
 async def test_news_are_on_disk_soon_without_being_asked(tmp_path: Path) -> None:
-    one = store(tmp_path)
-    await call(one)
+    state = store(tmp_path)
+    await call(state)
     reader = sqlite3.connect(tmp_path / FILE)
     async with asyncio.timeout(20):
         while not reader.execute("SELECT count(*) FROM rows").fetchone()[0]:
             await asyncio.sleep(0.02)
-    await one.close()
+    await state.close()
 
 
 def test_the_file_lies_beside_the_configuration_or_with_the_user(tmp_path: Path) -> None:

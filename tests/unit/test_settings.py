@@ -165,7 +165,7 @@ async def test_a_changed_value_is_reported_or_refused_if_the_caller_is_strict() 
                 assert caught.value.kind is FailureKind.UNSUPPORTED
                 assert not made.server.requests
             else:
-                seen = [event async for event in events_of]
-                (notice,) = [event for event in seen if getattr(event, "field", "") == "sampling.temperature"]
+                received = [event async for event in events_of]
+                (notice,) = [event for event in received if getattr(event, "field", "") == "sampling.temperature"]
                 assert notice.kind is NoticeKind.CHANGED
                 assert json.loads(made.server.bodies[-1])["temperature"] == 1.5

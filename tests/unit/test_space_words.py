@@ -361,6 +361,6 @@ def test_odd_values_of_the_queue_cost_only_themselves(message: dict[str, Any], p
 def test_an_odd_output_is_read_or_classified_and_never_stumbled_over(name: str, output: Any) -> None:
     reader = Reader(differing=True)
     with contextlib.suppress(UpstreamFailure):
-        made = reader.read({"msg": name, "output": output, "success": True})
-        assert isinstance(made, outputs.Output)
-        assert isinstance(made.values, tuple)
+        received = reader.read({"msg": name, "output": output, "success": True})
+        assert isinstance(received, outputs.Output)
+        assert isinstance(received.values, tuple)

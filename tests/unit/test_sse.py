@@ -17,8 +17,8 @@ EXPECTED = [
 
 def parse(pieces: list[bytes], largest: int = 1_000_000) -> list[SseEvent]:
     parser = SseParser(largest)
-    found = [event for piece in pieces for event in parser.feed(piece)]
-    return found + parser.flush()
+    received = [event for piece in pieces for event in parser.feed(piece)]
+    return received + parser.flush()
 
 
 def events(*data: bytes, name: str = "") -> list[SseEvent]:

@@ -56,8 +56,8 @@ async def _read(pieces: list[bytes], form: WireFormat, *, cut: bool) -> list[Cha
 def read(pieces: list[bytes], form: WireFormat | None = None, *, cut: bool = False) -> tuple[str, Usage | None]:
     seen = LOOPS[0].run_until_complete(_read(pieces, form or ChunkFormat(), cut=cut))
     assert isinstance(seen[-1], Finish)
-    used = [one for one in seen if isinstance(one, Usage)]
-    return "".join(one.text for one in seen if isinstance(one, Delta)), used[0] if used else None
+    used = [event for event in seen if isinstance(event, Usage)]
+    return "".join(event.text for event in seen if isinstance(event, Delta)), used[0] if used else None
 
 
 def failed(pieces: list[bytes], form: WireFormat | None = None, *, cut: bool = False) -> FailureKind:
@@ -221,10 +221,10 @@ def test_lines_are_answers_while_they_arrive() -> None:
 
 
 def test_a_reason_is_kept_by_the_way() -> None:
-    seen = asyncio.run(
+    outcome = asyncio.run(
         _read([sse(events(["ice"]), done=b"").replace(b"COMPLETE", b"MAX_TOKENS")], EventFormat(), cut=False)
     )
-    assert seen[-1] == Finish(FinishReason.LENGTH)
+    assert outcome[-1] == Finish(FinishReason.LENGTH)
     assert (
         failed([sse(events(["ice"]), done=b"").replace(b"COMPLETE", b"ERROR")], EventFormat())
         is FailureKind.STREAM_ERROR

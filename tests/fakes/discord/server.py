@@ -217,7 +217,9 @@ class FakeDiscord:
             async with asyncio.timeout(timeout), self._condition:
                 await self._condition.wait_for(look)
         except TimeoutError:
-            recent = "\n".join(f"{one.method} {one.path} {one.status} {str(one.body)[:200]}" for one in self.log[-12:])
+            recent = "\n".join(
+                f"{entry.method} {entry.path} {entry.status} {str(entry.body)[:200]}" for entry in self.log[-12:]
+            )
             raise AssertionError(
                 f"it did not happen within {timeout} s; violations {self.violations}; the last requests:\n{recent}"
             ) from None
