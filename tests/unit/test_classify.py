@@ -5,7 +5,7 @@ import pytest
 from inference_service.credentials.types import Verdict, Vote
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
 from inference_service.quotas import LimitFact, Unit
-from inference_service.routing.classify import TABLE, Consequence, Next, Rest, verdict
+from inference_service.routing.classify import TABLE, Consequence, CredentialEffect, Next, verdict
 
 K = FailureKind
 RESTS = [K.RATE_LIMITED, K.QUOTA_EXHAUSTED, K.FORBIDDEN, K.MODEL_FORBIDDEN]
@@ -141,4 +141,4 @@ def test_what_a_request_does_next(step: Next) -> None:
 
 
 def test_nothing_speaks_about_the_request_unless_its_row_says_so() -> None:
-    assert not Consequence(Rest.NONE, Vote.BAD, Next.LATER).request
+    assert not Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER).request

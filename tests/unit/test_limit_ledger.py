@@ -12,7 +12,7 @@ from inference_service.credentials.types import Ask, BreakerSpec, Denied, Grant,
 from inference_service.failures import FailureKind
 from inference_service.quotas import DAY, Clock, LimitFact, Quota, Unit
 from inference_service.state.clock import SteadyClock
-from inference_service.state.ledger import FILE, Ledger, state_directory
+from inference_service.state.ledger import FILE, LimitLedger, state_directory
 from inference_service.state.memory import MemoryStore
 
 ASK = Ask("p", "p/m", "m")
@@ -33,7 +33,7 @@ def spec(*quotas: Quota, keys: tuple[str, ...] = ("a",)) -> PoolSpec:
 
 
 def store(folder: Path, *quotas: Quota, clock: Turned | None = None, keys: tuple[str, ...] = ("a",)) -> MemoryStore:
-    store = MemoryStore(BreakerSpec(), clock or Turned(), Ledger(folder, clock or Turned()))
+    store = MemoryStore(BreakerSpec(), clock or Turned(), LimitLedger(folder, clock or Turned()))
     store.configure(spec(*quotas, keys=keys))
     return store
 
@@ -234,7 +234,7 @@ async def test_a_file_that_cannot_be_used_is_said_and_the_pools_work_without(
 
 async def test_a_disk_that_fails_later_is_said_and_nothing_piles_up(tmp_path: Path) -> None:
     clock = Turned()
-    ledger = Ledger(tmp_path, clock)
+    ledger = LimitLedger(tmp_path, clock)
     store = MemoryStore(BreakerSpec(), clock, ledger)
     store.configure(spec())
     with sqlite3.connect(tmp_path / FILE) as connection:

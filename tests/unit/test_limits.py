@@ -369,7 +369,7 @@ def test_a_limit_of_tokens_by_its_own_header_is_read_whole() -> None:
     ],
 )
 def test_a_moment_or_a_duration_is_read(text: str | None, seconds: float | None) -> None:
-    found = limits.moment(text, {}, NOW)
+    found = limits.seconds_until(text, {}, NOW)
     if text == "1e9":
         assert found is None
     else:
@@ -378,13 +378,13 @@ def test_a_moment_or_a_duration_is_read(text: str | None, seconds: float | None)
 
 @pytest.mark.parametrize("epoch", [NOW + 30, (NOW + 30) * 1_000])
 def test_an_epoch_is_read_in_seconds_and_in_milliseconds(epoch: float) -> None:
-    assert limits.moment(str(epoch), {}, NOW) == pytest.approx(30.0)
+    assert limits.seconds_until(str(epoch), {}, NOW) == pytest.approx(30.0)
 
 
 def test_a_moment_is_read_on_the_upstreams_clock_and_durations_are_not() -> None:
     headers = {"date": "Mon, 21 Sep 2026 14:13:00 GMT"}
-    assert limits.moment(str(NOW + 30), headers, NOW) == pytest.approx(50.0)
-    assert limits.moment("30", headers, NOW) == 30.0
+    assert limits.seconds_until(str(NOW + 30), headers, NOW) == pytest.approx(50.0)
+    assert limits.seconds_until("30", headers, NOW) == 30.0
     assert limits.upstream_clock({}, NOW) == NOW
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from inference_service.credentials.pool import Pool, quarantine
 from inference_service.credentials.quota import NEVER
-from inference_service.credentials.types import Ask, Denied, PoolSpec, Rest, Verdict, Vote, Why
+from inference_service.credentials.types import Ask, Cooldown, Denied, PoolSpec, Verdict, Vote, Why
 from inference_service.failures import Scope
 from inference_service.quotas import Clock, LimitFact, Quota, Unit
 
@@ -236,10 +236,10 @@ def test_rests_known_to_another_process_are_adopted_and_never_shorten_ours() -> 
     call(credentials, "1", 0, Verdict(cooldown=100, reason="quota_exhausted"))
     credentials.restore(
         [
-            Rest("a", "m", 50.0, "shorter"),
-            Rest("b", "", 60.0, "unauthenticated", refused=2),
-            Rest("b", "m", 1.0, "over"),
-            Rest("gone", "", 90.0, "of nobody"),
+            Cooldown("a", "m", 50.0, "shorter"),
+            Cooldown("b", "", 60.0, "unauthenticated", refused=2),
+            Cooldown("b", "m", 1.0, "over"),
+            Cooldown("gone", "", 90.0, "of nobody"),
         ],
         2,
     )
@@ -247,7 +247,7 @@ def test_rests_known_to_another_process_are_adopted_and_never_shorten_ours() -> 
     assert found == {("a", "m"): 101.0, ("b", ""): 60.0}
     views = {view.id: view for view in credentials.views(2)}
     assert views["b"].quarantined
-    credentials.restore([Rest("b", "", 60.0, "unauthenticated", refused=1)], 2)
+    credentials.restore([Cooldown("b", "", 60.0, "unauthenticated", refused=1)], 2)
     picked(credentials, "probe", 61)
     credentials.release("probe", Verdict(quarantine=True), 61)
     assert credentials.views(61)[0 if credentials.views(61)[0].id == "b" else 1].wakes_at == 61 + quarantine(2)
@@ -536,7 +536,9 @@ def test_a_window_of_an_account_that_is_named_late_holds_for_all_its_credentials
 def test_a_rest_that_another_process_reports_comes_with_its_reason_and_holds_at_once() -> None:
     credentials = pool("a", "b")
     assert picked(credentials, "1", 0) == "a"
-    credentials.restore([Rest("b", "", 60.0, "unauthenticated", refused=1), Rest("a", "m", 90.0, "rate_limited")], 1)
+    credentials.restore(
+        [Cooldown("b", "", 60.0, "unauthenticated", refused=1), Cooldown("a", "m", 90.0, "rate_limited")], 1
+    )
     assert [view.reason for view in credentials.views(1)] == ["rate_limited", "unauthenticated"]
     assert isinstance(credentials.pick(ASK, "2", 1), Denied)
     assert picked(credentials, "probe", 60) == "b"
