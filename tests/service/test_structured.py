@@ -70,8 +70,8 @@ async def test_where_nobody_enforces_it_the_form_is_asked_for_in_words_and_check
     ("bad", "how"),
     [
         (WRONG, "degrees"),
-        ("It is warm.", "no JSON"),
-        (GOOD[:-4], "no JSON"),
+        ("It is warm.", "not JSON"),
+        (GOOD[:-4], "not JSON"),
         ('{"city": "Köln"}', "required"),
         ('{"city": "Köln", "degrees": 1, "more": 1}', "additionalProperties"),
     ],

@@ -92,7 +92,7 @@ async def test_a_broken_call_is_asked_elsewhere_and_in_the_end_an_error_names_it
         upstream.on("m", broken)
         upstream.on("n", broken)
         async with serving(routes(upstream, "m", "n"), KEY) as (_, client):
-            with pytest.raises(errors.Unavailable, match="arguments that are no JSON object") as caught:
+            with pytest.raises(errors.Unavailable, match="arguments that are not a JSON object") as caught:
                 await client.complete("Weather?", tools=[CLOCK])
         assert {attempt.failure for attempt in caught.value.attempts} == {"invalid_output"}
         assert {attempt.deployment for attempt in caught.value.attempts} == {"a/m", "b/n"}

@@ -116,7 +116,7 @@ def test_without_any_reason_the_request_says_only_that() -> None:
 def test_an_untold_rest_has_room_for_a_reason_that_is_missing() -> None:
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=30.0)
-    assert fail_of(about).message == "every credential is resting: no room; the first one is free again in 30 s"
+    assert fail_of(about).message == "every credential is resting: no room; the first is ready in 30 s"
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=30.0, reason="quota_exhausted")
     assert ": quota exhausted;" in fail_of(about).message
