@@ -31,8 +31,8 @@ class Time:
 
     def turn_to(self, now: float) -> None:
         self.now = now
-        due = [one for one in self.timers if one[0] <= now]
-        self.timers = [one for one in self.timers if one[0] > now]
+        due = [timer for timer in self.timers if timer[0] <= now]
+        self.timers = [timer for timer in self.timers if timer[0] > now]
         for _, callback in due:
             callback()
 
@@ -64,10 +64,10 @@ async def test_the_first_request_goes_alone_and_what_it_learns_lets_the_others_g
     bucket = bucket_of(Time())
     first, *others = [await started(bucket) for _ in range(6)]
     assert first.done()
-    assert not any(one.done() for one in others)
+    assert not any(other.done() for other in others)
     await answered(bucket, told(5, 4, 5.0))
     await asyncio.wait(others, timeout=0)
-    assert [one.done() for one in others] == [True] * 4 + [False]
+    assert [other.done() for other in others] == [True] * 4 + [False]
     others[-1].cancel()
 
 
@@ -120,7 +120,7 @@ async def test_a_request_under_way_when_a_window_ends_counts_in_the_next() -> No
     assert bucket.remaining == 0
 
 
-async def test_whoever_gives_up_waiting_leaves_the_place_to_the_next() -> None:
+async def test_a_waiter_that_gives_up_leaves_the_slot_to_the_next() -> None:
     time = Time()
     bucket = bucket_of(time)
     await bucket.acquire()

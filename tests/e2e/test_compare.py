@@ -71,7 +71,7 @@ async def test_two_models_answer_people_vote_and_a_manager_makes_the_winner_the_
 
 
 @pytest.mark.service(**MODELS)
-async def test_what_cannot_be_compared_is_said_before_anything_is_asked(stage: Stage) -> None:
+async def test_an_impossible_comparison_is_refused_before_anything_is_asked(stage: Stage) -> None:
     stage.more["ANTIPHON__BOT__QUOTAS__USER_REQUESTS_PER_DAY"] = "1"
     olga, owner = await newcomer(stage, "Ольга", "ru"), stage.guild.owner
     async with stage.running_bot():

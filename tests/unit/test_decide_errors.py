@@ -88,7 +88,7 @@ def test_refused_credentials_that_rest_exhaust_the_request() -> None:
 
 
 @pytest.mark.parametrize("why", [Why.NONE, Why.BREAKER, Why.BENCHED])
-def test_what_does_not_rest_is_unavailable_rather_than_exhausted(why: Why) -> None:
+def test_deployments_that_do_not_rest_are_unavailable_rather_than_exhausted(why: Why) -> None:
     about = facts("a", deadline=10.0)
     about.of("a").forced = True
     denied(about, "a", why, wait=90.0)
@@ -147,7 +147,7 @@ def test_too_large_is_the_callers_only_where_every_deployment_says_so() -> None:
         ([K.CONTEXT_TOO_LONG, K.BAD_REQUEST], "sampling.seed", "words"),
     ],
 )
-def test_a_request_that_everybody_refuses_is_told_what_to_change(
+def test_a_request_that_every_deployment_refuses_says_what_to_change(
     kinds: list[FailureKind], field: str, message: str
 ) -> None:
     about = facts("a", "b")
