@@ -66,7 +66,7 @@ def page(outcome: Outcome, days: float, needless: int, seconds: float) -> str:
         f"| of the free capacity used | {answered / total:.1%} |",
         f"| calls refused by a limit | {outcome.refusals} of {outcome.calls:,} ({outcome.refusals / outcome.calls:.2%}) |",
         f"| questions refused although a key was free | {needless} |",
-        f"| questions that waited until their deadline in vain | {sum(one.in_vain for one in outcome.requests)} |",
+        f"| questions that waited until their deadline in vain | {sum(request.in_vain for request in outcome.requests)} |",
         "",
         "| provider | held | answered | used |",
         "| --- | ---: | ---: | ---: |",

@@ -30,7 +30,7 @@ from discord_bot.features.reminders.feature import Reminders
 from discord_bot.features.settings.welcome import welcome
 from discord_bot.features.tools.shelf import Shelf
 from discord_bot.interactions import explain
-from discord_bot.ledger import TROUBLE, Ledger
+from discord_bot.ledger import TROUBLE, WriteRetries
 from discord_bot.metrics import BotMetrics
 from discord_bot.presence import Presence
 from discord_bot.recent import Recent
@@ -76,7 +76,7 @@ class AntiphonBot(discord.AutoShardedClient):
         self.services = Services(
             config, store, inference, metrics, self, paces,
             Catalogue(inference, config.bot.models), Admission(config.bot, store, metrics),
-            Ledger(metrics), Tasks(metrics), CommandMentions(), Underway(),
+            WriteRetries(metrics), Tasks(metrics), CommandMentions(), Underway(),
         )  # fmt: skip
         self.tree = AnsweringTree(self)
         self.chat = ChatFeature(self.services)

@@ -24,7 +24,7 @@ TROUBLE = (*DATABASE, OSError)
 Write = Callable[[], Awaitable[None]]
 
 
-class Ledger:
+class WriteRetries:
     def __init__(self, metrics: BotMetrics) -> None:
         self._metrics = metrics
         self._later: set[asyncio.Task[None]] = set()

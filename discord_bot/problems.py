@@ -31,7 +31,7 @@ from discord_bot.notices import field_word
 
 
 @dataclass(frozen=True)
-class Row:
+class ErrorText:
     key: str
     retry: bool = True
     """Asking the same again may help."""
@@ -40,20 +40,20 @@ class Row:
 
 
 # Subclasses before their parents: the first match wins.
-SERVICE: tuple[tuple[type[BaseException], Row], ...] = (
-    (ContentRefused, Row("error-refused", retry=False, edit=True)),
-    (UnknownModel, Row("error-unknown-model", retry=True)),
-    (Unsupported, Row("error-unsupported", retry=False, edit=True)),
-    (InvalidRequest, Row("error-invalid-request", retry=False, edit=True)),
-    (QuotaExceeded, Row("error-quota")),
-    (Interrupted, Row("error-interrupted")),
-    (AnswerIncomplete, Row("error-incomplete")),
-    (Unavailable, Row("error-unavailable")),
-    (ConnectionLost, Row("error-connection")),
-    (DeadlineExceeded, Row("error-deadline")),
-    (Unauthenticated, Row("error-service-access")),
-    (PermissionDenied, Row("error-service-access")),
-    (AntiphonError, Row("error-general")),
+SERVICE: tuple[tuple[type[BaseException], ErrorText], ...] = (
+    (ContentRefused, ErrorText("error-refused", retry=False, edit=True)),
+    (UnknownModel, ErrorText("error-unknown-model", retry=True)),
+    (Unsupported, ErrorText("error-unsupported", retry=False, edit=True)),
+    (InvalidRequest, ErrorText("error-invalid-request", retry=False, edit=True)),
+    (QuotaExceeded, ErrorText("error-quota")),
+    (Interrupted, ErrorText("error-interrupted")),
+    (AnswerIncomplete, ErrorText("error-incomplete")),
+    (Unavailable, ErrorText("error-unavailable")),
+    (ConnectionLost, ErrorText("error-connection")),
+    (DeadlineExceeded, ErrorText("error-deadline")),
+    (Unauthenticated, ErrorText("error-service-access")),
+    (PermissionDenied, ErrorText("error-service-access")),
+    (AntiphonError, ErrorText("error-general")),
 )
 
 # Discord error codes with a message of their own (opcodes and status codes in its documentation).

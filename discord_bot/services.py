@@ -10,7 +10,7 @@ from antiphon.config.model import Config
 from discord_bot.admission import Admission
 from discord_bot.catalogue import Catalogue
 from discord_bot.commands import CommandMentions
-from discord_bot.ledger import Ledger
+from discord_bot.ledger import WriteRetries
 from discord_bot.metrics import BotMetrics
 from discord_bot.rendering.pacing import Paces
 from discord_bot.store.database import Store
@@ -49,7 +49,7 @@ class Services:
     paces: Paces
     catalogue: Catalogue
     admission: Admission
-    ledger: Ledger
+    ledger: WriteRetries
     tasks: Tasks
     commands: CommandMentions
     underway: Underway

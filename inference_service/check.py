@@ -41,7 +41,7 @@ NOT_REACHED = frozenset({FailureKind.UNREACHABLE.value, FailureKind.TIMEOUT.valu
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day", 30 * DAY: "a month"}
 
 
-class Row(Struct, frozen=True):
+class CheckResult(Struct, frozen=True):
     provider: str
     credential: str  # masked
     state: str  # ok, or the class of the failure
@@ -65,14 +65,14 @@ async def check(config: Config, environ: Mapping[str, str], *, as_json: bool, on
     silent = unanswered(parts, checked)
     if as_json:
         for row in checked:
-            fields = {name: getattr(row, name) for name in Row.__struct_fields__}
+            fields = {name: getattr(row, name) for name in CheckResult.__struct_fields__}
             sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
     else:
         _print(checked, parts.warnings, silent)
     return 1 if silent or not checked else 0
 
 
-async def rows(parts: Parts, *, only_list: bool) -> list[Row]:
+async def rows(parts: Parts, *, only_list: bool) -> list[CheckResult]:
     """One row per credential and task. Closes the providers of `parts`."""
     try:
         results = await asyncio.gather(*(_provider(parts, name, only_list=only_list) for name in parts.plan.providers))
@@ -82,7 +82,7 @@ async def rows(parts: Parts, *, only_list: bool) -> list[Row]:
     return [row for result in results for row in result]
 
 
-def unanswered(parts: Parts, rows: list[Row]) -> list[str]:
+def unanswered(parts: Parts, rows: list[CheckResult]) -> list[str]:
     """Routes that no credential can answer, judged by the route's own task, else by whatever was tested."""
     tested = {(row.provider, row.task) for row in rows}
     good = {(row.provider, row.task) for row in rows if row.state == "ok"}
@@ -107,7 +107,7 @@ def _task(parts: Parts, route: str, deployment: str) -> str:
     return next((task.value for task in Task if can.can(task)), "chat")
 
 
-async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
+async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[CheckResult]:
     """Tests one credential after the other, so that the check itself does not reach a limit."""
     provider = parts.plan.providers[name]
     costs_nothing = Ranks(parts.rows, ()).is_free(provider.declaration.kind)
@@ -118,7 +118,7 @@ async def _provider(parts: Parts, name: str, *, only_list: bool) -> list[Row]:
         if only_list or rows[-1].state in NOT_REACHED:
             continue
         questions = [
-            await _question(provider, model, Row(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
+            await _question(provider, model, CheckResult(name, label, "ok", rows[-1].models, 0.0, "", task), secret)
             for task in QUESTIONS
             if (costs_nothing or task not in COSTLY) and (model := _model(parts, provider, name, task))
         ]
@@ -144,19 +144,21 @@ def _able(can: Capabilities, task: str) -> bool:
     return can.chat and can.vision if task == "vision" else can.can(Task(task))
 
 
-async def _list(provider: Provider, name: str, label: str, secret: str | None) -> Row:
+async def _list(provider: Provider, name: str, label: str, secret: str | None) -> CheckResult:
     began = time.monotonic()
     try:
         async with asyncio.timeout(LONGEST):
             models = await seam.models(provider, secret)
     except UpstreamFailure as failure:
-        return _failed(Row(name, label, "", 0, time.monotonic() - began, ""), failure)
+        return _failed(CheckResult(name, label, "", 0, time.monotonic() - began, ""), failure)
     except TimeoutError:
-        return _failed(Row(name, label, "", 0, time.monotonic() - began, ""), UpstreamFailure(FailureKind.TIMEOUT))
-    return Row(name, label, "ok", len(models), time.monotonic() - began, "")
+        return _failed(
+            CheckResult(name, label, "", 0, time.monotonic() - began, ""), UpstreamFailure(FailureKind.TIMEOUT)
+        )
+    return CheckResult(name, label, "ok", len(models), time.monotonic() - began, "")
 
 
-async def _question(provider: Provider, model: str, row: Row, secret: str | None) -> Row:
+async def _question(provider: Provider, model: str, row: CheckResult, secret: str | None) -> CheckResult:
     began = time.monotonic()
     try:
         async with asyncio.timeout(LONGEST):
@@ -170,10 +172,12 @@ async def _question(provider: Provider, model: str, row: Row, secret: str | None
     return msgspec.structs.replace(row, seconds=time.monotonic() - began, left=left)
 
 
-def _failed(row: Row, failure: UpstreamFailure) -> Row:
+def _failed(row: CheckResult, failure: UpstreamFailure) -> CheckResult:
     advice = ADVICE.get(failure.kind, failure.message)
     left = f"back in {span(failure.wake_after)}" if failure.wake_after else ""
-    return Row(row.provider, row.credential, failure.kind.value, row.models, row.seconds, advice, row.task, left)
+    return CheckResult(
+        row.provider, row.credential, failure.kind.value, row.models, row.seconds, advice, row.task, left
+    )
 
 
 def _limit_text(fact: LimitFact) -> str:
@@ -195,7 +199,7 @@ def span(seconds: float) -> str:
     return f"{round(seconds / DAY)} days"
 
 
-def _print(rows: list[Row], warnings: list[str], silent: list[str]) -> None:
+def _print(rows: list[CheckResult], warnings: list[str], silent: list[str]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDE)

@@ -25,8 +25,7 @@ from inference_service.reloading import sentences
 from inference_service.routing.build import ConfigProblem, build_parts
 from inference_service.routing.router import Router
 from inference_service.routing.welcome import notes
-from inference_service.state.ledger import Ledger as LimitLedger
-from inference_service.state.ledger import state_directory
+from inference_service.state.ledger import LimitLedger, state_directory
 from inference_service.state.memory import MemoryStore
 from inference_service.statuspage.http import StatusServer
 from inference_service.tasks import Supervisor
@@ -34,7 +33,7 @@ from inference_service.telemetry.metrics import Metrics
 from inference_service.telemetry.observer import Observers
 from inference_service.telemetry.traces import Traces
 from inference_service.usage.budgets import Budgets
-from inference_service.usage.ledger import Ledger
+from inference_service.usage.ledger import UsageLedger
 
 log = structlog.get_logger(__name__)
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -101,7 +100,7 @@ class Server:
         router = Router(config, parts, self._store, observer, self._supervisor)
         door = Door(config.service, tokens, Budgets(self._usage, self._supervisor), metrics.refused)
         replays = Replays(self._answers)
-        self.shared = Shared(router, door, metrics, Ledger(self._usage), traces, replays=replays)
+        self.shared = Shared(router, door, metrics, UsageLedger(self._usage), traces, replays=replays)
         if shared is not None:
             await shared.start()
         await self._listen()

@@ -8,7 +8,7 @@ from inference_service.api.replays import Replays
 from inference_service.routing.router import Router
 from inference_service.telemetry.metrics import Metrics
 from inference_service.telemetry.traces import Traces
-from inference_service.usage.ledger import Ledger
+from inference_service.usage.ledger import UsageLedger
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Shared:
     router: Router
     door: Door
     metrics: Metrics
-    ledger: Ledger
+    ledger: UsageLedger
     traces: Traces
     material: Material = field(default_factory=Material)
     openai_url: str = ""  # where OpenAI's API is served; empty: nowhere

@@ -17,7 +17,7 @@ from inference_service.credentials.lane import Credential, Lane, Lot
 from inference_service.credentials.lessons import refused
 from inference_service.credentials.pacing import Norm, Pacing
 from inference_service.credentials.quota import NEVER
-from inference_service.credentials.types import Ask, CredentialView, Denied, PoolSpec, Rest, Verdict
+from inference_service.credentials.types import Ask, Cooldown, CredentialView, Denied, PoolSpec, Verdict
 from inference_service.credentials.views import credential_views, open_rests
 from inference_service.failures import Scope
 from inference_service.quotas import LimitFact, Unit
@@ -179,7 +179,7 @@ class Pool:
     def everything(self) -> set[Lot]:
         return {lot for lane in self._lanes.values() for lot in lane.lots.values()}
 
-    def restore(self, rests: list[Rest], now: float) -> None:
+    def restore(self, rests: list[Cooldown], now: float) -> None:
         """Cooldowns that another process knows of; they never shorten what is known here."""
         for rest in rests:
             credential = self._credentials.get(rest.credential)
@@ -353,7 +353,7 @@ class Pool:
 
     # --- looking -------------------------------------------------------------------------------
 
-    def rests(self, now: float) -> list[Rest]:
+    def rests(self, now: float) -> list[Cooldown]:
         return open_rests(self._credentials.values(), now)
 
     def lift(self, now: float = 0.0) -> None:

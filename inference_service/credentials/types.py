@@ -124,7 +124,7 @@ class CredentialView(Struct, frozen=True):
     model_rests: dict[str, float]
 
 
-class Rest(Struct, frozen=True):
+class Cooldown(Struct, frozen=True):
     """A cooldown in progress, to be copied to another store. An empty `model` means all models."""
 
     credential: str

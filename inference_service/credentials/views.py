@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from inference_service.credentials.lane import Credential, Lane
-from inference_service.credentials.types import CredentialView, Rest
+from inference_service.credentials.types import Cooldown, CredentialView
 from inference_service.quotas import Unit
 
 
@@ -30,13 +30,13 @@ def credential_views(credentials: Iterable[Credential], lanes: Iterable[Lane], n
     return views
 
 
-def open_rests(credentials: Iterable[Credential], now: float) -> list[Rest]:
+def open_rests(credentials: Iterable[Credential], now: float) -> list[Cooldown]:
     """Every cooldown in progress."""
     rests = []
     for credential in credentials:
         times = credential.refused if credential.quarantined else 0
         rests += [
-            Rest(credential.id, model, until, credential.reason, times)
+            Cooldown(credential.id, model, until, credential.reason, times)
             for model, until in credential.rests.items()
             if until > now
         ]

@@ -25,7 +25,7 @@ class Next(Enum):
     CALLER = auto()  # reported to the caller, with the provider's reason; no shopping around
 
 
-class Rest(Enum):
+class CredentialEffect(Enum):
     """What happens to the credential."""
 
     NONE = auto()
@@ -34,42 +34,42 @@ class Rest(Enum):
 
 
 class Consequence(Struct, frozen=True):
-    rest: Rest
+    rest: CredentialEffect
     vote: Vote
     then: Next
     request: bool = False  # about this request: if every deployment agrees, it is the caller's fault
 
 
 TABLE: dict[FailureKind, Consequence] = {
-    K.RATE_LIMITED: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
-    K.QUOTA_EXHAUSTED: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
-    K.UNAUTHENTICATED: Consequence(Rest.QUARANTINE, Vote.SILENT, Next.CREDENTIAL),
-    K.FORBIDDEN: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
-    K.MODEL_FORBIDDEN: Consequence(Rest.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
-    K.MODEL_NOT_FOUND: Consequence(Rest.NONE, Vote.GONE, Next.DEPLOYMENT),
-    K.RETIRED: Consequence(Rest.NONE, Vote.GONE, Next.DEPLOYMENT),
-    K.BLOCKED: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.OVERLOADED: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
-    K.SERVER_ERROR: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
-    K.CONNECTION_RESET: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
-    K.UNREACHABLE: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.UNAVAILABLE: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
-    K.LOADING: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
-    K.TIMEOUT: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.BAD_RESPONSE: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.STREAM_CUT: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
-    K.STREAM_ERROR: Consequence(Rest.NONE, Vote.BAD, Next.LATER),
-    K.STALLED: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.TOO_SLOW: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.BAD_IMAGE: Consequence(Rest.NONE, Vote.BAD, Next.DEPLOYMENT),
-    K.INVALID_OUTPUT: Consequence(Rest.NONE, Vote.SILENT, Next.LATER),
-    K.REFUSED: Consequence(Rest.NONE, Vote.DOUBT, Next.DEPLOYMENT, request=True),
-    K.BAD_REQUEST: Consequence(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT, request=True),
-    K.FIELD_REFUSED: Consequence(Rest.NONE, Vote.SILENT, Next.WITHOUT_FIELD, request=True),
-    K.CONTEXT_TOO_LONG: Consequence(Rest.NONE, Vote.SILENT, Next.LARGER, request=True),
-    K.UNSUPPORTED: Consequence(Rest.NONE, Vote.SILENT, Next.DEPLOYMENT, request=True),
-    K.PREFILL_REFUSED: Consequence(Rest.NONE, Vote.SILENT, Next.RESTART),
-    K.CONTENT_REFUSED: Consequence(Rest.NONE, Vote.SILENT, Next.CALLER, request=True),
+    K.RATE_LIMITED: Consequence(CredentialEffect.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.QUOTA_EXHAUSTED: Consequence(CredentialEffect.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.UNAUTHENTICATED: Consequence(CredentialEffect.QUARANTINE, Vote.SILENT, Next.CREDENTIAL),
+    K.FORBIDDEN: Consequence(CredentialEffect.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.MODEL_FORBIDDEN: Consequence(CredentialEffect.COOLDOWN, Vote.SILENT, Next.CREDENTIAL),
+    K.MODEL_NOT_FOUND: Consequence(CredentialEffect.NONE, Vote.GONE, Next.DEPLOYMENT),
+    K.RETIRED: Consequence(CredentialEffect.NONE, Vote.GONE, Next.DEPLOYMENT),
+    K.BLOCKED: Consequence(CredentialEffect.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.OVERLOADED: Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER),
+    K.SERVER_ERROR: Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER),
+    K.CONNECTION_RESET: Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER),
+    K.UNREACHABLE: Consequence(CredentialEffect.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.UNAVAILABLE: Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER),
+    K.LOADING: Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER),
+    K.TIMEOUT: Consequence(CredentialEffect.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.BAD_RESPONSE: Consequence(CredentialEffect.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.STREAM_CUT: Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER),
+    K.STREAM_ERROR: Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER),
+    K.STALLED: Consequence(CredentialEffect.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.TOO_SLOW: Consequence(CredentialEffect.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.BAD_IMAGE: Consequence(CredentialEffect.NONE, Vote.BAD, Next.DEPLOYMENT),
+    K.INVALID_OUTPUT: Consequence(CredentialEffect.NONE, Vote.SILENT, Next.LATER),
+    K.REFUSED: Consequence(CredentialEffect.NONE, Vote.DOUBT, Next.DEPLOYMENT, request=True),
+    K.BAD_REQUEST: Consequence(CredentialEffect.NONE, Vote.SILENT, Next.DEPLOYMENT, request=True),
+    K.FIELD_REFUSED: Consequence(CredentialEffect.NONE, Vote.SILENT, Next.WITHOUT_FIELD, request=True),
+    K.CONTEXT_TOO_LONG: Consequence(CredentialEffect.NONE, Vote.SILENT, Next.LARGER, request=True),
+    K.UNSUPPORTED: Consequence(CredentialEffect.NONE, Vote.SILENT, Next.DEPLOYMENT, request=True),
+    K.PREFILL_REFUSED: Consequence(CredentialEffect.NONE, Vote.SILENT, Next.RESTART),
+    K.CONTENT_REFUSED: Consequence(CredentialEffect.NONE, Vote.SILENT, Next.CALLER, request=True),
 }
 
 
@@ -94,12 +94,12 @@ def verdict(failure: UpstreamFailure, *, votes: bool = True) -> Verdict:
     return Verdict(
         vote=row.vote if votes else Vote.SILENT,
         reason=failure.kind.value,
-        cooldown=cooldown if row.rest is Rest.COOLDOWN else None,
-        told=row.rest is Rest.COOLDOWN and failure.wake_after is not None,
-        backoff=row.rest is Rest.COOLDOWN and cooldown is None,
-        quarantine=row.rest is Rest.QUARANTINE,
+        cooldown=cooldown if row.rest is CredentialEffect.COOLDOWN else None,
+        told=row.rest is CredentialEffect.COOLDOWN and failure.wake_after is not None,
+        backoff=row.rest is CredentialEffect.COOLDOWN and cooldown is None,
+        quarantine=row.rest is CredentialEffect.QUARANTINE,
         scope=failure.scope,
         limit=failure.limit,
         # A call that got as far as the model shows that the credential is accepted.
-        good_credential=row.rest is Rest.NONE and failure.status not in (0, 404, 410),
+        good_credential=row.rest is CredentialEffect.NONE and failure.status not in (0, 404, 410),
     )

@@ -56,7 +56,7 @@ class LedgerProblem(Exception):
     """The file cannot be used; the message says why and what to do."""
 
 
-class Ledger:
+class LimitLedger:
     """`load` once, `write` whenever something changed, `close` at the end. Only `load` and `close` wait for the disk."""
 
     def __init__(self, directory: Path, now: Callable[[], float] = time.time) -> None:

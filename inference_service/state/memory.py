@@ -13,17 +13,17 @@ from inference_service.credentials.types import (
     Backend,
     BreakerSpec,
     BreakerView,
+    Cooldown,
     CredentialView,
     Denied,
     Grant,
     PoolSpec,
     QuotaView,
-    Rest,
     Verdict,
 )
 from inference_service.quotas import LimitFact
 from inference_service.state.clock import SteadyClock
-from inference_service.state.ledger import Ledger
+from inference_service.state.ledger import LimitLedger
 
 Progress = Callable[[int, float | None], None]
 Answer = tuple[Ask, Grant] | Denied
@@ -43,7 +43,7 @@ class MemoryStore:
         self,
         breaker: BreakerSpec,
         clock: Callable[[], float] | None = None,
-        ledger: Ledger | None = None,
+        ledger: LimitLedger | None = None,
         on_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._on_room = on_room
@@ -234,7 +234,7 @@ class MemoryStore:
 
     # --- looking -------------------------------------------------------------------------------
 
-    def rests(self, pool: str) -> list[Rest]:
+    def rests(self, pool: str) -> list[Cooldown]:
         return self.broker.pools[pool].rests(self._clock())
 
     async def lift(self, pool: str) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from inference_service.credentials.broker import Broker
 from inference_service.credentials.saved import Rows, dump, load
-from inference_service.credentials.types import Ask, Grant, Rest, Verdict
+from inference_service.credentials.types import Ask, Cooldown, Grant, Verdict
 from inference_service.quotas import LimitFact
 from inference_service.state.clock import elapsed
 from inference_service.state.log import Event
@@ -56,7 +56,7 @@ class Beat(News, tag="beat"):
 class Restore(News, tag="restore"):
     """What a process knows that the log may not: rests, its calls under way with their credentials, leases that ended."""
 
-    rests: list[Rest]
+    rests: list[Cooldown]
     calls: list[tuple[str, Take]]
     ended: list[str]
 

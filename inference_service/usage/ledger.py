@@ -77,7 +77,7 @@ def sums_of(records: Iterable[UsageRecord]) -> dict[str, Sums]:
     return by_deployment
 
 
-class Ledger:
+class UsageLedger:
     """`clock` gives epoch seconds. With `shared`, counts go to Redis about once a second."""
 
     def __init__(self, shared: "SharedUsage | None" = None, clock: Callable[[], float] = time.time) -> None:

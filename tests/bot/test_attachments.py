@@ -69,7 +69,7 @@ async def test_a_picture_of_another_format_is_turned_into_one_that_models_take(r
     assert [mime for mime, _ in found.images if mime == "image/jpeg"] or found.notices
 
 
-async def test_a_broken_picture_is_told(reader: Reader) -> None:
+async def test_a_broken_picture_is_reported(reader: Reader) -> None:
     found = await reader(("fox.png", picture()[:40]))
     assert not found.images
     assert "fox.png" in found.notices[0]
@@ -81,7 +81,7 @@ async def test_text_is_read_in_any_usual_encoding(reader: Reader, encoding: str)
     assert found.texts == ["[notes.py]\nprint('Лиса в снегу')\n[/notes.py]"]
 
 
-async def test_long_text_is_shortened_and_that_is_told(reader: Reader) -> None:
+async def test_long_text_is_shortened_with_a_notice(reader: Reader) -> None:
     found = await reader(("log.txt", b"a line of it\n" * LONGEST_TEXT))
     assert len(found.texts[0]) < LONGEST_TEXT + 100
     assert "log.txt" in found.notices[0]
@@ -93,7 +93,7 @@ async def test_the_text_of_a_pdf_is_read_page_by_page(reader: Reader) -> None:
     assert not found.notices
 
 
-async def test_a_pdf_of_many_pages_is_read_in_part_and_that_is_told(reader: Reader) -> None:
+async def test_a_pdf_of_many_pages_is_read_in_part_with_a_notice(reader: Reader) -> None:
     found = await reader(("book.pdf", pdf(*(f"Page {number}." for number in range(MOST_PAGES + 5)))))
     assert f"Page {MOST_PAGES - 1}." in found.texts[0]
     assert f"Page {MOST_PAGES}." not in found.texts[0]
@@ -103,7 +103,7 @@ async def test_a_pdf_of_many_pages_is_read_in_part_and_that_is_told(reader: Read
 @pytest.mark.parametrize(
     "data", [b"%PDF-1.4 and then nonsense", pdf(""), bytes(range(256)) * 40, b"", b"   \n", b"PK\x03\x04\0\0\0\0zip"]
 )
-async def test_what_cannot_be_read_is_told(reader: Reader, data: bytes) -> None:
+async def test_an_unreadable_file_is_reported(reader: Reader, data: bytes) -> None:
     found = await reader(("thing.bin", data))
     assert (found.images, found.texts) == ([], [])
     (notice,) = found.notices
@@ -111,12 +111,12 @@ async def test_what_cannot_be_read_is_told(reader: Reader, data: bytes) -> None:
     assert "can't read" in notice or "no readable text" in notice
 
 
-async def test_a_file_that_is_gone_meanwhile_is_told(reader: Reader) -> None:
+async def test_a_file_that_is_gone_meanwhile_is_reported(reader: Reader) -> None:
     found = await reader(("fox.txt", b"fox"), gone=True)
     assert found.notices == ["I can't read fox.txt, so I left it out."]
 
 
-async def test_too_large_and_too_many_are_told_and_the_rest_is_read(reader: Reader) -> None:
+async def test_too_large_and_too_many_files_are_reported_and_the_rest_is_read(reader: Reader) -> None:
     found = await reader(("huge.txt", b"fox"), size=LARGEST + 1)
     assert found.notices == ["huge.txt is larger than 20 MB, so I left it out."]
     found = await reader(*((f"{number}.txt", b"fox") for number in range(MOST_FILES + 2)))

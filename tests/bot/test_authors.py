@@ -59,7 +59,7 @@ async def test_an_order_in_anothers_words_is_stored_only_if_both_agree(store: St
     assert Wish.restored(stored.wish).authors == (ADA,), "whoever draws it again asks her, too"
 
 
-async def test_who_erases_everything_takes_the_words_out_of_orders_of_others(store: Store) -> None:
+async def test_erasing_everything_removes_the_words_from_other_peoples_orders(store: Store) -> None:
     drawn_again = await order(store, Wish("a canary", steps=7).written_by(ADA), BEN)
     await order(store, Wish("a fox", steps=7), BEN)
     await store.privacy.erase_user(ADA)
@@ -87,7 +87,7 @@ async def test_instructions_typed_for_a_place_go_with_their_author(store: Store)
     assert (await store.conversations.get(conversation.id)) is not None
 
 
-async def test_instructions_of_who_is_not_stored_are_not_stored_anywhere(store: Store) -> None:
+async def test_instructions_of_a_person_who_is_not_stored_are_stored_nowhere(store: Store) -> None:
     await store.settings.set(SettingScope.USER, ADA, "no_store", value=True)
     keeping = await store.wishes.keeping([ADA])
     assert not await store.settings.set_words(SettingScope.CHANNEL, PLACE, "persona", "canary", ADA, keeping)
@@ -106,7 +106,7 @@ async def test_a_choice_from_a_list_instead_of_own_words_has_no_author_any_more(
     assert (await everything(store)).count("pirate") == 2
 
 
-async def test_what_is_deleted_in_discord_leaves_no_words(store: Store, tmp_path: Path) -> None:
+async def test_deleting_a_picture_in_discord_leaves_no_words(store: Store, tmp_path: Path) -> None:
     conversation = await store.conversations.create(PLACE, PLACE, 7, BEN, Kind.THREAD)
     keeping = await store.wishes.keeping([BEN])
     turn = await store.conversations.add_turn(
@@ -118,7 +118,7 @@ async def test_what_is_deleted_in_discord_leaves_no_words(store: Store, tmp_path
     drawn = await order(store, Wish("a canary"), BEN)
     await store.conversations.erase(turn)
     await store.pictures.erase(drawn.id)
-    assert not [one.name for one in tmp_path.iterdir() if b"canary" in one.read_bytes()]
+    assert not [path.name for path in tmp_path.iterdir() if b"canary" in path.read_bytes()]
     kept = await store.conversations.turn(turn.id)
     assert kept is not None
     assert (kept.state, kept.question_ids) == (State.DELETED, [5]), "what continues from it still finds its branch"
@@ -127,7 +127,7 @@ async def test_what_is_deleted_in_discord_leaves_no_words(store: Store, tmp_path
     assert erased.state is OrderState.DELETED
 
 
-async def test_what_a_tool_writes_needs_the_wish_of_all_whose_words_the_model_has_read(store: Store) -> None:
+async def test_a_tools_notes_need_the_consent_of_all_whose_words_the_model_has_read(store: Store) -> None:
     services: Any = SimpleNamespace(store=store)
     await store.settings.set(SettingScope.USER, ADA, "no_store", value=True)
     occasion = Occasion(services, BEN, None, None, "en")
@@ -135,8 +135,8 @@ async def test_what_a_tool_writes_needs_the_wish_of_all_whose_words_the_model_ha
     toolbox = Toolbox((), "en", occasion.people)
     toolbox.people |= {ADA, BEN}
     assert not await occasion.may_store()
-    told = await Remember(occasion).run({"note": "canary"})
-    assert told.failed
+    outcome = await Remember(occasion).run({"note": "canary"})
+    assert outcome.failed
     reminded = await SetReminder(occasion, Reminders(services)).run({"text": "canary", "minutes_from_now": 5})
     assert reminded.failed
     assert "canary" not in await everything(store)
@@ -150,7 +150,7 @@ async def test_a_reminder_that_could_not_be_delivered_is_put_back_unless_its_per
     assert made is not None
     assert await store.reminders.take(made.id)
     await store.reminders.put_back(made, 160.0, yes)
-    assert [(one.text, one.due_at) for one in await store.reminders.of(BEN)] == [("the kettle", 160.0)]
+    assert [(call.text, call.due_at) for call in await store.reminders.of(BEN)] == [("the kettle", 160.0)]
     assert await store.reminders.take(made.id)
     await store.reminders.put_back(made, 220.0, store.wishes.nothing([BEN]))
     assert await store.reminders.of(BEN) == []

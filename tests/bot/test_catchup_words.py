@@ -44,7 +44,7 @@ def test_the_newest_lines_that_fit_are_read_with_their_own_numbers() -> None:
     assert numbered([], 100) == ("", 0)
 
 
-def test_what_was_read_is_counted_in_both_languages() -> None:
+def test_the_messages_read_are_counted_in_both_languages() -> None:
     lines = [Line(1, "Ada", "a", "", pictures=2), Line(2, "Ben", "b", "", files=1), Line(1, "Ada", "c", "")]
     assert counted(lines, "en") == "Read: 3 messages, by 2 people, 2 pictures, a file"
     assert "3 сообщения" in counted(lines, "ru")

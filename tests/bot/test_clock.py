@@ -67,7 +67,7 @@ async def test_only_a_clock_that_agrees_says_what_is_too_old(store: Store, monke
     assert not await store.conversations.history(conversation.id), "the year has passed"
 
 
-async def test_what_was_counted_while_the_clock_was_ahead_locks_nobody_out(
+async def test_usage_counted_while_the_clock_was_ahead_locks_nobody_out(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Windows] = []

@@ -68,7 +68,7 @@ def encrypted(password: str) -> bytes:
     return out.getvalue()
 
 
-def test_an_encrypted_pdf_is_read_where_no_password_is_asked_and_told_where_one_is() -> None:
+def test_an_encrypted_pdf_is_read_without_a_password_if_possible_and_reported_otherwise() -> None:
     assert "secret fox" in read_document(encrypted(""), 40, 60_000).pages[0]
     assert read_document(encrypted("hunter2"), 40, 60_000).end == "encrypted"
 
@@ -91,7 +91,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_what_is_broken_or_meant_to_break_cannot_be_read(name: str) -> None:
+def test_broken_and_hostile_documents_are_unreadable(name: str) -> None:
     assert read_document(BOMBS[name], 40, 60_000).end in ("unreadable", "large")
 
 
@@ -102,7 +102,7 @@ def slow_pdf() -> bytes:
     return page.replace(b"/Kids [3 0 R] /Count 1", b"/Kids [" + b"3 0 R " * pages + b"] /Count %d" % pages)
 
 
-def test_what_is_read_when_the_time_is_up_stands() -> None:
+def test_pages_read_before_the_timeout_are_kept() -> None:
     document = read_document(slow_pdf(), 10**6, 10**9, longest=1.5)
     assert document.end in ("late", "unreadable")
 

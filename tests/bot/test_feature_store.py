@@ -26,7 +26,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 ADA, BEN, GUILD, CHANNEL = 2**60 + 1, 2**60 + 2, 2**60 + 3, 2**60 + 4
 
 
-async def test_memory_is_bounded_deduplicated_and_only_of_those_who_agree(store: Store) -> None:
+async def test_memory_is_bounded_deduplicated_and_only_for_people_who_agree(store: Store) -> None:
     yes = await store.wishes.keeping([ADA])
     assert await store.memory.add(ADA, "  I am\na vegetarian ", yes)
     assert await store.memory.add(ADA, "I am a vegetarian", yes)
@@ -36,7 +36,7 @@ async def test_memory_is_bounded_deduplicated_and_only_of_those_who_agree(store:
     assert await store.memory.replace(ADA, [f"{n} " + "x" * 300 for n in range(MOST_NOTES + 5)], yes)
     notes = await store.memory.notes(ADA)
     assert len(notes) == MOST_NOTES
-    assert {len(one) for one in notes} == {LONGEST_NOTE}
+    assert {len(note) for note in notes} == {LONGEST_NOTE}
     with pytest.raises(MemoryFull):
         await store.memory.add(ADA, "one more", yes)
 
@@ -57,7 +57,7 @@ async def test_a_reminder_is_taken_once_and_only_by_its_person(store: Store) -> 
     assert soon is not None
     assert await store.reminders.add(BEN, GUILD, CHANNEL, "x", "en", 1.0, yes) is None
     assert await store.reminders.next_due() == 1_000.0
-    assert [one.id for one in await store.reminders.of(ADA)] == [soon.id, late.id]
+    assert [call.id for call in await store.reminders.of(ADA)] == [soon.id, late.id]
     assert await store.reminders.due(999.0) == []
     assert await store.reminders.due(1_000.0) == [replace(soon, text="s" * 500)]
     assert not await store.reminders.take(late.id, BEN)
@@ -97,7 +97,7 @@ async def test_each_person_has_one_vote_and_may_change_it_or_take_it_back(store:
     assert await store.contests.vote(contest.id, BEN, Vote.TIE)
     assert await store.contests.count(contest.id) == {Vote.FIRST: 1, Vote.TIE: 1}
     assert not await store.contests.vote(contest.id, BEN, Vote.TIE)
-    assert [one.vote for one in await store.contests.ballots(GUILD)] == [Vote.FIRST]
+    assert [ballot.vote for ballot in await store.contests.ballots(GUILD)] == [Vote.FIRST]
     assert await store.contests.ballots(GUILD + 1) == []
     await store.privacy.erase_user(ADA)
     assert await store.contests.count(contest.id) == {}

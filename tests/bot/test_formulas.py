@@ -43,7 +43,7 @@ def test_a_formula_keeps_its_meaning_as_text(source: str, text: str) -> None:
     [r"\overline{AB}", r"\underbrace{x}_{y}", "x^{", "{x", "}", r"\frac{1}", r"\begin{foo}x\end{foo}", r"\begin{align}x",
      r"\sqrt[5]{x}", "{" * 40 + "x" + "}" * 40, "^", r"\hat{xy}"],
 )  # fmt: skip
-def test_what_text_cannot_say_stays_as_it_is(source: str) -> None:
+def test_a_formula_without_a_text_form_stays_as_it_is(source: str) -> None:
     assert as_text(source) is None
     assert readable_formulas(f"See $${source}$$.") == f"See $${source}$$."
 
@@ -69,7 +69,7 @@ def test_formulas_in_code_are_code() -> None:
     assert readable(text) == text.removesuffix("$x^2$.") + "x²."
 
 
-def test_a_formula_of_its_own_stands_on_its_own_line() -> None:
+def test_a_displayed_formula_is_on_its_own_line() -> None:
     assert readable("So $$a^2+b^2=c^2$$ holds.") == "So \n> a²+b²=c²\n holds."
     assert readable("\\[\na_1\n\\]") == "> a₁"
 

@@ -17,7 +17,9 @@ def turn(number: int, question: str, answer: str = "", asker: int = 1) -> Turn:
 
 
 def told(messages: Sequence[Message]) -> list[tuple[str, str]]:
-    return [(one.role, "".join(part.text for part in one.parts if isinstance(part, Text))) for one in messages]
+    return [
+        (message.role, "".join(part.text for part in message.parts if isinstance(part, Text))) for message in messages
+    ]
 
 
 def test_the_persona_comes_first_then_the_turns_in_their_order() -> None:
@@ -28,7 +30,7 @@ def test_the_persona_comes_first_then_the_turns_in_their_order() -> None:
     assert made.left_out == 0
 
 
-def test_what_does_not_fit_goes_from_the_oldest_and_the_persona_stays() -> None:
+def test_turns_that_do_not_fit_go_oldest_first_and_the_persona_stays() -> None:
     turns = [turn(number, "word " * 200, "word " * 200) for number in range(10)] + [turn(10, "last?")]
     made = build("Be kind.", turns, 2_000)
     assert told(made.messages)[0] == ("system", "Be kind.")
@@ -58,7 +60,7 @@ def test_pictures_go_with_their_question_and_cost_room() -> None:
     assert build("", [look, turn(2, "and?")], 4_000).left_out == 1
 
 
-def test_names_are_told_where_several_people_write() -> None:
+def test_names_are_given_where_several_people_write() -> None:
     made = build("", [turn(1, "a?", "A.", asker=1), turn(2, "b?", asker=2)], 8_000)
     assert told(made.messages)[0] == ("user", "P1: a?")
     assert told(made.messages)[-1] == ("user", "P2: b?")

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from discord_bot import ledger
-from discord_bot.ledger import Ledger
+from discord_bot.ledger import WriteRetries
 from discord_bot.metrics import BotMetrics
 
 
-async def test_a_write_that_fails_is_tried_again_until_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_write_is_retried_until_it_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "PAUSES", (0, 0, 0, 0))
     tries, stands = 0, asyncio.Event()
 
@@ -20,7 +20,7 @@ async def test_a_write_that_fails_is_tried_again_until_it_stands(monkeypatch: py
             raise OSError("the database is away")
         stands.set()
 
-    await Ledger(BotMetrics()).note("turn", write)
+    await WriteRetries(BotMetrics()).note("turn", write)
     await stands.wait()
     assert tries == 4
 
@@ -32,7 +32,7 @@ async def test_it_is_given_up_after_a_while_and_counted(monkeypatch: pytest.Monk
     async def write() -> None:
         raise OSError("the disk is full")
 
-    await Ledger(metrics).note("turn", write)
+    await WriteRetries(metrics).note("turn", write)
     assert metrics.registry.get_sample_value("antiphon_bot_errors_total", {"where": "ledger"}) == 1
 
 
@@ -48,7 +48,7 @@ async def test_the_end_of_the_process_waits_for_a_last_try(monkeypatch: pytest.M
             raise OSError("away")
         stands = True
 
-    book = Ledger(BotMetrics())
+    book = WriteRetries(BotMetrics())
     await book.note("turn", write)
     await tried.wait()
     await book.end()

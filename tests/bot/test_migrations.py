@@ -141,7 +141,7 @@ async def test_a_database_of_the_first_version_keeps_its_data_and_what_was_refus
         maria, ivan = await store.conversations.history(conversation.id)
         # Maria had asked not to be stored; version 0.1.0 stored her words all the same.
         assert (maria.parts, maria.answer, maria.former, maria.message_ids) == ([], "", [], [1400000000000000003])
-        assert [(one.author_id, one.author_name, one.text) for one in ivan.parts] == [
+        assert [(part.author_id, part.author_name, part.text) for part in ivan.parts] == [
             (200, "Иван", "А почему закат красный?")
         ]
         assert ivan.parent_id == maria.id
@@ -157,7 +157,7 @@ async def test_a_database_of_the_first_version_keeps_its_data_and_what_was_refus
         await store.close()
 
 
-async def test_pictures_of_the_first_version_belong_to_whoever_asked(tmp_path: Path) -> None:
+async def test_pictures_of_the_first_version_belong_to_the_asker(tmp_path: Path) -> None:
     path = tmp_path / "bot.sqlite3"
     old = sqlite3.connect(path)
     old.executescript((Path(__file__).parent / "data" / "version-0.1.0.sql").read_text())
@@ -180,15 +180,15 @@ async def test_a_url_as_hosting_services_print_it_is_accepted(postgres_url: str,
     await store.close()
 
 
-async def test_the_database_servers_own_words_are_told_and_no_password(postgres_url: str) -> None:
+async def test_the_database_servers_own_words_are_shown_without_a_password(postgres_url: str) -> None:
     server = postgres_url.split("@")[1].split("/", maxsplit=1)[0]
-    with pytest.raises(DatabaseProblem, match='database "nowhere" does not exist') as told:
+    with pytest.raises(DatabaseProblem, match='database "nowhere" does not exist') as raised:
         await open_store(f"postgres://antiphon:hunter2@{server}/nowhere")
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["mysql://user:hunter2@host/name", "hunter2", "hunter2://"])
 async def test_an_address_that_cannot_be_used_is_explained_without_repeating_it(text: str) -> None:
-    with pytest.raises(DatabaseProblem, match="postgresql://") as told:
+    with pytest.raises(DatabaseProblem, match="postgresql://") as raised:
         await open_store(text)
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(raised.value)

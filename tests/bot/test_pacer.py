@@ -39,7 +39,7 @@ def test_a_single_answer_is_edited_once_a_second() -> None:
     assert pace.wait(writer, 101.0, Urgency.INTERIM, 50) == 0
 
 
-def test_text_that_hardly_grows_waits_longer_but_not_for_ever() -> None:
+def test_text_that_hardly_grows_waits_longer_but_not_forever() -> None:
     pace, writer = Paces().join(CHANNEL)
     pace.edited(writer, 100.0)
     assert pace.wait(writer, 101.5, Urgency.INTERIM, 3) > 0
@@ -80,7 +80,7 @@ def test_headers_of_an_older_answer_do_not_give_back_what_is_under_way() -> None
     assert pace.bucket.free(100.1) == 2
 
 
-def test_what_discord_grants_is_learned() -> None:
+def test_discords_limit_is_learned() -> None:
     paces = Paces()
     pace, writer = paces.join(CHANNEL)
     paces.observe(CHANNEL, 100.0, 10, 9, 2.0)
@@ -141,7 +141,7 @@ def test_many_answers_never_overdraw_the_bucket_and_all_get_their_share(
     now, refused = 1000.0, 0
     while now < 1030.0:
         now += 0.05
-        for at, left, reset in [one for one in headers if one[0] <= now]:
+        for at, left, reset in [header for header in headers if header[0] <= now]:
             paces.observe(CHANNEL, now, rule.limit, left, reset - now)
             pace.landed()
             headers.remove((at, left, reset))
@@ -164,7 +164,7 @@ def test_the_defaults_are_what_discord_is_observed_to_grant() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.2), st.floats(0.001, 2.0), st.floats(0, 1)), min_size=1, max_size=300))
-def test_no_second_of_discords_holds_more_requests_than_it_allows(requests: list[tuple[float, float, float]]) -> None:
+def test_no_second_at_discord_sees_more_requests_than_it_allows(requests: list[tuple[float, float, float]]) -> None:
     """Each request waits its turn, takes as long as it takes, and arrives at any moment of that time."""
     everything, now = Throughput(), 0.0
     flying: list[float] = []
@@ -221,7 +221,7 @@ def test_interim_edits_leave_room_for_what_must_land_and_the_oldest_goes_first()
     assert turns.may_go(1, 5.0, 9.0)
 
 
-def test_a_writer_that_leaves_holds_up_nobody() -> None:
+def test_a_writer_that_leaves_delays_nobody() -> None:
     paces = Paces()
     _, writer = paces.join(CHANNEL)
     for _ in range(MOST - SPARE):
@@ -320,7 +320,7 @@ def test_the_more_urgent_edit_goes_first_although_the_other_waits_for_longer(ear
 
 
 @pytest.mark.parametrize("how", ["leaves", "edits", "is not due"])
-def test_who_no_longer_wants_an_edit_holds_up_nobody(how: str) -> None:
+def test_a_writer_that_no_longer_wants_an_edit_delays_nobody(how: str) -> None:
     paces, pace, (one, two) = paces_with(2)
     pace.edited(one, 80.0)
     pace.edited(two, 90.0)
@@ -337,7 +337,7 @@ def test_who_no_longer_wants_an_edit_holds_up_nobody(how: str) -> None:
     assert pace.wait(two, 100.0, Urgency.INTERIM, 50) == 0
 
 
-def test_what_must_land_takes_the_last_edit_and_then_waits_for_the_window() -> None:
+def test_a_final_edit_takes_the_last_slot_and_then_waits_for_the_window() -> None:
     paces, pace, _ = paces_with(1)
     paces.observe(CHANNEL, 100.0, 5, 1, 3.0)
     assert pace.wait_for_last(100.0) == 0.0

@@ -66,11 +66,11 @@ def test_a_server_sets_its_own_limits() -> None:
 
 
 @pytest.mark.parametrize(("wanted", "highest", "holds"), [(5, 9, 5), (20, 9, 9), (0, 9, 9), (5, 0, 5), (0, 0, 0)])
-def test_no_server_allows_more_than_whoever_runs_the_bot(wanted: int, highest: int, holds: int) -> None:
+def test_no_server_allows_more_than_the_operator(wanted: int, highest: int, holds: int) -> None:
     assert bounded_limit(wanted, highest) == holds
 
 
-async def test_of_several_who_ask_at_once_only_so_many_are_let_in_and_one_place_counts_once(tmp_path: Path) -> None:
+async def test_of_several_concurrent_askers_only_so_many_are_admitted_and_a_place_counts_once(tmp_path: Path) -> None:
     store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}")
     try:
         gate = Gate(BotQuotas(user_concurrent=2), store)

@@ -43,7 +43,7 @@ def test_times_of_the_clock_need_a_zone(text: str, local: Local) -> None:
 @pytest.mark.parametrize(
     "text", ["", "soon", "9", "25:00", "2 parsecs", "31.2. 9:00", "tomorrow noonish", "0 hours", "-2h"]
 )
-def test_what_is_no_time_is_none(text: str) -> None:
+def test_invalid_times_are_none(text: str) -> None:
     assert parse(text, TODAY) is None
 
 

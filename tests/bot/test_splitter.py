@@ -146,7 +146,7 @@ def test_a_blank_line_is_preferred_then_a_line_then_a_sentence_then_a_word() -> 
         "e\u0301\u0323",
     ],
 )
-def test_what_belongs_together_is_never_cut(whole: str) -> None:
+def test_spans_are_never_cut(whole: str) -> None:
     for before in range(60, 100):
         text = ("x" * 5 + " ") * (before // 6) + "y" * (before % 6) + whole + " and more words behind it" * 4
         assert any(whole in segment.text for segment in split(text, 100)), before
@@ -180,7 +180,7 @@ def test_an_answer_of_letters_outside_the_first_plane_is_counted_in_pairs() -> N
 
 
 @pytest.mark.parametrize("most", [1, 3, 7])
-def test_whoever_only_asks_whether_there_are_more_gets_one_beyond(most: int) -> None:
+def test_a_caller_that_only_asks_for_more_gets_one_segment_beyond(most: int) -> None:
     text = "word " * 5_000
     whole = split(text, 100)
     assert split(text, 100, most=most) == whole[: most + 1]
@@ -197,7 +197,18 @@ def test_half_a_link_or_mention_is_held_back(text: str) -> None:
     assert settled(text) == "see"
 
 
-@pytest.mark.parametrize("text", ["see [a](https://b.org)", "2 < 3", "done.", "```py\nx[0]", "see <@123>"])
+@pytest.mark.parametrize("text", ["see **bo", "see **", "see **two words", "see\n```py", "see\n```py\n"])
+def test_half_a_bold_text_and_an_empty_block_of_code_are_held_back(text: str) -> None:
+    assert settled(text) == "see"
+
+
+WHOLE = [
+    "see [a](https://b.org)", "2 < 3", "done.", "```py\nx[0]", "see <@123>", "see **bold** words", "2 ** 3",
+    "```py\na**b", "see\n```py\nx\n```", "see **" + "never closed " * 9,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WHOLE)
 def test_what_is_whole_is_not_held_back(text: str) -> None:
     assert settled(text) == text
 
@@ -209,14 +220,14 @@ def test_what_is_whole_is_not_held_back(text: str) -> None:
     "character",
     ["\u0301", "\u0903", "\u20dd", "\u200d", "\uff9e", "\uff9f", "\U0001f3fb", "\U0001f3ff", "\U000e0020", "\U000e007f", "\u1160", "\u11ff"],
 )  # fmt: skip
-def test_what_belongs_to_the_character_before_it(character: str) -> None:
+def test_combining_characters_belong_to_the_character_before(character: str) -> None:
     assert splitter._joins(character)
 
 
 @pytest.mark.parametrize(
     "character", ["a", " ", "水", "\u115f", "\u1200", "\U0001f3fa", "\U0001f400", "\U000e001f", "\U000e0080", "\uff9d"]
 )
-def test_what_stands_for_itself(character: str) -> None:
+def test_separate_characters_are_separate(character: str) -> None:
     assert not splitter._joins(character)
 
 
@@ -285,7 +296,7 @@ def test_a_language_of_a_fence_is_repeated_unless_it_is_none(length: int, shown:
         ("plain words", splitter.Carry()),
     ],
 )
-def test_what_is_open_behind_a_piece(piece: str, carry: splitter.Carry) -> None:
+def test_an_open_fence_or_quote_is_known_after_a_segment(piece: str, carry: splitter.Carry) -> None:
     assert splitter._carry(splitter.Carry(), piece, cut=True) == carry
     assert splitter._carry(splitter.Carry(), piece, cut=False) == (carry if carry.mark else splitter.Carry())
 
@@ -375,7 +386,7 @@ def test_a_text_that_has_only_begun_or_is_whole_is_not_held_back(text: str) -> N
 
 
 @pytest.mark.parametrize(("text", "shown"), [("a[li", "a"), ("a<@12", "a"), ("x [li", "x"), ("x  [li", "x")])
-def test_what_has_only_begun_is_held_back_behind_a_single_letter_too(text: str, shown: str) -> None:
+def test_an_unfinished_span_is_held_back_even_after_a_single_letter(text: str, shown: str) -> None:
     assert settled(text) == shown
 
 

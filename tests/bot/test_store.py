@@ -69,7 +69,7 @@ async def ask(
         "en",
         channel,
         await store.wishes.keeping([asker]),
-        [Attached(asker, "image/png", one) for one in images],
+        [Attached(asker, "image/png", image) for image in images],
     )
 
 
@@ -137,7 +137,7 @@ async def test_a_turn_is_found_by_any_of_its_messages_and_only_by_them(store: St
     assert await store.conversations.by_message(BIG + 1, 555) is None
 
 
-async def test_of_many_saves_the_last_one_stands(store: Store) -> None:
+async def test_of_many_saves_the_last_one_wins(store: Store) -> None:
     conversation = await talk(store)
     turn = await ask(store, conversation, 1, "q", [1], BIG)
     saves = []
@@ -184,7 +184,7 @@ async def test_one_setting_may_be_changed_by_several_at_once(store: Store) -> No
     assert (await store.settings.all(SettingScope.GUILD, 1))["model"].startswith("m")
 
 
-async def test_use_adds_up_whoever_counts_at_the_same_time(store: Store) -> None:
+async def test_concurrent_counts_add_up(store: Store) -> None:
     charges = await asyncio.gather(*(charge(store, 7, BIG) for _ in range(12)))
     await asyncio.gather(*(store.usage.add_tokens(one, 100) for one in charges))
     await store.usage.add_tokens(await charge(store, None, BIG), 5)
@@ -245,16 +245,16 @@ async def test_the_wish_not_to_be_stored_outlives_the_erasure(store: Store) -> N
     assert await store.settings.all(SettingScope.USER, BIG) == {"no_store": True}
 
 
-async def test_an_export_holds_everything_about_a_person_and_nothing_of_others(store: Store) -> None:
+async def test_an_export_contains_everything_about_a_person_and_nothing_of_others(store: Store) -> None:
     person = BIG + 424_242
     await fill(store, person)
-    told = json.loads(await store.privacy.export(person))
-    assert [row["text"] for row in told["turn_parts"]] == ["mine", "as a guest"]
-    (image,) = told["turn_images"]
-    assert (image["turn_id"], image["mime"], image["bytes"]) == (told["turns"][0]["id"], "image/png", 4)
-    assert told["settings"][0]["key"] == "locale"
-    assert len(told["pictures"]) == len(told["usage"]) == len(told["conversations"]) == 1
-    assert "of another" not in json.dumps(told)
+    body = json.loads(await store.privacy.export(person))
+    assert [row["text"] for row in body["turn_parts"]] == ["mine", "as a guest"]
+    (image,) = body["turn_images"]
+    assert (image["turn_id"], image["mime"], image["bytes"]) == (body["turns"][0]["id"], "image/png", 4)
+    assert body["settings"][0]["key"] == "locale"
+    assert len(body["pictures"]) == len(body["usage"]) == len(body["conversations"]) == 1
+    assert "of another" not in json.dumps(body)
     counted = await store.privacy.counts(person)
     assert {name: count for name, count in counted.items() if count} == {
         "conversations": 1, "turns": 2, "turn_parts": 2, "turn_images": 1, "pictures": 1, "usage": 1,
@@ -305,7 +305,7 @@ async def test_each_question_goes_by_its_own_age_however_lively_its_conversation
     assert not left["usage"]
 
 
-async def test_of_a_question_by_two_people_each_wish_holds_for_the_own_part(store: Store) -> None:
+async def test_in_a_question_by_two_people_each_choice_applies_to_the_own_part(store: Store) -> None:
     ada, ben = BIG + 1, BIG + 2
     await store.settings.set(SettingScope.USER, ada, "no_store", value=True)
     conversation = await talk(store, owner=ben)
@@ -321,7 +321,7 @@ async def test_of_a_question_by_two_people_each_wish_holds_for_the_own_part(stor
     assert "canary" not in left
 
 
-async def test_what_is_erased_while_it_is_used_is_not_written_again(store: Store) -> None:
+async def test_words_erased_while_in_use_are_not_written_again(store: Store) -> None:
     conversation = await talk(store)
     turn = await ask(store, conversation, BIG + 5, "canary", [1], images=[b"canary"])
     charged = await charge(store, 7, BIG + 5)
@@ -350,9 +350,9 @@ async def test_erased_words_are_in_no_file_any_more(tmp_path: Path) -> None:
         turn = await ask(store, conversation, BIG + 5, "canary" * 900, [1], images=[b"canary" * 9000])
         turn.answer = "canary"
         await save(store, turn)
-        assert any(b"canary" in one.read_bytes() for one in tmp_path.iterdir())
+        assert any(b"canary" in path.read_bytes() for path in tmp_path.iterdir())
         await store.privacy.erase_user(BIG + 5)
-        assert not [one.name for one in tmp_path.iterdir() if b"canary" in one.read_bytes()]
+        assert not [path.name for path in tmp_path.iterdir() if b"canary" in path.read_bytes()]
 
 
 async def test_a_crash_at_any_moment_leaves_the_store_sound(tmp_path: Path) -> None:
@@ -386,10 +386,10 @@ asyncio.run(main())
         async with store.database.read() as connection:
             assert (await connection.execute(text("PRAGMA integrity_check"))).scalar_one() == "ok"
         turns = await store.conversations.history(1)
-        assert {one.id for one in turns} >= set(said)
-        images = await store.conversations.images([one.id for one in turns])
-        assert all(images[one.id] == [Attached(1, "image/png", b"x" * 9000)] for one in turns)
-        assert all(one.answer == str(one.id) * 500 for one in turns if one.state is State.DONE)
+        assert {turn.id for turn in turns} >= set(said)
+        images = await store.conversations.images([turn.id for turn in turns])
+        assert all(images[turn.id] == [Attached(1, "image/png", b"x" * 9000)] for turn in turns)
+        assert all(turn.answer == str(turn.id) * 500 for turn in turns if turn.state is State.DONE)
         assert len(await store.conversations.running()) <= 1
 
 

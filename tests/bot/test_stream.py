@@ -13,7 +13,7 @@ def one(look: Look, locale: str = "en") -> str:
     return text
 
 
-def test_before_any_text_the_state_stands_alone() -> None:
+def test_before_any_text_the_state_is_shown_alone() -> None:
     assert one(Look(line="Thinking…")) == "-# Thinking…"
 
 
@@ -26,11 +26,11 @@ def test_a_growing_text_has_a_cursor_at_its_end() -> None:
     assert one(Look(text="The fox")) == "The fox ▍"
 
 
-def test_the_cursor_stands_below_code_that_is_closed_for_the_eye() -> None:
+def test_the_cursor_is_below_code_that_is_closed_for_display() -> None:
     assert one(Look(text="```py\nx = 1")) == "```py\nx = 1\n```\n▍"
 
 
-def test_the_cursor_never_stands_in_half_a_link() -> None:
+def test_the_cursor_is_never_inside_half_a_link() -> None:
     assert one(Look(text="See [the page](https://exam")) == "See ▍"
 
 
@@ -38,7 +38,7 @@ def test_an_ended_answer_has_its_footer_and_no_cursor() -> None:
     assert one(Look(text="The fox.", line="model · 2.1 s", live=False)) == "The fox.\n-# model · 2.1 s"
 
 
-def test_what_went_wrong_stands_apart_below_the_text() -> None:
+def test_an_error_is_shown_apart_below_the_text() -> None:
     look = Look(text="Half an", tail="The answer broke off.\n-# id 7F3K2", live=False)
     assert one(look) == "Half an\n\nThe answer broke off.\n-# id 7F3K2"
 
@@ -72,7 +72,7 @@ def test_no_state_gives_a_message_that_discord_refuses(
 
 
 @pytest.mark.parametrize("step", [1, 7, 150])
-def test_what_stands_in_a_full_message_stays_while_the_answer_grows(step: int) -> None:
+def test_a_full_message_stays_unchanged_while_the_answer_grows(step: int) -> None:
     text = "\n\n".join(f"Paragraph {number}: " + "the fox and the snow, " * 9 for number in range(30))[
         : 6_000 if step > 1 else 2_400
     ]

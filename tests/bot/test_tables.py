@@ -11,7 +11,7 @@ from discord_bot.rendering.tables import width
 TABLE = "| Name | Count |\n|:-----|------:|\n| fox | 3 |\n| 雪 | 12 |"
 
 
-def test_a_narrow_table_stands_in_columns() -> None:
+def test_a_narrow_table_is_shown_in_columns() -> None:
     assert readable(TABLE).split("\n") == ["```", "Name  Count", "────  ─────", "fox       3", "雪       12", "```"]
 
 

@@ -60,7 +60,7 @@ async def test_a_tool_runs_and_is_seen_with_its_sources() -> None:
         (call(arguments="{"), "Expecting"),
     ],
 )
-async def test_whatever_goes_wrong_is_told_to_the_model_and_nothing_leaks(asked: events.ToolCall, words: str) -> None:
+async def test_every_failure_is_reported_to_the_model_and_nothing_leaks(asked: events.ToolCall, words: str) -> None:
     result = await Toolbox([Bell()], "en").run(asked)
     assert result.is_error
     assert words in result.content
@@ -72,11 +72,11 @@ async def test_an_answer_uses_a_bounded_number_of_tools() -> None:
     box = Toolbox([bell], "en")
     results = [await box.run(call()) for _ in range(MOST_CALLS + 1)]
     assert bell.rung == MOST_CALLS
-    assert [one.is_error for one in results] == [False] * MOST_CALLS + [True]
+    assert [result.is_error for result in results] == [False] * MOST_CALLS + [True]
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-async def test_what_costs_waits_for_a_word(allowed: bool) -> None:
+async def test_costly_tools_wait_for_permission(allowed: bool) -> None:
     bell, questions, asked = Bell("May I?"), list[str](), asyncio.Event()
     box = Toolbox([bell], "en")
 

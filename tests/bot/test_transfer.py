@@ -67,7 +67,7 @@ async def test_a_backup_of_a_busy_database_restores_into_the_other_kind(database
     assert code == 0, said
     saved = tmp_path / "saved.sqlite3"
     assert saved.stat().st_mode & 0o777 == 0o600
-    assert [one.name for one in tmp_path.iterdir() if "saved" in one.name] == ["saved.sqlite3"]
+    assert [path.name for path in tmp_path.iterdir() if "saved" in path.name] == ["saved.sqlite3"]
     with sqlite3.connect(saved) as backup:
         assert backup.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     backup.close()
@@ -102,7 +102,7 @@ async def test_the_move_from_sqlite_to_postgresql_loses_nothing(postgres_url: st
     assert len(await contents(plain)) == 5
 
 
-async def test_what_cannot_be_restored_is_said_in_one_line(tmp_path: Path) -> None:
+async def test_a_backup_that_cannot_be_restored_is_reported_in_one_line(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'bot.sqlite3'}"
     code, said = await command(tmp_path, url, "restore", "nothing.sqlite3")
     assert (code, said.count("\n")) == (2, 1)

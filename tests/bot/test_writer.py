@@ -62,7 +62,7 @@ class Stage:
         return thread
 
     def count(self, method: str) -> int:
-        return sum(1 for one in self.discord.log if one.method == method and "/messages" in one.path)
+        return sum(1 for entry in self.discord.log if entry.method == method and "/messages" in entry.path)
 
     async def shown(self, text: str, channel: Channel | None = None) -> None:
         place = channel or self.channel
@@ -93,7 +93,7 @@ def joined(channel: Channel) -> str:
     return "".join("".join(channel.texts).split())
 
 
-async def test_a_long_answer_stands_whole_over_several_messages(stage: Stage) -> None:
+async def test_a_long_answer_is_complete_over_several_messages(stage: Stage) -> None:
     writer = stage.writer()
     for end in range(0, len(LONG), 400):
         writer.show(Look(text=LONG[:end]), stop)
@@ -149,7 +149,7 @@ async def test_many_answers_in_one_channel_all_end_whole_without_a_refusal(stage
     texts = stage.channel.texts
     assert len(texts) == 10
     assert all(any(text.endswith(f"end {number}") for text in texts) for number in range(10))
-    assert not [one for one in stage.discord.log if one.status == 429]
+    assert not [entry for entry in stage.discord.log if entry.status == 429]
     assert stage.count("PATCH") > 10  # they were seen growing
 
 
@@ -201,7 +201,7 @@ async def test_in_an_archived_thread_the_answer_goes_on_in_a_new_message(stage: 
     assert writer.message_ids == [message.id for message in thread.from_bot]
 
 
-async def test_a_lost_permission_is_told_to_who_started_the_answer(stage: Stage) -> None:
+async def test_a_lost_permission_is_reported_to_the_asker(stage: Stage) -> None:
     writer = stage.writer()
     writer.show(Look(text="The beginning"), stop)
     await stage.shown("The beginning")

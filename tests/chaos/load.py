@@ -106,7 +106,7 @@ class Load:
 
 def written(channel: Channel) -> list[Message]:
     """All of the bot, also what is gone again."""
-    return [one for one in channel.written if one.author.bot]
+    return [message for message in channel.written if message.author.bot]
 
 
 def is_whole(message: Message) -> bool:

@@ -140,14 +140,14 @@ async def town(folder: Path, *, database: str = "", redis: str = "") -> AsyncIte
             "ANTIPHON__BOT__QUOTAS__USER_REQUESTS_PER_HOUR": "0",
             "ANTIPHON__BOT__QUOTAS__USER_REQUESTS_PER_DAY": "0",
         })  # fmt: skip
-        made = Town(
+        town = Town(
             folder, discord, upstream, guild, service, bot, target, f"http://127.0.0.1:{http_port}", database, clock
         )
         watching = [asyncio.create_task(one.run()) for one in (service, bot)]
         try:
             await asyncio.gather(service.back(1), bot.back(1))
             await discord.ready()
-            yield made
+            yield town
         finally:
             await asyncio.gather(bot.end(), service.end())
             await asyncio.gather(*watching)

@@ -10,8 +10,8 @@ from tests.clients.stubs import CALLING, descriptors, tried
 
 
 async def test_the_contract_is_one_set_of_descriptors_with_its_comments(tmp_path: Path) -> None:
-    found = FileDescriptorSet.FromString((await descriptors(tmp_path)).read_bytes())
-    own = [file for file in found.file if file.package == "antiphon.v1"]
+    string = FileDescriptorSet.FromString((await descriptors(tmp_path)).read_bytes())
+    own = [file for file in string.file if file.package == "antiphon.v1"]
     assert {service.name for file in own for service in file.service} == {"InferenceService", "OperationsService"}
     for file in own:
         options = file.options

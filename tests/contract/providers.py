@@ -15,11 +15,11 @@ SECRET = "a-secret-of-some-length-01"
 
 @asynccontextmanager
 async def provider_at(kind: str, base_url: str, **options: Any) -> AsyncIterator[Provider]:
-    made = build_provider(kind, ProviderConfig(kind=kind, base_url=base_url, options=options), CONFIG)
+    provider = build_provider(kind, ProviderConfig(kind=kind, base_url=base_url, options=options), CONFIG)
     try:
-        yield made
+        yield provider
     finally:
-        await made.close()
+        await provider.close()
 
 
 def picture_call(
@@ -33,14 +33,14 @@ class Drawn:
     """What one call made, sorted."""
 
     def __init__(self, events: list[ImageEvent | LimitReport]) -> None:
-        self.pictures = [one for one in events if isinstance(one, Picture)]
-        self.notices = [(one.kind.value, one.field) for one in events if isinstance(one, Notice)]
-        self.progress = [one for one in events if isinstance(one, Progress)]
-        self.usage = [one for one in events if isinstance(one, Usage)]
+        self.pictures = [event for event in events if isinstance(event, Picture)]
+        self.notices = [(event.kind.value, event.field) for event in events if isinstance(event, Notice)]
+        self.progress = [event for event in events if isinstance(event, Progress)]
+        self.usage = [event for event in events if isinstance(event, Usage)]
 
     @property
     def seeds(self) -> list[int | None]:
-        return [one.seed for one in self.pictures]
+        return [picture.seed for picture in self.pictures]
 
 
 async def drawn(provider: Provider, call: ImageCall) -> Drawn:

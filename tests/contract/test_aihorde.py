@@ -66,11 +66,13 @@ async def test_an_order_shows_its_place_and_its_wait_until_it_is_drawn(upstream:
         (503, {"message": "maintenance"}, {}),
         state(done=True),
     )
-    made = await drawn(horde, picture_call(MODEL, size=(1024, 768), seed=5, negative_prompt="rain", steps=8, count=1))
-    assert [(one.stage, one.queue_position, one.eta) for one in made.progress] == [
+    drawing = await drawn(
+        horde, picture_call(MODEL, size=(1024, 768), seed=5, negative_prompt="rain", steps=8, count=1)
+    )
+    assert [(step.stage, step.queue_position, step.eta) for step in drawing.progress] == [
         ("queued", 12, 63.0), ("queued", 3, 9.5), ("queued", None, None), ("queued", None, None), ("generating", None, 4.0),
     ]  # fmt: skip
-    assert (made.pictures[0].data, made.seeds) == (PNG, [77])
+    assert (drawing.pictures[0].data, drawing.seeds) == (PNG, [77])
     assert upstream.body(SUBMIT) == {
         "prompt": "a fox ### rain",
         "params": {"sampler_name": "k_euler", "cfg_scale": 1, "steps": 8, "width": 1024, "height": 768, "seed": "5", "n": 1},
@@ -93,8 +95,8 @@ async def test_without_a_key_the_anonymous_one_is_used_and_a_strict_caller_gets_
         {"code": 3},
     ]
     upstream.answers[SUBMIT] = (202, {"id": ORDER, "warnings": warnings}, {})
-    made = await drawn(horde, picture_call(MODEL, secret=None, steps=100))
-    assert made.notices == [("changed", "steps"), ("changed", "size")]
+    drawing = await drawn(horde, picture_call(MODEL, secret=None, steps=100))
+    assert drawing.notices == [("changed", "steps"), ("changed", "size")]
     assert upstream.seen[0][2]["apikey"] == "0000000000"
     await drawn(horde, picture_call(MODEL, strict=True))
     assert upstream.body(SUBMIT)["allow_downgrade"] is False
@@ -158,8 +160,8 @@ async def test_a_censored_picture_is_a_refusal_and_the_others_are_delivered(
         await drawn(horde, picture_call(MODEL))
     assert refused.value.kind is K.CONTENT_REFUSED
     upstream.answers[STATUS] = {**state(done=True), "generations": [censored, generation(upstream, seed="8")]}
-    made = await drawn(horde, picture_call(MODEL, count=2))
-    assert (made.seeds, made.usage[-1].images) == ([8], 1)
+    drawing = await drawn(horde, picture_call(MODEL, count=2))
+    assert (drawing.seeds, drawing.usage[-1].images) == ([8], 1)
     assert upstream.body(SUBMIT)["params"]["n"] == 2
 
 
@@ -172,7 +174,7 @@ async def test_a_censored_picture_is_a_refusal_and_the_others_are_delivered(
         (400, "TooManySteps", K.UNSUPPORTED),
     ],
 )  # fmt: skip
-async def test_what_the_horde_refuses_has_its_class(
+async def test_a_refusal_by_the_horde_has_its_class(
     upstream: Upstream, horde: Provider, status: int, code: str, kind: FailureKind
 ) -> None:
     upstream.answers[SUBMIT] = (status, {"message": "You are blocked for 300 seconds", "rc": code}, {})
@@ -197,7 +199,7 @@ async def test_models_are_those_that_somebody_serves(upstream: Upstream, horde: 
         [{"name": "koboldcpp/L3-8B", "count": 2, "type": "text"}],
     ])  # fmt: skip
     upstream.answers["/status/models"] = lambda _: (200, next(listed), {})
-    found = {one.name: one.capabilities for one in await horde.models(None)}
+    found = {model.name: model.capabilities for model in await horde.models(None)}
     assert list(found) == [MODEL, "koboldcpp/L3-8B"]
     assert (found[MODEL].image, found["koboldcpp/L3-8B"].chat) == (True, True)
     assert [query["type"] for query in upstream.queries] == ["image", "text"]

@@ -115,4 +115,4 @@ async def test_without_a_count_there_is_an_estimate_that_says_so(kind: str, answ
         await client.count_tokens("Hi.", "p/m")
         assert len(counter.calls) == (0 if kind == "groq" else 2)
         status = await client.status()
-        assert [one.in_flight for provider in status.providers for one in provider.credentials] == [0]
+        assert [credential.in_flight for provider in status.providers for credential in provider.credentials] == [0]

@@ -112,8 +112,8 @@ async def painter(upstream: Upstream, tmp_path: Path) -> AsyncIterator[Running]:
         "routes": {"image": {"deployments": ["openai/gpt-image-1"]}},
     }  # fmt: skip
     environ = {f"ANTIPHON__{name.upper()}": as_toml(value) for name, value in settings.items()}
-    async with service(tmp_path, KEY="key-of-the-provider", **environ) as made:
-        yield made
+    async with service(tmp_path, KEY="key-of-the-provider", **environ) as running:
+        yield running
 
 
 def as_toml(value: Any) -> str:

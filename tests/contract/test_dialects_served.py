@@ -103,7 +103,7 @@ async def test_a_field_that_a_model_refuses_is_left_out_and_the_same_model_answe
         assert questions(upstream) == calls + 1  # it is remembered
 
 
-async def test_a_field_of_ours_that_a_model_refuses_is_not_sent_to_it_again(upstream: Upstream) -> None:
+async def test_a_refused_field_that_only_we_add_is_not_sent_to_the_model_again(upstream: Upstream) -> None:
     def answer(body: Any) -> Any:
         if "stream_options" in body:
             return 400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}}, {}
@@ -129,10 +129,10 @@ async def test_several_refused_fields_are_left_out_at_once(upstream: Upstream) -
     upstream.answers = {"/first/chat/completions": answer}
     async with serving(configured(upstream, "groq", "some-model"), ENVIRON) as (_, client):
         stream = client.chat("hello", sampling=events.Sampling(seed=7, top_p=0.5, temperature=0.5))
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
     assert questions(upstream) == 2
     assert upstream.body("/first/chat/completions")["temperature"] == 0.5
-    dropped = [event.field for event in seen if isinstance(event, events.Notice)]
+    dropped = [event.field for event in received if isinstance(event, events.Notice)]
     assert dropped == ["sampling.seed", "sampling.top_p"]
 
 
@@ -193,13 +193,13 @@ async def test_a_system_message_goes_into_the_first_question_of_a_model_that_kno
     assert upstream.body("/first/chat/completions")["messages"] == [{"role": "user", "content": "Be brief.\n\nWhy?"}]
 
 
-async def test_what_a_row_and_the_operator_say_about_a_request_is_on_the_wire(upstream: Upstream) -> None:
+async def test_settings_of_the_row_and_the_operator_are_on_the_wire(upstream: Upstream) -> None:
     upstream.answers = {"/first/chat/completions": lambda _: spoken("hello")}
     settings = configured(upstream, "mistral", "some-model")
     settings["providers"]["mistral"]["provider_options"] = {"safe_prompt": True, "kept": 1}
     settings["providers"]["mistral"]["model"] = {"some-model": {"provider_options": {"kept": 2}}}
     async with serving(settings, ENVIRON) as (_, client):
-        seen = [
+        received = [
             event
             async for event in client.chat("hello", sampling=events.Sampling(temperature=1.9, seed=4, max_tokens=9))
         ]
@@ -207,7 +207,7 @@ async def test_what_a_row_and_the_operator_say_about_a_request_is_on_the_wire(up
     assert (body["safe_prompt"], body["kept"]) == (True, 2)
     assert (body["random_seed"], body["temperature"], body["max_tokens"]) == (4, 1.5, 9)
     assert "stream_options" not in body
-    assert [event.field for event in seen if isinstance(event, events.Notice)] == ["sampling.temperature"]
+    assert [event.field for event in received if isinstance(event, events.Notice)] == ["sampling.temperature"]
 
 
 async def test_a_model_that_may_see_is_asked_behind_those_that_do_and_its_refusal_is_remembered(

@@ -38,18 +38,18 @@ async def test_vectors_come_in_the_order_of_the_inputs_as_numbers_or_packed(upst
         "usage": {"prompt_tokens": 5, "total_tokens": 5},
     }  # fmt: skip
     async with provider_at("openai", f"{upstream.url}/v1") as provider:
-        made = await embedded(provider, call(dimensions=2))
+        vectors = await embedded(provider, call(dimensions=2))
         assert provider.capabilities("text-embedding-3-small").embed
-    assert made.vectors == ((0.5, -1.0), (3.0, 4.0))
-    assert made.usage == Usage(5)
+    assert vectors.vectors == ((0.5, -1.0), (3.0, 4.0))
+    assert vectors.usage == Usage(5)
     assert upstream.body(ROUTE) == {"model": "text-embedding-3-small", "input": ["one", "two"], "dimensions": 2}
 
 
 async def test_a_length_that_a_door_does_not_take_is_reported_or_refused(upstream: Upstream) -> None:
     upstream.answers[ROUTE] = {"data": [item(0, [1.0]), item(1, [2.0])]}
     async with provider_at("mistral", f"{upstream.url}/v1") as provider:
-        made = await embedded(provider, call("mistral-embed", dimensions=64))
-        assert [one.field for one in made.notices] == ["dimensions"]
+        vectors = await embedded(provider, call("mistral-embed", dimensions=64))
+        assert [notice.field for notice in vectors.notices] == ["dimensions"]
         assert upstream.body(ROUTE) == {"model": "mistral-embed", "input": ["one", "two"]}
         with pytest.raises(UpstreamFailure) as refused:
             await embedded(provider, call("mistral-embed", dimensions=64, strict=True))

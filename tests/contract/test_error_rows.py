@@ -143,14 +143,16 @@ PICTURES = {"deepinfra": ("black-forest-labs/FLUX-1-schnell", "")}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_a_refusal_has_its_class_and_the_credential_rests_as_long_as_told(upstream: Upstream, row: Row) -> None:
+async def test_a_refusal_has_its_class_and_the_credential_rests_for_the_stated_time(
+    upstream: Upstream, row: Row
+) -> None:
     model, base = (PICTURES if row.picture else MODELS)[row.kind]
     refused = (row.status, row.body, row.headers)
     upstream.answers = Everywhere(refused)
     settings = config(row.kind, upstream.url + base, model)
     async with serving(settings, {"TOKEN": TOKEN}) as (_, client):
         first = await _refused(client, row)
-        failures = {one.failure for one in first.attempts} or {_by_error(first)}
+        failures = {attempt.failure for attempt in first.attempts} or {_by_error(first)}
         assert failures == {row.failure}
         assert TOKEN not in str(first)
         assert "Привет" not in str(first)
@@ -168,11 +170,11 @@ async def test_a_refusal_has_its_class_and_the_credential_rests_as_long_as_told(
 
 
 async def _refused(client: InferenceClient, row: Row) -> errors.AntiphonError:
-    with pytest.raises(errors.AntiphonError) as told:
+    with pytest.raises(errors.AntiphonError) as raised:
         stream: Any = client.image("a fox", timeout=1.5) if row.picture else client.chat("Привет", timeout=1.5)
         async for _event in stream:
             pass
-    return told.value
+    return raised.value
 
 
 class Everywhere(dict[str, Any]):

@@ -37,7 +37,7 @@ async def test_cloudflare_draws_with_flux_and_reports_the_seed_that_it_sent(upst
         body = upstream.body(f"{RUN}/{SCHNELL}")
         assert body == {"prompt": "a fox", "steps": 8, "seed": first.seeds[0]}
         assert first.notices == [("changed", "steps")]
-        assert [one.images for one in first.usage] == [1]
+        assert [usage.images for usage in first.usage] == [1]
         second = await drawn(provider, picture_call(SCHNELL, seed=7))
         assert second.seeds == [7]
         assert first.seeds != second.seeds
@@ -51,10 +51,10 @@ async def test_cloudflare_answers_of_older_models_are_bytes_and_the_second_flux_
     upstream.answers[f"{RUN}/{stable}"] = (200, PNG, {"content-type": "image/png"})
     upstream.answers[f"{RUN}/{second}"] = {"result": {"image": B64}, "success": True}
     async with cloudflare(upstream) as provider:
-        made = await drawn(
+        drawing = await drawn(
             provider, picture_call(stable, size=(512, 768), negative_prompt="rain", guidance_scale=7.5, seed=1)
         )
-        assert made.pictures[0].data == PNG
+        assert drawing.pictures[0].data == PNG
         assert upstream.body(f"{RUN}/{stable}") == {
             "prompt": "a fox", "negative_prompt": "rain", "guidance": 7.5, "seed": 1, "width": 512, "height": 768,
         }  # fmt: skip
@@ -85,7 +85,7 @@ async def test_cloudflare_answers_of_older_models_are_bytes_and_the_second_flux_
         (410, 5028, "This model has been deprecated", K.RETIRED, None),
     ],
 )  # fmt: skip
-async def test_what_cloudflare_refuses_has_its_class(
+async def test_a_refusal_by_cloudflare_has_its_class(
     upstream: Upstream, status: int, code: int, message: str, kind: FailureKind, scope: Scope | None
 ) -> None:
     error = {"errors": [{"message": message, "code": code}], "success": False, "result": {}, "messages": []}
@@ -122,7 +122,7 @@ async def test_cloudflare_lists_what_chats_and_what_draws(upstream: Upstream) ->
         {"name": "@cf/baai/bge", "task": {"name": "Text Embeddings"}}, {"name": 3}, "odd", None,
     ]}  # fmt: skip
     async with cloudflare(upstream) as provider:
-        found = {one.name: one.capabilities for one in await provider.models(SECRET)}
+        found = {model.name: model.capabilities for model in await provider.models(SECRET)}
     assert list(found) == [SCHNELL, "@cf/meta/llama", "@cf/baai/bge"]
     assert found[SCHNELL].image
     assert found["@cf/baai/bge"].embed
@@ -144,12 +144,12 @@ async def test_pollinations_takes_any_prompt_as_the_path_and_the_key_in_a_header
 
     upstream.answers = AnyPath()
     async with provider_at("pollinations", f"{upstream.url}/v1") as provider:
-        made = await drawn(provider, picture_call("flux", prompt=prompt, size=(512, 256), negative_prompt="rain"))
+        drawing = await drawn(provider, picture_call("flux", prompt=prompt, size=(512, 256), negative_prompt="rain"))
     _, path, headers, _ = upstream.seen[0]
     assert path.removeprefix("/image/").strip() == prompt
     assert headers["Authorization"] == f"Bearer {SECRET}"
     assert upstream.queries[0] == {
-        "model": "flux", "width": "512", "height": "256", "seed": str(made.seeds[0]), "negative_prompt": "rain",
+        "model": "flux", "width": "512", "height": "256", "seed": str(drawing.seeds[0]), "negative_prompt": "rain",
         "nologo": "true", "private": "true", "enhance": "false", "safe": "true",
     }  # fmt: skip
     assert SECRET not in str(upstream.queries)
@@ -158,7 +158,7 @@ async def test_pollinations_takes_any_prompt_as_the_path_and_the_key_in_a_header
 @pytest.mark.parametrize(
     ("status", "kind"), [(402, K.QUOTA_EXHAUSTED), (401, K.UNAUTHENTICATED), (403, K.MODEL_FORBIDDEN), (500, K.SERVER_ERROR)]
 )  # fmt: skip
-async def test_what_pollinations_refuses_has_its_class(upstream: Upstream, status: int, kind: FailureKind) -> None:
+async def test_a_refusal_by_pollinations_has_its_class(upstream: Upstream, status: int, kind: FailureKind) -> None:
     words = "This model is paid-only" if status == 403 else "not enough"
     body = {"status": status, "success": False, "error": {"code": "X", "message": words, "requestId": "1"}}
     upstream.answers["/image/a fox"] = (status, body, {})
@@ -186,18 +186,18 @@ def hugging(upstream: Upstream, **mapping: str) -> Any:
 async def test_hugging_face_draws_a_seed_sends_it_and_reports_it(upstream: Upstream) -> None:
     upstream.answers[f"/hf-inference/models/{MODEL}"] = PNG
     async with hugging(upstream, hf_inference=MODEL) as provider:
-        made = await drawn(provider, picture_call(MODEL))
+        drawing = await drawn(provider, picture_call(MODEL))
         again = await drawn(provider, picture_call(MODEL))
     assert upstream.body(f"/hf-inference/models/{MODEL}")["parameters"] == {"seed": again.seeds[0]}
-    assert made.seeds != again.seeds
+    assert drawing.seeds != again.seeds
 
 
 async def test_a_setting_that_a_task_provider_drops_is_reported_and_never_lost_in_silence(upstream: Upstream) -> None:
     upstream.answers["/nscale/v1/images/generations"] = {"data": [{"b64_json": B64}]}
     upstream.answers["/together/v1/images/generations"] = {"data": [{"b64_json": B64}]}
     async with hugging(upstream, nscale="flux-n") as provider:
-        made = await drawn(provider, picture_call(MODEL, steps=4, guidance_scale=2.0, seed=3))
-        assert made.notices == [("dropped", "guidance_scale"), ("dropped", "steps")]
+        drawing = await drawn(provider, picture_call(MODEL, steps=4, guidance_scale=2.0, seed=3))
+        assert drawing.notices == [("dropped", "guidance_scale"), ("dropped", "steps")]
         assert upstream.body("/nscale/v1/images/generations") == {
             "model": "flux-n", "prompt": "a fox", "response_format": "b64_json", "seed": 3,
         }  # fmt: skip
@@ -207,8 +207,8 @@ async def test_a_setting_that_a_task_provider_drops_is_reported_and_never_lost_i
         # The service passes such a deployment over without asking, once it knows its home.
         assert "steps" not in provider.capabilities(MODEL).settings
     async with hugging(upstream, nscale="flux-n", together="flux-t") as provider:
-        made = await drawn(provider, picture_call(MODEL, steps=4, strict=True))
-        assert made.notices == []
+        drawing = await drawn(provider, picture_call(MODEL, steps=4, strict=True))
+        assert drawing.notices == []
         assert upstream.body("/together/v1/images/generations")["steps"] == 4
 
 
@@ -230,11 +230,11 @@ async def test_wavespeed_is_asked_until_it_is_done_at_the_host_of_the_order(upst
     }  # fmt: skip
     upstream.answers[f"/wavespeed{result}"] = state
     async with hugging(upstream, wavespeed="wavespeed-ai/flux-schnell") as provider:
-        made = await drawn(provider, picture_call(MODEL, size=(512, 256), steps=4))
+        drawing = await drawn(provider, picture_call(MODEL, size=(512, 256), steps=4))
     body = upstream.body("/wavespeed/api/v3/wavespeed-ai/flux-schnell")
-    assert body == {"prompt": "a fox", "size": "512*256", "num_inference_steps": 4, "seed": made.seeds[0]}
-    assert [one.stage for one in made.progress] == ["generating", "queued", "queued", "generating"]
-    assert made.pictures[0].data == PNG
+    assert body == {"prompt": "a fox", "size": "512*256", "num_inference_steps": 4, "seed": drawing.seeds[0]}
+    assert [step.stage for step in drawing.progress] == ["generating", "queued", "queued", "generating"]
+    assert drawing.pictures[0].data == PNG
     fetched = next(headers for _, path, headers, _ in upstream.seen if path == "/1.png")
     assert "Authorization" not in fetched
 
@@ -256,9 +256,9 @@ async def test_a_job_that_fails_is_lost_or_is_never_done_has_its_class(upstream:
         )
         upstream.answers[path] = lambda _: next(answers)
         upstream.answers["/1"] = PNG
-        made = await drawn(provider, picture_call(MODEL))  # one question that fails does not lose the picture
-        assert made.pictures
-        assert made.seeds == [None]  # nothing is claimed that was not sent
+        drawing = await drawn(provider, picture_call(MODEL))  # one question that fails does not lose the picture
+        assert drawing.pictures
+        assert drawing.seeds == [None]  # nothing is claimed that was not sent
     upstream.answers["/replicate/v1/models/black-forest-labs/flux-schnell/predictions"] = {
         "status": "processing",
         "output": None,
@@ -321,12 +321,12 @@ async def test_a_host_with_pictures_of_its_own_is_asked_in_its_style(
     ) as provider:
         can = provider.capabilities("flux")
         assert can.image
-        made = await drawn(provider, picture_call("flux"))
-        assert made.pictures[0].data == PNG
-        assert (made.seeds[0] is not None) is ("seed" in can.settings)
+        drawing = await drawn(provider, picture_call("flux"))
+        assert drawing.pictures[0].data == PNG
+        assert (drawing.seeds[0] is not None) is ("seed" in can.settings)
         sent = upstream.body(path)
         if "seed" in can.settings and api not in ("siliconflow", "nvidia"):
-            assert sent["seed"] == made.seeds[0]
+            assert sent["seed"] == drawing.seeds[0]
         if lost := {"negative_prompt", "guidance_scale"} - can.settings:
             wishes = picture_call("flux", strict=True, negative_prompt="rain", guidance_scale=2.0)
             with pytest.raises(UpstreamFailure) as refused:
@@ -362,9 +362,9 @@ async def test_nvidia_names_a_job_in_a_header_and_is_asked_for_it(upstream: Upst
     async with provider_at(
         "openai", f"{upstream.url}/v1", image_api="nvidia", image_base_url=f"{upstream.url}/v1"
     ) as provider:
-        made = await drawn(provider, picture_call("flux.1-dev", steps=2, size=(768, 1024)))
-    assert made.seeds == [3]
-    assert made.notices == [("changed", "steps")]
+        drawing = await drawn(provider, picture_call("flux.1-dev", steps=2, size=(768, 1024)))
+    assert drawing.seeds == [3]
+    assert drawing.notices == [("changed", "steps")]
     body = upstream.body("/v1/genai/flux.1-dev")
     assert {key: body[key] for key in ("mode", "steps", "width", "height")} == {
         "mode": "base",
@@ -379,9 +379,9 @@ async def test_a_picture_whose_link_fails_costs_only_itself_and_usage_counts_wha
     links = [{"url": f"{upstream.url}/{name}"} for name in ("good", "missing", "good")]
     upstream.answers["/v1/images/generations"] = {"data": links}
     async with provider_at("openai", f"{upstream.url}/v1") as provider:
-        made = await drawn(provider, picture_call("dall-e-2", count=3))
-        assert (len(made.pictures), made.usage[-1].images) == (2, 2)
-        assert [one.index for one in made.pictures] == [0, 1]
+        drawing = await drawn(provider, picture_call("dall-e-2", count=3))
+        assert (len(drawing.pictures), drawing.usage[-1].images) == (2, 2)
+        assert [picture.index for picture in drawing.pictures] == [0, 1]
         upstream.answers["/v1/images/generations"] = {"data": links[1:2]}
         with pytest.raises(UpstreamFailure) as failed:
             await drawn(provider, picture_call("dall-e-2"))
@@ -391,24 +391,28 @@ async def test_a_picture_whose_link_fails_costs_only_itself_and_usage_counts_wha
 async def test_openai_counts_the_pictures_that_came_when_it_tells_no_usage(upstream: Upstream) -> None:
     upstream.answers["/v1/images/generations"] = {"data": [{"b64_json": B64}] * 3}
     async with provider_at("openai", f"{upstream.url}/v1") as provider:
-        made = await drawn(provider, picture_call("gpt-image-1", count=4))
-        assert [one.images for one in made.usage] == [1, 2, 3]
+        drawing = await drawn(provider, picture_call("gpt-image-1", count=4))
+        assert [usage.images for usage in drawing.usage] == [1, 2, 3]
         upstream.answers["/v1/images/generations"] = {
             "data": [{"b64_json": B64}] * 2,
             "usage": {"input_tokens": 9, "output_tokens": "x"},
         }
-        made = await drawn(provider, picture_call("gpt-image-1", count=2))
-        assert (made.usage[-1].prompt_tokens, made.usage[-1].completion_tokens, made.usage[-1].images) == (9, 0, 2)
+        drawing = await drawn(provider, picture_call("gpt-image-1", count=2))
+        assert (drawing.usage[-1].prompt_tokens, drawing.usage[-1].completion_tokens, drawing.usage[-1].images) == (
+            9,
+            0,
+            2,
+        )
 
 
 async def test_the_last_seed_of_the_contract_and_more_than_one_picture_stay_within_it(upstream: Upstream) -> None:
     upstream.answers["/v1/inference/org/flux"] = {"images": [f"data:image/png;base64,{B64}"]}
     async with provider_at("deepinfra", f"{upstream.url}/v1/openai") as provider:
         for seed in (2**64 - 1, 2**64):  # the second call of a request counts one on
-            made = await drawn(provider, picture_call("org/flux", seed=seed))
-            assert made.seeds[0] is not None
-            assert 0 <= made.seeds[0] < 2**64
-            assert upstream.body("/v1/inference/org/flux")["seed"] == made.seeds[0]
+            drawing = await drawn(provider, picture_call("org/flux", seed=seed))
+            assert drawing.seeds[0] is not None
+            assert 0 <= drawing.seeds[0] < 2**64
+            assert upstream.body("/v1/inference/org/flux")["seed"] == drawing.seeds[0]
 
 
 @pytest.mark.parametrize("kind", ["deepinfra", "huggingface"])

@@ -188,7 +188,7 @@ async def test_the_address_that_is_connected_to_is_judged_whatever_the_resolver_
         "https://example.org:99999/x", "https://" + "a" * 300 + ".org/",
     ],
 )  # fmt: skip
-async def test_what_is_no_link_to_a_picture_is_refused_in_words(url: str) -> None:
+async def test_an_invalid_picture_link_is_refused_with_a_reason(url: str) -> None:
     with pytest.raises(UpstreamFailure) as caught:
         await PictureFetcher(Images(fetch_timeout=5)).fetch(url)
     assert caught.value.kind is FailureKind.BAD_IMAGE

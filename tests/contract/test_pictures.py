@@ -22,7 +22,7 @@ async def test_openai_shows_partial_images_as_previews(upstream: Upstream) -> No
         {"type": "image_generation.completed", "b64_json": whole, "usage": {"input_tokens": 5, "output_tokens": 9}},
     ]
     stream = await drawing(config("openai", f"{upstream.url}/v1", "gpt-image-1"))
-    assert len([one for one in stream.seen if isinstance(one, events.Preview)]) == 1
+    assert len([event for event in stream.seen if isinstance(event, events.Preview)]) == 1
     assert (stream.pictures[0].width, stream.usage.completion_tokens) == (64, 9)
 
 
@@ -41,7 +41,7 @@ async def test_openai_starts_from_a_given_picture_and_streams_what_becomes_of_it
     ]
     picture = events.Image(f"image/{kind.lower()}", given.getvalue())
     stream = await drawing(config("openai", f"{upstream.url}/v1", "gpt-image-1"), input_image=picture)
-    assert [type(one) for one in stream.seen if isinstance(one, events.Preview | events.Picture)] == [
+    assert [type(event) for event in stream.seen if isinstance(event, events.Preview | events.Picture)] == [
         events.Preview,
         events.Picture,
     ]

@@ -47,7 +47,7 @@ async def handover(client: InferenceClient) -> tuple[str, int]:
 
 async def continues(client: InferenceClient) -> bool:
     listed = await client.models(include_deployments=True)
-    return next(one.capabilities.prefill for one in listed if one.name == "groq/unheard-of")
+    return next(model.capabilities.prefill for model in listed if model.name == "groq/unheard-of")
 
 
 async def test_the_second_handover_continues_and_nobody_is_asked_twice(upstream: Upstream, tmp_path: Path) -> None:

@@ -99,5 +99,5 @@ async def test_every_row_of_the_catalogue_answers(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.listed is not None])
-async def test_a_model_list_bears_odd_items(name: str) -> None:
+async def test_a_model_list_with_odd_items_is_read(name: str) -> None:
     await lists_models(CASES[name])

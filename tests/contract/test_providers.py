@@ -41,7 +41,7 @@ async def test_mistral_streams_strings_and_chunks_with_its_own_names(upstream: U
         "random_seed": 4,
         "stream": True,
     }
-    assert [(one.kind, one.field) for one in stream.seen if isinstance(one, events.Notice)] == [
+    assert [(event.kind, event.field) for event in stream.seen if isinstance(event, events.Notice)] == [
         ("changed", "sampling.temperature")
     ]
 
@@ -56,7 +56,7 @@ async def test_mistrals_retired_pixtral_becomes_what_the_list_names(upstream: Up
     body = upstream.body("/v1/chat/completions")
     assert body["model"] == "ministral-14b-2512"
     assert {part["type"] for part in body["messages"][0]["content"]} == {"image_url", "text"}
-    assert any("ministral-14b-2512" in one.message for one in stream.seen if isinstance(one, events.Notice))
+    assert any("ministral-14b-2512" in event.message for event in stream.seen if isinstance(event, events.Notice))
 
 
 async def test_mistrals_limit_without_a_time_rests_to_the_next_minute(upstream: Upstream) -> None:
@@ -89,7 +89,7 @@ async def test_github_speaks_with_publisher_and_knows_its_retirement(upstream: U
         upstream.answers["/inference/chat/completions"] = refusal
         with pytest.raises(errors.Unavailable) as caught:
             await answer(settings)
-        assert [one.failure for one in caught.value.attempts] == ["retired"]
+        assert [attempt.failure for attempt in caught.value.attempts] == ["retired"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_deepinfra_draws_in_every_documented_shape(upstream: Upstream, sha
         seed=7,
         aspect_ratio=(16, 9),
     )
-    assert [(one.width, one.height) for one in stream.pictures] == [(64, 48)]
+    assert [(picture.width, picture.height) for picture in stream.pictures] == [(64, 48)]
     body = upstream.body("/v1/inference/black-forest-labs/FLUX-1-schnell")
     assert (body["prompt"], body["negative_prompt"], body["num_inference_steps"], body["seed"]) == (
         "a fox",
@@ -163,7 +163,7 @@ def hugging(upstream: Upstream, mapping: dict[str, str]) -> dict[str, Any]:
     return config("huggingface", upstream.url, "black-forest-labs/FLUX.1-schnell", hub_url=f"{upstream.url}/hub")
 
 
-async def test_hugging_face_draws_through_whoever_has_the_model(upstream: Upstream) -> None:
+async def test_hugging_face_draws_through_any_provider_that_has_the_model(upstream: Upstream) -> None:
     settings = hugging(upstream, {"hf-inference": "black-forest-labs/FLUX.1-schnell", "nscale": "flux-n"})
     upstream.answers[NATIVE] = PNG  # a JPEG by its label, a PNG by its bytes
     stream = await drawing(settings, size=(512, 512), steps=4, guidance_scale=0.5, seed=3, negative_prompt="rain")

@@ -175,9 +175,9 @@ def table() -> Table:
 async def _filled() -> Table:
     vendors = Vendors()
     async for _ in _running(vendors):
-        made = Table(vendors)
-        await made.fill()
-    return made
+        table = Table(vendors)
+        await table.fill()
+    return table
 
 
 async def _running(vendors: Vendors) -> AsyncIterator[None]:
@@ -249,7 +249,7 @@ def test_only_a_bad_key_is_quarantined(table: Table) -> None:
     assert quarantined == set(of(K.UNAUTHENTICATED))
 
 
-def test_a_told_rest_of_a_whole_account_is_one_of_the_credential(table: Table) -> None:
+def test_a_stated_rest_of_a_whole_account_is_one_of_the_credential(table: Table) -> None:
     resting = {
         name
         for name, seen in table.rows.items()

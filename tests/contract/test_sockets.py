@@ -28,8 +28,8 @@ from tests.support.raw_server import (
 
 @pytest.fixture
 async def server() -> AsyncIterator[RawServer]:
-    async with raw_server() as made:
-        yield made
+    async with raw_server() as server:
+        yield server
 
 
 def call() -> ChatCall:

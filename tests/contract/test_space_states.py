@@ -47,13 +47,13 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
-    made = Hub()
+    hub = Hub()
     app = web.Application()
-    app.router.add_get("/config", made.config)
-    app.router.add_get("/api/spaces/{space:.+}/runtime", made.runtime)
+    app.router.add_get("/config", hub.config)
+    app.router.add_get("/api/spaces/{space:.+}/runtime", hub.runtime)
     async with listening(app) as base:
-        made.base = base
-        yield made
+        hub.base = base
+        yield hub
 
 
 def config_of(base: str, kind: str = "flux-dev", model: str = "FLUX.1-dev", **options: Any) -> dict[str, Any]:
@@ -79,18 +79,18 @@ def config_of(base: str, kind: str = "flux-dev", model: str = "FLUX.1-dev", **op
         (200, "RUNNING", 200, "unavailable", "does not answer as a Gradio app does"),
     ],
 )
-async def test_a_space_that_is_asleep_building_broken_private_or_gone_is_told_as_such(
+async def test_a_space_that_is_asleep_building_broken_private_or_gone_is_reported_as_such(
     hub: Hub, status: int, stage: str, hub_status: int, failure: str, words: str
 ) -> None:
     hub.status, hub.stage, hub.hub_status = status, stage, hub_status
     async with serving(config_of(hub.base, space="roxky/FLUX.1-dev", hub_url=hub.base)) as (_, client):
-        with pytest.raises(errors.AntiphonError) as told:
+        with pytest.raises(errors.AntiphonError) as raised:
             async for _event in client.image("a fox", timeout=8):
                 pass
-        assert isinstance(told.value, errors.Unavailable | errors.QuotaExceeded)
-        assert {one.failure for one in told.value.attempts} == {failure}
-        assert words in str(told.value)
-        assert PAGE not in str(told.value)
+        assert isinstance(raised.value, errors.Unavailable | errors.QuotaExceeded)
+        assert {attempt.failure for attempt in raised.value.attempts} == {failure}
+        assert words in str(raised.value)
+        assert PAGE not in str(raised.value)
     assert set(hub.asked) == {"roxky/FLUX.1-dev"}
 
 

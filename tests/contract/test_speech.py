@@ -45,24 +45,29 @@ VERBOSE = {
 async def test_groq_is_sent_the_voice_message_as_it_is_under_a_name_that_ends_right(upstream: Upstream) -> None:
     upstream.answers[ROUTE] = (200, VERBOSE, {"x-ratelimit-remaining-requests": "1999"})
     async with provider_at("openai", f"{upstream.url}/v1") as groq:
-        made = await heard(groq, call(language="en", prompt="Antiphon", temperature=0.0, timestamps=True))
+        received = await heard(groq, call(language="en", prompt="Antiphon", temperature=0.0, timestamps=True))
     assert upstream.body(ROUTE) == {
         "file": ("voice.ogg", "audio/ogg", OPUS), "model": "whisper-large-v3-turbo", "language": "en", "prompt": "Antiphon",
         "temperature": "0.0", "response_format": "verbose_json", "timestamp_granularities[]": "segment",
     }  # fmt: skip
     assert upstream.seen[0][2]["Authorization"] == f"Bearer {SECRET}"
-    assert (made.text, made.language, made.seconds, made.silent) == ("Hello there.", "english", 2.5, False)
-    assert made.segments == (Segment(0.0, 2.5, "Hello there.", 0.02),)
+    assert (received.text, received.language, received.seconds, received.silent) == (
+        "Hello there.",
+        "english",
+        2.5,
+        False,
+    )
+    assert received.segments == (Segment(0.0, 2.5, "Hello there.", 0.02),)
 
 
 async def test_a_model_without_a_verbose_answer_is_not_asked_for_one(upstream: Upstream) -> None:
     upstream.answers[ROUTE] = {"text": "Привет", "usage": {"type": "tokens", "input_tokens": 14, "output_tokens": 45}}
     async with provider_at("openai", f"{upstream.url}/v1") as openai:
-        made = await heard(openai, call("gpt-4o-mini-transcribe", timestamps=True))
+        received = await heard(openai, call("gpt-4o-mini-transcribe", timestamps=True))
     assert upstream.body(ROUTE) == {
         "file": ("voice.ogg", "audio/ogg", OPUS), "model": "gpt-4o-mini-transcribe", "response_format": "json",
     }  # fmt: skip
-    assert (made.text, made.segments) == ("Привет", ())
+    assert (received.text, received.segments) == ("Привет", ())
 
 
 async def test_mistral_takes_a_language_or_gives_times_and_reports_what_it_does_not_take(upstream: Upstream) -> None:
@@ -71,12 +76,12 @@ async def test_mistral_takes_a_language_or_gives_times_and_reports_what_it_does_
         "segments": [{"text": "Bonjour", "start": 0.1, "end": 0.9}], "usage": {"prompt_audio_seconds": 3, "prompt_tokens": 4},
     }  # fmt: skip
     async with provider_at("mistral", f"{upstream.url}/v1") as mistral:
-        made = await heard(mistral, call("voxtral-mini-latest", language="fr", timestamps=True, prompt="x"))
+        received = await heard(mistral, call("voxtral-mini-latest", language="fr", timestamps=True, prompt="x"))
         assert upstream.body(ROUTE) == {
             "file": ("voice.ogg", "audio/ogg", OPUS), "model": "voxtral-mini-latest", "language": "fr",
         }  # fmt: skip
-        assert [one.field for one in made.notices] == ["prompt"]
-        assert (made.seconds, made.segments) == (3.0, (Segment(0.1, 0.9, "Bonjour"),))
+        assert [notice.field for notice in received.notices] == ["prompt"]
+        assert (received.seconds, received.segments) == (3.0, (Segment(0.1, 0.9, "Bonjour"),))
         await heard(mistral, call("voxtral-mini-latest", timestamps=True))
         assert upstream.body(ROUTE)["timestamp_granularities"] == "segment"
         with pytest.raises(UpstreamFailure) as refused:
@@ -98,8 +103,8 @@ async def test_cloudflare_listens_to_base64_or_to_bytes(upstream: Upstream) -> N
     async with provider_at(
         "cloudflare", f"{upstream.url}/client/v4/accounts/{{account}}/ai", account=ACCOUNT
     ) as cloudflare:
-        made = await heard(cloudflare, call(turbo, language="en", prompt="Names"))
-        assert (made.text, made.language, made.seconds, len(made.segments)) == ("Hi", "en", 1.2, 1)
+        received = await heard(cloudflare, call(turbo, language="en", prompt="Names"))
+        assert (received.text, received.language, received.seconds, len(received.segments)) == ("Hi", "en", 1.2, 1)
         assert upstream.body(f"{run}/{turbo}") == {
             "audio": base64.b64encode(OPUS).decode(), "language": "en", "task": "transcribe", "vad_filter": True,
             "initial_prompt": "Names",
@@ -121,10 +126,10 @@ async def test_hugging_face_is_sent_bytes_with_their_type_or_json_for_times(upst
         "chunks": [{"timestamp": [0.0, 1.5], "text": " Hi"}, {"timestamp": [1.5, None], "text": "!"}],
     }
     async with provider_at("huggingface", upstream.url) as hugging:
-        made = await heard(hugging, call("openai/whisper-large-v3-turbo"))
+        received = await heard(hugging, call("openai/whisper-large-v3-turbo"))
         assert upstream.body(path) == OPUS
         assert upstream.seen[-1][2]["Content-Type"] == "audio/ogg"
-        assert made.segments == (Segment(0.0, 1.5, "Hi"), Segment(1.5, 1.5, "!"))
+        assert received.segments == (Segment(0.0, 1.5, "Hi"), Segment(1.5, 1.5, "!"))
         await heard(hugging, call("openai/whisper-large-v3-turbo", timestamps=True))
         assert upstream.body(path) == {
             "inputs": base64.b64encode(OPUS).decode(), "parameters": {"return_timestamps": True},
@@ -185,10 +190,10 @@ def test_the_name_of_a_recording_ends_with_what_its_bytes_are(audio: bytes, mime
         ([0.9, 0.1], "Well", False), ([None], "Well", False), ([float("nan")], "Well", False),
     ],
 )  # fmt: skip
-def test_silence_is_told_from_speech_by_what_the_model_says_about_it(
+def test_silence_is_recognised_by_what_the_model_says_about_it(
     segments: list[float | None], text: str, silent: bool
 ) -> None:
-    listed = [{"start": 0, "end": 1, "text": "x", "no_speech_prob": one} for one in segments]
+    listed = [{"start": 0, "end": 1, "text": "x", "no_speech_prob": segment} for segment in segments]
     assert speech.read_transcript({"text": text, "segments": listed}, call()).silent is silent
 
 

@@ -113,10 +113,10 @@ async def test_any_other_end_moves_the_answer_on(upstream: Upstream, word: str) 
     model, base = MODELS["openai"]
     upstream.answers = Everywhere([b"".join(map(event, [*map(delta, SAID), delta(None, word)]))])
     async with serving(config("openai", upstream.url + base, model), {"TOKEN": TOKEN}) as (_, client):
-        with pytest.raises(errors.AntiphonError) as told:
+        with pytest.raises(errors.AntiphonError) as raised:
             async for _event in client.chat("Привет", timeout=5):
                 pass
-        assert {one.failure for one in told.value.attempts} == {"stream_error"}
+        assert {attempt.failure for attempt in raised.value.attempts} == {"stream_error"}
 
 
 BROKEN: dict[str, tuple[Any, str]] = {
@@ -131,14 +131,14 @@ BROKEN: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
-async def test_what_is_no_answer_is_never_taken_for_one(upstream: Upstream, kind: str) -> None:
+async def test_a_broken_stream_is_never_taken_for_an_answer(upstream: Upstream, kind: str) -> None:
     model, base = MODELS[kind]
     settings = config(kind, upstream.url + base, model)
     for shape, (sent, failure) in BROKEN.items():
         upstream.answers = Everywhere(sent)
         async with serving(settings, {"TOKEN": TOKEN}) as (_, client):
-            with pytest.raises(errors.AntiphonError) as told:
+            with pytest.raises(errors.AntiphonError) as raised:
                 async for _event in client.chat("Привет", timeout=1.5):
                     pass
-            assert {one.failure for one in told.value.attempts} == {failure}, shape
-            assert "<" not in str(told.value)
+            assert {attempt.failure for attempt in raised.value.attempts} == {failure}, shape
+            assert "<" not in str(raised.value)

@@ -46,7 +46,7 @@ class Stage:
     def written(self) -> list[Message]:
         """All that the bot has written on the server, also what is gone again."""
         places = [*self.guild.channels.values(), *self.guild.threads]
-        return [one for place in places for one in place.written if one.author is self.discord.bot]
+        return [message for place in places for message in place.written if message.author is self.discord.bot]
 
     @contextlib.asynccontextmanager
     async def running_bot(self) -> AsyncIterator[Process]:
@@ -65,8 +65,8 @@ class Stage:
                 return None
             return mine[number] if any(one in mine[number].buttons for one in label) else None
 
-        found: Message = await self.discord.wait_for(look)
-        return found
+        message: Message = await self.discord.wait_for(look)
+        return message
 
     async def thread(self, count: int = 1) -> Channel:
         threads: list[Channel] = await self.discord.wait_for(
@@ -107,9 +107,9 @@ async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         environ = {**environment(upstream, "voice"), **(marker.kwargs if marker else {})}
         async with running("inference_service", directory=tmp_path, environ=environ) as service:
             target = (await service.line("ready: ")).split()[1]
-            made = Stage(discord, upstream, guild, channel, maria, tmp_path, target, service)
+            stage = Stage(discord, upstream, guild, channel, maria, tmp_path, target, service)
             try:
-                yield made
+                yield stage
             finally:
                 upstream.hold.set()
         assert discord.violations == []

@@ -77,16 +77,16 @@ class Room:
 
         def look() -> Message | None:
             fitting = [
-                one
-                for one in place.written
-                if one.author is self.discord.bot
-                and all(word in one.content for word in words)
-                and (not button or button in one.buttons)
+                message
+                for message in place.written
+                if message.author is self.discord.bot
+                and all(word in message.content for word in words)
+                and (not button or button in message.buttons)
             ]
             return fitting[number] if fitting else None
 
-        found: Message = await self.discord.wait_for(look)
-        return found
+        message: Message = await self.discord.wait_for(look)
+        return message
 
     async def thread(self, count: int = 1) -> Channel:
         threads: list[Channel] = await self.discord.wait_for(

@@ -67,7 +67,7 @@ async def test_a_reply_to_an_earlier_answer_continues_from_there(stage: Stage) -
         assert asked(stage) == [("user", "root"), ("assistant", TEXT), ("user", "another way")]
 
 
-async def test_what_waits_can_be_changed_and_taken_back(stage: Stage) -> None:
+async def test_waiting_messages_can_be_edited_and_deleted(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     async with stage.running_bot():
         direct = stage.maria.direct()
@@ -110,7 +110,7 @@ async def test_two_clicks_on_one_button_give_one_answer(stage: Stage) -> None:
         assert len(thread.from_bot) == 2
 
 
-async def test_of_whoever_does_not_want_to_be_stored_nothing_is_kept_and_the_conversation_still_goes_on(
+async def test_people_who_opt_out_leave_nothing_and_their_conversation_still_continues(
     stage: Stage,
 ) -> None:
     async with stage.running_bot():
@@ -131,23 +131,23 @@ async def test_of_whoever_does_not_want_to_be_stored_nothing_is_kept_and_the_con
     assert b"secret plan" not in (stage.folder / "bot.sqlite3").read_bytes()
 
 
-async def test_who_asks_first_is_told_once_and_alone_where_questions_go(stage: Stage) -> None:
+async def test_a_first_time_asker_learns_once_and_privately_where_questions_go(stage: Stage) -> None:
     async with stage.running_bot():
         for number in range(2):
             await stage.maria.slash(stage.channel, "chat", prompt=f"question {number}")
             await stage.finished(await stage.thread(number + 1))
-        told = [one for one in stage.channel.shown_to(stage.maria) if "/privacy" in one.content]
-        assert len(told) == 1
-        assert told[0].ephemeral_to is stage.maria
+        messages = [message for message in stage.channel.shown_to(stage.maria) if "/privacy" in message.content]
+        assert len(messages) == 1
+        assert messages[0].ephemeral_to is stage.maria
 
 
-async def test_the_command_goes_on_in_a_conversation_that_stands_already(stage: Stage) -> None:
+async def test_the_command_continues_an_existing_conversation(stage: Stage) -> None:
     async with stage.running_bot():
         await stage.maria.slash(stage.channel, "chat", prompt="root")
         thread = await stage.thread()
         await stage.finished(thread)
         await stage.maria.slash(thread, "chat", prompt="and more")
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in thread.from_bot) == 2)
+        await stage.discord.wait_for(lambda: sum(body(message.content) == TEXT for message in thread.from_bot) == 2)
         assert len(stage.guild.threads) == 1
         assert asked(stage) == [("user", "root"), ("assistant", TEXT), ("user", "and more")]
 
@@ -155,7 +155,7 @@ async def test_the_command_goes_on_in_a_conversation_that_stands_already(stage: 
         await stage.maria.slash(direct, "chat", prompt="psst")
         await stage.finished(direct)
         await stage.maria.say(direct, "and?")
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in direct.from_bot) == 2)
+        await stage.discord.wait_for(lambda: sum(body(message.content) == TEXT for message in direct.from_bot) == 2)
         assert asked(stage) == [("user", "psst"), ("assistant", TEXT), ("user", "and?")]
 
 
@@ -173,7 +173,9 @@ async def test_a_private_answer_can_be_asked_for_again_and_shared_once(stage: St
         assert second.ephemeral
         assert body(second.content) == TEXT
         await stage.maria.click(second, "Share here")
-        await stage.discord.wait_for(lambda: any("Shared by Maria" in one.content for one in stage.channel.from_bot))
+        await stage.discord.wait_for(
+            lambda: any("Shared by Maria" in message.content for message in stage.channel.from_bot)
+        )
         assert "Share here" not in second.buttons
 
 
@@ -188,7 +190,9 @@ async def test_with_threads_switched_off_answers_stand_in_the_channel_and_a_repl
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> hi")
         answer = await stage.finished(stage.channel)
         await stage.maria.say(stage.channel, "go on", reply_to=answer)
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in stage.channel.from_bot) == 2)
+        await stage.discord.wait_for(
+            lambda: sum(body(message.content) == TEXT for message in stage.channel.from_bot) == 2
+        )
         assert asked(stage) == [("user", "hi"), ("assistant", TEXT), ("user", "go on")]
         assert not stage.guild.threads
 
@@ -198,9 +202,9 @@ async def test_managers_see_what_is_missing_where(stage: Stage) -> None:
     async with stage.running_bot():
         owner = stage.guild.owner
         card = await (await owner.slash(stage.channel, "settings")).answer()  # type: ignore[attr-defined]
-        told = await (await owner.click(card, "Check permissions")).answer()  # type: ignore[attr-defined]
-        assert f"Pictures and files: missing in <#{stage.channel.id}>" in told.content
-        assert "Threads: yes" in told.content
+        reply = await (await owner.click(card, "Check permissions")).answer()  # type: ignore[attr-defined]
+        assert f"Pictures and files: missing in <#{stage.channel.id}>" in reply.content
+        assert "Threads: yes" in reply.content
         await (await owner.click(card, "Answers")).acknowledged()  # type: ignore[attr-defined]
         await (await owner.choose(card, "settings:2:answers:model", ["vision"])).acknowledged()  # type: ignore[attr-defined]
         await stage.discord.wait_for(lambda: "Default model: vision" in card.text)
@@ -218,11 +222,11 @@ async def test_without_the_content_intent_a_thread_goes_on_through_a_form(stage:
         answer = await stage.finished(thread)
         form = await (await stage.maria.click(answer, "Reply…")).acknowledged()
         await stage.maria.submit_modal(form, **{"Your message": "through the form"})
-        await stage.discord.wait_for(lambda: sum(body(one.content) == TEXT for one in thread.from_bot) == 2)
+        await stage.discord.wait_for(lambda: sum(body(message.content) == TEXT for message in thread.from_bot) == 2)
         assert asked(stage)[-1] == ("user", "through the form")
 
 
-async def test_a_channel_that_takes_no_answer_is_told_to_the_asker_alone(stage: Stage) -> None:
+async def test_a_channel_that_accepts_no_answer_is_reported_to_the_asker_alone(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     async with stage.running_bot():
         question = await stage.maria.slash(stage.channel, "chat", prompt="tell me")
@@ -233,12 +237,14 @@ async def test_a_channel_that_takes_no_answer_is_told_to_the_asker_alone(stage: 
         stage.upstream.behaviour["voice"] = "ok"
         stage.upstream.hold.set()
         await stage.discord.wait_for(
-            lambda: any("I couldn't post the answer" in one.content for one in stage.channel.shown_to(stage.maria))
+            lambda: any(
+                "I couldn't post the answer" in message.content for message in stage.channel.shown_to(stage.maria)
+            )
         )
         assert question.response is not None
 
 
-async def test_what_is_drawn_again_starts_from_the_same_picture(stage: Stage) -> None:
+async def test_drawing_again_starts_from_the_same_picture(stage: Stage) -> None:
     async with stage.running_bot():
         start = File("start.png", png((128, 128)), "image/png")
         order = await stage.maria.slash(stage.channel, "image", prompt="a fox", image=start)
@@ -259,7 +265,7 @@ async def test_what_is_drawn_again_starts_from_the_same_picture(stage: Stage) ->
 
         notes = File("notes.txt", b"not a picture", "text/plain")
         refused = await stage.maria.slash(stage.channel, "image", prompt="a fox", image=notes)
-        told = await stage.discord.wait_for(
+        message = await stage.discord.wait_for(
             lambda: refused.response and not refused.response.loading and refused.response
         )
-        assert "I can't read notes.txt" in told.content
+        assert "I can't read notes.txt" in message.content

@@ -8,13 +8,13 @@ from tests.fakes.upstream.server import TEXT
 RTL, ZERO = "\u202e", "\u200b"
 
 
-async def test_what_says_nothing_is_told_and_never_sent_to_a_model(stage: Stage) -> None:
+async def test_an_empty_question_gets_a_hint_and_never_reaches_a_model(stage: Stage) -> None:
     async with stage.running_bot():
-        told = await (await stage.maria.slash(stage.channel, "chat", prompt=f" {ZERO}{RTL} ")).answer()
-        assert told.ephemeral
-        assert "nothing to answer" in told.content
+        reply = await (await stage.maria.slash(stage.channel, "chat", prompt=f" {ZERO}{RTL} ")).answer()
+        assert reply.ephemeral
+        assert "nothing to answer" in reply.content
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}>")
-        await stage.discord.wait_for(lambda: any("nothing to answer" in one.content for one in stage.written))
+        await stage.discord.wait_for(lambda: any("nothing to answer" in message.content for message in stage.written))
         assert stage.upstream.calls == []
 
 
@@ -58,7 +58,7 @@ async def test_a_reply_to_a_message_that_is_gone_is_answered_all_the_same(stage:
         assert body(again.content) == TEXT
 
 
-async def test_a_form_that_is_too_long_is_told_the_bound(stage: Stage) -> None:
+async def test_a_form_that_is_too_long_gets_the_limit(stage: Stage) -> None:
     async with stage.running_bot():
         order = await stage.maria.slash(stage.channel, "image", prompt="fox", size="64x64")
         done = await stage.discord.wait_for(
@@ -122,7 +122,7 @@ async def test_a_start_in_2500_servers_asks_nothing_of_any_of_them(stage: Stage)
     for number in range(2_500):
         stage.discord.add_guild(f"server {number}", owner=stage.maria)
     async with stage.running_bot():
-        asked = await (await stage.maria.slash(stage.channel, "help")).answer()
-        assert asked.ephemeral
-        places = [one.path for one in stage.discord.log if "/guilds/" in one.path or "/channels/" in one.path]
+        reply = await (await stage.maria.slash(stage.channel, "help")).answer()
+        assert reply.ephemeral
+        places = [entry.path for entry in stage.discord.log if "/guilds/" in entry.path or "/channels/" in entry.path]
         assert places == []

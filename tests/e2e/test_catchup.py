@@ -37,7 +37,7 @@ def prompt(stage: Stage) -> str:
     return str(stage.upstream.of("a")[-1].body["messages"][-1]["content"])
 
 
-async def test_what_was_missed_is_told_to_the_asker_alone_with_links_and_stored_nowhere(stage: Stage) -> None:
+async def test_missed_messages_are_summarised_privately_with_links_and_stored_nowhere(stage: Stage) -> None:
     ben = await newcomer(stage, "Ben")
     stage.upstream.text = "- The release moves to Friday [1]\n- Ben shows a fox [2, 77]"
     async with stage.running_bot():
@@ -52,8 +52,8 @@ async def test_what_was_missed_is_told_to_the_asker_alone_with_links_and_stored_
         first = await ben.say(stage.channel, "We release on Friday instead, canary")
         fox = await ben.say(stage.channel, files=[File("fox.png", png(), "image/png", "a red fox")])
         await ben.say(stage.channel, "see the log", reply_to=first, files=[File("log.txt", b"x")])
-        asked = await stage.maria.slash(stage.channel, "catchup")
-        answer = await told(stage, asked, "Friday", "Read: 3 messages, by one person, a picture, a file")
+        interaction = await stage.maria.slash(stage.channel, "catchup")
+        answer = await told(stage, interaction, "Friday", "Read: 3 messages, by one person, a picture, a file")
         assert answer.ephemeral_to is stage.maria
         assert answer.content.startswith("**Since your last message <t:")
         assert f"Friday [1]({link(first)})" in answer.content
@@ -80,9 +80,9 @@ async def test_since_here_in_russian_and_a_failure_offers_another_try(stage: Sta
     async with stage.running_bot():
         first = await stage.maria.say(stage.channel, "Let us meet")
         await stage.maria.say(stage.channel, "At nine")
-        asked = await olga.message_menu(first, "Since here")
+        interaction = await olga.message_menu(first, "Since here")
         failed = await stage.discord.wait_for(
-            lambda: asked.response and "Ещё раз" in asked.response.buttons and asked.response
+            lambda: interaction.response and "Ещё раз" in interaction.response.buttons and interaction.response
         )
         assert failed.ephemeral
         stage.upstream.behaviour["voice"] = "ok"
@@ -109,8 +109,8 @@ async def test_only_what_the_asker_may_read_is_read_and_elsewhere_it_says_why_no
             (ben.direct(), False, "Use </catchup:"),
             (stage.channel, True, "only read channels on servers that have added me"),
         ):
-            asked = await ben.slash(channel, "catchup", user_install=install)
-            refused = await asked.answer()
+            interaction = await ben.slash(channel, "catchup", user_install=install)
+            refused = await interaction.answer()
             assert words in refused.content
             assert refused.ephemeral
         empty = stage.discord.add_text_channel(stage.guild, "empty")
@@ -142,7 +142,9 @@ async def test_a_digest_is_switched_on_by_managers_and_sent_once_after_a_restart
     await store.close()
     async with stage.running_bot():
         digest = await stage.discord.wait_for(
-            lambda: next((one for one in stage.channel.from_bot if "What happened here" in one.content), None)
+            lambda: next(
+                (message for message in stage.channel.from_bot if "What happened here" in message.content), None
+            )
         )
         assert f"News [1]({link(news)})" in digest.content
         assert "Read: one message, by one person" in digest.content
@@ -153,5 +155,5 @@ async def test_a_digest_is_switched_on_by_managers_and_sent_once_after_a_restart
         await (await owner.click(shown, "Turn off")).acknowledged()
         await stage.discord.wait_for(lambda: "turned off the daily summary" in shown.content)
         assert "has no daily summary" in (await (await owner.slash(stage.channel, "digest")).answer()).content
-        assert sum("What happened here" in one.content for one in stage.channel.from_bot) == 1
+        assert sum("What happened here" in message.content for message in stage.channel.from_bot) == 1
         assert len(stage.upstream.of("a")) == 1

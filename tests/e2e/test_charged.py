@@ -35,7 +35,7 @@ async def test_a_moderator_who_regenerates_pays_for_it(stage: Stage) -> None:
             answer = await stage.finished(thread, number)
         await owner.click(answer, "Regenerate")  # type: ignore[attr-defined]
         await stage.discord.wait_for(
-            lambda: any(one.ephemeral and "2 of 2" in one.content for one in thread.shown_to(owner))
+            lambda: any(message.ephemeral and "2 of 2" in message.content for message in thread.shown_to(owner))
         )
         assert "Regenerate" in answer.buttons
         await stage.maria.click(answer, "Regenerate")
@@ -54,7 +54,7 @@ async def test_an_erasure_does_not_renew_the_quota(stage: Stage) -> None:
         assert "1 of 1" in refused.content
 
 
-async def test_whom_the_operator_blocks_is_answered_nowhere(stage: Stage) -> None:
+async def test_a_person_whom_the_operator_blocks_is_answered_nowhere(stage: Stage) -> None:
     stage.more["ANTIPHON__BOT__ACCESS__BLOCKED_USERS"] = f"[{stage.maria.id}]"
     stage.more["ANTIPHON__BOT__OPERATORS"] = "[]"
     async with stage.running_bot():
@@ -63,5 +63,7 @@ async def test_whom_the_operator_blocks_is_answered_nowhere(stage: Stage) -> Non
             assert refused.ephemeral
             assert "not allowed" in refused.content
         await stage.maria.say(stage.maria.direct(), "hi")
-        await stage.discord.wait_for(lambda: any("not allowed" in one.content for one in stage.maria.direct().from_bot))
+        await stage.discord.wait_for(
+            lambda: any("not allowed" in message.content for message in stage.maria.direct().from_bot)
+        )
         assert stage.upstream.calls == []

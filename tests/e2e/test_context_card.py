@@ -16,7 +16,7 @@ def asked(stage: Stage, number: int = -1) -> str:
 
 
 async def answered(stage: Stage, count: int) -> None:
-    await stage.discord.wait_for(lambda: sum(TEXT in one.content for one in stage.written) >= count)
+    await stage.discord.wait_for(lambda: sum(TEXT in message.content for message in stage.written) >= count)
 
 
 async def newcomer(stage: Stage, name: str) -> Person:
@@ -37,7 +37,7 @@ async def test_every_kind_of_message_that_a_question_points_at_is_read(stage: St
         text = asked(stage)
         for words in ("Ben wrote:", "Release 2.0", "Faster foxes", "Size: small", "image_url", "what is this?"):
             assert words in text
-        assert any("Read: Ben's message, a picture" in one.content for one in stage.written)
+        assert any("Read: Ben's message, a picture" in message.content for message in stage.written)
 
         forward = await stage.maria.say(channel, forwarded=news)
         await stage.maria.say(channel, f"{me} and this?", reply_to=forward)
@@ -72,10 +72,10 @@ async def test_a_link_to_a_channel_that_the_asker_may_not_read_is_not_followed(s
         await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> what does {link} say?")
         await answered(stage, 1)
         assert all("treasure" not in str(call.body) for call in stage.upstream.calls)
-        assert any("can't read one of the linked messages" in one.content for one in stage.written)
+        assert any("can't read one of the linked messages" in message.content for message in stage.written)
 
 
-async def test_who_said_what_is_told_and_each_wish_holds_for_the_own_words(stage: Stage) -> None:
+async def test_the_prompt_names_authors_and_each_choice_applies_to_the_own_words(stage: Stage) -> None:
     ada, ben = await newcomer(stage, "Ada"), await newcomer(stage, "Ben")
     async with stage.running_bot():
         card = await (await ada.slash(stage.channel, "privacy")).answer()

@@ -12,12 +12,12 @@ def body(content: str) -> str:
     return "\n".join(line for line in content.split("\n") if not line.startswith("-# ")).rstrip()
 
 
-async def test_a_question_becomes_a_thread_and_the_answer_stands_there_character_for_character(stage: Stage) -> None:
+async def test_a_question_becomes_a_thread_with_the_answer_character_for_character(stage: Stage) -> None:
     async with stage.running_bot():
-        asked = await stage.maria.slash(stage.channel, "chat", prompt="How do **glaciers** move? @everyone")
-        await asked.acknowledged()
-        assert asked.response is not None
-        assert asked.response.content.startswith("**Maria:** How do")
+        interaction = await stage.maria.slash(stage.channel, "chat", prompt="How do **glaciers** move? @everyone")
+        await interaction.acknowledged()
+        assert interaction.response is not None
+        assert interaction.response.content.startswith("**Maria:** How do")
         thread = await stage.thread()
         assert thread.names[0][1] == "How do glaciers move? @everyone"
         answer = await stage.finished(thread)
@@ -62,7 +62,7 @@ async def test_a_mention_a_reply_and_a_direct_message_are_conversations_too(stag
         assert len(stage.upstream.calls) == calls
 
 
-async def test_what_is_written_during_an_answer_waits_and_is_answered_together(stage: Stage) -> None:
+async def test_messages_during_an_answer_wait_and_are_answered_together(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     async with stage.running_bot():
         await stage.maria.slash(stage.channel, "chat", prompt="one")
@@ -108,7 +108,7 @@ async def test_stop_keeps_what_came_and_regenerate_answers_anew(stage: Stage) ->
         assert stopped.buttons == []
 
 
-async def test_a_service_that_dies_is_told_kindly_and_the_retry_button_works_when_it_is_back(stage: Stage) -> None:
+async def test_a_dead_service_is_explained_kindly_and_the_retry_button_works_when_it_is_back(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "stall:60"
     async with stage.running_bot() as bot:
         await stage.maria.slash(stage.channel, "chat", prompt="tell me")
@@ -155,7 +155,7 @@ async def test_after_a_restart_the_conversation_goes_on_and_a_cut_answer_says_so
         answer = await stage.finished(thread, 2)
         assert body(answer.content) == TEXT
         history = stage.upstream.of("a")[-1].body["messages"]
-        assert any(one["content"] == TEXT for one in history) or len(history) <= 3
+        assert any(entry["content"] == TEXT for entry in history) or len(history) <= 3
 
 
 async def test_after_a_kill_a_private_answer_is_closed_and_a_mention_that_was_missed_is_answered(stage: Stage) -> None:
@@ -212,7 +212,7 @@ async def test_a_changed_question_is_answered_again_in_place_and_a_deleted_one_t
         await stage.discord.wait_for(lambda: not direct.from_bot)
 
 
-async def test_attachments_are_read_and_limits_are_told(stage: Stage) -> None:
+async def test_attachments_are_read_and_limits_are_mentioned(stage: Stage) -> None:
     async with stage.running_bot():
         direct = stage.maria.direct()
         files = [
@@ -230,7 +230,7 @@ async def test_attachments_are_read_and_limits_are_told(stage: Stage) -> None:
         assert "I can't read x.bin" in answer.content
 
 
-async def test_without_the_right_to_make_threads_the_answer_stands_in_the_channel_and_one_private_line_says_why(
+async def test_without_thread_permission_the_answer_is_in_the_channel_and_one_private_line_says_why(
     stage: Stage,
 ) -> None:
     denied = Permission.CREATE_PUBLIC_THREADS | Permission.SEND_MESSAGES_IN_THREADS
@@ -239,8 +239,8 @@ async def test_without_the_right_to_make_threads_the_answer_stands_in_the_channe
     async with stage.running_bot():
         await stage.maria.slash(stage.channel, "chat", prompt="hello")
         answer = await stage.discord.wait_for(
-            lambda: next((one for one in stage.channel.from_bot if "Regenerate" in one.buttons), None)
+            lambda: next((message for message in stage.channel.from_bot if "Regenerate" in message.buttons), None)
         )
         assert body(answer.content) == TEXT
-        private = [one for one in stage.channel.shown_to(stage.maria) if one.ephemeral_to is stage.maria]
+        private = [message for message in stage.channel.shown_to(stage.maria) if message.ephemeral_to is stage.maria]
         assert "Create Public Threads" in private[0].content

@@ -53,7 +53,7 @@ async def test_a_bot_killed_at_any_moment_comes_back_with_everything(stage: Stag
         await stage.maria.say(thread, "and about snow?")
         answer = await stage.finished(thread, count)
         assert TEXT in answer.content
-        asked = [one["content"] for one in stage.upstream.calls[-1].body["messages"]]
+        asked = [message["content"] for message in stage.upstream.calls[-1].body["messages"]]
         assert asked[-1] == "and about snow?"
 
 
@@ -71,7 +71,7 @@ async def test_a_bot_killed_before_the_question_was_noted_down_answers_it_when_i
     stage.upstream.behaviour["voice"] = "ok"
     stage.upstream.hold.set()
     async with stage.running_bot():
-        await stage.discord.wait_for(lambda: sum(TEXT in one.content for one in thread.from_bot) == 1)
+        await stage.discord.wait_for(lambda: sum(TEXT in message.content for message in thread.from_bot) == 1)
 
 
 async def test_a_bot_killed_while_discord_has_not_taken_the_end_of_an_answer_ends_it_when_it_is_back(

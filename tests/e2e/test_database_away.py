@@ -8,7 +8,7 @@ from tests.e2e.test_conversation import body
 from tests.fakes.upstream.server import TEXT
 
 
-async def test_an_answer_that_ends_while_the_database_is_away_stands_and_is_stored_later(
+async def test_an_answer_that_ends_without_the_database_stays_and_is_stored_later(
     stage: Stage,
     postgres_url: str,  # noqa: F811 - the fixture
 ) -> None:
@@ -29,10 +29,10 @@ async def test_an_answer_that_ends_while_the_database_is_away_stands_and_is_stor
             stage.upstream.hold.set()
             answer = await stage.finished(thread)
             assert body(answer.content) == TEXT
-            assert not any("went wrong" in one.content for one in stage.written)
+            assert not any("went wrong" in message.content for message in stage.written)
             await stage.maria.say(stage.channel, f"<@{stage.discord.bot.id}> and now?")
             await stage.discord.wait_for(
-                lambda: any("can't save anything" in one.content for one in stage.channel.from_bot)
+                lambda: any("can't save anything" in message.content for message in stage.channel.from_bot)
             )
             await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             assert await bot.end() == 0, "the last try before the end writes what is still to be written"

@@ -12,11 +12,15 @@ async def drawn(stage: Stage, channel: Channel, words: str, count: int = 1) -> M
     """The bot's picture there whose text holds these words, once it stands."""
 
     def look() -> Message | None:
-        done = [one for one in channel.from_bot if words in one.text and one.attachments and "Delete" in one.buttons]
+        done = [
+            message
+            for message in channel.from_bot
+            if words in message.text and message.attachments and "Delete" in message.buttons
+        ]
         return done[-1] if len(done) >= count else None
 
-    found: Message = await stage.discord.wait_for(look)
-    return found
+    message: Message = await stage.discord.wait_for(look)
+    return message
 
 
 async def test_make_it_night_in_a_reply_or_in_the_thread_below_draws_from_the_picture(stage: Stage) -> None:
@@ -59,7 +63,7 @@ async def test_an_edit_is_refused_politely_where_pictures_are_off(stage: Stage) 
         await (await owner.click(card, "settings:2:pictures:pictures")).acknowledged()  # type: ignore[attr-defined]
         await stage.maria.say(stage.channel, "make it night", reply_to=fox)
         await stage.discord.wait_for(
-            lambda: any("Pictures are turned off" in one.content for one in stage.channel.from_bot)
+            lambda: any("Pictures are turned off" in message.content for message in stage.channel.from_bot)
         )
 
 
@@ -72,10 +76,10 @@ async def test_a_fork_knows_the_talk_up_to_its_answer_and_opens_once(stage: Stag
         await stage.maria.say(thread, "second question")
         await stage.finished(thread, 1)
 
-        made = await (await ben.click(first, "Fork")).answer()
-        assert made.ephemeral
+        reply = await (await ben.click(first, "Fork")).answer()
+        assert reply.ephemeral
         fork = await stage.thread(2)
-        assert fork.mention in made.content
+        assert fork.mention in reply.content
         assert fork.parent is stage.channel
         assert f"{first.channel.id}/{first.id}" in fork.from_bot[0].content
         again = await (await ben.click(first, "Fork")).answer()

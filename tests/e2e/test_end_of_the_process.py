@@ -14,8 +14,8 @@ from tests.service.test_unary import voice
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path) as made:
-        yield made
+    async with a_room(tmp_path) as room:
+        yield room
 
 
 async def endless(_: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:

@@ -55,13 +55,15 @@ class Seats:
 
         def standing() -> int:
             return sum(
-                "Regenerate" in one.buttons for channel in {c for _, c in self.pairs} for one in channel.from_bot
+                "Regenerate" in message.buttons
+                for channel in {c for _, c in self.pairs}
+                for message in channel.from_bot
             )
 
         await self.stage.discord.wait_for(lambda: standing() == len(self.pairs) * (round_ + 1), timeout=900)
         for channel in {channel for _, channel in self.pairs}:
             # An answer that took long ends with a small message of its own, because edits notify nobody.
-            answers = [body(one.content) for one in channel.from_bot if one.content != "Done ↑"]
+            answers = [body(message.content) for message in channel.from_bot if message.content != "Done ↑"]
             assert set(answers) == {self.stage.upstream.text}
 
 
@@ -112,7 +114,7 @@ async def test_fifty_conversations_opened_in_two_seconds_begin_soon_and_keep_mov
             await seats.ask(person, channel, "question")
             await asyncio.sleep(2 / len(seats.pairs))
         await stage.discord.wait_for(
-            lambda: sum("Regenerate" in one.buttons for one in stage.written) == len(seats.pairs), timeout=240
+            lambda: sum("Regenerate" in message.buttons for message in stage.written) == len(seats.pairs), timeout=240
         )
     with capsys.disabled():
         print("\n" + smoothness(stage, seats.asked_at))

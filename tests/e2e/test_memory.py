@@ -40,13 +40,13 @@ async def test_memory_is_off_until_switched_on_and_belongs_to_its_person(stage: 
         assert "- I am a vegetarian" in card.content
         privacy = await (await stage.maria.slash(stage.channel, "privacy")).answer()
         exported = await (await stage.maria.click(privacy, "Export")).answer()
-        told = json.loads(exported.attachments[0].content)
-        assert [row["text"] for row in told["memories"]] == ["I am a vegetarian", "I live in Berlin"]
+        body = json.loads(exported.attachments[0].content)
+        assert [row["text"] for row in body["memories"]] == ["I am a vegetarian", "I live in Berlin"]
         await (await stage.maria.click(card, "Forget everything")).acknowledged()
         await stage.discord.wait_for(lambda: "2 notes are erased" in card.content)
 
 
-async def test_who_is_not_stored_has_no_notes_and_long_ones_are_cut(stage: Stage) -> None:
+async def test_a_person_who_is_not_stored_has_no_notes_and_long_notes_are_cut(stage: Stage) -> None:
     olga = await newcomer(stage, "Ольга", "ru")
     async with stage.running_bot():
         card = await (await olga.slash(stage.channel, "memory")).answer()

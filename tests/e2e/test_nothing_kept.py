@@ -20,7 +20,7 @@ async def private_person(stage: Stage, name: str = "Ada") -> Person:
 
 def found(stage: Stage, word: str) -> list[str]:
     """Files of the bot that hold the word."""
-    return [one.name for one in stage.folder.iterdir() if one.is_file() and word.encode() in one.read_bytes()]
+    return [path.name for path in stage.folder.iterdir() if path.is_file() and word.encode() in path.read_bytes()]
 
 
 async def finished_in(stage: Stage, messages: list[Message], count: int) -> None:
@@ -83,7 +83,7 @@ async def test_a_crash_leaves_no_words_of_a_person_who_is_not_stored(stage: Stag
     stage.upstream.behaviour["voice"] = "ok"
     stage.upstream.hold.set()
     async with stage.running_bot():
-        await stage.discord.wait_for(lambda: any(TEXT in one.content for one in direct.from_bot))
+        await stage.discord.wait_for(lambda: any(TEXT in message.content for message in direct.from_bot))
         assert found(stage, CANARY) == []
     assert found(stage, CANARY) == []
 

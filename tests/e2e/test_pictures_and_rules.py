@@ -58,9 +58,9 @@ async def test_nonsense_options_are_explained_privately(stage: Stage) -> None:
 async def test_menus_answer_privately_and_share_on_wish(stage: Stage) -> None:
     async with stage.running_bot():
         message = await stage.maria.say(stage.channel, "Glaciers are slow rivers of ice.")
-        asked = await stage.maria.message_menu(message, "Explain")
+        interaction = await stage.maria.message_menu(message, "Explain")
         answer = await stage.discord.wait_for(
-            lambda: asked.response and "Share here" in asked.response.buttons and asked.response
+            lambda: interaction.response and "Share here" in interaction.response.buttons and interaction.response
         )
         assert answer.ephemeral
         assert body(answer.content) == TEXT
@@ -85,7 +85,7 @@ async def test_settings_hold_at_once_and_only_managers_change_them(stage: Stage)
         await (await owner.click(card, "Limits")).acknowledged()  # type: ignore[attr-defined]
         form = await (await owner.click(card, "Limits per member…")).acknowledged()  # type: ignore[attr-defined]
         await owner.submit_modal(form, user_requests_per_day="1")  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "Answers per member: 60 an hour, 1 a day" in card.text)
+        await stage.discord.wait_for(lambda: "Answers per member: 60 per hour, 1 per day" in card.text)
         await stage.maria.slash(stage.channel, "chat", prompt="one")
         await stage.finished(await stage.thread())
         full = await (await stage.maria.slash(stage.channel, "chat", prompt="two")).answer()
@@ -154,7 +154,7 @@ async def test_a_status_for_operators_and_a_closed_conversation(stage: Stage) ->
         await (await stage.maria.slash(thread, "close")).acknowledged()
         await stage.discord.wait_for(lambda: thread.archived)
         await stage.maria.say(thread, "wait, one more")
-        await stage.discord.wait_for(lambda: sum(TEXT in one.content for one in thread.from_bot) == 2)
+        await stage.discord.wait_for(lambda: sum(TEXT in message.content for message in thread.from_bot) == 2)
 
 
 async def test_many_answers_in_one_channel_never_trip_a_limit(stage: Stage) -> None:
@@ -166,9 +166,12 @@ async def test_many_answers_in_one_channel_never_trip_a_limit(stage: Stage) -> N
             *(person.slash(stage.channel, "chat", prompt=f"question {n}") for n, person in enumerate(people))
         )
         await stage.discord.wait_for(
-            lambda: sum("Regenerate" in one.buttons for one in stage.channel.from_bot) == len(people), timeout=60
+            lambda: sum("Regenerate" in message.buttons for message in stage.channel.from_bot) == len(people),
+            timeout=60,
         )
-        assert all(body(one.content) == TEXT for one in stage.channel.from_bot if "Regenerate" in one.buttons)
+        assert all(
+            body(message.content) == TEXT for message in stage.channel.from_bot if "Regenerate" in message.buttons
+        )
 
 
 async def test_discords_own_errors_and_a_broken_gateway_lose_nothing(stage: Stage) -> None:

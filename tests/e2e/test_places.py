@@ -49,7 +49,7 @@ async def test_an_archived_thread_opens_for_the_answer_and_a_deleted_one_ends_it
         stage.discord.change_thread(thread, archived=True)
         stage.upstream.behaviour["voice"] = "ok"
         stage.upstream.hold.set()
-        await stage.discord.wait_for(lambda: any(body(one.content) == TEXT for one in thread.from_bot))
+        await stage.discord.wait_for(lambda: any(body(message.content) == TEXT for message in thread.from_bot))
         assert not thread.archived
 
         stage.upstream.hold.clear()
@@ -67,7 +67,7 @@ async def test_an_archived_thread_opens_for_the_answer_and_a_deleted_one_ends_it
         assert body(answer.content) == TEXT
 
 
-async def test_a_thread_that_is_locked_meanwhile_is_told_to_the_asker_alone(stage: Stage) -> None:
+async def test_a_thread_that_is_locked_meanwhile_is_reported_to_the_asker_alone(stage: Stage) -> None:
     stage.upstream.behaviour["voice"] = "held"
     stage.channel.overwrites[stage.guild.id] = (0, int(Permission.MANAGE_THREADS))
     async with stage.running_bot():
@@ -78,10 +78,10 @@ async def test_a_thread_that_is_locked_meanwhile_is_told_to_the_asker_alone(stag
         stage.discord.change_thread(thread, archived=True, locked=True)
         stage.upstream.behaviour["voice"] = "ok"
         stage.upstream.hold.set()
-        told = await stage.discord.wait_for(
+        message = await stage.discord.wait_for(
             lambda: [one for one in stage.channel.shown_to(stage.maria) if "couldn't post" in one.content]
         )
-        assert told[0].ephemeral_to is stage.maria
+        assert message[0].ephemeral_to is stage.maria
 
 
 async def test_a_guest_of_one_person_answers_in_place_and_makes_no_thread(stage: Stage) -> None:
@@ -99,12 +99,12 @@ async def test_a_guest_of_one_person_answers_in_place_and_makes_no_thread(stage:
         stage.upstream.text = "long words " * 900
         asked = await stage.maria.slash(stage.channel, "chat", user_install=True, prompt="tell me everything")
         last = await stage.discord.wait_for(
-            lambda: next((one for one in stage.channel.from_bot if one.attachments), None)
+            lambda: next((message for message in stage.channel.from_bot if message.attachments), None)
         )
         assert last.attachments[0].content.decode() == stage.upstream.text
 
 
-async def test_what_no_longer_fits_the_model_is_said(stage: Stage) -> None:
+async def test_dropped_turns_are_mentioned(stage: Stage) -> None:
     stage.more["ANTIPHON__BOT__HISTORY_TOKENS"] = "700"
     async with stage.running_bot():
         direct = stage.maria.direct()
@@ -122,7 +122,9 @@ async def test_waiting_for_a_free_token_is_shown_with_its_time(stage: Stage) -> 
     async with stage.running_bot():
         direct = stage.maria.direct()
         await stage.maria.say(direct, "hello")
-        await stage.discord.wait_for(lambda: any("Number 1 in line · about" in one.content for one in direct.from_bot))
+        await stage.discord.wait_for(
+            lambda: any("Number 1 in line · about" in message.content for message in direct.from_bot)
+        )
         stage.upstream.behaviour["voice"] = "ok"
         answer = await stage.finished(direct)
         assert body(answer.content) == TEXT
@@ -171,5 +173,5 @@ async def test_an_answer_that_has_to_begin_again_never_shrinks_before_the_reader
         await stage.maria.say(direct, "tell me")
         answer = await stage.finished(direct)
         assert body(answer.content) == TEXT
-        lengths = [len(body(one.content).removesuffix(" ▍")) for one in answer.history]
+        lengths = [len(body(entry.content).removesuffix(" ▍")) for entry in answer.history]
         assert lengths == sorted(lengths)

@@ -16,19 +16,19 @@ from tests.service.test_unary import voice
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="0") as made:
-        yield made
+    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="0") as room:
+        yield room
 
 
 async def asks(room: Room, *words: str) -> str:
     """The question with the words, once the service has got it."""
 
     def look() -> str | None:
-        texts = [text_of(one.messages[-1]) for one in room.service.chats]
+        texts = [text_of(chat.messages[-1]) for chat in room.service.chats]
         return next((text for text in texts if all(word in text for word in words)), None)
 
-    found: str = await room.discord.wait_for(look)
-    return found
+    message: str = await room.discord.wait_for(look)
+    return message
 
 
 async def test_a_recording_belongs_to_whoever_spoke_and_not_to_whoever_points_at_it(room: Room) -> None:
@@ -86,12 +86,12 @@ async def test_a_thread_that_somebody_opens_on_an_answer_goes_on_from_it(room: R
         answer = await room.message(room.channel, WORDS, button="Regenerate")
         # A reply is answered behind the first answer, and so after that was noted down.
         await room.maria.say(room.channel, "Really?", reply_to=answer)
-        await room.message(room.channel, WORDS, button="Regenerate", number=1)
+        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in room.channel.from_bot) == 2)
         room.channel.overwrites.clear()
         thread = await ben.open_thread(answer, "Ice")
         await ben.say(thread, "And how fast?")
         await asks(room, "And how fast?")
-        texts = [text_of(one) for one in room.service.chats[-1].messages]
+        texts = [text_of(message) for message in room.service.chats[-1].messages]
         assert any("How do glaciers move?" in text for text in texts)
         assert WORDS in texts
 
@@ -106,4 +106,4 @@ async def test_what_begins_with_a_hidden_picture_is_hidden(room: Room) -> None:
         done = await room.discord.wait_for(
             lambda: drawn.response and "Delete" in drawn.response.buttons and drawn.response
         )
-        assert all(one.filename.startswith("SPOILER_") for one in done.attachments)
+        assert all(attachment.filename.startswith("SPOILER_") for attachment in done.attachments)

@@ -16,12 +16,12 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
         refused = {
             "whenever": "Не понимаю «whenever»",
             "завтра 9:00": "не знаю ваш часовой пояс",
-            "1.1.2001 8:00": "часового пояса",
+            "1.1.2001 8:00": "часовой пояс",
             "999 недель": "не дальше чем через год",
         }
         for when, words in refused.items():
-            asked = await olga.slash(stage.channel, "remind", when=when, what="позвонить")
-            assert words in (await asked.answer()).content
+            interaction = await olga.slash(stage.channel, "remind", when=when, what="позвонить")
+            assert words in (await interaction.answer()).content
         options = {"when": "завтра 9:00", "what": "позвонить **маме**", "time-zone": "europe/moscow"}
         kept = await (await olga.slash(stage.channel, "remind", **options)).answer()  # type: ignore[arg-type]
         assert kept.ephemeral
@@ -35,8 +35,8 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
         await stage.discord.wait_for(lambda: sum(line.startswith("- ") for line in shown.content.splitlines()) == 1)
         soon = await olga.slash(stage.channel, "remind", when="1 second", what="сейчас")
         await soon.answer()
-        told = await stage.discord.wait_for(lambda: olga.direct().from_bot)
-        assert told[0].content.startswith("Напоминание: сейчас")
+        message = await stage.discord.wait_for(lambda: olga.direct().from_bot)
+        assert message[0].content.startswith("Напоминание: сейчас")
 
     store = await open_store(f"sqlite:///{stage.folder}/bot.sqlite3")
     for person in (stage.maria, closed):
@@ -48,7 +48,7 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
     async with stage.running_bot():
         told = await stage.discord.wait_for(lambda: stage.maria.direct().from_bot)
         assert "Reminder: the kettle" in told[0].content
-        assert "It was due <t:" in told[0].content
+        assert "This was due <t:" in told[0].content
         assert stage.channel.mention in told[0].content
         await stage.discord.wait_for(
             lambda: [one for one in stage.channel.from_bot if f"{closed.mention} Reminder: the kettle" in one.content]

@@ -16,8 +16,8 @@ from tests.service.test_unary import voice
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="3", TOOLS__SEARCH_URL="https://searx.example/") as made:
-        yield made
+    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="3", TOOLS__SEARCH_URL="https://searx.example/") as room:
+        yield room
 
 
 def owner_of(room: Room) -> Person:
@@ -45,7 +45,7 @@ async def test_a_recording_counts_when_it_is_heard_and_pays_for_its_answer(room:
         for count in (1, 2):
             await room.maria.speak(direct, voice())
             await room.discord.wait_for(
-                lambda count=count: sum("hear any words" in one.content for one in direct.written) >= count
+                lambda count=count: sum("hear any words" in message.content for message in direct.written) >= count
             )
         heard = len(room.service.recordings)
         await room.maria.speak(direct, voice())
@@ -62,13 +62,13 @@ async def test_the_model_of_a_channel_answers_in_its_threads_and_private_answers
         await room.message(thread, button="Regenerate")
         assert room.service.chats[0].model == "second"
         await room.maria.slash(thread, "chat", prompt="quietly", private=True)
-        await room.discord.wait_for(lambda: any("quietly" in str(one.messages[-1]) for one in room.service.chats))
+        await room.discord.wait_for(lambda: any("quietly" in str(chat.messages[-1]) for chat in room.service.chats))
         assert room.service.chats[-1].model == "second"
 
         # Taken back from inside the thread: it is the channel's, not the thread's.
         await (await owner.slash(thread, "model", scope="channel")).answer()
         await owner.say(thread, "and now?")
-        await room.discord.wait_for(lambda: any("and now?" in str(one.messages[-1]) for one in room.service.chats))
+        await room.discord.wait_for(lambda: any("and now?" in str(chat.messages[-1]) for chat in room.service.chats))
         assert room.service.chats[-1].model == "chat"
 
 
@@ -104,5 +104,5 @@ async def test_managers_switch_each_tool_off_and_on(room: Room) -> None:
         await room.discord.wait_for(lambda: "Drawing: on" in card.buttons)
         await room.maria.say(room.channel, f"{room.me} and now?")
         await room.message(await room.thread(2), button="Regenerate")
-        asked = next(one for one in room.service.chats if "and now?" in str(one.messages[-1]))
-        assert sorted(tool.name for tool in asked.tools) == ["draw_picture", "search_messages"]
+        chat = next(one for one in room.service.chats if "and now?" in str(one.messages[-1]))
+        assert sorted(tool.name for tool in chat.tools) == ["draw_picture", "search_messages"]

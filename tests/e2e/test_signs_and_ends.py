@@ -18,16 +18,16 @@ PICTURE = File("fox.png", png(), "image/png")
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path) as made:
-        yield made
+    async with a_room(tmp_path) as room:
+        yield room
 
 
 def requests(room: Room, after: int = 0) -> list[str]:
     """What the bot asked of Discord, without ids."""
     return [
-        f"{one.method} {'/'.join('N' if piece.isdecimal() else piece for piece in one.path.split('/'))}"
-        for one in room.discord.log[after:]
-        if not one.path.startswith(("/interactions", "/webhooks"))
+        f"{entry.method} {'/'.join('N' if piece.isdecimal() else piece for piece in entry.path.split('/'))}"
+        for entry in room.discord.log[after:]
+        if not entry.path.startswith(("/interactions", "/webhooks"))
     ]
 
 
@@ -40,7 +40,7 @@ async def test_a_command_needs_a_thread_and_the_messages_of_its_answer_and_nothi
             "POST /channels/N/messages/N/threads",
             "POST /channels/N/messages",
         ]
-        assert not any(one.startswith("GET") for one in requests(room, before))
+        assert not any(request.startswith("GET") for request in requests(room, before))
 
 
 async def test_a_question_with_files_gets_its_sign_while_they_load_and_can_be_taken_back(room: Room) -> None:
@@ -60,7 +60,7 @@ async def test_a_question_with_files_gets_its_sign_while_they_load_and_can_be_ta
         assert shown.history[0].content.startswith("-# ")
         await room.discord.wait_for(lambda: not direct.from_bot)
         assert len(room.service.chats) == 1 + (len(room.service.chats) > 1)  # a title may have been asked for
-        assert all("and this?" not in text_of(one) for call in room.service.chats for one in call.messages)
+        assert all("and this?" not in text_of(message) for call in room.service.chats for message in call.messages)
 
 
 async def test_an_answer_without_words_says_so_and_can_be_tried_again(room: Room) -> None:
@@ -74,7 +74,7 @@ async def test_an_answer_without_words_says_so_and_can_be_tried_again(room: Room
         await room.message(direct, WORDS, button="Regenerate")
 
 
-async def test_what_is_continued_stays_in_sight(room: Room) -> None:
+async def test_the_continued_text_stays_visible(room: Room) -> None:
     going_on = asyncio.Event()
 
     async def halves(request: chat_pb2.ChatRequest) -> AsyncIterator[chat_pb2.ChatResponse]:
@@ -99,7 +99,7 @@ async def test_what_is_continued_stays_in_sight(room: Room) -> None:
         going_on.set()
         whole = await room.message(direct, "and this is the second.", button="Regenerate")
         assert whole.id == stopped.id
-        assert all("first half" in one.content for one in whole.history[seen:])
+        assert all("first half" in entry.content for entry in whole.history[seen:])
 
 
 async def test_direct_messages_begin_anew_by_command_or_mention_and_a_reply_goes_back(room: Room) -> None:
@@ -111,16 +111,16 @@ async def test_direct_messages_begin_anew_by_command_or_mention_and_a_reply_goes
         assert "Starting over" in begun.content
         await room.maria.say(direct, "Who am I?")
         await room.chats(2)
-        assert all("Maria." not in text_of(one) for one in room.service.chats[1].messages)
-        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in direct.from_bot) == 2)
+        assert all("Maria." not in text_of(message) for message in room.service.chats[1].messages)
+        await room.discord.wait_for(lambda: sum("Regenerate" in message.buttons for message in direct.from_bot) == 2)
         await room.maria.say(direct, f"{room.me} And now?")
         await room.chats(3)
-        assert [text_of(one) for one in room.service.chats[2].messages][1:] == ["And now?"]
-        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in direct.from_bot) == 3)
+        assert [text_of(message) for message in room.service.chats[2].messages][1:] == ["And now?"]
+        await room.discord.wait_for(lambda: sum("Regenerate" in message.buttons for message in direct.from_bot) == 3)
         await room.maria.say(direct, "And before?", reply_to=first)
         await room.chats(4)
-        assert any("Maria." in text_of(one) for one in room.service.chats[3].messages)
-        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in direct.from_bot) == 4)
+        assert any("Maria." in text_of(message) for message in room.service.chats[3].messages)
+        await room.discord.wait_for(lambda: sum("Regenerate" in message.buttons for message in direct.from_bot) == 4)
 
 
 @pytest.mark.parametrize("kind", [VOICE, STAGE])
@@ -131,8 +131,8 @@ async def test_in_voice_and_stage_channels_a_reply_goes_on(room: Room, kind: int
         first = await room.message(place, WORDS, button="Regenerate")
         await room.maria.say(place, "second", reply_to=first)
         await room.chats(2)
-        assert [text_of(one) for one in room.service.chats[1].messages][1:] == ["first", WORDS, "second"]
-        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in place.from_bot) == 2)
+        assert [text_of(message) for message in room.service.chats[1].messages][1:] == ["first", WORDS, "second"]
+        await room.discord.wait_for(lambda: sum("Regenerate" in message.buttons for message in place.from_bot) == 2)
 
 
 async def test_in_a_persons_thread_or_post_the_command_reads_what_was_said_and_a_reply_goes_on(room: Room) -> None:
@@ -147,10 +147,10 @@ async def test_in_a_persons_thread_or_post_the_command_reads_what_was_said_and_a
         assert "Read: one earlier message" in first.content
         await room.maria.say(post, "Are you sure?", reply_to=first)
         await room.chats(2)
-        texts = [text_of(one) for one in room.service.chats[1].messages]
+        texts = [text_of(message) for message in room.service.chats[1].messages]
         assert WORDS in texts
         assert "Are you sure?" in texts[-1]
-        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in post.from_bot) == 2)
+        await room.discord.wait_for(lambda: sum("Regenerate" in message.buttons for message in post.from_bot) == 2)
 
 
 async def test_another_model_in_a_conversation_keeps_its_context_and_is_its_owners_to_choose(room: Room) -> None:
@@ -205,7 +205,7 @@ async def test_limits_of_a_role_and_retention_of_a_server_are_set_in_the_card(ro
         await room.message(await room.thread(2), WORDS, button="Regenerate")
         await (await owner.click(card, "settings:2:privacy:show")).acknowledged()
         await (await owner.choose(card, "settings:2:privacy:retention_days", ["7"])).acknowledged()
-        await room.discord.wait_for(lambda: "kept for: 7 days" in card.text)
+        await room.discord.wait_for(lambda: "How long I keep questions and answers: 7 days" in card.text)
         mine = await (await room.maria.slash(room.channel, "privacy")).answer()
         assert "after 7 days" in mine.content
 
@@ -227,9 +227,9 @@ async def test_pictures_are_refused_in_private_and_before_they_begin(room: Room)
 async def test_examples_of_help_are_answered_and_drawn(room: Room) -> None:
     async with room.running():
         card = await (await room.maria.slash(room.channel, "help")).answer()
-        asked = await room.maria.click(card, "Explain black holes to a ten-year-old")
+        interaction = await room.maria.click(card, "Explain black holes to a ten-year-old")
         shown = await room.discord.wait_for(
-            lambda: asked.response and WORDS in asked.response.content and asked.response
+            lambda: interaction.response and WORDS in interaction.response.content and interaction.response
         )
         assert shown.ephemeral
         assert room.asked() == "Explain black holes to a ten-year-old"

@@ -16,16 +16,16 @@ from tests.fakes.upstream.server import TEXT
 
 def results(stage: Stage) -> list[str]:
     """What tools have returned to the model, newest request last."""
-    found = [one for call in stage.upstream.of("a") for one in call.body["messages"] if one["role"] == "tool"]
-    return [str(one["content"]) for one in found]
+    calls = [one for call in stage.upstream.of("a") for one in call.body["messages"] if one["role"] == "tool"]
+    return [str(one["content"]) for one in calls]
 
 
 async def asking(stage: Stage, place: Channel, words: str) -> Message:
     """The bot's message there that asks for something."""
-    found: Message = await stage.discord.wait_for(
+    message: Message = await stage.discord.wait_for(
         lambda: next((one for one in place.from_bot if words in one.content and "Allow" in one.buttons), None)
     )
-    return found
+    return message
 
 
 async def test_the_servers_messages_are_searched_with_the_eyes_of_the_asker(stage: Stage) -> None:
@@ -88,7 +88,9 @@ async def test_drawing_waits_for_the_asker_alone_and_a_refusal_goes_on_without(s
         assert "Only the person who asked" in refused.content
         await (await stage.maria.click(card, "Allow")).acknowledged()
         picture = await stage.discord.wait_for(
-            lambda: next((one for one in thread.from_bot if one.attachments and "Delete" in one.buttons), None)
+            lambda: next(
+                (message for message in thread.from_bot if message.attachments and "Delete" in message.buttons), None
+            )
         )
         assert "a fox on a glacier" in picture.content
         answer = await stage.finished(thread, 0)
@@ -101,7 +103,7 @@ async def test_drawing_waits_for_the_asker_alone_and_a_refusal_goes_on_without(s
         await (await stage.maria.click(card, "Don't allow")).acknowledged()
         await stage.discord.wait_for(lambda: "Regenerate" in card.buttons)
         assert "did not allow it" in results(stage)[-1]
-        assert sum(bool(one.attachments) for one in thread.from_bot) == 1
+        assert sum(bool(message.attachments) for message in thread.from_bot) == 1
 
         stage.upstream.tool_calls = [[draw]]
         await stage.maria.say(thread, "And now?")

@@ -16,7 +16,7 @@ EARS = {
 
 
 @pytest.mark.service(**EARS)
-async def test_what_is_spoken_is_quoted_and_answered(stage: Stage) -> None:
+async def test_a_voice_message_is_quoted_and_answered(stage: Stage) -> None:
     stage.upstream.behaviour["whisper-1"] = "ok"
     direct = stage.maria.direct()
     async with stage.running_bot():
@@ -49,9 +49,11 @@ async def test_where_nobody_listens_it_is_said_in_the_speakers_language(stage: S
         await (await olga.slash(direct, "help")).answer()  # Discord tells the language with a command
         await olga.speak(direct, voice())
         told = await stage.discord.wait_for(
-            lambda: [one for one in direct.from_bot if "не распознаёт речь" in one.content]
+            lambda: [message for message in direct.from_bot if "не распознаёт речь" in message.content]
         )
         assert "голосовое сообщение" in told[0].content
         await olga.speak(direct, b"no recording at all", seconds=3_000)
-        await stage.discord.wait_for(lambda: [one for one in direct.from_bot if "не больше 20 минут" in one.content])
+        await stage.discord.wait_for(
+            lambda: [message for message in direct.from_bot if "не больше 20 минут" in message.content]
+        )
         assert not stage.upstream.calls

@@ -15,8 +15,8 @@ from tests.fakes.upstream.replies import png
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="0") as made:
-        yield made
+    async with a_room(tmp_path, QUOTAS__USER_REQUESTS_PER_HOUR="0") as room:
+        yield room
 
 
 @dataclass
@@ -62,13 +62,13 @@ EVERYTHING = {
 }
 
 
-async def test_of_every_kind_of_input_the_service_gets_what_was_sent_or_the_person_is_told(room: Room) -> None:
+async def test_every_kind_of_input_reaches_the_service_or_the_person_gets_a_notice(room: Room) -> None:
     direct = room.maria.direct()
     async with room.running():
         for number, (kind, sent) in enumerate(EVERYTHING.items(), 1):
             await room.maria.say(direct, sent.text, files=sent.files, **sent.shown)
             await room.discord.wait_for(
-                lambda number=number: sum("Regenerate" in one.buttons for one in direct.from_bot) == number  # type: ignore[misc]
+                lambda number=number: sum("Regenerate" in message.buttons for message in direct.from_bot) == number  # type: ignore[misc]
             )
             got = room.asked(number - 1)
             assert all(words in got for words in sent.got), (kind, got)
@@ -95,4 +95,6 @@ async def test_a_forwarded_and_a_quoted_message_arrive_with_all_they_hold(room: 
         await room.chats(2)
         for words in ("Look:", "Faster foxes", "[image]"):
             assert words in room.asked(1)
-        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in room.channel.from_bot) == 2)
+        await room.discord.wait_for(
+            lambda: sum("Regenerate" in message.buttons for message in room.channel.from_bot) == 2
+        )

@@ -41,13 +41,13 @@ BEFORE_THE_FIRST_TOKEN = [
 async def test_a_fault_before_the_first_token_is_never_seen_by_the_reader(fault: str, kind: str, asked: int) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("How do glaciers move?")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
-        assert isinstance(seen[0], events.Started)
-        assert seen[0].deployment == "b/ok"
-        assert not [event for event in seen if isinstance(event, events.Handover)]
+        assert isinstance(received[0], events.Started)
+        assert received[0].deployment == "b/ok"
+        assert not [event for event in received if isinstance(event, events.Handover)]
         assert stream.finished is not None
-        assert {one.failure for one in stream.finished.failed_attempts} == {kind}
+        assert {failed_attempt.failure for failed_attempt in stream.finished.failed_attempts} == {kind}
         assert len(upstream.of("a")) == asked
         assert len(upstream.of("b")) == 1
 
@@ -70,7 +70,7 @@ WHOLE_ALL_THE_SAME = [
 async def test_a_peculiar_stream_is_a_whole_answer(fault: str) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("hi")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
         assert stream.finished is not None
         assert stream.finished.deployment == f"a/{fault}"
@@ -82,7 +82,7 @@ async def test_a_peculiar_stream_is_a_whole_answer(fault: str) -> None:
         else:
             assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (11, 42)
         assert not upstream.of("b")
-        assert seen
+        assert received
 
 
 AFTER_THE_FIRST_TOKEN = [
@@ -175,7 +175,7 @@ async def test_the_only_deployment_finishes_what_it_began() -> None:
     ("fault", "error"),
     [("filtered", errors.ContentRefused), ("filteredlate", errors.ContentRefused)],
 )
-async def test_what_is_the_callers_own_is_told_and_not_shopped_around(
+async def test_a_fault_of_the_caller_is_reported_and_not_shopped_around(
     fault: str, error: type[errors.AntiphonError]
 ) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
@@ -194,7 +194,7 @@ async def test_a_refusal_that_names_nothing_of_the_callers_is_nobodys_fault_and_
         assert stream.deployment == "b/ok"
 
 
-async def test_what_every_deployment_refuses_is_the_callers_to_change() -> None:
+async def test_a_request_that_every_deployment_refuses_is_the_callers_fault() -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "bad", "bad")) as (_, client):
         with pytest.raises(errors.InvalidRequest):
             async for _event in client.chat("hi"):
@@ -207,7 +207,7 @@ async def test_when_nobody_answers_the_error_lists_what_was_tried_and_no_secret(
         with pytest.raises(errors.Unavailable) as caught:
             async for _event in client.chat("my secret question"):
                 pass
-        assert [(one.deployment, one.failure) for one in caught.value.attempts] == [
+        assert [(attempt.deployment, attempt.failure) for attempt in caught.value.attempts] == [
             ("a/503", "unavailable"),
             ("b/html", "bad_response"),
             ("a/503", "unavailable"),  # it may have passed, and nobody else is left
@@ -266,7 +266,7 @@ async def test_one_good_token_among_refused_ones_answers() -> None:
             async for _event in client.chat("again"):
                 pass
             assert [call.token for call in upstream.of("a")[tried:]] == ["key-of-a-000000000004"]
-            quarantined = [one.state == 3 for one in (await client.status()).providers[0].credentials]
+            quarantined = [credential.state == 3 for credential in (await client.status()).providers[0].credentials]
             assert quarantined == [True, False, False, False]  # a bare 403 does not say that the key is bad
 
 
@@ -282,7 +282,7 @@ async def test_a_cancelled_answer_closes_the_upstream_and_returns_the_credential
         status = await client.status()
         while status.live_requests:
             status = await client.status()
-        assert all(one.in_flight == 0 for one in status.providers[0].credentials)
+        assert all(credential.in_flight == 0 for credential in status.providers[0].credentials)
         assert not upstream.of("b")
 
 
@@ -305,10 +305,10 @@ async def test_a_failed_picture_moves_on_too(fault: str, kind: str, asked: int) 
         upstream.behaviour = {"gpt-image-bad": fault, "gpt-image-ok": "ok"}
         async with recovering(upstream, config, works=whole_picture) as (_, client):
             pictures = client.image("a fox", count=2)
-            seen = [event async for event in pictures]
+            received = [event async for event in pictures]
             assert [(one.mime, one.width, one.height) for one in pictures.pictures] == [("image/png", 64, 48)] * 2
             # Told where the first one had begun to answer; before that nobody has seen it.
-            assert {one.reason for one in seen if isinstance(one, events.Handover)} <= {kind}
+            assert {one.reason for one in received if isinstance(one, events.Handover)} <= {kind}
             assert pictures.finished is not None
             assert {one.failure for one in pictures.finished.failed_attempts} == {kind}
             assert (len(upstream.of("a")), len(upstream.of("b"))) == (asked, 1)

@@ -73,7 +73,9 @@ async def test_an_answer_that_begins_again_is_exact(text: str, breaks: str, shar
 
 @given(TEXTS, BREAKS, st.integers(0, 99), st.integers(1, 12))
 @EXACT
-async def test_what_the_next_one_thinks_is_never_mixed_in(text: str, breaks: str, share: int, step: int) -> None:
+async def test_reasoning_after_a_handover_is_never_mixed_into_the_answer(
+    text: str, breaks: str, share: int, step: int
+) -> None:
     await interrupted(text, breaks, share, step, "reasoning")
 
 
@@ -105,5 +107,5 @@ async def test_a_cut_inside_reasoning_starts_again_and_keeps_nothing_of_it_in_th
         stream = client.chat("hi")
         handovers = [event async for event in stream if isinstance(event, events.Handover)]
         assert stream.text == TEXT
-        assert [one.keep_chars for one in handovers] == [0]
+        assert [handover.keep_chars for handover in handovers] == [0]
         assert upstream.of("b")[0].body["messages"][-1]["role"] == "user"

@@ -41,7 +41,7 @@ async def test_the_first_content_wins_and_the_loser_is_closed_while_the_winner_s
                 upstream.hold.set()
         assert stream.text == TEXT
         assert stream.deployment == "b/ok"
-        assert [(one.deployment, one.discarded, one.estimated) for one in stream.usages] == [
+        assert [(usage.deployment, usage.discarded, usage.estimated) for usage in stream.usages] == [
             ("a/held", True, True),
             ("b/ok", False, False),
         ]
@@ -65,7 +65,7 @@ async def test_the_primary_wins_when_it_is_first_and_the_hedge_is_closed_and_pai
         await running
         assert stream.text == TEXT
         assert stream.deployment == "a/slowstart"
-        assert [(one.deployment, one.discarded) for one in stream.usages] == [
+        assert [(usage.deployment, usage.discarded) for usage in stream.usages] == [
             ("a/slowstart", False),
             ("b/blank:0", True),
         ]
@@ -108,14 +108,17 @@ async def test_when_both_fail_the_next_one_is_asked() -> None:
             assert stream.text == TEXT
             assert stream.deployment == "c/ok"
             assert stream.finished is not None
-            assert {one.deployment for one in stream.finished.failed_attempts} == {"a/latefail:0.2", "b/503"}
+            assert {failed_attempt.deployment for failed_attempt in stream.finished.failed_attempts} == {
+                "a/latefail:0.2",
+                "b/503",
+            }
 
 
 async def test_when_all_fail_the_error_lists_both() -> None:
     async with FakeUpstream() as upstream, recovering(upstream, hedged(upstream, "latefail:0.2", "503")) as (_, client):
         with pytest.raises(errors.Unavailable) as caught:
             await ended(client)
-        assert {one.deployment for one in caught.value.attempts} == {"a/latefail:0.2", "b/503"}
+        assert {attempt.deployment for attempt in caught.value.attempts} == {"a/latefail:0.2", "b/503"}
 
 
 async def test_losing_teaches_the_breaker_nothing() -> None:

@@ -83,7 +83,7 @@ async def refused(client: InferenceClient) -> None:
     raise AssertionError("b has answered")
 
 
-async def test_a_told_short_rest_of_the_preferred_deployment_is_waited_for() -> None:
+async def test_a_short_stated_rest_of_the_preferred_deployment_is_waited_for() -> None:
     async with FakeUpstream() as upstream:
         upstream.behaviour["first"] = "429:1"
         config = two_providers(upstream, "first", "ok")
@@ -109,6 +109,6 @@ async def collect(stream: Any) -> None:
 async def test_an_untold_rest_leads_to_the_next_deployment_at_once() -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, "429", "ok")) as (_, client):
         stream = client.chat("hi")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.deployment == "b/ok"
-        assert not [event for event in seen if isinstance(event, events.Progress)]
+        assert not [event for event in received if isinstance(event, events.Progress)]

@@ -128,7 +128,7 @@ async def test_two_processes_under_load_use_no_token_while_it_rests(tmp_path: Pa
         assert {call.token for call in upstream.of("a")} == {key for name, key in KEYS.items() if name != "B_KEY"}
 
 
-async def test_calls_of_a_killed_process_are_not_counted_for_ever(tmp_path: Path, redis: RedisServer) -> None:
+async def test_calls_of_a_killed_process_are_not_counted_forever(tmp_path: Path, redis: RedisServer) -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "held", "ok")
         config["providers"]["a"] |= {"max_concurrent": 1, "credentials_env": ["A_KEY1"]}

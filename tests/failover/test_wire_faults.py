@@ -30,13 +30,13 @@ BEFORE_THE_FIRST_TOKEN = [
 async def test_a_fault_before_the_first_token_costs_one_attempt_and_is_never_seen(fault: str, kind: str) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("How do glaciers move?")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
         assert stream.finished is not None
         assert stream.finished.total_chars == len(TEXT)
         assert stream.finished.deployment == "b/ok"
         assert [one.failure for one in stream.finished.failed_attempts] == [kind]
-        assert [one.keep_chars for one in seen if isinstance(one, events.Handover)] in ([], [0])
+        assert [one.keep_chars for one in received if isinstance(one, events.Handover)] in ([], [0])
         assert (len(upstream.of("a")), len(upstream.of("b"))) == (1, 1)
 
 
@@ -73,7 +73,7 @@ async def test_a_fault_in_the_middle_is_one_handover_and_the_answer_is_whole(
             assert stream.text == TEXT
             assert stream.finished is not None
             assert stream.finished.total_chars == len(TEXT)
-            assert [(one.reason, one.from_deployment, one.to_deployment) for one in handovers] == [
+            assert [(handover.reason, handover.from_deployment, handover.to_deployment) for handover in handovers] == [
                 (kind, f"a/{fault}", "b/ok")
             ]
             kept = handovers[0].keep_chars
@@ -100,16 +100,16 @@ WHOLE_ALL_THE_SAME = [
 async def test_a_peculiar_answer_is_whole_said_once_and_paid_once(fault: str) -> None:
     async with FakeUpstream() as upstream, recovering(upstream, two_providers(upstream, fault, "ok")) as (_, client):
         stream = client.chat("hi")
-        seen = [event async for event in stream]
+        received = [event async for event in stream]
         assert stream.text == TEXT
         assert stream.finished is not None
         assert stream.finished.total_chars == len(TEXT)
         assert (stream.finished.deployment, stream.finished.reason) == (f"a/{fault}", "stop")
-        assert not [event for event in seen if isinstance(event, events.Handover)]
+        assert not [event for event in received if isinstance(event, events.Handover)]
         if fault == "lingers":  # it never came to report them
             assert stream.usage.estimated
         else:
-            assert [(one.prompt_tokens, one.completion_tokens) for one in stream.usages] == [(11, 42)]
+            assert [(usage.prompt_tokens, usage.completion_tokens) for usage in stream.usages] == [(11, 42)]
         assert (len(upstream.of("a")), len(upstream.of("b"))) == (1, 0)
 
 
@@ -143,11 +143,14 @@ async def test_an_address_where_nobody_can_be_spoken_to_costs_one_attempt(place:
         config["providers"]["a"]["base_url"] = found.url(place)
         async with recovering(upstream, config) as (_, client):
             stream = client.chat("hi")
-            seen = [event async for event in stream]
+            received = [event async for event in stream]
             assert stream.text == TEXT
-            assert isinstance(seen[0], events.Started)
-            assert seen[0].deployment == "b/ok"
+            assert isinstance(received[0], events.Started)
+            assert received[0].deployment == "b/ok"
             assert stream.finished is not None
-            assert [(one.deployment, one.failure) for one in stream.finished.failed_attempts] == [("a/x", kind)]
+            assert [
+                (failed_attempt.deployment, failed_attempt.failure)
+                for failed_attempt in stream.finished.failed_attempts
+            ] == [("a/x", kind)]
             assert len(upstream.of("b")) == 1
             assert found.opened <= 1

@@ -16,5 +16,5 @@ async def fake() -> AsyncIterator[ScriptedInference]:
 
 @pytest.fixture
 async def client(fake: ScriptedInference) -> AsyncIterator[InferenceClient]:
-    async with InferenceClient(fake.target, connect_timeout=2.0) as made:
-        yield made
+    async with InferenceClient(fake.target, connect_timeout=2.0) as client:
+        yield client

@@ -39,8 +39,8 @@ def environment(upstream: Torrent) -> dict[str, str]:
 
 @pytest.fixture
 async def upstream() -> AsyncIterator[Torrent]:
-    async with Torrent(LARGE) as made:
-        yield made
+    async with Torrent(LARGE) as torrent:
+        yield torrent
 
 
 async def settled(upstream: Torrent, running: Running) -> int:

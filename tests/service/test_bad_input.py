@@ -24,14 +24,14 @@ MUCH = 120 * MIB
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    async with service(tmp_path) as made:
-        await made.well()
-        yield made
-        if made.process.running:
-            await made.well()
+    async with service(tmp_path) as running:
+        await running.well()
+        yield running
+        if running.process.running:
+            await running.well()
         else:
-            assert await made.process.wait() == 0
-        assert not any("Traceback" in line or '"level": "error"' in line for line in made.process.errors)
+            assert await running.process.wait() == 0
+        assert not any("Traceback" in line or '"level": "error"' in line for line in running.process.errors)
 
 
 def question(characters: int = 10) -> bytes:
@@ -82,7 +82,7 @@ async def test_ten_thousand_streams_without_a_token_or_a_word_do_not_matter(runn
         assert running.memory() - before < MUCH
 
 
-async def test_watchers_who_read_nothing_keep_the_service_neither_from_telling_others_nor_from_ending(
+async def test_watchers_who_read_nothing_delay_neither_other_watchers_nor_the_shutdown(
     running: Running,
 ) -> None:
     async with RawCaller(running.target) as caller, grpc.aio.insecure_channel(running.target) as channel:
@@ -179,7 +179,7 @@ async def test_metadata_of_a_megabyte_is_refused(running: Running) -> None:
     assert running.memory() - before < MUCH
 
 
-async def test_a_wrong_and_a_missing_token_are_told_apart_and_nothing_is_done_for_them(running: Running) -> None:
+async def test_a_wrong_and_a_missing_token_are_distinguished_and_cost_nothing(running: Running) -> None:
     async with grpc.aio.insecure_channel(running.target) as channel:
         stub = inference_service_pb2_grpc.InferenceServiceStub(channel)
         for given, text in (
@@ -198,7 +198,7 @@ async def test_a_wrong_and_a_missing_token_are_told_apart_and_nothing_is_done_fo
             assert "nonsense" not in str(caught.value)
 
 
-async def test_a_caller_who_goes_while_it_is_answered_is_no_error(running: Running) -> None:
+async def test_a_caller_who_disconnects_during_the_answer_is_no_error(running: Running) -> None:
     async with RawCaller(running.target) as caller:
         for _ in range(50):
             await caller.send(await caller.open(CHAT, BAD), grpc_message(question()))

@@ -89,7 +89,7 @@ async def look(target: str, page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_what_a_provider_says_back_stays_inside(tmp_path: Path, way: str) -> None:
+async def test_a_providers_words_stay_inside(tmp_path: Path, way: str) -> None:
     port = free_port()
     async with Parrot() as parrot, collecting() as collector:
         environ = {

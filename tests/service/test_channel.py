@@ -81,7 +81,7 @@ async def test_an_answer_beyond_grpcs_own_limit_arrives() -> None:
         assert stream.pictures[0].data == data
 
 
-async def test_the_service_learns_who_calls() -> None:
+async def test_the_service_learns_the_callers_identity() -> None:
     async with ScriptedInference() as fake, InferenceClient(fake.target) as client:
         await said(client, "?")
         assert str(fake.metadata[0]["user-agent"]).startswith("antiphon-python ")

@@ -328,11 +328,11 @@ async def test_pictures_arrive_whole_from_their_chunks(fake: ScriptedInference, 
     first, second = b"\x89PNG" + bytes(range(256)) * 40, b"\x89PNG other"
     fake.on_image(pictures(first, second, chunk=1000))
     stream = client.image("a fox", size=(64, 64), seed=7, count=2, format="png")
-    seen = [event async for event in stream]
+    received = [event async for event in stream]
     assert [picture.data for picture in stream.pictures] == [first, second]
-    assert [event for event in seen if isinstance(event, events.Picture)] == stream.pictures
+    assert [event for event in received if isinstance(event, events.Picture)] == stream.pictures
     assert stream.pictures[1].seed == 1
-    assert isinstance(seen[-1], events.ImageFinished)
+    assert isinstance(received[-1], events.ImageFinished)
     assert (fake.images[0].size.width, fake.images[0].seed, fake.images[0].count) == (64, 7, 2)
 
 

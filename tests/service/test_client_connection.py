@@ -69,10 +69,10 @@ async def test_a_service_that_is_being_exchanged_is_asked_again_until_the_new_on
     stream = client.chat("?")
     await collect(stream)
     assert stream.text == "Here again."
-    assert len({asked.request_id for asked in fake.chats}) == 1
+    assert len({chat.request_id for chat in fake.chats}) == 1
 
 
-async def test_a_service_that_stays_away_is_said_and_the_callers_own_timeout_holds_meanwhile(
+async def test_an_unreachable_service_is_reported_within_the_callers_own_timeout(
     fake: ScriptedInference, client: InferenceClient
 ) -> None:
     fake.on_chat(refuse(STATUS.UNAVAILABLE, "Socket closed"))

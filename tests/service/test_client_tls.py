@@ -79,7 +79,7 @@ async def test_a_certificate_for_another_name_is_refused_unless_the_name_is_expe
         assert await asked(configured(fake.target, server_name="antiphon.example")) == "Hello."
 
 
-async def test_mutual_tls_lets_in_only_who_shows_a_certificate(
+async def test_mutual_tls_admits_only_callers_with_a_certificate(
     authority: trustme.CA, configured: Made, tmp_path: Path
 ) -> None:
     own = authority.issue_cert("bot")

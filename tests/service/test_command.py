@@ -122,7 +122,7 @@ async def test_a_configuration_that_cannot_be_used_is_one_readable_message(
     assert out == ""
 
 
-async def test_up_without_a_token_prints_the_steps_and_keeps_serving_until_it_is_told_to_end(tmp_path: Path) -> None:
+async def test_up_without_a_token_prints_the_steps_and_keeps_serving_until_it_is_stopped(tmp_path: Path) -> None:
     async with running("antiphon", "up", directory=tmp_path, environ=QUICK) as up:
         target = (await up.line("ready: ")).split()[1]
         await up.line("  3. export DISCORD_TOKEN")

@@ -45,8 +45,8 @@ async def test_the_same_seed_paints_the_same_picture_with_progress_and_previews(
         pictures = []
         for _ in range(2):
             stream = client.image("a fox", size=(320, 200), seed=7)
-            seen = [event async for event in stream]
-            assert {type(event) for event in seen} >= {
+            received = [event async for event in stream]
+            assert {type(event) for event in received} >= {
                 events.Started,
                 events.Progress,
                 events.Preview,
@@ -120,7 +120,7 @@ async def test_all_violations_of_a_picture_order_come_at_once() -> None:
         }
 
 
-async def test_an_unknown_model_is_told_with_the_nearest() -> None:
+async def test_an_unknown_model_is_reported_with_the_nearest() -> None:
     async with serving(DEMO) as (_, client):
         error = await failing(client.chat("hi", "chta"))
         assert isinstance(error, errors.UnknownModel)
@@ -210,11 +210,11 @@ async def test_a_taken_port_is_said() -> None:
             await second.start()
 
 
-async def test_mutual_tls_lets_in_only_who_shows_a_certificate(tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_mutual_tls_admits_only_callers_with_a_certificate(tmp_path) -> None:  # type: ignore[no-untyped-def]
     authority = trustme.CA()
     mine = authority.issue_cert("localhost", "127.0.0.1")
     (tmp_path / "ca.pem").write_bytes(authority.cert_pem.bytes())
-    (tmp_path / "chain.pem").write_bytes(b"".join(one.bytes() for one in mine.cert_chain_pems))
+    (tmp_path / "chain.pem").write_bytes(b"".join(cert_chain_pem.bytes() for cert_chain_pem in mine.cert_chain_pems))
     (tmp_path / "key.pem").write_bytes(mine.private_key_pem.bytes())
     paths = {
         "certificate": str(tmp_path / "chain.pem"),
@@ -284,7 +284,7 @@ async def test_a_reload_takes_new_tokens_drops_nothing_and_a_bad_file_changes_no
             assert any("A_KEY1" in change for change in changes)
             upstream.hold.set()
             await answer
-            assert [one.name for one in (await client.status()).providers[0].credentials] == [
+            assert [credential.name for credential in (await client.status()).providers[0].credentials] == [
                 "A_KEY …0001",
                 "A_KEY1 …0002",
             ]
@@ -345,11 +345,11 @@ async def test_a_stream_that_outlasts_the_grace_ends_with_a_clear_status() -> No
             assert error.retry_after is not None
 
 
-async def test_strict_callers_are_refused_and_others_are_told_what_was_dropped() -> None:
+async def test_strict_callers_are_refused_and_others_get_a_notice_of_what_was_dropped() -> None:
     async with serving(DEMO) as (_, client):
         chosen = events.Sampling(temperature=1.0)
         notices = [event async for event in client.chat("hi", sampling=chosen) if isinstance(event, events.Notice)]
-        assert [(one.kind, one.field) for one in notices] == [("dropped", "sampling.temperature")]
+        assert [(notice.kind, notice.field) for notice in notices] == [("dropped", "sampling.temperature")]
         error = await failing(client.chat("hi", sampling=chosen, strict=True))
         assert isinstance(error, errors.Unsupported)
         assert "sampling.temperature" in error.message
@@ -361,7 +361,7 @@ async def test_a_picture_fits_the_format_and_the_bytes_that_were_asked_for() -> 
         notices = [event async for event in stream if isinstance(event, events.Notice)]
         assert stream.pictures[0].mime == "image/jpeg"
         assert len(stream.pictures[0].data) <= 20_000
-        assert [one.field for one in notices] == ["max_bytes"]
+        assert [notice.field for notice in notices] == ["max_bytes"]
         assert image_pb2.ImageFormat.values()
 
 

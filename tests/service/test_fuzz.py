@@ -122,11 +122,11 @@ def strange(draw: st.DrawFn) -> tuple[str, bytes]:
             sampling = chat_pb2.Sampling(
                 temperature=draw(doubles), top_p=draw(doubles), stop=draw(st.lists(texts, max_size=6))
             )
-            made = chat_pb2.ChatRequest(
+            request = chat_pb2.ChatRequest(
                 model=draw(texts), messages=draw(st.lists(turns, max_size=3)), sampling=sampling, request_id=draw(texts),
                 caller=common_pb2.Caller(tenant_id=draw(texts), user_id=draw(texts)), on_interruption=draw(whole_numbers),
             )  # fmt: skip
-            return METHODS[0], made.SerializeToString()
+            return METHODS[0], request.SerializeToString()
         case 1:
             size = image_pb2.Size(width=draw(st.integers(0, 2**32 - 1)), height=draw(st.integers(0, 2**32 - 1)))
             order = image_pb2.ImageRequest(

@@ -88,7 +88,7 @@ async def may(target: str, tmp_path: Path, files: Files, token: str = "") -> set
         (("bot.example",), None, "nonsense", {"chat"}),
     ],
 )
-async def test_a_certificate_says_who_calls(
+async def test_a_certificate_identifies_the_caller(
     names: tuple[str, ...],
     common_name: str | None,
     token: str,
@@ -128,7 +128,7 @@ async def test_a_reload_names_and_forgets_certificates(tmp_path: Path, issued: C
         ({"a": {"certificate": "a"}, "b": {"certificate": "A"}}, True, "the same certificate and no token"),
     ],
 )
-def test_callers_who_could_not_be_told_apart_are_an_error(callers: Any, tls: bool, text: str) -> None:
+def test_indistinguishable_callers_are_an_error(callers: Any, tls: bool, text: str) -> None:
     files = {"certificate": "x.pem", "key": "x.key", **({"client_ca": "ca.pem"} if tls else {})}
     with pytest.raises(ValidationError, match=text):
         Config.model_validate({"service": {"tls": files, "callers": callers}})

@@ -101,8 +101,8 @@ async def test_a_check_asks_one_token_and_tells_what_is_left(tmp_path: Path, ups
     assert code == 0
     assert [(row["task"], row["state"]) for row in rows] == [("chat", "ok"), ("vision", "ok"), ("transcribe", "ok")]
     assert rows[0]["left"] == "999 of 1,000 requests a day left, full again in 86 s"
-    asked = [body for _, path, _, body in upstream.seen if path.endswith("/chat/completions")]
-    assert {body["max_completion_tokens"] for body in asked} == {1}
+    events = [body for _, path, _, body in upstream.seen if path.endswith("/chat/completions")]
+    assert {body["max_completion_tokens"] for body in events} == {1}
 
 
 async def test_the_cheap_look_asks_for_the_list_only(tmp_path: Path, upstream: Upstream) -> None:  # noqa: F811

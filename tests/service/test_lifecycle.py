@@ -26,8 +26,8 @@ KEY = "key-of-a-000000000001"
 
 @pytest.fixture
 async def upstream() -> AsyncIterator[FakeUpstream]:
-    async with FakeUpstream() as made:
-        yield made
+    async with FakeUpstream() as upstream:
+        yield upstream
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ async def test_a_rolling_restart_of_two_replicas_under_load_loses_no_stream(
         assert {call.ended for call in upstream.of("a")} == {"answered"}
 
 
-async def test_who_only_looks_does_not_keep_the_service_from_ending(tmp_path: Path, upstream: FakeUpstream) -> None:
+async def test_watchers_do_not_keep_the_service_from_shutting_down(tmp_path: Path, upstream: FakeUpstream) -> None:
     environ = {**environment(upstream), "ANTIPHON__SERVICE__GRACE": "3600"}
     async with running("inference_service", directory=tmp_path, environ=environ) as service:
         target = await target_of(service)
@@ -161,7 +161,7 @@ async def test_a_service_killed_at_any_moment_breaks_only_what_ran_and_comes_bac
             assert again.text == TEXT
             await idle(client)
             (provider,) = (await client.status()).providers
-            assert [one.state for one in provider.credentials] == [READY]
+            assert [credential.state for credential in provider.credentials] == [READY]
 
 
 async def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_supervisor(

@@ -78,7 +78,7 @@ async def test_reasoning_is_apart_from_the_answer() -> None:
         assert whole.content == streamed.content == TEXT
 
 
-async def test_what_openai_allows_and_others_refuse_reaches_the_provider_in_its_form() -> None:
+async def test_requests_in_openais_looser_forms_reach_the_provider_in_its_own() -> None:
     messages = [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "content": "Look:", "name": "Ann"},
@@ -227,7 +227,7 @@ async def test_a_body_that_is_too_large_is_refused_without_being_read() -> None:
         assert answer.error["code"] == "request_too_large"
 
 
-async def test_a_caller_that_waits_for_continue_hears_413_instead() -> None:
+async def test_a_caller_that_waits_for_continue_gets_413_instead() -> None:
     async with http_door({**DEMO, "service": {"max_request_bytes": 65_536}}) as door:
         for length, says in ((100_000_000, b"HTTP/1.1 413 "), (2, b"HTTP/1.1 100 Continue")):
             reader, writer = await asyncio.open_connection("127.0.0.1", door.server.http_port)
@@ -399,12 +399,12 @@ async def test_a_picture_is_changed_by_a_form() -> None:
     def form(*pictures: bytes, **texts: str) -> Any:
         import aiohttp
 
-        made = aiohttp.FormData(default_to_multipart=True)
+        data = aiohttp.FormData(default_to_multipart=True)
         for picture in pictures:
-            made.add_field("image[]", picture, filename="x.png", content_type="image/png")
+            data.add_field("image[]", picture, filename="x.png", content_type="image/png")
         for name, text in texts.items():
-            made.add_field(name, text)
-        return made
+            data.add_field(name, text)
+        return data
 
     async with http_door() as door:
         good = await door.ask("POST", "/v1/images/edits", data=form(png(), prompt="redder", n="1", size="auto"))
@@ -449,7 +449,7 @@ async def test_wrong_orders_of_pictures_name_their_field_and_nothing_is_spent() 
         assert upstream.calls == []
 
 
-async def test_no_answer_holds_a_stack_trace_or_a_secret() -> None:
+async def test_no_answer_contains_a_stack_trace_or_a_secret() -> None:
     async with FakeUpstream() as upstream, http_door(two_providers(upstream, "401", "html:503"), KEYS) as door:
         answer = await door.chat()
         assert answer.status == 503

@@ -137,7 +137,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-async def test_what_is_wrong_with_tools_forms_and_files_is_named_and_nothing_is_spent() -> None:
+async def test_invalid_tools_forms_and_files_are_named_and_nothing_is_spent() -> None:
     async with ScriptedUpstream() as upstream:
         upstream.on("m", [chunk(content="no"), chunk("stop")])
         async with http_door(routes(upstream, "m"), KEY) as door:

@@ -12,12 +12,12 @@ from tests.support.http import Answer, Door, http_door
 
 
 def form(recording: bytes = b"", **texts: Any) -> aiohttp.FormData:
-    made = aiohttp.FormData(default_to_multipart=True)
+    data = aiohttp.FormData(default_to_multipart=True)
     if recording:
-        made.add_field("file", recording, filename="voice.ogg", content_type="audio/ogg")
+        data.add_field("file", recording, filename="voice.ogg", content_type="audio/ogg")
     for name, value in texts.items():
-        made.add_field(name, value)
-    return made
+        data.add_field(name, value)
+    return data
 
 
 async def transcribe(door: Door, recording: bytes, **texts: Any) -> Answer:
@@ -62,7 +62,9 @@ async def test_a_recording_is_written_down_in_every_format() -> None:
             assert plain.headers["x-antiphon-attempts"] == "2"
             verbose = await transcribe(door, voice(), model="work", response_format="verbose_json")
             assert (verbose.json["language"], verbose.json["duration"]) == ("en", 2.5)
-            assert [(one["id"], one["start"], one["end"]) for one in verbose.json["segments"]] == [(0, 0.0, 2.5)]
+            assert [(segment["id"], segment["start"], segment["end"]) for segment in verbose.json["segments"]] == [
+                (0, 0.0, 2.5)
+            ]
             text = await transcribe(door, voice(), model="work", response_format="text")
             assert text.text == "Hello there.\n"
             srt = await transcribe(door, voice(), model="work", response_format="srt")
@@ -82,7 +84,7 @@ async def test_the_name_that_most_clients_send_reaches_the_route_for_recordings(
             assert (await transcribe(door, voice(), model="whisper-1")).json["text"] == "Hello there."
 
 
-async def test_what_cannot_be_written_down_is_named_and_nobody_is_asked() -> None:
+async def test_an_unusable_recording_is_named_and_no_provider_is_called() -> None:
     async with ScriptedUpstream() as upstream:
         async with http_door(unary_routes(upstream, "whisper-1", "text-embed-b"), KEY) as door:
             for recording, texts, param in (

@@ -89,7 +89,7 @@ async def test_the_wheel_alone_is_a_whole_client_and_loads_nothing_of_the_server
         assert "Hello there" in out
 
 
-async def test_what_needs_an_extra_says_which(clean: Path, tmp_path: Path) -> None:
+async def test_a_missing_extra_is_named(clean: Path, tmp_path: Path) -> None:
     for command in ("serve", "bot", "check", "up"):
         code, _, err = await run("env", "-C", str(tmp_path), str(clean / "antiphon"), command)
         assert code == 2
@@ -111,7 +111,7 @@ async def test_one_line_installs_the_command_from_a_wheel(wheel: Path, tmp_path:
     assert (code, "did you mean 'port'?" in err) == (2, True)
 
 
-def test_the_wheel_holds_the_stubs_and_the_page_and_no_tests(wheel: Path) -> None:
+def test_the_wheel_contains_the_stubs_and_the_page_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     page = {f"inference_service/statuspage/page.{kind}" for kind in ("html", "css", "js")}
     assert {"antiphon/v1/chat_pb2.py", "antiphon/v1/chat_pb2.pyi", *page} <= set(names)

@@ -13,7 +13,7 @@ QUOTAS = [
 ]
 
 
-async def test_what_is_left_is_told_everywhere() -> None:
+async def test_remaining_quota_is_shown_everywhere() -> None:
     async with FakeUpstream() as upstream:
         config = two_providers(upstream, "ok", "ok")
         config["providers"]["a"]["quotas"] = QUOTAS

@@ -31,7 +31,7 @@ async def rehearsed(folder: Path, *arguments: str, config: str = CONFIG) -> tupl
         return await process.wait(), process.lines, process.errors
 
 
-async def test_a_load_beyond_the_day_is_told_hour_by_hour_with_its_bottleneck(tmp_path: Path) -> None:
+async def test_a_load_beyond_the_day_is_shown_hour_by_hour_with_its_bottleneck(tmp_path: Path) -> None:
     code, lines, _ = await rehearsed(tmp_path, "--people", "50", "--questions", "8", "--picture", "load.svg")
     text = "\n".join(lines)
     assert code == 1
@@ -43,12 +43,12 @@ async def test_a_load_beyond_the_day_is_told_hour_by_hour_with_its_bottleneck(tm
 
 async def test_a_load_that_fits_is_answered_whole_and_can_be_read_by_programs(tmp_path: Path) -> None:
     code, lines, _ = await rehearsed(tmp_path, "--people", "10", "--when", "day", "--json")
-    told = json.loads(lines[-1])
+    body = json.loads(lines[-1])
     assert code == 0
-    assert len(told["hours"]) == 24
-    assert sum(hour["answered"] for hour in told["hours"]) == 80
-    assert told["answered_by"] == {"mistral": 80}
-    assert told["without_quotas"] == []
+    assert len(body["hours"]) == 24
+    assert sum(hour["answered"] for hour in body["hours"]) == 80
+    assert body["answered_by"] == {"mistral": 80}
+    assert body["without_quotas"] == []
 
 
 async def test_pools_without_quotas_carry_it_all(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ async def test_pools_without_quotas_carry_it_all(tmp_path: Path) -> None:
         (("--people", "9999999"), "can be"),
     ],
 )
-async def test_what_cannot_be_rehearsed_is_said(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+async def test_an_impossible_rehearsal_is_reported(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     code, _, errors = await rehearsed(tmp_path, *arguments)
     assert code == 2
     assert words in " ".join(errors)

@@ -65,7 +65,7 @@ def test_nothing_unsigned_is_called_a_release(tmp_path: Path) -> None:
     assert not (tmp_path / "dist").exists()
 
 
-def test_what_builds_is_locked_as_the_project_names_it() -> None:
+def test_the_build_requirements_are_locked() -> None:
     named = re.search(r"^requires = (\[.*\])$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert named is not None
     sources = (ROOT / "requirements/build.in").read_text()

@@ -49,7 +49,11 @@ async def test_an_answer_that_runs_while_tokens_are_exchanged_ends_with_a_token_
                         upstream.hold.set()
                 assert stream.text == TEXT
                 assert all(call.token in ("old-token-00000000001", "new-token-00000000001") for call in upstream.calls)
-                states = [one.state for provider in (await client.status()).providers for one in provider.credentials]
+                states = [
+                    credential.state
+                    for provider in (await client.status()).providers
+                    for credential in provider.credentials
+                ]
                 assert states == [1]  # ready
                 after = client.chat("hi", model="a/second")
                 async for _event in after:

@@ -103,7 +103,7 @@ async def test_with_mutual_tls_only_the_right_certificate_opens(
         assert await answered(server.target, ca=ca, **files("other", authority.issue_cert("other.example")))
 
 
-async def test_a_caller_in_plain_text_is_told_that_the_port_may_want_tls(
+async def test_a_plain_text_caller_learns_that_the_port_may_want_tls(
     authority: trustme.CA, files: Callable[..., Files]
 ) -> None:
     tls = files("server", authority.issue_cert("127.0.0.1"))

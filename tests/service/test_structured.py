@@ -48,7 +48,7 @@ async def test_a_deployment_that_enforces_a_schema_gets_it_and_streams_its_docum
                 "strict": True,
             },
         }
-        assert [one["role"] for one in body["messages"]] == ["user"]
+        assert [message["role"] for message in body["messages"]] == ["user"]
 
 
 async def test_where_nobody_enforces_it_the_form_is_asked_for_in_words_and_checked() -> None:
@@ -87,7 +87,9 @@ async def test_an_invalid_document_leads_to_the_next_deployment_and_then_to_an_e
             assert [event async for event in stream]
             assert json.loads(stream.text) == json.loads(GOOD)
             assert stream.finished is not None
-            assert [one.failure for one in stream.finished.failed_attempts][:1] == ["invalid_output"]
+            assert [failed_attempt.failure for failed_attempt in stream.finished.failed_attempts][:1] == [
+                "invalid_output"
+            ]
             with pytest.raises(errors.Unavailable, match=how) as caught:
                 await client.complete("Weather?", response_format=WANTED)
             assert "warm" not in caught.value.message
@@ -134,7 +136,7 @@ async def test_elsewhere_it_is_continued_by_words_and_only_the_rest_is_sent(said
         upstream.on("m", says(said))
         async with serving(routes(upstream, "m", preset="xai"), KEY) as (_, client):
             assert (await client.complete(BEGUN)).text == "er. It floats."
-        roles = [one["role"] for one in upstream.bodies[0]["messages"]]
+        roles = [message["role"] for message in upstream.bodies[0]["messages"]]
         assert roles == ["user", "assistant", "user"]
 
 

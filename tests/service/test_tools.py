@@ -35,12 +35,12 @@ async def test_a_conversation_with_tools_from_the_question_to_the_answer() -> No
         upstream.on("m", [*SAID, *SHAPES["openai"](CALLS)], last)
         async with serving(routes(upstream, "m"), KEY) as (_, client):
             stream = client.chat("Weather?", tools=[WEATHER, CLOCK], tool_choice="required", parallel_tool_calls=True)
-            seen = [event async for event in stream]
+            received = [event async for event in stream]
             assert calls_of(stream) == EXPECTED
             assert '"day": 1234567890123456789' in stream.tool_calls[0].arguments
             assert stream.finished is not None
             assert (stream.finished.reason, stream.finished.tool_calls) == ("tool_calls", 2)
-            assert not any(isinstance(event, events.Handover) for event in seen)
+            assert not any(isinstance(event, events.Handover) for event in received)
             results = Message.tool(ToolResult("call_1", '{"sky": "clear"}'), ToolResult("call_2", "12:00"))
             turns = [Message.user("Weather?"), stream.message, results]
             answer = await client.complete(turns, tools=[WEATHER, CLOCK], tool_choice="auto")
@@ -75,13 +75,13 @@ async def test_a_cut_within_a_call_leads_to_the_next_deployment_and_every_call_c
         upstream.on("n", [*SAID, *SHAPES["whole"](CALLS)])
         async with serving(routes(upstream, "m", "n"), KEY) as (_, client):
             stream = client.chat("Weather?", tools=[WEATHER, CLOCK])
-            seen = [event async for event in stream]
+            received = [event async for event in stream]
         assert calls_of(stream) == EXPECTED
         assert stream.text == "One moment. "
-        assert [type(event) for event in seen if isinstance(event, events.ToolCall)] == [events.ToolCall] * 2
+        assert [type(event) for event in received if isinstance(event, events.ToolCall)] == [events.ToolCall] * 2
         assert stream.finished is not None
         assert stream.finished.deployment == "b/n"
-        assert [one.deployment for one in stream.finished.failed_attempts][:1] == ["a/m"]
+        assert [failed_attempt.deployment for failed_attempt in stream.finished.failed_attempts][:1] == ["a/m"]
         # The turn is asked again as it was: nothing of the half answer is in it.
         assert upstream.of("n")[0]["messages"] == upstream.of("m")[0]["messages"]
 
@@ -94,8 +94,8 @@ async def test_a_broken_call_is_asked_elsewhere_and_in_the_end_an_error_names_it
         async with serving(routes(upstream, "m", "n"), KEY) as (_, client):
             with pytest.raises(errors.Unavailable, match="arguments that are not a JSON object") as caught:
                 await client.complete("Weather?", tools=[CLOCK])
-        assert {one.failure for one in caught.value.attempts} == {"invalid_output"}
-        assert {one.deployment for one in caught.value.attempts} == {"a/m", "b/n"}
+        assert {attempt.failure for attempt in caught.value.attempts} == {"invalid_output"}
+        assert {attempt.deployment for attempt in caught.value.attempts} == {"a/m", "b/n"}
 
 
 async def test_a_model_that_refuses_tools_is_passed_over_and_remembered() -> None:
@@ -148,7 +148,7 @@ BAD_TURNS: list[tuple[list[Message], str]] = [
 ]  # fmt: skip
 
 
-async def test_what_makes_no_sense_is_refused_with_its_field_and_nothing_is_asked() -> None:
+async def test_an_invalid_request_is_refused_with_its_field_and_no_provider_is_called() -> None:
     async with ScriptedUpstream() as upstream, serving(routes(upstream, "m"), KEY) as (_, client):
         for options, field in BAD:
             with pytest.raises(errors.InvalidRequest) as caught:

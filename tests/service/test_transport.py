@@ -130,8 +130,8 @@ async def start(handlers: Handlers) -> AsyncIterator[Start]:
 @pytest.fixture
 async def peer(start: Start) -> AsyncIterator[Peer]:
     _, port = await start()
-    async with Peer(port) as made:
-        yield made
+    async with Peer(port) as peer:
+        yield peer
 
 
 # --- calls ------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ REFUSED: list[tuple[dict[str, str | None], str, str]] = [
 
 
 @pytest.mark.parametrize(("headers", "code", "text"), REFUSED)
-async def test_what_no_handler_should_see_gets_its_status(
+async def test_a_malformed_call_gets_its_status_without_a_handler(
     headers: dict[str, str | None], code: str, text: str, peer: Peer
 ) -> None:
     split = block(**headers)
@@ -253,12 +253,12 @@ async def test_messages_come_and_go_until_the_caller_has_said_all(peer: Peer) ->
     assert await peer.status(1) == ("0", "")
 
 
-async def test_a_caller_who_ends_inside_a_message_is_told(peer: Peer) -> None:
+async def test_a_caller_who_stops_inside_a_message_gets_an_error(peer: Peer) -> None:
     peer.ask(1, HELLO[:-1])
     assert (await peer.status(1))[0] == "13"
 
 
-async def test_what_is_said_after_the_end_is_stopped_without_blame(peer: Peer) -> None:
+async def test_data_after_the_end_is_stopped_without_blame(peer: Peer) -> None:
     peer.ask(1, HELLO, end=False, pseudo_path="/test.Test/Metadata")
     assert (await peer.status(1))[0] == "5"
     await peer.until(lambda: peer.resets(1) == [0])
@@ -351,7 +351,7 @@ async def test_a_caller_that_never_greets_is_left(start: Start, monkeypatch: pyt
     writer.close()
 
 
-async def test_http_1_is_told_what_this_port_speaks(start: Start) -> None:
+async def test_http_1_gets_an_answer_that_names_the_protocol(start: Start) -> None:
     _, port = await start()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -367,9 +367,7 @@ def opened(stream: int, increment: int) -> bytes:
     return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", increment))
 
 
-async def test_a_caller_who_reads_nothing_holds_its_own_handler_at_one_message(
-    start: Start, handlers: Handlers
-) -> None:
+async def test_a_caller_who_reads_nothing_blocks_only_its_own_handler(start: Start, handlers: Handlers) -> None:
     _, port = await start()
     async with Peer(port, {INITIAL_WINDOW_SIZE: 2_500}) as peer:
         peer.ask(1, pseudo_path="/test.Test/Pour")
@@ -419,7 +417,7 @@ async def test_a_window_beyond_its_bound_is_an_error_of_what_it_belongs_to(strea
         assert peer.goaways()[0][1] == 3
 
 
-async def test_what_nobody_reads_is_bounded_and_a_reader_opens_the_window(peer: Peer, handlers: Handlers) -> None:
+async def test_unread_data_is_bounded_and_a_reader_opens_the_window(peer: Peer, handlers: Handlers) -> None:
     peer.ask(1, end=False, pseudo_path="/test.Test/Wait")
     await handlers.until(lambda: handlers.begun == 1)
     for _ in range(4):

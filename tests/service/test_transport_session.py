@@ -154,7 +154,7 @@ async def test_a_bomb_of_header_compression_ends_the_connection_before_it_is_lar
     await settled(server, session)
 
 
-async def test_a_caller_who_reads_no_replies_is_left() -> None:
+async def test_a_caller_who_reads_no_replies_is_disconnected() -> None:
     server = serving()
     session, socket = connected(server)
     session.pause_writing()

@@ -43,7 +43,7 @@ def addresses(url: str) -> dict[str, dict[str, str]]:
     return {name: {"base_url": f"{url}/{name}"} for name in PROVIDERS}
 
 
-async def test_whoever_is_first_answers_and_spent_ones_are_passed_over(upstream: Upstream) -> None:  # noqa: F811
+async def test_the_first_usable_provider_answers_and_exhausted_ones_are_skipped(upstream: Upstream) -> None:  # noqa: F811
     upstream.answers = AllOfThem(spent=("groq", "cerebras", "gemini"))
     settings = {"providers": addresses(upstream.url), "images": {"allow_private_addresses": True}}
     async with serving(settings, KEYS) as (_, client):

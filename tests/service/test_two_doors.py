@@ -61,7 +61,7 @@ async def over_grpc(client: InferenceClient) -> Outcome:
 
 
 def failures(error: errors.AntiphonError) -> tuple[str, ...]:
-    return tuple(one.failure for one in error.attempts)
+    return tuple(attempt.failure for attempt in error.attempts)
 
 
 async def over_http(door: Door, **members: Any) -> Outcome:
@@ -82,7 +82,7 @@ def failed(answer: Answer) -> Outcome:
     text = "".join(event["choices"][0]["delta"].get("content", "") for event in said)
     kind = KINDS[answer.error["code"]]
     return Outcome(
-        text, error=kind, message=answer.error["message"], failures=tuple(one["failure"] for one in attempts)
+        text, error=kind, message=answer.error["message"], failures=tuple(attempt["failure"] for attempt in attempts)
     )
 
 

@@ -229,7 +229,7 @@ def of_grpc(answer: Completion) -> Result:
         tuple(call.signature.decode().removeprefix("gemini:") for call in answer.tool_calls),
         (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.audio_tokens, usage.reasoning_tokens),
         (usage.cost.micros, usage.cost.currency, usage.cost.price_date) if usage.cost else None,
-        tuple((one.token, one.logprob, one.top) for one in answer.logprobs.tokens) if answer.logprobs else (),
+        tuple((token.token, token.logprob, token.top) for token in answer.logprobs.tokens) if answer.logprobs else (),
     )
 
 
@@ -335,7 +335,7 @@ async def test_every_request_and_its_answer_are_the_same_in_both_doors() -> None
     assert found == []
 
 
-async def test_what_the_cases_stand_for_has_reached_the_caller() -> None:
+async def test_each_case_reaches_the_caller_as_intended() -> None:
     """Otherwise two doors could agree on nothing."""
     named = {case.name: case for case in CASES}
     async with both_doors() as (upstream, door, _):

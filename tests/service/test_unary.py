@@ -53,7 +53,9 @@ async def test_a_voice_message_is_written_down_by_the_first_that_can() -> None:
             assert (made.text, made.language, made.duration) == ("Hello there.", "en", 2.5)
             assert made.segments == (events.Segment(0.0, 2.5, "Hello there."),)
             assert made.deployment == "b/whisper-large-v3"
-            assert [(one.deployment, one.failure) for one in made.failed_attempts] == [("a/whisper-1", "overloaded")]
+            assert [(failed_attempt.deployment, failed_attempt.failure) for failed_attempt in made.failed_attempts] == [
+                ("a/whisper-1", "overloaded")
+            ]
             assert made.usage is not None
             assert made.usage.audio_seconds == 2.5
             (row,) = await client.usage(user_id="u1")
@@ -75,7 +77,7 @@ async def test_texts_become_vectors_in_their_order() -> None:
         assert upstream.of("text-embed-b")[0]["dimensions"] == 2
 
 
-async def test_what_cannot_be_done_is_said_before_anybody_is_asked() -> None:
+async def test_an_impossible_request_is_refused_before_a_provider_is_called() -> None:
     async with ScriptedUpstream() as upstream:
         async with serving(unary_routes(upstream, "whisper-1", "text-embed-b"), KEY) as (_, client):
             bad: list[tuple[Any, str]] = [

@@ -40,11 +40,11 @@ def application(held: asyncio.Event, arrived: asyncio.Event) -> web.Application:
 
 @pytest.fixture
 async def door(held: asyncio.Event, arrived: asyncio.Event) -> AsyncIterator[WebDoor]:
-    made = WebDoor(application(held, arrived))
-    await made.start("127.0.0.1", 0)
-    yield made
+    door = WebDoor(application(held, arrived))
+    await door.start("127.0.0.1", 0)
+    yield door
     held.set()
-    await made.stop()
+    await door.stop()
 
 
 async def get(door: WebDoor, path: str = "/") -> str:
@@ -69,7 +69,7 @@ async def closed(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize(
     "said", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Le"]
 )
-async def test_who_does_not_finish_the_head_of_a_request_is_left(
+async def test_a_client_that_never_finishes_its_request_head_is_dropped(
     door: WebDoor, said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webdoor, "HEAD_TIME", 0.2)
@@ -95,15 +95,17 @@ async def test_a_thousand_silent_connections_keep_nobody_out(door: WebDoor) -> N
 @pytest.fixture
 async def small(request: pytest.FixtureRequest, held: asyncio.Event, arrived: asyncio.Event) -> AsyncIterator[WebDoor]:
     """A door with as many places as the test says."""
-    made = WebDoor(application(held, arrived), request.param)
-    await made.start("127.0.0.1", 0)
-    yield made
+    door = WebDoor(application(held, arrived), request.param)
+    await door.start("127.0.0.1", 0)
+    yield door
     held.set()
-    await made.stop()
+    await door.stop()
 
 
 @pytest.mark.parametrize("small", [3], indirect=True)
-async def test_a_full_door_lets_go_who_only_waits_and_nobody_who_is_served(small: WebDoor, held: asyncio.Event) -> None:
+async def test_a_full_server_drops_idle_connections_and_never_a_running_request(
+    small: WebDoor, held: asyncio.Event
+) -> None:
     door = small
     served = asyncio.create_task(get(door, "/slow"))
     reader, writer = await connect(door, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -158,9 +160,9 @@ async def test_a_door_over_tls_waits_for_no_handshake(monkeypatch: pytest.Monkey
     own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("localhost").configure_cert(own)
     sock = socket.create_server(("127.0.0.1", 0))
-    made = WebDoor(web.Application())
-    await made.start_on(sock, own)
-    reader, writer = await connect(made)
+    door = WebDoor(web.Application())
+    await door.start_on(sock, own)
+    reader, writer = await connect(door)
     assert await closed(reader) == b""
     writer.close()
-    await made.stop()
+    await door.stop()

@@ -27,11 +27,11 @@ SURFACES = (CHECK, HEALTH, REFLECTION)
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
-    async with service(tmp_path) as made:
-        await made.well()
-        yield made
-        await made.well()
-        assert not any("Traceback" in line for line in made.process.errors)
+    async with service(tmp_path) as running:
+        await running.well()
+        yield running
+        await running.well()
+        assert not any("Traceback" in line for line in running.process.errors)
 
 
 async def alive(channel: grpc.aio.Channel) -> bool:

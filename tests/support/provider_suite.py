@@ -93,12 +93,12 @@ class Bench:
         """The events of one call, or its failure; anything else is a fault of the provider."""
         try:
             async with contextlib.aclosing(self.call()) as events:  # type: ignore[type-var]
-                seen = [event async for event in events]
+                received = [event async for event in events]
         except UpstreamFailure as failure:
             assert len(failure.message) <= 300
             return failure
-        assert all(isinstance(event, EVENTS) for event in seen)
-        return seen
+        assert all(isinstance(event, EVENTS) for event in received)
+        return received
 
 
 @contextlib.asynccontextmanager

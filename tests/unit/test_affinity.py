@@ -17,11 +17,11 @@ def quota(limit: int, window: float, clock: Clock = Clock.WALL) -> Quota:
 
 def broker(**quotas: tuple[Quota, ...]) -> Broker:
     """A pool of two credentials for each name."""
-    one = Broker(BreakerSpec(failures=1))
+    broker = Broker(BreakerSpec(failures=1))
     for name, own in quotas.items():
         keys = f"{name}-key-1", f"{name}-key-2"
-        one.configure(PoolSpec(name, keys, keys, 0, own))
-    return one
+        broker.configure(PoolSpec(name, keys, keys, 0, own))
+    return broker
 
 
 def asks(names: str, conversation: str = "") -> list[Ask]:
@@ -41,31 +41,31 @@ def spend(one: Broker, name: str, count: int) -> None:
 
 
 def test_quota_that_would_be_lost_soonest_is_spent_first() -> None:
-    one = broker(d=(quota(100, 86_400.0),), h=(quota(100, 3_600.0),), n=())
-    assert order(one, "ndh") == "hdn"  # without a quota nothing is lost
+    pools = broker(d=(quota(100, 86_400.0),), h=(quota(100, 3_600.0),), n=())
+    assert order(pools, "ndh") == "hdn"  # without a quota nothing is lost
 
 
 def test_a_deployment_that_cannot_answer_at_once_comes_last() -> None:
-    one = broker(d=(quota(100, 86_400.0),), h=(quota(1, 3_600.0),))
-    spend(one, "h", 2)
-    assert order(one, "hd") == "dh"
+    pools = broker(d=(quota(100, 86_400.0),), h=(quota(1, 3_600.0),))
+    spend(pools, "h", 2)
+    assert order(pools, "hd") == "dh"
 
 
 def test_an_open_breaker_comes_last_until_its_probe_is_due() -> None:
-    one = broker(d=(quota(100, 86_400.0),), h=(quota(100, 3_600.0),))
+    pools = broker(d=(quota(100, 86_400.0),), h=(quota(100, 3_600.0),))
     [ask] = asks("h")
-    grant = one.acquire(ask, NOW)
+    grant = pools.acquire(ask, NOW)
     assert isinstance(grant, Grant)
-    one.release(ask, grant, Verdict(Vote.BAD, "server_error"), NOW)
-    assert order(one, "hd") == "dh"
-    assert order(one, "hd", now=NOW + 21) == "hd"
+    pools.release(ask, grant, Verdict(Vote.BAD, "server_error"), NOW)
+    assert order(pools, "hd") == "dh"
+    assert order(pools, "hd", now=NOW + 21) == "hd"
 
 
 def test_a_deployment_where_others_wait_comes_last() -> None:
-    one = broker(d=(quota(100, 86_400.0),), h=(quota(1, 60.0, Clock.ROLLING),))
-    spend(one, "h", 2)
-    assert isinstance(one.join(asks("h"), NOW + 120, NOW), tuple)
-    assert order(one, "hd", now=NOW + 61.5) == "dh"  # there is room again, for the one who waits
+    pools = broker(d=(quota(100, 86_400.0),), h=(quota(1, 60.0, Clock.ROLLING),))
+    spend(pools, "h", 2)
+    assert isinstance(pools.join(asks("h"), NOW + 120, NOW), tuple)
+    assert order(pools, "hd", now=NOW + 61.5) == "dh"  # there is room again, for the one who waits
 
 
 def test_a_conversation_has_the_same_deployment_in_every_process_and_after_a_restart() -> None:
@@ -77,11 +77,11 @@ def test_a_conversation_has_the_same_deployment_in_every_process_and_after_a_res
 
 
 def test_a_conversation_goes_on_elsewhere_when_its_own_deployment_would_cost_a_wait_and_returns() -> None:
-    one = broker(a=(quota(1, 60.0, Clock.ROLLING),), b=(quota(1, 60.0, Clock.ROLLING),))
-    own = next(name for name in (f"thread-{number}" for number in range(9)) if order(one, "ab", name)[0] == "a")
-    spend(one, "a", 2)
-    assert order(one, "ab", own) == "ba"
-    assert order(one, "ab", own, now=NOW + 62) == "ab"
+    pools = broker(a=(quota(1, 60.0, Clock.ROLLING),), b=(quota(1, 60.0, Clock.ROLLING),))
+    own = next(name for name in (f"thread-{number}" for number in range(9)) if order(pools, "ab", name)[0] == "a")
+    spend(pools, "a", 2)
+    assert order(pools, "ab", own) == "ba"
+    assert order(pools, "ab", own, now=NOW + 62) == "ab"
 
 
 def test_a_deployment_that_goes_moves_only_its_own_conversations() -> None:

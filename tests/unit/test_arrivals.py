@@ -16,134 +16,134 @@ WAYS = st.sampled_from([0.0, 0.1, 0.5]) | st.floats(0.0, 90.0)  # seconds
 
 @pytest.mark.parametrize("accepted", [0.2, 5.0, 30.0])
 def test_a_call_leaves_a_window_after_it_was_accepted_however_late_that_was(accepted: float) -> None:
-    one = window(1)
-    one.confirm(one.take(1, 0.0), accepted)
-    assert one.left(accepted + 60.0) == 0
-    assert one.left(accepted + 60.04) == 1
+    quota_window = window(1)
+    quota_window.confirm(quota_window.take(1, 0.0), accepted)
+    assert quota_window.left(accepted + 60.0) == 0
+    assert quota_window.left(accepted + 60.04) == 1
 
 
 def test_a_call_that_is_still_on_its_way_never_leaves() -> None:
-    one = window(2)
-    entry = one.take(1, 0.0)
-    used(one, 100.0)
-    assert one.left(159.0) == 0
-    assert one.room_at(2, 161.0) >= 221.0
-    assert one.left(161.0) == 1
-    one.confirm(entry, 165.0)
-    assert one.left(225.0) == 1
-    assert one.left(225.04) == 2
+    quota_window = window(2)
+    entry = quota_window.take(1, 0.0)
+    used(quota_window, 100.0)
+    assert quota_window.left(159.0) == 0
+    assert quota_window.room_at(2, 161.0) >= 221.0
+    assert quota_window.left(161.0) == 1
+    quota_window.confirm(entry, 165.0)
+    assert quota_window.left(225.0) == 1
+    assert quota_window.left(225.04) == 2
 
 
 def test_news_of_an_acceptance_may_come_late_itself() -> None:
     """Another process has written it down with the moment at which it happened."""
-    one = window(3)
-    entry = one.take(1, 0.0)
-    used(one, 70.0)
-    assert one.left(70.0) == 1
-    one.confirm(entry, 13.0)
-    assert one.left(73.1) == 2
+    quota_window = window(3)
+    entry = quota_window.take(1, 0.0)
+    used(quota_window, 70.0)
+    assert quota_window.left(70.0) == 1
+    quota_window.confirm(entry, 13.0)
+    assert quota_window.left(73.1) == 2
 
 
 def test_the_clocks_may_drift_over_a_long_window() -> None:
-    one = window(1, DAY)
-    one.confirm(one.take(1, 0.0), 0.01)
-    assert one.left(DAY + 1.0) == 0
-    assert one.left(DAY + 1.01) == 1
+    quota_window = window(1, DAY)
+    quota_window.confirm(quota_window.take(1, 0.0), 0.01)
+    assert quota_window.left(DAY + 1.0) == 0
+    assert quota_window.left(DAY + 1.01) == 1
 
 
 def test_calls_that_share_an_entry_leave_when_all_of_them_were_accepted() -> None:
-    one = window(2)
-    first, second = one.take(1, 0.0), one.take(1, 0.05)
+    quota_window = window(2)
+    first, second = quota_window.take(1, 0.0), quota_window.take(1, 0.05)
     assert first is second
-    one.confirm(second, 0.1)
-    assert one.left(60.9) == 0
-    one.confirm(first, 0.2)
-    assert one.left(60.24) == 2
+    quota_window.confirm(second, 0.1)
+    assert quota_window.left(60.9) == 0
+    quota_window.confirm(first, 0.2)
+    assert quota_window.left(60.24) == 2
 
 
 def test_an_accepted_call_can_be_settled_all_the_same() -> None:
-    one = window(1_000, unit=Unit.TOKENS)
-    first, second = one.take(100, 0.0), one.take(100, 10.0)
-    one.confirm(first, 0.1)
-    one.confirm(second, 10.1)
-    one.settle(second, 100, 700)
-    one.settle(first, 100, 0)
-    assert one.left(20.0) == 300
+    quota_window = window(1_000, unit=Unit.TOKENS)
+    first, second = quota_window.take(100, 0.0), quota_window.take(100, 10.0)
+    quota_window.confirm(first, 0.1)
+    quota_window.confirm(second, 10.1)
+    quota_window.settle(second, 100, 700)
+    quota_window.settle(first, 100, 0)
+    assert quota_window.left(20.0) == 300
 
 
 @pytest.mark.parametrize("unit", [Unit.CONCURRENT, Unit.REQUESTS])
 def test_acceptance_changes_nothing_where_it_says_nothing(unit: Unit) -> None:
-    one = used(window(2, 0.0 if unit is Unit.CONCURRENT else 60.0, WALL, unit), NOW)
-    one.confirm(None if unit is Unit.CONCURRENT else one.take(0, NOW), NOW)
-    assert one.left(NOW + 1) == 1
+    quota_window = used(window(2, 0.0 if unit is Unit.CONCURRENT else 60.0, WALL, unit), NOW)
+    quota_window.confirm(None if unit is Unit.CONCURRENT else quota_window.take(0, NOW), NOW)
+    assert quota_window.left(NOW + 1) == 1
 
 
 def test_a_call_around_the_change_of_a_window_from_the_first_use_counts_in_both() -> None:
     """Nobody can tell whether it falls into the old window or begins the next one."""
-    one = used(window(5, clock=FIRST_USE), NOW)
-    entry = one.take(1, NOW + 60.5)
-    assert one.left(NOW + 60.9) == 3
-    assert one.left(NOW + 61.0) == 4
-    one.confirm(entry, NOW + 60.6)
-    assert one.left(NOW + 120.6) == 4
-    assert one.left(NOW + 120.7) == 5
+    quota_window = used(window(5, clock=FIRST_USE), NOW)
+    entry = quota_window.take(1, NOW + 60.5)
+    assert quota_window.left(NOW + 60.9) == 3
+    assert quota_window.left(NOW + 61.0) == 4
+    quota_window.confirm(entry, NOW + 60.6)
+    assert quota_window.left(NOW + 120.6) == 4
+    assert quota_window.left(NOW + 120.7) == 5
 
 
 def test_a_call_that_reaches_the_next_window_of_the_first_use_counts_there() -> None:
-    one = used(window(5, clock=FIRST_USE), NOW)
-    late, early = one.take(1, NOW + 55.0), one.take(1, NOW + 56.0)
-    one.confirm(early, NOW + 56.1)
-    assert one.left(NOW + 62.0) == 4
-    one.confirm(late, NOW + 63.0)
-    assert one.left(NOW + 123.0) == 4
-    assert one.left(NOW + 123.1) == 5
+    quota_window = used(window(5, clock=FIRST_USE), NOW)
+    late, early = quota_window.take(1, NOW + 55.0), quota_window.take(1, NOW + 56.0)
+    quota_window.confirm(early, NOW + 56.1)
+    assert quota_window.left(NOW + 62.0) == 4
+    quota_window.confirm(late, NOW + 63.0)
+    assert quota_window.left(NOW + 123.0) == 4
+    assert quota_window.left(NOW + 123.1) == 5
 
 
 def test_the_next_window_of_the_first_use_may_begin_later_than_with_a_call_around_the_change() -> None:
-    one = used(window(3, clock=FIRST_USE), NOW)
-    around = one.take(1, NOW + 59.0)
-    one.confirm(around, NOW + 60.2)  # in the old window, or the first of the next one
-    assert one.left(NOW + 61.0) == 2
-    one.confirm(one.take(1, NOW + 80.0), NOW + 80.1)
-    assert one.left(NOW + 140.0) == 1
-    assert one.left(NOW + 140.2) == 3
+    quota_window = used(window(3, clock=FIRST_USE), NOW)
+    around = quota_window.take(1, NOW + 59.0)
+    quota_window.confirm(around, NOW + 60.2)  # in the old window, or the first of the next one
+    assert quota_window.left(NOW + 61.0) == 2
+    quota_window.confirm(quota_window.take(1, NOW + 80.0), NOW + 80.1)
+    assert quota_window.left(NOW + 140.0) == 1
+    assert quota_window.left(NOW + 140.2) == 3
 
 
 def test_one_that_had_reached_the_window_before_does_not() -> None:
-    one = used(window(5, clock=FIRST_USE), NOW)
-    late = one.take(1, NOW + 55.0)
-    assert one.left(NOW + 62.0) == 4
-    one.confirm(late, NOW + 57.0)  # news from another process
-    assert (one.left(NOW + 62.0), one.ends) == (5, 0.0)
+    quota_window = used(window(5, clock=FIRST_USE), NOW)
+    late = quota_window.take(1, NOW + 55.0)
+    assert quota_window.left(NOW + 62.0) == 4
+    quota_window.confirm(late, NOW + 57.0)  # news from another process
+    assert (quota_window.left(NOW + 62.0), quota_window.ends) == (5, 0.0)
 
 
 def test_a_window_of_which_no_call_has_arrived_may_yet_begin() -> None:
-    one = window(2, clock=FIRST_USE)
-    entry = one.take(1, NOW)
-    assert one.left(NOW + 100) == 1
-    one.confirm(entry, NOW + 110)
-    assert one.left(NOW + 170) == 1
-    assert one.left(NOW + 240.0) == 2  # at the latest
+    quota_window = window(2, clock=FIRST_USE)
+    entry = quota_window.take(1, NOW)
+    assert quota_window.left(NOW + 100) == 1
+    quota_window.confirm(entry, NOW + 110)
+    assert quota_window.left(NOW + 170) == 1
+    assert quota_window.left(NOW + 240.0) == 2  # at the latest
 
 
 def test_it_ends_a_window_after_its_first_call_was_accepted() -> None:
-    one = window(5, clock=FIRST_USE)
-    one.confirm(one.take(1, NOW), NOW + 0.1)
-    assert one.left(NOW + 60.1) == 4
-    assert one.left(NOW + 60.14) == 5
+    quota_window = window(5, clock=FIRST_USE)
+    quota_window.confirm(quota_window.take(1, NOW), NOW + 0.1)
+    assert quota_window.left(NOW + 60.1) == 4
+    assert quota_window.left(NOW + 60.14) == 5
 
 
 def test_a_call_that_crosses_the_end_of_a_window_by_the_clock_counts_on_both_sides() -> None:
     start = NOW - 30.0
-    one = window(3, clock=WALL)
-    crossing, before = one.take(1, start + 30.0), one.take(1, start + 31.0)
-    assert one.left(start + 59.0) == 1
-    assert one.left(start + 61.0) == 1  # both may have arrived in the next window
-    one.confirm(before, start + 40.0)
-    assert one.left(start + 61.0) == 2
-    one.confirm(crossing, start + 62.0)
-    assert one.left(start + 120.9) == 2
-    assert one.left(start + 121.0) == 3
+    quota_window = window(3, clock=WALL)
+    crossing, before = quota_window.take(1, start + 30.0), quota_window.take(1, start + 31.0)
+    assert quota_window.left(start + 59.0) == 1
+    assert quota_window.left(start + 61.0) == 1  # both may have arrived in the next window
+    quota_window.confirm(before, start + 40.0)
+    assert quota_window.left(start + 61.0) == 2
+    quota_window.confirm(crossing, start + 62.0)
+    assert quota_window.left(start + 120.9) == 2
+    assert quota_window.left(start + 121.0) == 3
 
 
 @given(

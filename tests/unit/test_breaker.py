@@ -273,7 +273,7 @@ def test_a_good_probe_ends_a_bench_and_the_pauses_begin_anew() -> None:
     assert breaker.view(now).probe_at == now + MINUTE
 
 
-def test_a_person_who_looks_at_it_lifts_a_bench() -> None:
+def test_a_reload_lifts_a_bench() -> None:
     breaker, now = voted(GONE, GONE, GONE)
     breaker.lift()
     assert breaker.view(now) == BreakerView("closed", 0.0, "")

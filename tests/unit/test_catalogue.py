@@ -55,10 +55,10 @@ def parts_of(environ: dict[str, str], **config: Any) -> Parts:
 
 
 def route(parts: Parts, name: str) -> tuple[str, ...]:
-    return next((one.deployments for one in parts.plan.routes if one.model == name), ())
+    return next((route.deployments for route in parts.plan.routes if route.model == name), ())
 
 
-def test_there_are_rows_for_every_free_door_and_the_paid_ones_people_ask_for() -> None:
+def test_there_are_rows_for_every_free_provider_and_the_paid_ones_people_ask_for() -> None:
     assert len(ROWS) >= 40
     paid = {
         "openai",
@@ -125,7 +125,7 @@ def test_only_what_is_known_to_see_comes_first_in_vision() -> None:
 
 
 def test_the_names_of_the_mission_are_models() -> None:
-    names = {one.model for one in parts_of(KEYS).plan.routes}
+    names = {route.model for route in parts_of(KEYS).plan.routes}
     expected = {"chat", "vision", "image", "fast", "flux", "flux-dev", "flux-schnell", "janus", "gpt-4o-mini"}
     assert expected | {"mistral-large-2407", "pixtral-12b-2409"} <= names
 
@@ -286,14 +286,14 @@ def test_an_ambiguous_key_is_never_guessed() -> None:
 
 def test_a_broken_key_is_one_clear_line_without_the_key() -> None:
     for value in ("gsk_abc def", "gsk_abc\ndef"):
-        with pytest.raises(ConfigProblem) as told:
+        with pytest.raises(ConfigProblem) as raised:
             parts_of({"GROQ_API_KEY": value})
-        (problem,) = told.value.problems
+        (problem,) = raised.value.problems
         assert "GROQ_API_KEY: the key contains a space or a line break" in problem[1]
-        assert "abc" not in str(told.value)
+        assert "abc" not in str(raised.value)
 
 
-def test_cloudflares_account_is_a_variable_or_stands_before_the_token() -> None:
+def test_cloudflares_account_is_a_variable_or_precedes_the_token() -> None:
     account, token = "a" * 32, "t" * 40
     both = parts_of({"CLOUDFLARE_API_TOKEN": token, "CLOUDFLARE_ACCOUNT_ID": account})
     joined = parts_of({"CLOUDFLARE_API_TOKEN": f"{account}:{token}"})
@@ -356,9 +356,9 @@ def test_a_mistake_in_a_row_is_one_line_that_says_what_to_do(
 ) -> None:
     path = tmp_path / "acme.toml"
     path.write_text(OWN_ROW.replace(*change))
-    with pytest.raises(ConfigProblem) as told:
+    with pytest.raises(ConfigProblem) as raised:
         parts_of({}, catalogue_dir=str(tmp_path))
-    (problem,) = told.value.problems
+    (problem,) = raised.value.problems
     assert str(path) in problem[1]
     assert said in problem[1]
     assert "\n" not in problem[1]
@@ -391,7 +391,7 @@ def test_a_list_teaches_what_its_fields_say(
     assert seen == vision
 
 
-def test_what_does_not_chat_is_left_out_and_an_odd_item_costs_only_itself() -> None:
+def test_models_that_do_not_chat_are_left_out_and_an_odd_item_costs_only_itself() -> None:
     listed = [
         {"id": "whisper-large-v3"},
         {"id": "a/embed", "type": "embedding"},

@@ -77,7 +77,7 @@ def test_words_that_repeat_themselves_stay() -> None:
     assert caller.text == "1111\n\n22"
 
 
-def test_what_is_no_text_passes_through_unchanged() -> None:
+def test_events_without_text_pass_through_unchanged() -> None:
     caller = Caller()
     others = [Reasoning("hm"), Progress("queue", queue_position=2), Usage(1, 2), Notice(NoticeKind.INFO, "x", "y")]
     caller.says(A, *others, "word", STOP)
@@ -124,7 +124,7 @@ def test_a_picture_instead_of_words_is_a_bad_response() -> None:
 # --- settings that a deployment does not take ----------------------------------------------------
 
 
-def test_what_a_deployment_does_not_honour_is_left_out_with_one_notice() -> None:
+def test_a_setting_that_a_deployment_does_not_honour_is_dropped_with_one_notice() -> None:
     seeded = deployment("p/a", settings=frozenset({"sampling.temperature"}))
     request = msgspec.structs.replace(REQUEST, sampling=BOTH)
     answer = ChatAnswer(request, Route("chat", ()), Learned())
@@ -141,7 +141,7 @@ def test_what_a_deployment_does_not_honour_is_left_out_with_one_notice() -> None
     ]
 
 
-def test_what_a_deployment_has_refused_is_left_out_by_this_request_and_by_later_ones() -> None:
+def test_a_refused_setting_is_dropped_by_this_request_and_later_ones() -> None:
     settings = frozenset({"sampling.seed", "sampling.temperature"})
     able = deployment("p/a", settings=settings)
     request = msgspec.structs.replace(REQUEST, sampling=BOTH)
@@ -251,7 +251,7 @@ def test_a_deployment_asked_in_words_goes_on_at_the_last_boundary() -> None:
     caller.checks_out()
 
 
-def test_what_an_instruction_holds_back_at_the_end_is_delivered() -> None:
+def test_text_held_back_after_an_instruction_is_delivered_at_the_end() -> None:
     caller = broken(by_words=["q/b"])
     caller.says(B, "calm", STOP, reason="stalled")  # one word: it may have been the beginning of a repetition
     assert caller.text == BEGUN
@@ -356,7 +356,7 @@ def test_every_handover_names_the_one_that_spoke_before() -> None:
     caller = broken()
     caller.says(PREFILLS, REST, reason="stalled")
     caller.says(C, "The ice creeps no more", STOP, reason="timeout")
-    assert [(one.from_deployment, one.to_deployment, one.reason) for one in caller.handovers] == [
+    assert [(handover.from_deployment, handover.to_deployment, handover.reason) for handover in caller.handovers] == [
         ("p/a", "q/prefills", "stalled"),
         ("q/prefills", "r/c", "timeout"),
     ]
@@ -367,7 +367,7 @@ def test_a_call_that_never_spoke_is_no_handover() -> None:
     caller = broken()
     caller.opens(B, "stalled")
     caller.says(PREFILLS, REST, STOP, reason="timeout")
-    assert [(one.from_deployment, one.attempt) for one in caller.handovers] == [("p/a", 3)]
+    assert [(handover.from_deployment, handover.attempt) for handover in caller.handovers] == [("p/a", 3)]
 
 
 # --- nothing to add ------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def test_a_continuation_with_nothing_to_add_confirms_a_text_that_looks_whole(
     caller.says(by, *said, STOP, reason="stalled")
     assert caller.text.rstrip() == WHOLE
     assert caller.answer.whole
-    assert [(one.to_deployment, one.keep_chars) for one in caller.handovers] == [(by.name, len(WHOLE))]
+    assert [(handover.to_deployment, handover.keep_chars) for handover in caller.handovers] == [(by.name, len(WHOLE))]
     caller.checks_out()
 
 
@@ -402,10 +402,10 @@ def test_thoughts_of_a_continuation_in_words_that_never_left_take_nothing_back()
     caller = broken(by_words=["q/b"])
     caller.says(B, "beca", Retract(), "calm" + REST, STOP, reason="stalled")
     assert caller.text == BEGUN + REST
-    assert [one.reason for one in caller.handovers] == ["stalled"]
+    assert [handover.reason for handover in caller.handovers] == ["stalled"]
 
 
-def test_what_a_retraction_has_taken_back_is_restored_when_nothing_follows() -> None:
+def test_retracted_text_is_restored_when_nothing_follows() -> None:
     caller = broken(A, WHOLE, by_words=["q/b"])
     caller.says(B, "and then what?", Retract(), STOP, reason="stalled")
     assert caller.text == WHOLE
@@ -538,7 +538,7 @@ CALL = st.tuples(
 
 
 @given(st.sampled_from([CONTINUE, RESTART]), st.lists(CALL, min_size=1, max_size=5))
-def test_what_a_client_assembles_is_what_is_counted_whatever_happens(
+def test_the_text_that_a_client_assembles_is_the_text_that_is_counted(
     mode: OnInterruption, calls: list[tuple[Deployment, list[Any], bool]]
 ) -> None:
     caller = Caller(mode=mode, by_words=["q/b", "r/c"])

@@ -40,24 +40,24 @@ def heard(events: Iterable[SseEvent], *, cut: bool = False, **options: Any) -> l
     """Each event arrives in a read of its own."""
     answer = Answer(ChunkFormat(), **options)
     seen: list[ChatEvent] = []
-    for one in events:
+    for event in events:
         if not answer.done:
-            seen += answer.read([one])
+            seen += answer.read([event])
     return [*seen, *answer.end(cut=cut)]
 
 
 def text_of(seen: list[ChatEvent]) -> str:
     """As a caller assembles it."""
     text = ""
-    for one in seen:
-        text = "" if isinstance(one, Retract) else text + one.text if isinstance(one, Delta) else text
+    for event in seen:
+        text = "" if isinstance(event, Retract) else text + event.text if isinstance(event, Delta) else text
     return text
 
 
 def read(events: Iterable[SseEvent], **options: Any) -> tuple[str, FinishReason]:
-    seen = heard(events, **options)
-    assert isinstance(seen[-1], Finish)
-    return text_of(seen), seen[-1].reason
+    received = heard(events, **options)
+    assert isinstance(received[-1], Finish)
+    return text_of(received), received[-1].reason
 
 
 def broken(events: Iterable[SseEvent], **options: Any) -> FailureKind:
@@ -94,7 +94,7 @@ def test_any_other_finish_reason_is_a_failure_also_beside_a_good_one(word: str) 
 
 
 @pytest.mark.parametrize("nothing", ["", "null", "None", None, "FINISH_REASON_UNSPECIFIED", 0, 7, [], {}])
-def test_what_is_no_finish_reason_is_no_end(nothing: Any) -> None:
+def test_an_unknown_finish_reason_is_no_end(nothing: Any) -> None:
     assert broken([chunk(nothing, content="ice"), chunk(nothing, content=" cr")]) is FailureKind.STREAM_CUT
     assert read([chunk(nothing, content="ice"), DONE]) == ("ice", STOP)
 
@@ -246,9 +246,9 @@ TAGS = ["<think>", "<thinking>", "<thought>", "<reasoning>", "[THINK]", "<Think>
 def test_reasoning_in_tags_at_the_start_is_no_answer(tag: str, size: int) -> None:
     closing = tag[0] + "/" + tag[1:]
     whole = f"\n{tag}a<b, so: yes{closing}\n\n{tag}sure{closing} Hello <b>you</b> {tag} {closing}"
-    seen = heard([*words(*(whole[at : at + size] for at in range(0, len(whole), size))), chunk("stop")])
-    assert text_of(seen) == f"Hello <b>you</b> {tag} {closing}"
-    assert "".join(one.text for one in seen if isinstance(one, Reasoning)) == "a<b, so: yessure"
+    received = heard([*words(*(whole[at : at + size] for at in range(0, len(whole), size))), chunk("stop")])
+    assert text_of(received) == f"Hello <b>you</b> {tag} {closing}"
+    assert "".join(event.text for event in received if isinstance(event, Reasoning)) == "a<b, so: yessure"
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1_000])
@@ -257,9 +257,9 @@ def test_thoughts_that_are_only_closed_are_taken_back(joint: str, size: int) -> 
     before = "The person says hello. So do I." if joint == " </think>" else "The person says hello"
     whole = f"{before}{joint}Hello there!"
     pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
-    seen = heard([*words(*pieces), chunk("stop")])
-    assert text_of(seen) == "Hello there!"
-    thoughts = "".join(one.text for one in seen if isinstance(one, Reasoning))
+    received = heard([*words(*pieces), chunk("stop")])
+    assert text_of(received) == "Hello there!"
+    thoughts = "".join(event.text for event in received if isinstance(event, Reasoning))
     assert thoughts == whole[: whole.index("</")]
 
 
@@ -357,9 +357,9 @@ THOUGHTS: list[Any] = [
 
 @pytest.mark.parametrize("delta", THOUGHTS)
 def test_reasoning_is_read_in_every_known_shape(delta: dict[str, Any]) -> None:
-    seen = heard([chunk(**delta), *words("ice"), chunk("stop")])
-    assert [one.text for one in seen if isinstance(one, Reasoning)] == ["hm"]
-    assert text_of(seen) == "ice"
+    received = heard([chunk(**delta), *words("ice"), chunk("stop")])
+    assert [event.text for event in received if isinstance(event, Reasoning)] == ["hm"]
+    assert text_of(received) == "ice"
 
 
 def test_a_message_counts_only_where_no_delta_came() -> None:
@@ -393,8 +393,8 @@ def test_a_message_counts_only_where_no_delta_came() -> None:
 def test_usage_is_a_sensible_number_or_not_reported(reported: Any, known: Usage | None) -> None:
     for where in ({"usage": reported}, {"x_groq": {"usage": reported}}):
         last = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], **where})
-        seen = heard([*words("ice"), last, DONE])
-        assert [one for one in seen if isinstance(one, Usage)] == ([] if known is None else [known])
+        received = heard([*words("ice"), last, DONE])
+        assert [one for one in received if isinstance(one, Usage)] == ([] if known is None else [known])
 
 
 def test_a_character_in_two_halves_is_joined_and_a_lone_half_replaced() -> None:
@@ -444,7 +444,7 @@ JSON = st.recursive(
 def test_any_json_ends_in_events_or_in_a_failure(choices: list[Any], cut: bool) -> None:
     stream = [event({"choices": choices, "usage": choices}), event(choices), *words("ice"), chunk("stop")]
     try:
-        seen = heard(stream, cut=cut)
+        received = heard(stream, cut=cut)
     except UpstreamFailure:
         return
-    assert all(one.text.encode() for one in seen if isinstance(one, Delta | Reasoning))
+    assert all(one.text.encode() for one in received if isinstance(one, Delta | Reasoning))

@@ -5,7 +5,7 @@ import pytest
 from inference_service.credentials.types import Verdict, Vote
 from inference_service.failures import FailureKind, Scope, UpstreamFailure
 from inference_service.quotas import LimitFact, Unit
-from inference_service.routing.classify import TABLE, Consequence, Next, Rest, verdict
+from inference_service.routing.classify import TABLE, Consequence, CredentialEffect, Next, verdict
 
 K = FailureKind
 RESTS = [K.RATE_LIMITED, K.QUOTA_EXHAUSTED, K.FORBIDDEN, K.MODEL_FORBIDDEN]
@@ -23,7 +23,7 @@ def of(kind: FailureKind, **more: object) -> Verdict:
     return verdict(UpstreamFailure(kind, status=400, **more))  # type: ignore[arg-type]
 
 
-def test_every_kind_is_told_apart_here() -> None:
+def test_every_kind_has_a_row() -> None:
     listed = [*RESTS, K.UNAUTHENTICATED, *BAD, *GONE, *OF_THE_REQUEST, K.PREFILL_REFUSED, K.INVALID_OUTPUT]
     assert sorted(listed) == sorted(K) == sorted(TABLE)
 
@@ -32,7 +32,7 @@ def test_every_kind_is_told_apart_here() -> None:
 
 
 @pytest.mark.parametrize("kind", RESTS)
-def test_a_told_time_is_how_long_the_credential_rests(kind: FailureKind) -> None:
+def test_a_stated_time_is_how_long_the_credential_rests(kind: FailureKind) -> None:
     given = of(kind, wake_after=7.0)
     assert (given.cooldown, given.told, given.backoff, given.quarantine) == (7.0, True, False, False)
     assert of(kind, wake_after=0.0).cooldown == 0.0
@@ -42,7 +42,9 @@ def test_a_told_time_is_how_long_the_credential_rests(kind: FailureKind) -> None
 @pytest.mark.parametrize(
     ("kind", "seconds"), [(K.QUOTA_EXHAUSTED, 3_600.0), (K.MODEL_FORBIDDEN, 3_600.0), (K.FORBIDDEN, 60.0)]
 )
-def test_without_a_told_time_it_rests_as_long_as_such_refusals_usually_last(kind: FailureKind, seconds: float) -> None:
+def test_without_a_stated_time_it_rests_as_long_as_such_refusals_usually_last(
+    kind: FailureKind, seconds: float
+) -> None:
     given = of(kind)
     assert (given.cooldown, given.told, given.backoff) == (seconds, False, False)
 
@@ -52,7 +54,7 @@ def test_a_rate_limit_without_a_time_backs_off() -> None:
     assert (given.cooldown, given.told, given.backoff) == (None, False, True)
 
 
-def test_a_refused_credential_is_quarantined_whatever_time_was_told() -> None:
+def test_a_refused_credential_is_quarantined_whatever_time_was_stated() -> None:
     given = of(K.UNAUTHENTICATED, wake_after=5.0)
     assert (given.quarantine, given.cooldown, given.told, given.backoff) == (True, None, False, False)
 
@@ -112,7 +114,7 @@ def test_only_faults_of_the_deployment_count_against_it(kinds: list[FailureKind]
 
 
 @pytest.mark.parametrize("kind", list(K))
-def test_what_speaks_about_the_request_may_be_the_callers_fault(kind: FailureKind) -> None:
+def test_a_refusal_about_the_request_may_be_the_callers_fault(kind: FailureKind) -> None:
     assert TABLE[kind].request is (kind in OF_THE_REQUEST)
 
 
@@ -139,4 +141,4 @@ def test_what_a_request_does_next(step: Next) -> None:
 
 
 def test_nothing_speaks_about_the_request_unless_its_row_says_so() -> None:
-    assert not Consequence(Rest.NONE, Vote.BAD, Next.LATER).request
+    assert not Consequence(CredentialEffect.NONE, Vote.BAD, Next.LATER).request

@@ -152,7 +152,7 @@ def sections() -> list[type[BaseModel]]:
     return [kind for kind in kinds if kind not in (model.Section, Config)]
 
 
-def test_the_example_loads_as_it_stands_and_changes_nothing() -> None:
+def test_the_example_loads_unchanged_and_changes_nothing() -> None:
     assert load_config(EXAMPLE, {}) == Config()
 
 

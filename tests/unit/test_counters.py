@@ -39,7 +39,7 @@ def test_tokens_are_counted_within_a_day_that_begins_with_the_first_of_them() ->
     assert counters.take("a", BOTH, 86_500.0) is None
 
 
-def test_only_limits_that_there_are_are_told() -> None:
+def test_only_existing_limits_are_reported() -> None:
     assert Counters().left("a", Allowance(0, 0), 0.0) == ()
     assert [room.what for room in Counters().left("a", Allowance(0, 7), 0.0)] == ["tokens"]
 
@@ -79,7 +79,7 @@ def test_a_duration_is_written_as_openai_writes_it(seconds: float, text: str) ->
     assert duration(seconds) == text
 
 
-def test_what_is_told_has_the_names_that_clients_read() -> None:
+def test_the_headers_have_the_names_that_clients_read() -> None:
     class Call:
         trailing: tuple[Any, ...] = (("x-antiphon-request-id", "r"),)
 

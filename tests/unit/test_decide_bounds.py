@@ -46,7 +46,7 @@ def test_a_deadline_that_passes_says_when_to_come_back() -> None:
     denied(about, "a", wait=50.0)
     denied(about, "b", wait=40.0)
     assert fail_of(about, 10.0) == Fail(
-        Outcome.DEADLINE, "the deadline passed before an answer was whole", retry_after=30.0
+        Outcome.DEADLINE, "the deadline passed before an answer was complete", retry_after=30.0
     )
 
 

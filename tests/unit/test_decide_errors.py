@@ -88,7 +88,7 @@ def test_refused_credentials_that_rest_exhaust_the_request() -> None:
 
 
 @pytest.mark.parametrize("why", [Why.NONE, Why.BREAKER, Why.BENCHED])
-def test_what_does_not_rest_is_unavailable_rather_than_exhausted(why: Why) -> None:
+def test_deployments_that_do_not_rest_are_unavailable_rather_than_exhausted(why: Why) -> None:
     about = facts("a", deadline=10.0)
     about.of("a").forced = True
     denied(about, "a", why, wait=90.0)
@@ -116,7 +116,7 @@ def test_without_any_reason_the_request_says_only_that() -> None:
 def test_an_untold_rest_has_room_for_a_reason_that_is_missing() -> None:
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=30.0)
-    assert fail_of(about).message == "every credential is resting: no room; the first one is free again in 30 s"
+    assert fail_of(about).message == "every credential is resting: no room; the first is ready in 30 s"
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=30.0, reason="quota_exhausted")
     assert ": quota exhausted;" in fail_of(about).message
@@ -147,7 +147,7 @@ def test_too_large_is_the_callers_only_where_every_deployment_says_so() -> None:
         ([K.CONTEXT_TOO_LONG, K.BAD_REQUEST], "sampling.seed", "words"),
     ],
 )
-def test_a_request_that_everybody_refuses_is_told_what_to_change(
+def test_a_request_that_every_deployment_refuses_says_what_to_change(
     kinds: list[FailureKind], field: str, message: str
 ) -> None:
     about = facts("a", "b")
@@ -157,3 +157,20 @@ def test_a_request_that_everybody_refuses_is_told_what_to_change(
         about.of(name).left = True
     step = fail_of(about)
     assert (step.field, step.message) == (field, message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [
+        (K.QUOTA_EXHAUSTED, 3_600), (K.RATE_LIMITED, 60), (K.UNAUTHENTICATED, 300), (K.FORBIDDEN, 60), (K.MODEL_FORBIDDEN, 3_600),
+        (K.MODEL_NOT_FOUND, 60), (K.RETIRED, 3_600), (K.BLOCKED, 300), (K.TIMEOUT, 10), (K.BAD_RESPONSE, 10),
+    ],
+)  # fmt: skip
+def test_without_a_named_time_the_moment_to_come_back_follows_the_reason(kind: FailureKind, seconds: float) -> None:
+    about = facts("a")
+    failed(about, "a", kind)
+    denied(about, "a", Why.NONE)
+    assert fail_of(about).retry_after == seconds
+    earlier = facts("a")
+    denied(earlier, "a", Why.NONE, reason=kind.value)  # another request has met it
+    assert fail_of(earlier).retry_after == seconds

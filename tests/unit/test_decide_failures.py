@@ -77,7 +77,7 @@ def test_an_answer_that_began_may_be_finished_by_the_same_deployment_when_no_oth
     assert decide.next_step(about, 1.0) == Sleep("a", 0.0, retry=True)
 
 
-def test_a_told_wait_of_a_failure_is_kept_before_it_is_asked_again() -> None:
+def test_a_stated_wait_of_a_failure_is_kept_before_the_retry() -> None:
     about = facts("a")
     failed(about, "a", K.LOADING, wake_after=7.0)
     assert decide.next_step(about, 1.0) == Sleep("a", 6.0, retry=True)
@@ -139,7 +139,7 @@ def test_a_refused_prefill_is_asked_again_without_and_then_no_more() -> None:
     assert decide.next_step(about, 0) == Acquire("b")
 
 
-def test_what_is_too_long_goes_to_a_larger_deployment_only() -> None:
+def test_a_request_that_is_too_long_goes_to_a_larger_deployment_only() -> None:
     about = Facts([Candidate("a", 8), Candidate("b", 8), Candidate("c", 0), Candidate("d", 32)], 100, 8, 2)
     failed(about, "a", K.CONTEXT_TOO_LONG)
     assert [candidate.name for candidate in about.open()] == ["c", "d"]

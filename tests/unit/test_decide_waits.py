@@ -47,7 +47,7 @@ def test_when_all_rest_the_request_waits_in_line_for_the_first() -> None:
     assert decide.next_step(about, 1.0) == Queue(("a", "b"), 0.0)
 
 
-def test_what_wakes_after_the_deadline_is_refused_at_once_with_the_time() -> None:
+def test_a_rest_beyond_the_deadline_is_refused_at_once_with_the_time() -> None:
     about = facts("a", deadline=10.0)
     denied(about, "a", wait=50.0, reason="rate_limited")
     step = decide.next_step(about, 0)
@@ -90,13 +90,13 @@ def test_the_last_deployment_of_a_route_is_never_benched() -> None:
         (2.1, 0.0, Acquire("b")),
     ],
 )
-def test_a_told_rest_is_waited_for_up_to_the_bound(wait: float, now: float, step: object) -> None:
+def test_a_stated_rest_is_waited_for_up_to_the_bound(wait: float, now: float, step: object) -> None:
     about = facts("a", "b")
     denied(about, "a", wait=wait, told=True)
     assert decide.next_step(about, now) == step
 
 
-def test_a_told_rest_is_not_waited_for_beyond_the_deadline() -> None:
+def test_a_stated_rest_is_not_waited_for_beyond_the_deadline() -> None:
     about = facts("a", "b", deadline=101.5)
     decide.learn_denial(about, "a", Denied(Why.RESTING, 1.49, told=True), 100.0)
     assert decide.next_step(about, 100.0) == Acquire("b")

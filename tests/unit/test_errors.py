@@ -29,7 +29,7 @@ def test_a_status_alone_has_its_class(status: int, kind: FailureKind) -> None:
 
 @pytest.mark.parametrize("key", ["code", "status", "status_code", "statusCode"])
 @pytest.mark.parametrize("began", [True, False])
-def test_an_error_in_a_stream_is_as_good_as_its_status_until_the_answer_began(key: str, began: bool) -> None:
+def test_an_error_in_a_stream_counts_as_its_status_until_the_answer_begins(key: str, began: bool) -> None:
     for status, kind in ((429, K.RATE_LIMITED), (503, K.STREAM_ERROR if began else K.UNAVAILABLE)):
         for error in ({key: status}, {key: str(status)}, [{key: status}], {"error": {key: status}}):
             assert errors.in_stream(error, began=began).kind is kind

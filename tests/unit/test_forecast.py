@@ -29,32 +29,32 @@ def quota(limit: int, window: float = DAY, clock: Clock = Clock.WALL, scope: str
     return Quota(Unit.REQUESTS, limit, window, clock, scope, firm=True)
 
 
-def test_what_is_left_is_summed_over_the_pool() -> None:
-    one = pool(quota(10))
-    spend(one, 5, MIDNIGHT + 6 * HOUR)
-    [view] = forecast(one, MIDNIGHT + 6 * HOUR)
+def test_remaining_quota_is_summed_over_the_pool() -> None:
+    credentials = pool(quota(10))
+    spend(credentials, 5, MIDNIGHT + 6 * HOUR)
+    [view] = forecast(credentials, MIDNIGHT + 6 * HOUR)
     assert (view.limit, view.used, view.left, view.model, view.declared) == (20, 5, 15, "m", True)
     assert view.refills_at == pytest.approx(MIDNIGHT + DAY + 1)
 
 
 def test_at_todays_pace_it_runs_out_when_that_pace_says() -> None:
-    one = pool(quota(10))
-    spend(one, 10, MIDNIGHT + 6 * HOUR)
-    [view] = forecast(one, MIDNIGHT + 6 * HOUR)
+    credentials = pool(quota(10))
+    spend(credentials, 10, MIDNIGHT + 6 * HOUR)
+    [view] = forecast(credentials, MIDNIGHT + 6 * HOUR)
     assert view.runs_out_at == pytest.approx(MIDNIGHT + 12 * HOUR, abs=60)
 
 
-def test_what_lasts_until_it_refills_does_not_run_out() -> None:
-    one = pool(quota(10))
-    spend(one, 4, MIDNIGHT + 12 * HOUR)
-    [view] = forecast(one, MIDNIGHT + 12 * HOUR)
+def test_quota_that_lasts_until_its_refill_does_not_run_out() -> None:
+    credentials = pool(quota(10))
+    spend(credentials, 4, MIDNIGHT + 12 * HOUR)
+    [view] = forecast(credentials, MIDNIGHT + 12 * HOUR)
     assert view.runs_out_at is None
 
 
-def test_what_is_used_up_says_when_there_is_more() -> None:
-    one = pool(quota(2, 60.0, Clock.ROLLING))
-    spend(one, 4, MIDNIGHT)
-    [view] = forecast(one, MIDNIGHT + 10)
+def test_an_exhausted_quota_says_when_there_is_more() -> None:
+    credentials = pool(quota(2, 60.0, Clock.ROLLING))
+    spend(credentials, 4, MIDNIGHT)
+    [view] = forecast(credentials, MIDNIGHT + 10)
     assert (view.left, view.refills_at, view.runs_out_at) == (0, pytest.approx(MIDNIGHT + 61), MIDNIGHT + 10)
 
 
@@ -63,19 +63,19 @@ def test_nothing_used_has_no_refill_and_no_end() -> None:
     assert (view.left, view.refills_at, view.runs_out_at) == (20, None, None)
 
 
-def test_what_the_provider_tells_is_there_and_marked_as_learned() -> None:
-    one = pool()
-    one.pick(Ask("p", "p/m", "m"), "l", MIDNIGHT)
-    one.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 7_000),), MIDNIGHT)
-    [view] = forecast(one, MIDNIGHT)
+def test_a_quota_that_the_provider_reported_is_listed_and_marked_as_learned() -> None:
+    credentials = pool()
+    credentials.pick(Ask("p", "p/m", "m"), "l", MIDNIGHT)
+    credentials.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 7_000),), MIDNIGHT)
+    [view] = forecast(credentials, MIDNIGHT)
     assert (view.unit, view.limit, view.left, view.declared) == (Unit.TOKENS, 8_000, 7_000, False)
 
 
 def test_credentials_that_were_taken_away_are_not_counted_any_more() -> None:
-    one = pool(quota(10), keys=3)
-    spend(one, 6, MIDNIGHT)
-    one.configure(PoolSpec("p", ("k0",), ("k0",), 0, (quota(10),), ("m",)))
-    [view] = forecast(one, MIDNIGHT)
+    credentials = pool(quota(10), keys=3)
+    spend(credentials, 6, MIDNIGHT)
+    credentials.configure(PoolSpec("p", ("k0",), ("k0",), 0, (quota(10),), ("m",)))
+    [view] = forecast(credentials, MIDNIGHT)
     assert (view.limit, view.used, view.left) == (10, 2, 8)
 
 
@@ -92,16 +92,16 @@ def test_after_a_restart_it_says_the_same_also_with_fewer_credentials() -> None:
 
 def test_an_account_is_counted_once_however_many_credentials_it_has() -> None:
     names = ("k0", "k1", "k2")
-    one = Pool(PoolSpec("p", names, ("g", "g", "k2"), 0, (quota(10, scope="group"),), ("m",)), lease_time=60)
-    spend(one, 3, MIDNIGHT)
-    [view] = forecast(one, MIDNIGHT)
+    pool = Pool(PoolSpec("p", names, ("g", "g", "k2"), 0, (quota(10, scope="group"),), ("m",)), lease_time=60)
+    spend(pool, 3, MIDNIGHT)
+    [view] = forecast(pool, MIDNIGHT)
     assert (view.limit, view.used, view.left, view.model) == (20, 3, 17, "")
 
 
 def test_where_no_limit_is_known_nothing_is_claimed() -> None:
-    one = pool()
-    spend(one, 3, MIDNIGHT)
-    assert forecast(one, MIDNIGHT) == []
+    credentials = pool()
+    spend(credentials, 3, MIDNIGHT)
+    assert forecast(credentials, MIDNIGHT) == []
 
 
 def view(left: int, model: str = "", window: float = DAY, refills: float | None = None) -> QuotaView:
@@ -117,7 +117,7 @@ def view(left: int, model: str = "", window: float = DAY, refills: float | None 
         ({}, (None, None)),
     ],
 )
-def test_what_everybody_may_know_is_what_binds(
+def test_the_public_number_is_the_binding_one(
     quotas: dict[str, list[QuotaView]], wanted: tuple[int | None, float | None]
 ) -> None:
     assert requests_left(quotas, [("p", "m"), ("q", "m")]) == wanted

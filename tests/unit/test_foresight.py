@@ -42,51 +42,51 @@ def turns(one: Pool, count: int, now: float, ask: Ask = ASK) -> list[float]:
 
 
 def test_a_rolling_window_gives_turns_as_its_calls_leave_it_and_then_as_the_planned_ones_do() -> None:
-    one = pool(quota(3))
-    calls(one, NOW, NOW + 10, lasting=0.0)
-    assert turns(one, 6, NOW + 20) == [20, 60.03, 70.03, 81, 121.03, 131.03]
+    credentials = pool(quota(3))
+    calls(credentials, NOW, NOW + 10, lasting=0.0)
+    assert turns(credentials, 6, NOW + 20) == [20, 60.03, 70.03, 81, 121.03, 131.03]
 
 
 def test_a_window_by_the_clock_gives_all_its_turns_when_it_begins() -> None:
-    one = pool(quota(2, Clock.WALL))
-    calls(one, NOW, lasting=0.0)
-    assert turns(one, 6, NOW + 1) == [1, 31, 31, 91, 91, 151]
+    credentials = pool(quota(2, Clock.WALL))
+    calls(credentials, NOW, lasting=0.0)
+    assert turns(credentials, 6, NOW + 1) == [1, 31, 31, 91, 91, 151]
 
 
 def test_a_call_at_the_end_of_such_a_window_takes_a_turn_of_the_next_one() -> None:
-    one = pool(quota(2, Clock.WALL))
-    calls(one, NOW + 29.5, lasting=0.0)
-    assert turns(one, 4, NOW + 29.6) == [29.6, 91, 91, 151]
+    credentials = pool(quota(2, Clock.WALL))
+    calls(credentials, NOW + 29.5, lasting=0.0)
+    assert turns(credentials, 4, NOW + 29.6) == [29.6, 91, 91, 151]
 
 
 def test_a_window_from_the_first_use_begins_again_with_the_next_call() -> None:
-    one = pool(quota(2, Clock.FIRST_USE))
-    calls(one, NOW, lasting=0.0)
-    assert turns(one, 5, NOW + 10) == [10, 60.03, 60.03, 121.03, 121.03]
-    assert turns(one, 2, NOW + 59) == [59, 60.03]
-    assert turns(one, 3, NOW + 60.01) == [60.03, 60.03, 121.03]  # until then one might fall into either window
+    credentials = pool(quota(2, Clock.FIRST_USE))
+    calls(credentials, NOW, lasting=0.0)
+    assert turns(credentials, 5, NOW + 10) == [10, 60.03, 60.03, 121.03, 121.03]
+    assert turns(credentials, 2, NOW + 59) == [59, 60.03]
+    assert turns(credentials, 3, NOW + 60.01) == [60.03, 60.03, 121.03]  # until then one might fall into either window
 
 
 def test_calls_at_once_give_a_turn_whenever_one_ends() -> None:
-    one = pool(quota(2, unit=Unit.CONCURRENT))
-    calls(one, NOW - 10, lasting=3.0)
-    calls(one, NOW, NOW + 1)
+    credentials = pool(quota(2, unit=Unit.CONCURRENT))
+    calls(credentials, NOW - 10, lasting=3.0)
+    calls(credentials, NOW, NOW + 1)
     ends = 3.0 + LINGER
-    assert turns(one, 4, NOW + 2) == pytest.approx([ends, 1 + ends, 2 * ends, 1 + 2 * ends])
+    assert turns(credentials, 4, NOW + 2) == pytest.approx([ends, 1 + ends, 2 * ends, 1 + 2 * ends])
 
 
 def test_a_call_that_lasts_for_longer_than_usual_may_end_at_any_moment() -> None:
-    one = pool(quota(1, unit=Unit.CONCURRENT))
-    calls(one, NOW - 10, lasting=2.0)
-    calls(one, NOW)
-    assert turns(one, 1, NOW + 5) == [pytest.approx(5 + (2 + LINGER) / 2)]
+    credentials = pool(quota(1, unit=Unit.CONCURRENT))
+    calls(credentials, NOW - 10, lasting=2.0)
+    calls(credentials, NOW)
+    assert turns(credentials, 1, NOW + 5) == [pytest.approx(5 + (2 + LINGER) / 2)]
 
 
 def test_each_turn_needs_every_limit() -> None:
-    one = pool(quota(3), quota(1, unit=Unit.CONCURRENT))
-    calls(one, NOW - 100, lasting=4.0)
+    credentials = pool(quota(3), quota(1, unit=Unit.CONCURRENT))
+    calls(credentials, NOW - 100, lasting=4.0)
     step = 4.0 + LINGER
-    assert turns(one, 4, NOW) == pytest.approx([0, step, 2 * step, 61])
+    assert turns(credentials, 4, NOW) == pytest.approx([0, step, 2 * step, 61])
 
 
 def test_an_account_gives_its_turns_once_however_many_credentials_it_has() -> None:
@@ -95,41 +95,41 @@ def test_an_account_gives_its_turns_once_however_many_credentials_it_has() -> No
 
 
 def test_credentials_that_rest_have_their_turn_when_they_wake_and_refused_ones_have_none() -> None:
-    one = pool(quota(1), keys=2)
-    first = one.pick(ASK, "a", NOW)
-    second = one.pick(ASK, "b", NOW)
+    credentials = pool(quota(1), keys=2)
+    first = credentials.pick(ASK, "a", NOW)
+    second = credentials.pick(ASK, "b", NOW)
     assert {first, second} == {"k0", "k1"}
-    one.release("a", Verdict(cooldown=90, reason="quota_exhausted"), NOW)
-    one.release("b", Verdict(quarantine=True, reason="unauthenticated"), NOW)
-    assert turns(one, 2, NOW) == [90, 151]
+    credentials.release("a", Verdict(cooldown=90, reason="quota_exhausted"), NOW)
+    credentials.release("b", Verdict(quarantine=True, reason="unauthenticated"), NOW)
+    assert turns(credentials, 2, NOW) == [90, 151]
 
 
 def test_a_call_that_fits_no_limit_has_no_turn() -> None:
-    one = pool(quota(1_000, unit=Unit.TOKENS))
-    assert turns(one, 1, NOW, Ask("p", "p/m", "m", tokens=1_001)) == []
-    assert turns(one, 3, NOW, Ask("p", "p/m", "m", tokens=400)) == [0, 0, 61]
+    credentials = pool(quota(1_000, unit=Unit.TOKENS))
+    assert turns(credentials, 1, NOW, Ask("p", "p/m", "m", tokens=1_001)) == []
+    assert turns(credentials, 3, NOW, Ask("p", "p/m", "m", tokens=400)) == [0, 0, 61]
 
 
 def test_where_nothing_is_known_more_calls_at_once_are_tried_round_by_round() -> None:
-    one = pool()
-    begins = turns(one, 4 + 6 + 9, NOW)
+    credentials = pool()
+    begins = turns(credentials, 4 + 6 + 9, NOW)
     step = UNKNOWN_DURATION + LINGER
     assert begins == pytest.approx([0] * 4 + [step] * 6 + [2 * step] * 9)
 
 
-def test_what_was_learned_about_calls_at_once_bounds_the_turns() -> None:
-    one = pool()
-    one.lane("m", NOW).lots["k0"].pacing.at_once = 2
+def test_learned_concurrency_bounds_the_turns() -> None:
+    credentials = pool()
+    credentials.lane("m", NOW).lots["k0"].pacing.at_once = 2
     step = UNKNOWN_DURATION + LINGER
-    assert turns(one, 5, NOW) == pytest.approx([0, 0, step, step, 2 * step])
+    assert turns(credentials, 5, NOW) == pytest.approx([0, 0, step, step, 2 * step])
 
 
 def test_turns_of_long_lines_are_found_once_for_a_moment() -> None:
-    one = pool(quota(100))
-    lane = one.lane("m", NOW)
+    credentials = pool(quota(100))
+    lane = credentials.lane("m", NOW)
     lane.turns(ASK, 50, NOW)
     seen = lane._foresight
-    calls(one, NOW, lasting=1.0)
+    calls(credentials, NOW, lasting=1.0)
     assert len(lane.turns(ASK, 60, NOW + 0.2)) == 60
     assert lane._foresight is seen
     lane.turns(ASK, 60, NOW + 0.3)
@@ -137,16 +137,16 @@ def test_turns_of_long_lines_are_found_once_for_a_moment() -> None:
 
 
 def test_how_long_calls_take_is_learned_with_its_deviation() -> None:
-    one = Durations()
-    assert (one.mean, one.known, one.margin) == (UNKNOWN_DURATION, False, 0.0)
-    one.add(8.0)
-    assert (one.mean, one.deviation, one.known) == (8.0, 2.0, True)
-    one.add(16.0)
-    assert (one.mean, one.deviation, one.margin) == (9.0, 3.5, 7.0)
+    durations = Durations()
+    assert (durations.mean, durations.known, durations.margin) == (UNKNOWN_DURATION, False, 0.0)
+    durations.add(8.0)
+    assert (durations.mean, durations.deviation, durations.known) == (8.0, 2.0, True)
+    durations.add(16.0)
+    assert (durations.mean, durations.deviation, durations.margin) == (9.0, 3.5, 7.0)
     for _ in range(100):
-        one.add(5.0)
-    assert one.mean == pytest.approx(5.0, abs=0.01)
-    assert one.margin == pytest.approx(0.0, abs=0.01)
+        durations.add(5.0)
+    assert durations.mean == pytest.approx(5.0, abs=0.01)
+    assert durations.margin == pytest.approx(0.0, abs=0.01)
 
 
 def test_a_room_asks_what_comes_back_only_when_nothing_is_free() -> None:
@@ -156,15 +156,15 @@ def test_a_room_asks_what_comes_back_only_when_nothing_is_free() -> None:
         asked.append(1)
         return [(50.0, 1.0), (40.0, 1.0)]
 
-    one = Room(1.0, 1.0, 0.0, coming, lambda at: at + 100)
-    assert one.opens() == 0.0
-    one.take(0.0)
+    room = Room(1.0, 1.0, 0.0, coming, lambda at: at + 100)
+    assert room.opens() == 0.0
+    room.take(0.0)
     assert not asked
-    assert one.opens() == 40.0
-    one.take(40.0)
-    assert one.opens() == 50.0
-    one.take(50.0)
-    assert (one.opens(), len(asked)) == (100.0, 1)
+    assert room.opens() == 40.0
+    room.take(40.0)
+    assert room.opens() == 50.0
+    room.take(50.0)
+    assert (room.opens(), len(asked)) == (100.0, 1)
     assert Room(2.0, 1.0, 0.0, list, lambda at: at).opens() == NEVER
 
 
@@ -180,7 +180,7 @@ def waiting(line: Line, *names: str) -> dict[str, Ticket]:
     return tickets
 
 
-def test_who_stands_in_several_lines_is_served_where_it_is_first() -> None:
+def test_a_request_in_several_queues_is_served_where_it_is_first() -> None:
     first, second = Line(), Line()
     tickets = waiting(first, "a1", "a2", "a3")
     for ticket in (tickets["a2"], tickets["a3"]):

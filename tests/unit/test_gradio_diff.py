@@ -58,7 +58,7 @@ def test_a_stream_of_outputs_arrives_as_it_was(states: list[list[Any]]) -> None:
 
 
 @given(values, st.lists(st.lists(values, max_size=4), max_size=4) | values)
-def test_what_is_no_difference_is_refused_and_never_guessed(value: Any, operations: Any) -> None:
+def test_a_malformed_difference_is_refused_and_never_guessed(value: Any, operations: Any) -> None:
     try:
         apply(value, operations)
     except BadDiff:
@@ -67,6 +67,6 @@ def test_what_is_no_difference_is_refused_and_never_guessed(value: Any, operatio
 
 
 @pytest.mark.parametrize("step", [["sing", [], 1], ["add", [], 1], ["delete", ["no"], None], ["append", [3], "x"], 7])
-def test_an_operation_that_does_not_fit_is_told(step: Any) -> None:
+def test_an_operation_that_does_not_fit_is_reported(step: Any) -> None:
     with pytest.raises(BadDiff):
         apply({"a": [1]}, [step])

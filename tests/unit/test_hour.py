@@ -26,7 +26,7 @@ def test_requests_failures_and_tokens_are_summed() -> None:
 
 
 @pytest.mark.parametrize(("later", "count"), [(0, 1), (59 * 60, 1), (60 * 60 - 1, 1), (60 * 60, 0), (600 * 60, 0)])
-def test_what_is_older_than_an_hour_is_gone(later: float, count: int) -> None:
+def test_numbers_older_than_an_hour_are_gone(later: float, count: int) -> None:
     hour = LastHour()
     hour.add(START, failed=True, tokens=7, first_token=1.0)
     sums = hour.sums(START + later)
@@ -65,8 +65,8 @@ def test_a_look_costs_sixty_slots_at_any_rate() -> None:
 @given(st.lists(st.floats(0.001, 500), min_size=1, max_size=200))
 def test_percentiles_are_within_five_per_cent(seconds: list[float]) -> None:
     hour = LastHour()
-    for one in seconds:
-        hour.add(START, failed=False, first_token=one)
+    for second in seconds:
+        hour.add(START, failed=False, first_token=second)
     sums = hour.sums(START)
     ordered = sorted(seconds)
     assert sums.median == pytest.approx(ordered[min(len(ordered) - 1, int(len(ordered) * 0.5))], rel=0.05)
@@ -82,7 +82,7 @@ def test_calls_without_a_first_token_are_not_in_the_percentiles() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 1e-9, 1e-4])
-def test_what_is_faster_than_can_be_told_falls_into_the_first_bucket(seconds: float) -> None:
+def test_times_below_the_resolution_fall_into_the_first_bucket(seconds: float) -> None:
     assert bucket(seconds) == 0
     assert percentile(Counter([bucket(seconds)]), 0.5) == pytest.approx(1e-4)
 

@@ -83,13 +83,13 @@ def indices(events: list[Any]) -> list[int]:
 
 
 def test_one_picture_is_an_answer() -> None:
-    one = answer()
-    opening = opens(one)
+    reply = answer()
+    opening = opens(reply)
     assert (opening.count, opening.first_index) == (1, 0)
-    assert draws(one, opening, 1) == [Started("p/a", 1), checked(0)]
-    assert not one.whole
-    assert one.end(opening, DONE) == []
-    assert one.whole
+    assert draws(reply, opening, 1) == [Started("p/a", 1), checked(0)]
+    assert not reply.whole
+    assert reply.end(opening, DONE) == []
+    assert reply.whole
 
 
 @pytest.mark.parametrize(("wanted", "at_once", "counts"), [(3, 1, [1, 1, 1]), (5, 2, [2, 2, 1]), (2, 4, [2])])
@@ -108,9 +108,9 @@ def test_more_calls_are_made_for_more_pictures(wanted: int, at_once: int, counts
 
 
 def test_indices_count_on_whatever_the_provider_says() -> None:
-    one = answer(3)
-    first, second = opens(one), opens(one)
-    shown = [*one.accept(first, checked(7)), *one.accept(second, checked(0)), *one.accept(second, checked(0))]
+    reply = answer(3)
+    first, second = opens(reply), opens(reply)
+    shown = [*reply.accept(first, checked(7)), *reply.accept(second, checked(0)), *reply.accept(second, checked(0))]
     assert indices(shown) == [0, 1, 2]
 
 
@@ -125,9 +125,9 @@ def test_a_call_that_draws_fewer_than_it_was_asked_for_is_followed_by_another() 
 
 
 async def test_pictures_beyond_what_was_asked_for_are_left_out() -> None:
-    one = answer(1)
-    draws(one, opens(one), 1)
-    assert await one.check(Picture(1, b"not looked at")) == ()
+    reply = answer(1)
+    draws(reply, opens(reply), 1)
+    assert await reply.check(Picture(1, b"not looked at")) == ()
 
 
 # --- seeds ---------------------------------------------------------------------------------------
@@ -139,9 +139,9 @@ async def test_pictures_beyond_what_was_asked_for_are_left_out() -> None:
 def test_calls_after_the_first_do_not_draw_the_same_picture_again(
     seed: int | None, drawn: int, used: int | None
 ) -> None:
-    one = answer(4, seed=seed)
-    draws(one, opens(one), drawn)
-    assert opens(one).request.seed == used
+    reply = answer(4, seed=seed)
+    draws(reply, opens(reply), drawn)
+    assert opens(reply).request.seed == used
     assert LARGEST_SEED == 2**64 - 1
 
 
@@ -154,7 +154,7 @@ def test_a_deployment_without_seeds_is_not_given_one() -> None:
 # --- settings ------------------------------------------------------------------------------------
 
 
-def test_what_a_deployment_does_not_honour_is_left_out_with_one_notice() -> None:
+def test_a_setting_that_a_deployment_does_not_honour_is_dropped_with_one_notice() -> None:
     one, by = answer(2, steps=9, seed=5), deployment("p/a", settings=frozenset({"seed"}))
     opening = opens(one, by)
     assert (opening.request.steps, opening.request.seed) == (None, 5)
@@ -165,13 +165,13 @@ def test_what_a_deployment_does_not_honour_is_left_out_with_one_notice() -> None
     assert [event for event in one.begin(opens(one, by, 2)) if isinstance(event, Notice)] == []
 
 
-def test_what_a_deployment_has_refused_is_left_out_by_this_request_and_by_later_ones() -> None:
+def test_a_refused_setting_is_dropped_by_this_request_and_later_ones() -> None:
     learned = Learned()
-    one = answer(2, learned, steps=9, seed=5)
-    assert opens(one, without=frozenset({"seed"})).request.seed is None
+    reply = answer(2, learned, steps=9, seed=5)
+    assert opens(reply, without=frozenset({"seed"})).request.seed is None
     learned.refuses_field("p/a", "steps", NOW)
-    assert (opens(one).request.steps, opens(one).request.seed) == (None, 5)
-    assert opens(one, B).request.steps == 9
+    assert (opens(reply).request.steps, opens(reply).request.seed) == (None, 5)
+    assert opens(reply, B).request.steps == 9
 
 
 def test_a_size_that_the_deployment_does_not_draw_is_fitted_with_a_notice() -> None:
@@ -186,63 +186,63 @@ def test_a_size_that_the_deployment_does_not_draw_is_fitted_with_a_notice() -> N
 # --- events --------------------------------------------------------------------------------------
 
 
-def test_what_is_no_picture_passes_through_unchanged_and_counts_as_none() -> None:
-    one = answer()
-    opening = opens(one)
+def test_other_events_pass_through_unchanged_and_count_as_no_picture() -> None:
+    reply = answer()
+    opening = opens(reply)
     for event in (Progress("drawing", 0.5), Usage(images=3), Preview(0, "image/jpeg", b"x")):
-        assert one.accept(opening, event) == [event]
+        assert reply.accept(opening, event) == [event]
     with pytest.raises(UpstreamFailure):
-        one.end(opening, DONE)
+        reply.end(opening, DONE)
 
 
 def test_a_request_that_waits_is_started_once() -> None:
-    one = answer()
-    assert one.waiting("p/a", 1) == [Started("p/a", 1)]
-    assert one.waiting("p/a", 1) == []
-    assert draws(one, opens(one), 1) == [checked(0)]
+    reply = answer()
+    assert reply.waiting("p/a", 1) == [Started("p/a", 1)]
+    assert reply.waiting("p/a", 1) == []
+    assert draws(reply, opens(reply), 1) == [checked(0)]
 
 
 def test_another_deployment_takes_over_without_taking_anything_back() -> None:
-    one = answer(2)
-    draws(one, opens(one), 1)
-    shown = draws(one, opens(one, B, 2, "timeout"), 1)
+    reply = answer(2)
+    draws(reply, opens(reply), 1)
+    shown = draws(reply, opens(reply, B, 2, "timeout"), 1)
     assert shown == [Handover("p/a", "q/b", "timeout", 0, 2), checked(1)]
 
 
 def test_a_second_call_of_the_same_deployment_is_no_handover() -> None:
-    one = answer(2)
-    draws(one, opens(one), 1)
-    assert draws(one, opens(one, A, 2), 1) == [checked(1)]
+    reply = answer(2)
+    draws(reply, opens(reply), 1)
+    assert draws(reply, opens(reply, A, 2), 1) == [checked(1)]
 
 
 def test_finished_pictures_stay_so_nothing_ever_has_to_be_interrupted() -> None:
-    one = answer(2)
-    draws(one, opens(one), 1)
-    assert not one.began
-    assert not one.ends_when_interrupted
-    assert not opens(one).restarts
+    reply = answer(2)
+    draws(reply, opens(reply), 1)
+    assert not reply.began
+    assert not reply.ends_when_interrupted
+    assert not opens(reply).restarts
 
 
 # --- checks --------------------------------------------------------------------------------------
 
 
 async def test_every_picture_is_decoded_before_it_leaves() -> None:
-    one = answer()
-    (shown,) = await one.check(Picture(0, encoded("PNG"), seed=7))
+    reply = answer()
+    (shown,) = await reply.check(Picture(0, encoded("PNG"), seed=7))
     assert isinstance(shown, CheckedPicture)
     assert (shown.mime, shown.width, shown.height, shown.seed) == ("image/png", 48, 32, 7)
 
 
-async def test_what_is_no_picture_is_a_failure() -> None:
+async def test_bytes_that_are_not_a_picture_are_a_failure() -> None:
     with pytest.raises(UpstreamFailure) as caught:
         await answer().check(Picture(0, b"MZ not a picture"))
     assert caught.value.kind is FailureKind.BAD_IMAGE
 
 
 async def test_a_preview_is_checked_as_well_and_a_bad_one_is_left_out() -> None:
-    one = answer()
-    assert await one.check(Preview(3, "image/png", b"MZ not a picture")) == ()
-    (shown,) = await one.check(Preview(3, "image/png", encoded("PNG")))
+    reply = answer()
+    assert await reply.check(Preview(3, "image/png", b"MZ not a picture")) == ()
+    (shown,) = await reply.check(Preview(3, "image/png", encoded("PNG")))
     assert isinstance(shown, Preview)
     assert (shown.index, shown.mime) == (3, "image/jpeg")
 
@@ -251,32 +251,32 @@ async def test_a_preview_is_checked_as_well_and_a_bad_one_is_left_out() -> None:
 
 
 def test_a_call_that_ends_without_a_picture_is_no_answer() -> None:
-    one = answer()
-    opening = opens(one)
-    one.begin(opening)
+    reply = answer()
+    opening = opens(reply)
+    reply.begin(opening)
     with pytest.raises(UpstreamFailure) as caught:
-        one.end(opening, DONE)
+        reply.end(opening, DONE)
     assert (caught.value.kind, caught.value.status) == (FailureKind.BAD_RESPONSE, 200)
-    assert not one.whole
+    assert not reply.whole
 
 
 def test_pictures_of_an_earlier_call_do_not_make_an_empty_one_good() -> None:
-    one = answer(2)
-    first = opens(one)
-    draws(one, first, 1)
-    one.end(first, DONE)
+    reply = answer(2)
+    first = opens(reply)
+    draws(reply, first, 1)
+    reply.end(first, DONE)
     with pytest.raises(UpstreamFailure):
-        one.end(opens(one), DONE)
+        reply.end(opens(reply), DONE)
 
 
 def test_when_nobody_can_draw_the_rest_the_caller_keeps_what_is_there_and_learns_it() -> None:
-    one = answer(4)
-    assert one.settle_for_less() is None
-    assert not one.whole
-    draws(one, opens(one), 2)
-    rest = one.settle_for_less()
+    reply = answer(4)
+    assert reply.settle_for_less() is None
+    assert not reply.whole
+    draws(reply, opens(reply), 2)
+    rest = reply.settle_for_less()
     assert rest == [Notice(NoticeKind.CHANGED, "count", "Only 2 of 4 pictures could be drawn.")]
-    assert one.whole
+    assert reply.whole
 
 
 def test_the_last_event_counts_calls_and_lists_what_failed() -> None:

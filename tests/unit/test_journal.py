@@ -33,7 +33,7 @@ def test_calls_are_numbered_from_one_in_their_order() -> None:
 # --- usage ---------------------------------------------------------------------------------------
 
 
-def test_what_the_provider_reports_is_what_counts() -> None:
+def test_the_usage_that_the_provider_reports_is_what_counts() -> None:
     journal, (entry,) = begun("a")
     entry.answered, entry.characters, entry.finished = True, 400, True
     entry.usage = Usage(7, 5, 3)
@@ -194,7 +194,7 @@ PRICE = Price(("*",), dt.date(2026, 5, 1), input=2.0, output=5.0, cached=1.0, pi
         (Usage(0, 0, audio_seconds=30.0), 3_000_000),
     ],
 )
-def test_what_a_call_cost_follows_the_price_of_its_model(usage: Usage, micros: int) -> None:
+def test_the_cost_of_a_call_follows_the_price_of_its_model(usage: Usage, micros: int) -> None:
     assert cost(PRICE, usage) == Cost(micros, "EUR", "2026-05-01")
     journal, (entry,) = begun("a")
     entry.price, entry.usage = PRICE, usage

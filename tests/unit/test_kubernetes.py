@@ -57,7 +57,7 @@ def test_an_overlay_names_files_and_objects_that_exist(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_what_kustomize_builds_is_valid_and_finds_its_secrets(overlay: str) -> None:
+def test_the_output_of_kustomize_is_valid_and_finds_its_secrets(overlay: str) -> None:
     kubectl = shutil.which("kubectl") or shutil.which("kustomize")
     if kubectl is None:
         pytest.skip("no kubectl and no kustomize: the manifests themselves are validated above")

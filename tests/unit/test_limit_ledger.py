@@ -12,7 +12,7 @@ from inference_service.credentials.types import Ask, BreakerSpec, Denied, Grant,
 from inference_service.failures import FailureKind
 from inference_service.quotas import DAY, Clock, LimitFact, Quota, Unit
 from inference_service.state.clock import SteadyClock
-from inference_service.state.ledger import FILE, Ledger, state_directory
+from inference_service.state.ledger import FILE, LimitLedger, state_directory
 from inference_service.state.memory import MemoryStore
 
 ASK = Ask("p", "p/m", "m")
@@ -33,9 +33,9 @@ def spec(*quotas: Quota, keys: tuple[str, ...] = ("a",)) -> PoolSpec:
 
 
 def store(folder: Path, *quotas: Quota, clock: Turned | None = None, keys: tuple[str, ...] = ("a",)) -> MemoryStore:
-    one = MemoryStore(BreakerSpec(), clock or Turned(), Ledger(folder, clock or Turned()))
-    one.configure(spec(*quotas, keys=keys))
-    return one
+    store = MemoryStore(BreakerSpec(), clock or Turned(), LimitLedger(folder, clock or Turned()))
+    store.configure(spec(*quotas, keys=keys))
+    return store
 
 
 async def call(one: MemoryStore, verdict: Verdict = GOOD, limits: tuple[LimitFact, ...] = ()) -> Grant:
@@ -53,7 +53,7 @@ async def denied(one: MemoryStore) -> Denied:
 
 
 @pytest.mark.parametrize("clock", [Clock.ROLLING, Clock.WALL, Clock.PACIFIC, Clock.FIRST_USE])
-async def test_what_was_spent_is_not_spent_again(tmp_path: Path, clock: Clock) -> None:
+async def test_spent_quota_is_not_spent_again(tmp_path: Path, clock: Clock) -> None:
     quota = Quota(Unit.REQUESTS, 3, DAY, clock, "credential", firm=True)
     before = store(tmp_path, quota)
     for _ in range(2):
@@ -80,7 +80,7 @@ async def test_rests_and_refused_tokens_stay_what_they_are(tmp_path: Path) -> No
     await after.close()
 
 
-async def test_what_was_told_and_learned_is_known_at_once(tmp_path: Path) -> None:
+async def test_reported_and_learned_limits_are_known_at_once(tmp_path: Path) -> None:
     clock = Turned()
     before = store(tmp_path, clock=clock)
     await call(before, limits=(LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 8_000),))
@@ -138,31 +138,31 @@ async def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_longer_than_a_
 async def test_a_clock_that_is_moved_changes_no_rest_and_frees_no_quota(by: float) -> None:
     wall, steady = Turned(), Turned(1_000.0)
     clock = SteadyClock(wall, steady, looks=0.0)
-    one = MemoryStore(BreakerSpec(), clock)
-    one.configure(spec(Quota(Unit.REQUESTS, 1, 3_600.0, Clock.ROLLING, "credential", firm=True), keys=("a", "b")))
-    await call(one)
-    await call(one, Verdict(cooldown=600, reason="quota_exhausted"))
-    before = {view.id: view.model_rests for view in await one.credentials("p")}
+    store = MemoryStore(BreakerSpec(), clock)
+    store.configure(spec(Quota(Unit.REQUESTS, 1, 3_600.0, Clock.ROLLING, "credential", firm=True), keys=("a", "b")))
+    await call(store)
+    await call(store, Verdict(cooldown=600, reason="quota_exhausted"))
+    before = {view.id: view.model_rests for view in await store.credentials("p")}
     wall.now += by
     steady.now += 1
     wall.now += 1
-    answer = await denied(one)
+    answer = await denied(store)
     assert answer.wait == pytest.approx(599.0, abs=1.0)
-    rests = {view.id: view.model_rests for view in await one.credentials("p")}
+    rests = {view.id: view.model_rests for view in await store.credentials("p")}
     assert {name: {model: until - by for model, until in known.items()} for name, known in rests.items()} == {
         name: pytest.approx(known, abs=1.0) for name, known in before.items()
     }
     steady.now += 3_700
     wall.now += 3_700
-    await call(one)
+    await call(store)
 
 
 async def test_a_broken_file_is_set_aside_and_said(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"this is no database, " * 1_000)
-    one = store(tmp_path)
-    assert one.problem == ""
-    await call(one)
-    await one.close()
+    state = store(tmp_path)
+    assert state.problem == ""
+    await call(state)
+    await state.close()
     assert [path.suffix.startswith(".broken-") for path in tmp_path.glob("limits.broken-*")] == [True]
     assert sqlite3.connect(tmp_path / FILE).execute("SELECT count(*) FROM rows").fetchone()[0] > 0
 
@@ -221,34 +221,34 @@ async def test_a_file_that_cannot_be_used_is_said_and_the_pools_work_without(
             lambda path, timeout: connect(f"file:{path}?mode=ro", timeout=timeout, uri=True),
         )
     with capture_logs() as logs:
-        one = store(folder)
-    assert words in one.problem
-    assert str(folder) in one.problem
-    assert "\n" not in one.problem
+        state = store(folder)
+    assert words in state.problem
+    assert str(folder) in state.problem
+    assert "\n" not in state.problem
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [
         ("limits are not remembered over a restart", "warning")
     ]
-    await call(one)
-    await one.close()
+    await call(state)
+    await state.close()
 
 
 async def test_a_disk_that_fails_later_is_said_and_nothing_piles_up(tmp_path: Path) -> None:
     clock = Turned()
-    ledger = Ledger(tmp_path, clock)
-    one = MemoryStore(BreakerSpec(), clock, ledger)
-    one.configure(spec())
+    ledger = LimitLedger(tmp_path, clock)
+    store = MemoryStore(BreakerSpec(), clock, ledger)
+    store.configure(spec())
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute("DROP TABLE rows")
-    await call(one)
+    await call(store)
     async with asyncio.timeout(20):
-        while not one.problem:
+        while not store.problem:
             await asyncio.sleep(0.02)
-    assert one.problem.startswith("Limits are no longer remembered over a restart: ")
+    assert store.problem.startswith("Limits are no longer remembered over a restart: ")
     assert not ledger.works
     ledger.write("p", {"credential|a": b"{}"})
     assert ledger._news.empty()
-    await call(one)
-    await one.close()
+    await call(store)
+    await store.close()
 
 
 async def test_two_processes_do_not_write_into_one_file(tmp_path: Path) -> None:
@@ -264,13 +264,13 @@ async def test_two_processes_do_not_write_into_one_file(tmp_path: Path) -> None:
 
 
 async def test_news_are_on_disk_soon_without_being_asked(tmp_path: Path) -> None:
-    one = store(tmp_path)
-    await call(one)
+    state = store(tmp_path)
+    await call(state)
     reader = sqlite3.connect(tmp_path / FILE)
     async with asyncio.timeout(20):
         while not reader.execute("SELECT count(*) FROM rows").fetchone()[0]:
             await asyncio.sleep(0.02)
-    await one.close()
+    await state.close()
 
 
 def test_the_file_lies_beside_the_configuration_or_with_the_user(tmp_path: Path) -> None:

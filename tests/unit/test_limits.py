@@ -128,7 +128,7 @@ def test_githubs_three_limits_are_told_apart(message: str, kind: FailureKind, sc
     assert (found.kind, found.scope) == (kind, scope)
 
 
-def test_mistrals_capacity_is_its_own_load_and_no_limit_of_ours() -> None:
+def test_mistrals_capacity_is_its_own_load_and_not_our_limit() -> None:
     body = b'{"object":"error","message":"Service tier capacity exceeded for this model.","code":"3505"}'
     assert errors.from_response(429, {}, body, load.shipped()["mistral"].dialect()).kind is FailureKind.OVERLOADED
 
@@ -186,7 +186,7 @@ R, T = Unit.REQUESTS, Unit.TOKENS
         ("compatible", {"content-type": "text/event-stream", "x-ratelimit": "?"}, []),
     ],
 )  # fmt: skip
-def test_every_limit_in_the_headers_is_told_by_unit_and_window(
+def test_every_limit_in_the_headers_is_read_by_unit_and_window(
     provider: str, headers: dict[str, str], found: list[LimitFact]
 ) -> None:
     assert limits.facts(headers, NOW, load.shipped()[provider].dialect()) == found
@@ -245,7 +245,7 @@ def test_every_family_of_bodies_is_read(body: bytes) -> None:
     assert errors.from_response(400, {}, body, now=NOW).kind is FailureKind.UNAUTHENTICATED
 
 
-def test_what_the_request_did_not_hold_is_never_blamed() -> None:
+def test_nothing_is_blamed_that_the_request_did_not_contain() -> None:
     nothing = errors.Sent()
     seed = b'{"error":{"message":"property \'seed\' is unsupported"}}'
     picture = b'{"error":{"message":"image input is not supported"}}'
@@ -335,7 +335,7 @@ def test_tokens_of_several_kinds_are_one_unit_and_the_tightest_counts() -> None:
         ("x-trial-endpoint-call-remaining", R),
     ],
 )
-def test_what_is_counted_is_named_in_the_header(name: str, unit: Unit) -> None:
+def test_the_header_names_the_unit(name: str, unit: Unit) -> None:
     assert [(fact.unit, fact.remaining) for fact in limits.facts({name: "4"}, NOW)] == [(unit, 4)]
     assert [(fact.unit, fact.remaining) for fact in limits.facts({name.upper(): "4"}, NOW)] == [(unit, 4)]
 
@@ -369,7 +369,7 @@ def test_a_limit_of_tokens_by_its_own_header_is_read_whole() -> None:
     ],
 )
 def test_a_moment_or_a_duration_is_read(text: str | None, seconds: float | None) -> None:
-    found = limits.moment(text, {}, NOW)
+    found = limits.seconds_until(text, {}, NOW)
     if text == "1e9":
         assert found is None
     else:
@@ -378,13 +378,13 @@ def test_a_moment_or_a_duration_is_read(text: str | None, seconds: float | None)
 
 @pytest.mark.parametrize("epoch", [NOW + 30, (NOW + 30) * 1_000])
 def test_an_epoch_is_read_in_seconds_and_in_milliseconds(epoch: float) -> None:
-    assert limits.moment(str(epoch), {}, NOW) == pytest.approx(30.0)
+    assert limits.seconds_until(str(epoch), {}, NOW) == pytest.approx(30.0)
 
 
 def test_a_moment_is_read_on_the_upstreams_clock_and_durations_are_not() -> None:
     headers = {"date": "Mon, 21 Sep 2026 14:13:00 GMT"}
-    assert limits.moment(str(NOW + 30), headers, NOW) == pytest.approx(50.0)
-    assert limits.moment("30", headers, NOW) == 30.0
+    assert limits.seconds_until(str(NOW + 30), headers, NOW) == pytest.approx(50.0)
+    assert limits.seconds_until("30", headers, NOW) == 30.0
     assert limits.upstream_clock({}, NOW) == NOW
 
 

@@ -145,7 +145,7 @@ def test_a_key_anywhere_in_the_file_is_refused_and_not_repeated(place: tuple[str
 
 
 @pytest.mark.parametrize("name", ["api_key", "apikey", "API_KEY", "groq_api_key", "token", "secret", "password", "credentials"])  # fmt: skip
-def test_who_looks_for_a_place_for_a_key_is_shown_it(name: str, tmp_path: Path) -> None:
+def test_a_key_in_the_wrong_place_leads_to_the_right_one(name: str, tmp_path: Path) -> None:
     path = tmp_path / "antiphon.toml"
     path.write_text(f'[providers.groq]\n{name} = "hunter2"')
     with pytest.raises(ConfigError, match=r"environment variable, such as GROQ_API_KEY") as caught:

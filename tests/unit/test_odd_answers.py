@@ -30,9 +30,9 @@ def test_any_json_is_a_transcript_or_a_failure(answer: Any) -> None:
     assert isinstance(made.text, str)
     assert isinstance(made.language, str)
     assert made.seconds is None or (math.isfinite(made.seconds) and made.seconds >= 0)
-    for one in made.segments:
-        assert 0 <= one.start <= one.end < math.inf
-        assert one.no_speech is None or 0 <= one.no_speech <= 1
+    for segment in made.segments:
+        assert 0 <= segment.start <= segment.end < math.inf
+        assert segment.no_speech is None or 0 <= segment.no_speech <= 1
 
 
 @given(JSON, st.integers(1, 3))

@@ -28,7 +28,7 @@ NOTHING = Labels()
 
 
 @given(st.lists(TEXTS, max_size=4), st.integers(0, 40), st.lists(TEXTS, max_size=6))
-def test_what_leaves_is_always_the_beginning_of_the_final_answer(
+def test_the_sent_text_is_always_the_beginning_of_the_final_answer(
     before: list[str], keep: int, after: list[str]
 ) -> None:
     stream, whole = Alignment(), Cutting()
@@ -103,7 +103,7 @@ def test_paths_are_the_same_however_clients_join_them() -> None:
     ("value", "most", "taken"),
     [(3, 10, 3), (3.0, 10, 3), (0, 10, 0), (11, 10, None), (-1, 10, None), (1.5, 10, None), (math.nan, 10, None), (math.inf, 10, None), (True, 10, None), ("3", 10, None), (None, 10, None)],
 )  # fmt: skip
-def test_whole_numbers_are_taken_as_what_they_are(value: Any, most: int, taken: int | None) -> None:
+def test_whole_numbers_are_read_as_integers(value: Any, most: int, taken: int | None) -> None:
     fields = Fields({"x": value})
     assert fields.whole("x", most) == taken
     assert bool(fields.violations) is (taken is None and value is not None)
@@ -155,7 +155,7 @@ def test_texts_to_embed_are_one_or_many() -> None:
         ({"model": "m", "input": "a", "dimensions": -1}, "dimensions"),
     ],
 )
-def test_what_cannot_be_embedded_is_named(members: dict[str, Any], param: str) -> None:
+def test_an_input_that_cannot_be_embedded_is_named(members: dict[str, Any], param: str) -> None:
     with pytest.raises(Refusal) as caught:
         EmbedOrder(members, NOTHING)
     assert caught.value.problem.param == param

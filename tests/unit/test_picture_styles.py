@@ -94,7 +94,7 @@ def test_a_seed_that_a_host_cannot_take_is_brought_into_its_range(
 ) -> None:
     seed, notices = seed_for(ImageRequest("r", "m", "a fox", seed=asked), largest)
     assert seed == sent
-    assert [(one.kind, one.field) for one in notices] == ([(NoticeKind.CHANGED, "seed")] if told else [])
+    assert [(notice.kind, notice.field) for notice in notices] == ([(NoticeKind.CHANGED, "seed")] if told else [])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_lost_setting_is_a_notice_or_a_refusal_as_the_caller_wishes() -> None:
 def test_steps_are_brought_within_what_a_host_takes(asked: int | None, used: int | None) -> None:
     request, notices = bounded_steps(ImageRequest("r", "m", "a fox", steps=asked), (1, 8))
     assert request.steps == used
-    assert [one.field for one in notices] == ([] if asked == used else ["steps"])
+    assert [notice.field for notice in notices] == ([] if asked == used else ["steps"])
     if asked != used:
         with pytest.raises(UpstreamFailure, match="1 to 8 steps"):
             bounded_steps(ImageRequest("r", "m", "a fox", steps=asked, strict=True), (1, 8))

@@ -40,68 +40,68 @@ def denied(one: Pool, now: float, ask: Ask = ASK) -> Denied:
 
 
 def test_the_credential_with_the_fewest_calls_in_flight_is_picked() -> None:
-    one = pool(3)
-    assert sorted(picked(one, f"l{n}", 100.0 + n) for n in range(3)) == ["a", "b", "c"]
+    credentials = pool(3)
+    assert sorted(picked(credentials, f"l{n}", 100.0 + n) for n in range(3)) == ["a", "b", "c"]
 
 
 def test_a_resting_token_is_not_used_before_its_time_and_then_again() -> None:
-    one = pool(1)
-    picked(one, "l", 0)
-    one.release("l", Verdict(cooldown=10, reason="rate_limited"), 0)
-    assert denied(one, 9.9) == Denied(Why.RESTING, pytest.approx(0.1), "rate_limited")
-    assert picked(one, "l2", 10.1) == "a"
+    credentials = pool(1)
+    picked(credentials, "l", 0)
+    credentials.release("l", Verdict(cooldown=10, reason="rate_limited"), 0)
+    assert denied(credentials, 9.9) == Denied(Why.RESTING, pytest.approx(0.1), "rate_limited")
+    assert picked(credentials, "l2", 10.1) == "a"
 
 
 def test_a_call_that_has_just_ended_makes_room_in_a_moment_that_is_worth_the_wait() -> None:
-    one = pool(2, most=1)
-    picked(one, "l1", 0)
-    picked(one, "l2", 0)
-    assert denied(one, 1.0) == Denied(Why.BUSY, None, "busy")  # nobody knows when these end
-    one.release("l1", GOOD, 2.0)
-    assert denied(one, 2.02) == Denied(Why.BUSY, pytest.approx(0.03), "busy", told=True)
-    assert picked(one, "l3", 2.06) == "a"
+    credentials = pool(2, most=1)
+    picked(credentials, "l1", 0)
+    picked(credentials, "l2", 0)
+    assert denied(credentials, 1.0) == Denied(Why.BUSY, None, "busy")  # nobody knows when these end
+    credentials.release("l1", GOOD, 2.0)
+    assert denied(credentials, 2.02) == Denied(Why.BUSY, pytest.approx(0.03), "busy", told=True)
+    assert picked(credentials, "l3", 2.06) == "a"
 
 
 def test_a_limit_of_one_model_leaves_the_others_alone() -> None:
-    one = pool(1)
-    picked(one, "l", 0)
-    one.release("l", Verdict(cooldown=10, scope=Scope.CREDENTIAL_MODEL), 0)
-    denied(one, 1)
-    assert picked(one, "x", 1, OTHER) == "a"
+    credentials = pool(1)
+    picked(credentials, "l", 0)
+    credentials.release("l", Verdict(cooldown=10, scope=Scope.CREDENTIAL_MODEL), 0)
+    denied(credentials, 1)
+    assert picked(credentials, "x", 1, OTHER) == "a"
 
 
 def test_credentials_of_one_account_rest_together() -> None:
-    one = pool(3, groups=["g", "g", "c"])
-    assert picked(one, "l", 0) == "a"
-    one.release("l", Verdict(cooldown=10, scope=Scope.GROUP), 0)
-    assert [picked(one, f"x{n}", 1) for n in range(2)] == ["c", "c"]
+    credentials = pool(3, groups=["g", "g", "c"])
+    assert picked(credentials, "l", 0) == "a"
+    credentials.release("l", Verdict(cooldown=10, scope=Scope.GROUP), 0)
+    assert [picked(credentials, f"x{n}", 1) for n in range(2)] == ["c", "c"]
 
 
 def test_a_quarantined_credential_is_probed_once_with_growing_pauses_and_lifted_by_a_person() -> None:
-    one = pool(1)
+    credentials = pool(1)
     now, pauses = 0.0, []
     for n in range(3):
-        assert picked(one, f"l{n}", now) == "a"
+        assert picked(credentials, f"l{n}", now) == "a"
         if n:
-            denied(one, now)
-        one.release(f"l{n}", Verdict(quarantine=True, reason="unauthenticated"), now)
-        wakes = one.views(now)[0].wakes_at
+            denied(credentials, now)
+        credentials.release(f"l{n}", Verdict(quarantine=True, reason="unauthenticated"), now)
+        wakes = credentials.views(now)[0].wakes_at
         pauses.append(wakes - now)
         now = wakes + 1
     assert pauses == sorted(pauses)
     assert pauses[0] < pauses[-1]
-    picked(one, "last", now)
-    one.release("last", Verdict(quarantine=True, reason="unauthenticated"), now)
-    assert denied(one, now) == Denied(Why.NONE, None, "unauthenticated")
-    one.lift(now)
-    assert picked(one, "z", now) == "a"
+    picked(credentials, "last", now)
+    credentials.release("last", Verdict(quarantine=True, reason="unauthenticated"), now)
+    assert denied(credentials, now) == Denied(Why.NONE, None, "unauthenticated")
+    credentials.lift(now)
+    assert picked(credentials, "z", now) == "a"
 
 
 def test_a_lease_of_a_crashed_holder_ends_by_itself() -> None:
-    one = pool(1, most=1)
-    assert picked(one, "l", 0) == "a"
-    assert denied(one, 59) == Denied(Why.BUSY, None, "busy")
-    assert picked(one, "l2", 61) == "a"
+    credentials = pool(1, most=1)
+    assert picked(credentials, "l", 0) == "a"
+    assert denied(credentials, 59) == Denied(Why.BUSY, None, "busy")
+    assert picked(credentials, "l2", 61) == "a"
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def test_a_lease_of_a_crashed_holder_ends_by_itself() -> None:
 def test_a_declared_quota_is_kept_until_its_clock_refills_it(
     clock: Clock, window: float, now: float, opens: float
 ) -> None:
-    one = pool(1, requests(2, window, clock))
+    credentials = pool(1, requests(2, window, clock))
     for n in range(2):
-        picked(one, f"l{n}", now)
-        one.release(f"l{n}", GOOD, now)
-    answer = denied(one, now)
+        picked(credentials, f"l{n}", now)
+        credentials.release(f"l{n}", GOOD, now)
+    answer = denied(credentials, now)
     assert answer.why is Why.BUSY
     assert answer.wait == pytest.approx(opens - now, abs=0.01)
-    denied(one, opens - 0.01)
-    assert picked(one, "again", opens + 0.01) == "a"
+    denied(credentials, opens - 0.01)
+    assert picked(credentials, "again", opens + 0.01) == "a"
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_a_quota_binds_at_its_scope(scope: str, same_model: list[str], other_mod
     """Two credentials of one account, of which the first has made the one call of its quota."""
 
     def spent() -> Pool:
-        one = pool(2, requests(1, scope=scope), groups=["g", "g"])
-        assert picked(one, "l", 0) == "a"
-        one.release("l", GOOD, 0)
-        return one
+        credentials = pool(2, requests(1, scope=scope), groups=["g", "g"])
+        assert picked(credentials, "l", 0) == "a"
+        credentials.release("l", GOOD, 0)
+        return credentials
 
     for ask, usable in ((ASK, same_model), (OTHER, other_model)):
         one = spent()
@@ -157,70 +157,70 @@ def test_a_quota_binds_at_its_scope(scope: str, same_model: list[str], other_mod
 
 
 def test_a_quota_for_some_models_leaves_the_others_alone() -> None:
-    one = pool(1, Quota(Unit.REQUESTS, 1, 60.0, Clock.ROLLING, "credential", ("m*",), firm=True))
-    picked(one, "l", 0)
-    denied(one, 0)
-    denied(one, 0, Ask("p", "p/m2", "m2"))
-    picked(one, "x", 0, OTHER)
+    credentials = pool(1, Quota(Unit.REQUESTS, 1, 60.0, Clock.ROLLING, "credential", ("m*",), firm=True))
+    picked(credentials, "l", 0)
+    denied(credentials, 0)
+    denied(credentials, 0, Ask("p", "p/m2", "m2"))
+    picked(credentials, "x", 0, OTHER)
 
 
 def test_a_call_near_the_end_of_a_window_is_counted_on_both_sides_of_it() -> None:
     """It may reach the provider when its next window has begun."""
-    one = pool(1, requests(2, 60.0, Clock.WALL))
-    picked(one, "l", 59.5)
-    picked(one, "l2", 61.2)
-    assert isinstance(one.pick(ASK, "l3", 61.3), Denied)
+    credentials = pool(1, requests(2, 60.0, Clock.WALL))
+    picked(credentials, "l", 59.5)
+    picked(credentials, "l2", 61.2)
+    assert isinstance(credentials.pick(ASK, "l3", 61.3), Denied)
 
 
 def test_tokens_are_reserved_before_and_settled_after() -> None:
-    one = pool(1, Quota(Unit.TOKENS, 1_000, 60.0, Clock.ROLLING, "credential_model", firm=True))
+    credentials = pool(1, Quota(Unit.TOKENS, 1_000, 60.0, Clock.ROLLING, "credential_model", firm=True))
     large = Ask("p", "p/m", "m", tokens=700)
-    picked(one, "l", 0, large)
-    assert denied(one, 0, large).wait == pytest.approx(61.0)
-    one.release("l", Verdict(Vote.GOOD, good_credential=True, used_tokens=200), 1)
-    picked(one, "l2", 1, large)
+    picked(credentials, "l", 0, large)
+    assert denied(credentials, 0, large).wait == pytest.approx(61.0)
+    credentials.release("l", Verdict(Vote.GOOD, good_credential=True, used_tokens=200), 1)
+    picked(credentials, "l2", 1, large)
 
 
 def test_a_call_that_never_left_has_used_nothing() -> None:
-    one = pool(1, requests(1))
-    picked(one, "l", 0)
-    one.release("l", Verdict(sent=False), 0)
-    picked(one, "l2", 0)
+    credentials = pool(1, requests(1))
+    picked(credentials, "l", 0)
+    credentials.release("l", Verdict(sent=False), 0)
+    picked(credentials, "l2", 0)
 
 
-def test_a_request_larger_than_one_key_bears_goes_to_a_larger_one_or_is_refused_with_the_number() -> None:
-    one = pool(2, Quota(Unit.TOKENS, 1_000, 60.0, Clock.ROLLING, "credential_model"))
-    picked(one, "l", 0)
-    one.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 8_000),), 0)
-    assert picked(one, "x", 0, Ask("p", "p/m", "m", tokens=5_000)) == "a"
-    assert denied(one, 0, Ask("p", "p/m", "m", tokens=9_000)) == Denied(Why.TOO_LARGE, None, "too_large", 8_000)
+def test_a_request_too_large_for_one_key_goes_to_a_larger_one_or_is_refused_with_the_number() -> None:
+    credentials = pool(2, Quota(Unit.TOKENS, 1_000, 60.0, Clock.ROLLING, "credential_model"))
+    picked(credentials, "l", 0)
+    credentials.report("l", (LimitFact(Unit.TOKENS, 60.0, Clock.ROLLING, 8_000, 8_000),), 0)
+    assert picked(credentials, "x", 0, Ask("p", "p/m", "m", tokens=5_000)) == "a"
+    assert denied(credentials, 0, Ask("p", "p/m", "m", tokens=9_000)) == Denied(Why.TOO_LARGE, None, "too_large", 8_000)
 
 
 def test_a_model_that_a_quota_forbids_is_never_asked() -> None:
-    one = pool(1, requests(0))
-    assert denied(one, 0).why is Why.NONE
+    credentials = pool(1, requests(0))
+    assert denied(credentials, 0).why is Why.NONE
 
 
 # --- what providers tell --------------------------------------------------------------------------
 
 
 def test_nothing_left_in_the_headers_is_believed_before_a_refusal() -> None:
-    one = pool(2)
-    first = picked(one, "l", 0)
-    one.report("l", (LimitFact(Unit.REQUESTS, remaining=0, limit=1, resets_after=30),), 0)
-    one.release("l", GOOD, 1)
-    assert {picked(one, f"x{n}", 2) for n in range(4)} == {"a", "b"} - {first}
+    credentials = pool(2)
+    first = picked(credentials, "l", 0)
+    credentials.report("l", (LimitFact(Unit.REQUESTS, remaining=0, limit=1, resets_after=30),), 0)
+    credentials.release("l", GOOD, 1)
+    assert {picked(credentials, f"x{n}", 2) for n in range(4)} == {"a", "b"} - {first}
 
 
 def test_headers_lower_what_a_person_declared_and_never_raise_it() -> None:
-    one = pool(1, requests(10))
-    picked(one, "l", 0)
-    one.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 1_000, 999),), 0)
+    credentials = pool(1, requests(10))
+    picked(credentials, "l", 0)
+    credentials.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 1_000, 999),), 0)
     for n in range(9):
-        picked(one, f"x{n}", 0.1 * n)
-        one.report(f"x{n}", (), 0.1 * n)
-        one.release(f"x{n}", GOOD, 0.1 * n)
-    denied(one, 2)
+        picked(credentials, f"x{n}", 0.1 * n)
+        credentials.report(f"x{n}", (), 0.1 * n)
+        credentials.release(f"x{n}", GOOD, 0.1 * n)
+    denied(credentials, 2)
     low = pool(1, requests(10))
     picked(low, "l", 0)
     low.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 10, 0),), 0)
@@ -228,65 +228,65 @@ def test_headers_lower_what_a_person_declared_and_never_raise_it() -> None:
 
 
 def test_headers_raise_what_only_the_catalogue_says() -> None:
-    one = pool(1, Quota(Unit.REQUESTS, 1, 60.0, Clock.ROLLING))
-    picked(one, "l", 0)
-    one.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 100, 99),), 0)
-    picked(one, "x", 0)
+    credentials = pool(1, Quota(Unit.REQUESTS, 1, 60.0, Clock.ROLLING))
+    picked(credentials, "l", 0)
+    credentials.report("l", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 100, 99),), 0)
+    picked(credentials, "x", 0)
 
 
 def test_a_count_that_is_older_than_calls_under_way_does_not_free_them() -> None:
-    one = pool(1, Quota(Unit.REQUESTS, 5, 60.0, Clock.ROLLING))
+    credentials = pool(1, Quota(Unit.REQUESTS, 5, 60.0, Clock.ROLLING))
     for n in range(4):
-        picked(one, f"l{n}", 0)
-    one.report("l0", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 5, 4),), 0.1)
-    assert one.lane("m", 0.1).lots["a"].windows[0].left(0.1) == 1
+        picked(credentials, f"l{n}", 0)
+    credentials.report("l0", (LimitFact(Unit.REQUESTS, 60.0, Clock.ROLLING, 5, 4),), 0.1)
+    assert credentials.lane("m", 0.1).lots["a"].windows[0].left(0.1) == 1
 
 
 @pytest.mark.parametrize(
     ("told", "window", "believed"), [(10**9, None, 86_400.0), (900.0, 60.0, 120.0), (0.0, None, 0.5)]
 )
-def test_told_times_are_claims(told: float, window: float | None, believed: float) -> None:
-    one = pool(1)
-    picked(one, "l", 0)
+def test_stated_times_are_claims(told: float, window: float | None, believed: float) -> None:
+    credentials = pool(1)
+    picked(credentials, "l", 0)
     limit = LimitFact(Unit.REQUESTS, window) if window else None
-    one.release("l", Verdict(cooldown=told, reason="rate_limited", limit=limit), 0)
-    assert denied(one, 0).wait == pytest.approx(believed)
+    credentials.release("l", Verdict(cooldown=told, reason="rate_limited", limit=limit), 0)
+    assert denied(credentials, 0).wait == pytest.approx(believed)
 
 
-def test_a_wait_that_was_told_too_short_grows_with_experience() -> None:
-    one = pool(1)
+def test_a_wait_that_was_stated_too_short_grows_with_experience() -> None:
+    credentials = pool(1)
     now, waits = 0.0, []
     for n in range(4):
-        picked(one, f"l{n}", now)
-        one.release(f"l{n}", Verdict(cooldown=5, reason="quota_exhausted"), now + 0.1)
-        waits.append(denied(one, now + 0.1).wait or 0.0)
+        picked(credentials, f"l{n}", now)
+        credentials.release(f"l{n}", Verdict(cooldown=5, reason="quota_exhausted"), now + 0.1)
+        waits.append(denied(credentials, now + 0.1).wait or 0.0)
         now += 0.2 + waits[-1]
     assert waits == sorted(waits)
     assert waits[-1] >= 4 * waits[0]
 
 
 def test_refusals_of_calls_that_were_under_way_together_are_one_strike() -> None:
-    one = pool(1)
+    credentials = pool(1)
     for n in range(4):
-        picked(one, f"l{n}", 0)
+        picked(credentials, f"l{n}", 0)
     for n in range(4):
-        one.release(f"l{n}", Verdict(cooldown=5, reason="quota_exhausted"), 0.5)
-    assert denied(one, 0.5).wait == pytest.approx(5.0)
+        credentials.release(f"l{n}", Verdict(cooldown=5, reason="quota_exhausted"), 0.5)
+    assert denied(credentials, 0.5).wait == pytest.approx(5.0)
 
 
 def test_after_a_rest_one_call_goes_first_and_then_ever_more() -> None:
-    one = pool(1)
-    picked(one, "l", 0)
-    one.release("l", Verdict(cooldown=5, reason="quota_exhausted"), 0)
+    credentials = pool(1)
+    picked(credentials, "l", 0)
+    credentials.release("l", Verdict(cooldown=5, reason="quota_exhausted"), 0)
     widths = []
     for turn in range(3):
         leases = []
-        while isinstance(one.pick(ASK, f"{turn}-{len(leases)}", 6 + turn), str):
+        while isinstance(credentials.pick(ASK, f"{turn}-{len(leases)}", 6 + turn), str):
             leases.append(f"{turn}-{len(leases)}")
         widths.append(len(leases))
         for lease in leases:
-            one.report(lease, (), 6 + turn)
-            one.release(lease, GOOD, 6 + turn)
+            credentials.report(lease, (), 6 + turn)
+            credentials.release(lease, GOOD, 6 + turn)
     assert widths[0] == 1
     assert widths == sorted(widths)
     assert widths[-1] > 1
@@ -297,67 +297,67 @@ def rate_limited() -> Verdict:
 
 
 def test_calls_at_once_are_learned_from_refusals_and_tried_again_later() -> None:
-    one = pool(1)
+    credentials = pool(1)
     for n in range(4):
-        picked(one, f"l{n}", 0)
+        picked(credentials, f"l{n}", 0)
     for n in range(2):
-        one.report(f"l{n}", (), 0.1)
-    one.release("l2", rate_limited(), 0.2)
-    one.release("l3", rate_limited(), 0.2)
-    assert not isinstance(one.pick(ASK, "x", 3), str)  # two are under way
-    one.release("l0", GOOD, 3)
-    picked(one, "y", 4)
-    one.report("y", (), 4.1)
-    denied(one, 5)
-    picked(one, "z", 300)  # a third is tried in the end
+        credentials.report(f"l{n}", (), 0.1)
+    credentials.release("l2", rate_limited(), 0.2)
+    credentials.release("l3", rate_limited(), 0.2)
+    assert not isinstance(credentials.pick(ASK, "x", 3), str)  # two are under way
+    credentials.release("l0", GOOD, 3)
+    picked(credentials, "y", 4)
+    credentials.report("y", (), 4.1)
+    denied(credentials, 5)
+    picked(credentials, "z", 300)  # a third is tried in the end
 
 
 def test_the_size_of_an_untold_window_is_learned_for_the_whole_pool() -> None:
-    one = pool(2)
+    credentials = pool(2)
     for n in range(20):
-        picked(one, f"l{n}", n * 2.0)
-        one.report(f"l{n}", (), n * 2.0)
-        one.release(f"l{n}", GOOD, n * 2.0 + 0.5)
-    picked(one, "refused", 41)
-    one.release("refused", rate_limited(), 41.2)
-    assert {view.id: view.remaining for view in one.views(42)} == {"a": 0, "b": 0}
-    assert denied(one, 60).why is Why.BUSY
-    picked(one, "again", 61.1)
+        picked(credentials, f"l{n}", n * 2.0)
+        credentials.report(f"l{n}", (), n * 2.0)
+        credentials.release(f"l{n}", GOOD, n * 2.0 + 0.5)
+    picked(credentials, "refused", 41)
+    credentials.release("refused", rate_limited(), 41.2)
+    assert {view.id: view.remaining for view in credentials.views(42)} == {"a": 0, "b": 0}
+    assert denied(credentials, 60).why is Why.BUSY
+    picked(credentials, "again", 61.1)
 
 
 def test_an_explanation_that_proves_wrong_is_taken_back() -> None:
     """Ten calls in a minute looked like the limit, but the minute passes and it still refuses: it is a longer one."""
-    one = pool(1)
+    credentials = pool(1)
     for n in range(10):
-        picked(one, f"l{n}", n * 4.0)
-        one.report(f"l{n}", (), n * 4.0)
-        one.release(f"l{n}", GOOD, n * 4.0 + 0.5)
-    picked(one, "refused", 41)
-    one.release("refused", rate_limited(), 41.2)
-    wait = denied(one, 42).wait
+        picked(credentials, f"l{n}", n * 4.0)
+        credentials.report(f"l{n}", (), n * 4.0)
+        credentials.release(f"l{n}", GOOD, n * 4.0 + 0.5)
+    picked(credentials, "refused", 41)
+    credentials.release("refused", rate_limited(), 41.2)
+    wait = denied(credentials, 42).wait
     assert wait is not None
-    picked(one, "probe", 42 + wait)
-    one.release("probe", rate_limited(), 42.2 + wait)
-    longer = denied(one, 43 + wait).wait
+    picked(credentials, "probe", 42 + wait)
+    credentials.release("probe", rate_limited(), 42.2 + wait)
+    longer = denied(credentials, 43 + wait).wait
     assert longer is not None
     assert longer > 100
 
 
 def test_one_refusal_in_spite_of_declared_quotas_teaches_no_other_limit_but_a_third_does() -> None:
     """Somebody else may have used the key, or another process while Redis was gone."""
-    one = pool(1, requests(15))
+    credentials = pool(1, requests(15))
     now = 0.0
     for attempt in range(3):
         for n in range(8):
             lease = f"{attempt}-{n}"
-            picked(one, lease, now)
-            one.report(lease, (), now + 0.1)
-            one.release(lease, GOOD, now + 0.5)
+            picked(credentials, lease, now)
+            credentials.report(lease, (), now + 0.1)
+            credentials.release(lease, GOOD, now + 0.5)
             now += 1
-        picked(one, f"refused-{attempt}", now)
-        one.release(f"refused-{attempt}", rate_limited(), now + 0.1)
-        assert bool(one.pacing("a", "m").windows) is (attempt == 2)
-        wait = denied(one, now + 0.1).wait
+        picked(credentials, f"refused-{attempt}", now)
+        credentials.release(f"refused-{attempt}", rate_limited(), now + 0.1)
+        assert bool(credentials.pacing("a", "m").windows) is (attempt == 2)
+        wait = denied(credentials, now + 0.1).wait
         assert wait is not None
         assert attempt == 2 or wait <= 1.2
         now += 70
@@ -393,11 +393,11 @@ def test_a_credential_that_leaves_moves_only_its_own_conversations() -> None:
 
 
 def test_a_reload_keeps_what_was_counted() -> None:
-    one = pool(1, requests(2))
-    picked(one, "l", 0)
-    one.configure(PoolSpec("p", ("a", "b"), ("a", "b"), 0, (requests(1),)))
-    assert picked(one, "x", 1) == "b"
-    denied(one, 1)
+    credentials = pool(1, requests(2))
+    picked(credentials, "l", 0)
+    credentials.configure(PoolSpec("p", ("a", "b"), ("a", "b"), 0, (requests(1),)))
+    assert picked(credentials, "x", 1) == "b"
+    denied(credentials, 1)
 
 
 @given(st.integers(1, 6), st.integers(1, 4), st.lists(st.floats(0.0, 0.5), min_size=50, max_size=200))

@@ -150,7 +150,7 @@ def test_over_many_mixes_98_percent_of_the_optimum_are_answered() -> None:
 @example((1, 7, 20.0, Clock.ROLLING, 1, 1.4042284303933472, 1, 961))
 @example((1, 3, 60.0, Clock.FIRST_USE, 1, 0.7867092632217196, 4, 612))
 @SOME
-def test_whoever_is_admitted_to_the_line_is_served_in_time_unless_capacity_drops(scenario: Scenario) -> None:
+def test_a_request_admitted_to_the_queue_is_served_in_time_unless_capacity_drops(scenario: Scenario) -> None:
     """One tenant and calls that all take the same time: nothing happens that could not be foreseen."""
     outcome, _ = played((*scenario[:6], 1, scenario[7]), steady=True)
     assert outcome.refusals == 0
@@ -161,7 +161,7 @@ def test_whoever_is_admitted_to_the_line_is_served_in_time_unless_capacity_drops
 
 
 @pytest.mark.parametrize("scope", ["group", "group_model"])
-def test_a_quota_of_an_account_holds_for_all_its_credentials(scope: str) -> None:
+def test_a_quota_of_an_account_applies_to_all_its_credentials(scope: str) -> None:
     quotas = (window(10, 60.0, Clock.ROLLING, scope),)
     outcome = simulated(site(4, quotas, declared=True, group="g"), load([n * 1.0 for n in range(300)], 60.0))
     assert outcome.refusals == 0
@@ -214,7 +214,7 @@ def test_a_burst_is_answered_whole_with_few_refusals(count: int, telling: Tellin
     assert outcome.refusals <= 10
 
 
-def test_what_is_too_much_is_refused_at_once_with_a_time() -> None:
+def test_excess_load_is_refused_at_once_with_a_time() -> None:
     requests = load(burst(400), 70.0)
     outcome = simulated(site(6, KEYS, declared=True), requests)
     refused = [request for request in requests if request.refused_at]

@@ -45,9 +45,9 @@ class Waiting:
 
 
 def waiting(*names: str) -> Waiting:
-    one = Waiting()
-    assert one.joins(*names) == []
-    return one
+    waiting = Waiting()
+    assert waiting.joins(*names) == []
+    return waiting
 
 
 def test_one_caller_is_served_in_the_order_of_coming() -> None:
@@ -96,7 +96,7 @@ def test_not_more_heads_are_looked_at_than_may_be_passed() -> None:
     assert one.order()[:3] == ["a1", "b1", "c1"]
 
 
-def test_who_leaves_is_gone_and_the_next_of_the_class_is_its_head() -> None:
+def test_a_ticket_that_leaves_makes_the_next_of_its_class_the_head() -> None:
     one = waiting("a1", "a2", "b1")
     one.line.leave(one.tickets["a1"])
     assert len(one.line) == 2
@@ -108,7 +108,7 @@ def test_who_leaves_is_gone_and_the_next_of_the_class_is_its_head() -> None:
     assert one.order() == ["a2"]
 
 
-def test_a_class_that_left_and_comes_back_stands_in_line_once() -> None:
+def test_a_class_that_left_and_comes_back_queues_once() -> None:
     one = waiting("a1", "b1")
     one.line.leave(one.tickets["a1"])
     one.joins("a2")
@@ -257,13 +257,13 @@ def test_a_class_that_had_its_turns_is_behind_a_newcomer() -> None:
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=20))
 def test_nobody_is_passed_by_his_like_and_classes_differ_by_one_turn_at_most(callers: list[str]) -> None:
     names = [f"{caller}{number:02}" for number, caller in enumerate(callers)]
-    one = Waiting()
+    waiting = Waiting()
     for number, name in enumerate(names):
         ask = Ask("pool", "p/m", "m", caller=name[0])
-        one.tickets[name] = Ticket((ask,), 100.0, 0.0, number)
-        assert one.line.join(one.tickets[name], ask) is None
-    predicted = sorted(one.places(), key=lambda name: one.places()[name])
-    served = one.order()
+        waiting.tickets[name] = Ticket((ask,), 100.0, 0.0, number)
+        assert waiting.line.join(waiting.tickets[name], ask) is None
+    predicted = sorted(waiting.places(), key=lambda name: waiting.places()[name])
+    served = waiting.order()
     assert served == predicted
     for caller in "abc":
         assert [name for name in served if name[0] == caller] == [name for name in names if name[0] == caller]
@@ -276,7 +276,7 @@ def test_nobody_is_passed_by_his_like_and_classes_differ_by_one_turn_at_most(cal
 # --- turns that are remembered -------------------------------------------------------------------
 
 
-def test_what_another_process_has_served_of_a_class_that_waits_here_counts_as_its_turn() -> None:
+def test_service_by_another_process_counts_as_a_turn_of_a_waiting_class() -> None:
     one = waiting("a1", "a2", "a3", "b1", "b2")
     one.line.served_elsewhere(digest(("b", "")))
     assert one.order() == ["a1", "a2", "b1", "a3", "b2"]
@@ -285,7 +285,7 @@ def test_what_another_process_has_served_of_a_class_that_waits_here_counts_as_it
     assert one.order() == ["a1", "a2", "b1"]
 
 
-def test_what_another_process_has_served_of_a_class_that_joins_later_counts_too() -> None:
+def test_service_by_another_process_counts_for_a_class_that_joins_later() -> None:
     one = waiting("a1", "a2", "a3")
     one.line.served_elsewhere(digest(("b", "")))
     one.joins("b1")

@@ -45,108 +45,108 @@ def test_clocks_may_be_apart_by_a_twentieth_of_the_window_within_bounds(length: 
 
 
 def test_a_rolling_window_gives_each_call_back_after_its_length_and_the_slack() -> None:
-    one = used(window(3), 0.0, 10.0, 20.0)
-    assert not one.fits(1, 60.9)
-    assert one.left(60.9) == 0
-    assert one.fits(1, 61.0)
-    assert one.left(61.0) == 1
-    assert one.left(71.0) == 2
-    assert one.left(81.0) == 3
-    assert one.used == 0.0
+    quota_window = used(window(3), 0.0, 10.0, 20.0)
+    assert not quota_window.fits(1, 60.9)
+    assert quota_window.left(60.9) == 0
+    assert quota_window.fits(1, 61.0)
+    assert quota_window.left(61.0) == 1
+    assert quota_window.left(71.0) == 2
+    assert quota_window.left(81.0) == 3
+    assert quota_window.used == 0.0
 
 
 @pytest.mark.parametrize("clock", [WALL, FIRST_USE])
 def test_a_fixed_window_gives_everything_back_at_once(clock: Clock) -> None:
     start = NOW if clock is FIRST_USE else NOW - 30.0
-    one = used(window(3, clock=clock), start + 5, start + 20)
+    quota_window = used(window(3, clock=clock), start + 5, start + 20)
     end = start + (5 if clock is FIRST_USE else 0) + 61.0
-    assert one.left(end - 0.1) == 1
-    assert one.left(end) == 3
+    assert quota_window.left(end - 0.1) == 1
+    assert quota_window.left(end) == 3
 
 
 def test_a_call_near_the_end_of_a_fixed_window_counts_on_both_sides_of_it() -> None:
     start = NOW - 30.0
-    one = used(window(3, clock=WALL), start + 5, start + 59.0)
-    assert one.left(start + 61.0) == 2  # the last one may have arrived in the next window
-    assert one.left(start + 121.0) == 3
-    one = used(window(3, clock=WALL), start + 5, start + 58.9)
-    assert one.left(start + 61.0) == 3
+    quota_window = used(window(3, clock=WALL), start + 5, start + 59.0)
+    assert quota_window.left(start + 61.0) == 2  # the last one may have arrived in the next window
+    assert quota_window.left(start + 121.0) == 3
+    quota_window = used(window(3, clock=WALL), start + 5, start + 58.9)
+    assert quota_window.left(start + 61.0) == 3
 
 
 def test_after_a_long_pause_nothing_is_counted_any_more() -> None:
     start = NOW - 30.0
-    one = used(window(3, clock=WALL), start + 59.5)
-    assert one.left(start + 60.0 + 61.0) == 3
+    quota_window = used(window(3, clock=WALL), start + 59.5)
+    assert quota_window.left(start + 60.0 + 61.0) == 3
 
 
 def test_a_day_ends_at_midnight() -> None:
-    one = used(window(3, DAY, WALL), NOW)
-    assert one.left(NOW - 30 + DAY + 0.9) == 2
-    assert one.left(NOW - 30 + DAY + 1.0) == 3
+    quota_window = used(window(3, DAY, WALL), NOW)
+    assert quota_window.left(NOW - 30 + DAY + 0.9) == 2
+    assert quota_window.left(NOW - 30 + DAY + 1.0) == 3
 
 
 def test_a_window_that_begins_with_its_first_use_waits_for_the_next_one_when_it_is_over() -> None:
-    one = used(window(1, clock=FIRST_USE), NOW)
-    assert one.left(NOW + 300) == 1
-    used(one, NOW + 300)
-    assert one.left(NOW + 360.9) == 0
-    assert one.left(NOW + 361) == 1
+    quota_window = used(window(1, clock=FIRST_USE), NOW)
+    assert quota_window.left(NOW + 300) == 1
+    used(quota_window, NOW + 300)
+    assert quota_window.left(NOW + 360.9) == 0
+    assert quota_window.left(NOW + 361) == 1
 
 
 def test_calls_at_once_have_no_window() -> None:
-    one = window(2, 0.0, unit=Unit.CONCURRENT)
-    assert one.take(1, 0.0) is None
-    one.take(1, 0.0)
-    assert not one.fits(1, 1e9)
-    assert one.room_at(1, 5.0) == NEVER
-    one.settle(None, 1, 0)
-    assert one.fits(1, 5.0)
-    assert one.room_at(1, 5.0) == 5.0
-    one.settle(None, 1, 0)
-    one.settle(None, 1, 0)  # never below nothing
-    assert one.left(0.0) == 2
+    quota_window = window(2, 0.0, unit=Unit.CONCURRENT)
+    assert quota_window.take(1, 0.0) is None
+    quota_window.take(1, 0.0)
+    assert not quota_window.fits(1, 1e9)
+    assert quota_window.room_at(1, 5.0) == NEVER
+    quota_window.settle(None, 1, 0)
+    assert quota_window.fits(1, 5.0)
+    assert quota_window.room_at(1, 5.0) == 5.0
+    quota_window.settle(None, 1, 0)
+    quota_window.settle(None, 1, 0)  # never below nothing
+    assert quota_window.left(0.0) == 2
 
 
 def test_calls_that_are_close_together_share_an_entry_and_leave_with_the_last_of_them() -> None:
-    one = window(100)
-    used(one, 0.0, 0.05, 0.09, 0.1, 0.2)
-    assert [entry.leaves for entry in one.log] == pytest.approx([61.09, 61.1, 61.2])
-    assert one.left(61.0) == 95
-    assert one.left(61.091) == 98
-    assert one.left(61.11) == 99
-    assert one.left(61.21) == 100
+    quota_window = window(100)
+    used(quota_window, 0.0, 0.05, 0.09, 0.1, 0.2)
+    assert [entry.leaves for entry in quota_window.log] == pytest.approx([61.09, 61.1, 61.2])
+    assert quota_window.left(61.0) == 95
+    assert quota_window.left(61.091) == 98
+    assert quota_window.left(61.11) == 99
+    assert quota_window.left(61.21) == 100
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_every_call_of_a_shared_entry_can_be_settled(place: int) -> None:
-    one = window(1_000, unit=Unit.TOKENS)
-    marks = [one.take(100, moment) for moment in (0.0, 0.05, 0.09)]
-    one.take(100, 30.0)
-    one.settle(marks[place], 100, 10)
-    assert [entry.amount for entry in one.log] == [210, 100]
-    assert one.left(31.0) == 690
+    quota_window = window(1_000, unit=Unit.TOKENS)
+    marks = [quota_window.take(100, moment) for moment in (0.0, 0.05, 0.09)]
+    quota_window.take(100, 30.0)
+    quota_window.settle(marks[place], 100, 10)
+    assert [entry.amount for entry in quota_window.log] == [210, 100]
+    assert quota_window.left(31.0) == 690
 
 
 # --- a window from the first use ------------------------------------------------------------------
 
 
 def test_a_first_call_that_was_refused_has_begun_no_window() -> None:
-    one = window(5, clock=FIRST_USE)
-    refused = one.take(1, NOW)
-    used(one, NOW + 30)
-    one.settle(refused, 1, 0)
-    assert one.left(NOW + 90.9) == 4
-    assert one.left(NOW + 91) == 5
+    quota_window = window(5, clock=FIRST_USE)
+    refused = quota_window.take(1, NOW)
+    used(quota_window, NOW + 30)
+    quota_window.settle(refused, 1, 0)
+    assert quota_window.left(NOW + 90.9) == 4
+    assert quota_window.left(NOW + 91) == 5
     alone = window(5, clock=FIRST_USE)
     alone.settle(alone.take(1, NOW), 1, 0)
     assert (alone.ends, alone.left(NOW + 1)) == (0.0, 5)
 
 
-def test_what_is_given_back_of_it_does_not_move_its_beginning() -> None:
-    one = used(window(10, clock=FIRST_USE, firm=False), NOW, NOW + 10, NOW + 20)
-    told(one, NOW + 21, remaining=9)
-    assert one.left(NOW + 21) == 9
-    assert one.ends == NOW + 61
+def test_returned_quota_does_not_move_the_windows_beginning() -> None:
+    quota_window = used(window(10, clock=FIRST_USE, firm=False), NOW, NOW + 10, NOW + 20)
+    told(quota_window, NOW + 21, remaining=9)
+    assert quota_window.left(NOW + 21) == 9
+    assert quota_window.ends == NOW + 61
 
 
 # --- settling ------------------------------------------------------------------------------------
@@ -154,62 +154,62 @@ def test_what_is_given_back_of_it_does_not_move_its_beginning() -> None:
 
 @pytest.mark.parametrize("clock", [ROLLING, WALL, FIRST_USE])
 @pytest.mark.parametrize(("really", "left"), [(100.0, 900), (0.0, 1_000), (500.0, 500), (900.0, 100)])
-def test_what_a_call_has_really_used_replaces_the_estimate(clock: Clock, really: float, left: float) -> None:
-    one = window(1_000, clock=clock, unit=Unit.TOKENS)
-    mark = one.take(300, NOW)
-    one.settle(mark, 300, really)
-    assert one.left(NOW + 1) == left
+def test_actual_usage_replaces_the_estimate(clock: Clock, really: float, left: float) -> None:
+    quota_window = window(1_000, clock=clock, unit=Unit.TOKENS)
+    mark = quota_window.take(300, NOW)
+    quota_window.settle(mark, 300, really)
+    assert quota_window.left(NOW + 1) == left
 
 
 @pytest.mark.parametrize("clock", [ROLLING, WALL])
 def test_a_call_that_has_left_the_window_changes_nothing(clock: Clock) -> None:
-    one = window(1_000, clock=clock, unit=Unit.TOKENS)
-    mark = one.take(300, NOW)
-    one.take(200, NOW + 70)
-    one.settle(mark, 300, 0)
-    assert one.left(NOW + 71) == 800
+    quota_window = window(1_000, clock=clock, unit=Unit.TOKENS)
+    mark = quota_window.take(300, NOW)
+    quota_window.take(200, NOW + 70)
+    quota_window.settle(mark, 300, 0)
+    assert quota_window.left(NOW + 71) == 800
 
 
 def test_settling_finds_its_own_entry_among_others() -> None:
-    one = window(1_000, unit=Unit.TOKENS)
-    first, second, third = (one.take(100, moment) for moment in (0.0, 10.0, 20.0))
-    one.settle(second, 100, 50)
-    assert [entry.amount for entry in one.log] == [100, 50, 100]
-    one.settle(first, 100, 10)
-    one.settle(third, 100, 20)
-    assert [entry.amount for entry in one.log] == [10, 50, 20]
-    assert one.left(21.0) == 920
+    quota_window = window(1_000, unit=Unit.TOKENS)
+    first, second, third = (quota_window.take(100, moment) for moment in (0.0, 10.0, 20.0))
+    quota_window.settle(second, 100, 50)
+    assert [entry.amount for entry in quota_window.log] == [100, 50, 100]
+    quota_window.settle(first, 100, 10)
+    quota_window.settle(third, 100, 20)
+    assert [entry.amount for entry in quota_window.log] == [10, 50, 20]
+    assert quota_window.left(21.0) == 920
 
 
 def test_an_entry_never_falls_below_nothing() -> None:
-    one = window(1_000, unit=Unit.TOKENS)
-    mark = one.take(100, 0.0)
-    one.settle(mark, 300, 0)
-    assert one.left(1.0) == 1_000
+    quota_window = window(1_000, unit=Unit.TOKENS)
+    mark = quota_window.take(100, 0.0)
+    quota_window.settle(mark, 300, 0)
+    assert quota_window.left(1.0) == 1_000
     fixed = window(1_000, clock=WALL, unit=Unit.TOKENS)
     mark = fixed.take(100, NOW)
     fixed.settle(mark, 300, 0)
     assert fixed.left(NOW) == 1_000
 
 
-def test_what_was_late_is_never_more_than_what_is_used() -> None:
+def test_late_usage_never_exceeds_total_usage() -> None:
     start = NOW - 30.0
-    one = window(10, clock=WALL)
-    mark = one.take(4, start + 59.5)
-    one.settle(mark, 4, 1)
-    assert one.left(start + 61) == 9
+    quota_window = window(10, clock=WALL)
+    mark = quota_window.take(4, start + 59.5)
+    quota_window.settle(mark, 4, 1)
+    assert quota_window.left(start + 61) == 9
 
 
-def test_what_a_call_typically_takes_follows_the_newest_ones() -> None:
-    one = window(10_000, unit=Unit.TOKENS)
-    assert one.amount(0, 0) == 0.0
-    mark = one.take(0, 0.0)
-    one.settle(mark, 0, 100)
-    assert one.amount(0, 0) == 100.0
-    one.settle(mark, 0, 200)
-    assert one.amount(0, 0) == pytest.approx(120.0)
-    one.settle(mark, 0, 0)
-    assert one.amount(0, 0) == pytest.approx(120.0)  # a refused call says nothing about it
+def test_the_typical_size_of_a_call_follows_the_newest_calls() -> None:
+    quota_window = window(10_000, unit=Unit.TOKENS)
+    assert quota_window.amount(0, 0) == 0.0
+    mark = quota_window.take(0, 0.0)
+    quota_window.settle(mark, 0, 100)
+    assert quota_window.amount(0, 0) == 100.0
+    quota_window.settle(mark, 0, 200)
+    assert quota_window.amount(0, 0) == pytest.approx(120.0)
+    quota_window.settle(mark, 0, 0)
+    assert quota_window.amount(0, 0) == pytest.approx(120.0)  # a refused call says nothing about it
 
 
 # --- asking --------------------------------------------------------------------------------------
@@ -226,94 +226,94 @@ def test_what_a_call_typically_takes_follows_the_newest_ones() -> None:
         (Unit.CONCURRENT, 500, 2, 1.0),
     ],
 )
-def test_what_a_call_takes_depends_on_what_is_counted(unit: Unit, tokens: int, pictures: int, amount: float) -> None:
-    one = window(1_000, unit=unit)
-    one.typical = 40.0
-    assert one.amount(tokens, pictures) == amount
+def test_the_size_of_a_call_depends_on_the_unit(unit: Unit, tokens: int, pictures: int, amount: float) -> None:
+    quota_window = window(1_000, unit=unit)
+    quota_window.typical = 40.0
+    assert quota_window.amount(tokens, pictures) == amount
 
 
-def test_what_is_typical_never_exceeds_the_limit() -> None:
+def test_the_typical_size_never_exceeds_the_limit() -> None:
     for unit in (Unit.TOKENS, Unit.MONEY):
-        one = window(30, unit=unit)
-        one.typical = 40.0
-        assert one.amount(0, 0) == 30.0
+        quota_window = window(30, unit=unit)
+        quota_window.typical = 40.0
+        assert quota_window.amount(0, 0) == 30.0
 
 
 def test_exactly_the_limit_fits() -> None:
-    one = window(100, unit=Unit.TOKENS)
-    one.take(60, 0.0)
-    assert one.fits(40, 1.0)
-    assert not one.fits(41, 1.0)
-    assert one.fits(0, 1.0)
-    one.take(40, 1.0)
-    assert not one.fits(0, 1.0)  # an unknown amount of tokens needs some room
+    quota_window = window(100, unit=Unit.TOKENS)
+    quota_window.take(60, 0.0)
+    assert quota_window.fits(40, 1.0)
+    assert not quota_window.fits(41, 1.0)
+    assert quota_window.fits(0, 1.0)
+    quota_window.take(40, 1.0)
+    assert not quota_window.fits(0, 1.0)  # an unknown amount of tokens needs some room
 
 
 def test_an_unknown_number_of_requests_is_nothing() -> None:
-    one = used(window(1), 0.0)
-    assert one.fits(0, 1.0)
+    quota_window = used(window(1), 0.0)
+    assert quota_window.fits(0, 1.0)
 
 
-def test_nothing_fits_while_the_provider_holds_it() -> None:
-    one = window(3)
-    one.held_until = 50.0
-    assert not one.fits(1, 49.9)
-    assert one.left(49.9) == 0.0
-    assert one.room_at(1, 0.0) == 50.0
-    assert one.fits(1, 50.0)
-    assert one.left(50.0) == 3
-    assert one.room_at(1, 55.0) == 55.0
+def test_nothing_fits_while_the_provider_says_so() -> None:
+    quota_window = window(3)
+    quota_window.held_until = 50.0
+    assert not quota_window.fits(1, 49.9)
+    assert quota_window.left(49.9) == 0.0
+    assert quota_window.room_at(1, 0.0) == 50.0
+    assert quota_window.fits(1, 50.0)
+    assert quota_window.left(50.0) == 3
+    assert quota_window.room_at(1, 55.0) == 55.0
 
 
 @pytest.mark.parametrize(("amount", "at"), [(1, 5.0), (2, 61.0), (3, 71.0), (4, 81.0), (5, NEVER)])
 def test_a_rolling_window_has_room_when_enough_has_left_it(amount: int, at: float) -> None:
-    one = used(window(4), 0.0, 10.0, 20.0)
-    assert one.room_at(amount, 5.0 if amount == 1 else 20.0) == (20.0 if amount == 1 and at == 20 else at)
+    quota_window = used(window(4), 0.0, 10.0, 20.0)
+    assert quota_window.room_at(amount, 5.0 if amount == 1 else 20.0) == (20.0 if amount == 1 and at == 20 else at)
 
 
 @pytest.mark.parametrize("clock", [WALL, FIRST_USE])
 def test_a_fixed_window_has_room_when_it_ends(clock: Clock) -> None:
     start = NOW if clock is FIRST_USE else NOW - 30.0
-    one = used(window(2, clock=clock), start, start + 1)
-    assert one.room_at(1, start + 5) == start + 61.0
-    assert one.room_at(3, start + 5) == NEVER
-    one.held_until = start + 100
-    assert one.room_at(1, start + 5) == start + 100
+    quota_window = used(window(2, clock=clock), start, start + 1)
+    assert quota_window.room_at(1, start + 5) == start + 61.0
+    assert quota_window.room_at(3, start + 5) == NEVER
+    quota_window.held_until = start + 100
+    assert quota_window.room_at(1, start + 5) == start + 100
 
 
-def test_what_is_late_may_fill_the_next_window_too() -> None:
+def test_late_calls_may_fill_the_next_window_too() -> None:
     start = NOW - 30.0
-    one = used(window(2, clock=WALL), start + 59.5, start + 59.6)
-    assert one.room_at(1, start + 59.7) == start + 121.0
-    one = used(window(3, clock=WALL), start + 59.5, start + 59.6, start + 5)
-    assert one.room_at(1, start + 59.7) == start + 61.0
+    quota_window = used(window(2, clock=WALL), start + 59.5, start + 59.6)
+    assert quota_window.room_at(1, start + 59.7) == start + 121.0
+    quota_window = used(window(3, clock=WALL), start + 59.5, start + 59.6, start + 5)
+    assert quota_window.room_at(1, start + 59.7) == start + 61.0
 
 
 def test_where_nothing_is_offered_there_is_never_room() -> None:
-    one = window(0)
-    assert one.room_at(0, 0.0) == NEVER
-    assert one.room_at(1, 0.0) == NEVER
-    assert not one.fits(1, 0.0)
+    quota_window = window(0)
+    assert quota_window.room_at(0, 0.0) == NEVER
+    assert quota_window.room_at(1, 0.0) == NEVER
+    assert not quota_window.fits(1, 0.0)
 
 
 def test_room_for_nothing_needs_some_room_all_the_same() -> None:
-    one = used(window(1), 0.0)
-    assert one.room_at(0, 5.0) == 61.0
+    quota_window = used(window(1), 0.0)
+    assert quota_window.room_at(0, 5.0) == 61.0
 
 
 # --- what would be lost --------------------------------------------------------------------------
 
 
 def test_a_rolling_window_loses_what_it_does_not_use_once_it_is_full() -> None:
-    one = used(window(4), 0.0)
-    assert one.spend_by(10.0, rate=1.0) == 10.0 + 60.0 / 4
+    quota_window = used(window(4), 0.0)
+    assert quota_window.spend_by(10.0, rate=1.0) == 10.0 + 60.0 / 4
     assert window(0).spend_by(10.0, rate=1.0) == 10.0
 
 
 def test_a_fixed_window_loses_what_is_left_at_its_end() -> None:
     start = NOW - 30.0
-    one = used(window(10, clock=WALL), start + 5)
-    assert one.spend_by(start + 6, rate=0.5) == start + 61 - 9 / 0.5
+    quota_window = used(window(10, clock=WALL), start + 5)
+    assert quota_window.spend_by(start + 6, rate=0.5) == start + 61 - 9 / 0.5
     assert window(10, clock=WALL).spend_by(start + 6, rate=0.5) == start + 61 - 10 / 0.5
 
 
@@ -338,8 +338,8 @@ def test_a_limit_below_nothing_is_no_limit() -> None:
 
 
 def test_scope_and_models_of_a_quota_stay_when_its_limit_changes() -> None:
-    one = Window(Quota(Unit.REQUESTS, 9, 60.0, ROLLING, "group", ("gpt*",)))
-    assert told(one, 0.0, limit=5).quota == Quota(Unit.REQUESTS, 5, 60.0, ROLLING, "group", ("gpt*",))
+    window = Window(Quota(Unit.REQUESTS, 9, 60.0, ROLLING, "group", ("gpt*",)))
+    assert told(window, 0.0, limit=5).quota == Quota(Unit.REQUESTS, 5, 60.0, ROLLING, "group", ("gpt*",))
 
 
 @pytest.mark.parametrize("clock", [ROLLING, WALL, FIRST_USE])
@@ -348,7 +348,7 @@ def test_calls_that_only_the_provider_knows_are_counted(clock: Clock) -> None:
     assert one.left(NOW + 1) == 4
 
 
-def test_what_only_the_provider_knows_leaves_when_it_says_so() -> None:
+def test_calls_that_only_the_provider_knows_leave_when_it_says_so() -> None:
     one = told(used(window(10), 0.0), 1.0, remaining=4, resets_after=30.0)
     assert one.left(30.9) == 4
     assert one.left(31.0) == 9
@@ -368,8 +368,8 @@ def test_the_log_of_a_rolling_window_stays_in_order() -> None:
 @pytest.mark.parametrize("clock", [ROLLING, WALL])
 @pytest.mark.parametrize(("flying", "left"), [(0.0, 9), (2.0, 7), (5.0, 5)])
 def test_a_count_that_is_lower_is_believed_but_for_calls_under_way(clock: Clock, flying: float, left: float) -> None:
-    one = used(window(10, clock=clock, firm=False), NOW, NOW + 1, NOW + 2, NOW + 3, NOW + 4)
-    assert told(one, NOW + 5, remaining=9, flying=flying).left(NOW + 5) == left
+    quota_window = used(window(10, clock=clock, firm=False), NOW, NOW + 1, NOW + 2, NOW + 3, NOW + 4)
+    assert told(quota_window, NOW + 5, remaining=9, flying=flying).left(NOW + 5) == left
 
 
 def test_a_firm_limit_is_never_given_back_by_a_word() -> None:
@@ -384,11 +384,11 @@ def test_the_oldest_calls_are_given_back_first() -> None:
     assert one.used == 0.0
 
 
-def test_what_is_given_back_is_not_late_either() -> None:
+def test_returned_quota_is_not_late_either() -> None:
     start = NOW - 30.0
-    one = used(window(10, clock=WALL, firm=False), start + 59.5, start + 59.6)
-    told(one, start + 59.7, remaining=9)
-    assert one.left(start + 61) == 9
+    quota_window = used(window(10, clock=WALL, firm=False), start + 59.5, start + 59.6)
+    told(quota_window, start + 59.7, remaining=9)
+    assert quota_window.left(start + 61) == 9
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ def test_a_word_about_the_limit_alone_changes_no_count() -> None:
 
 
 @pytest.mark.parametrize("clock", [ROLLING, WALL, PACIFIC, FIRST_USE])
-def test_what_is_stored_is_what_is_loaded(clock: Clock) -> None:
+def test_a_stored_window_loads_as_it_was(clock: Clock) -> None:
     length = DAY if clock is PACIFIC else 60.0
     one = used(window(10, length, clock), NOW, NOW + 5)
     one.held_until, one.typical = NOW + 20, 7.0
@@ -435,10 +435,10 @@ def test_what_is_stored_is_what_is_loaded(clock: Clock) -> None:
 
 
 def test_nothing_is_kept_for_longer_than_a_window_whatever_the_clock_did() -> None:
-    one = used(window(10), NOW + 1e6)
-    one.held_until = NOW + 1e6
+    quota_window = used(window(10), NOW + 1e6)
+    quota_window.held_until = NOW + 1e6
     other = window(10)
-    other.load(one.dump(), NOW)
+    other.load(quota_window.dump(), NOW)
     assert other.held_until == NOW + 62.0
     assert other.log[0].leaves == NOW + 62.0
     fixed = used(window(10, clock=WALL), NOW + 1e6)
@@ -451,26 +451,26 @@ def test_nothing_is_kept_for_longer_than_a_window_whatever_the_clock_did() -> No
     assert other.ends == NOW + 30 * DAY + 2.0 + DAY
 
 
-def test_what_is_over_by_now_is_not_loaded() -> None:
-    one = used(window(10), NOW)
+def test_expired_usage_is_not_loaded() -> None:
+    quota_window = used(window(10), NOW)
     other = window(10)
-    other.load(one.dump(), NOW + 100)
+    other.load(quota_window.dump(), NOW + 100)
     assert (other.used, list(other.log)) == (0.0, [])
 
 
 @pytest.mark.parametrize("clock", [ROLLING, FIRST_USE])
 def test_a_clock_that_was_moved_moves_what_lasts(clock: Clock) -> None:
-    one = used(window(10, clock=clock), NOW)
-    one.held_until = NOW + 20
-    one.shift(1_000.0, NOW + 1_001)
-    assert one.held_until == NOW + 1_020
-    assert one.left(NOW + 1_060.9) == 9
-    assert one.left(NOW + 1_061) == 10
+    quota_window = used(window(10, clock=clock), NOW)
+    quota_window.held_until = NOW + 20
+    quota_window.shift(1_000.0, NOW + 1_001)
+    assert quota_window.held_until == NOW + 1_020
+    assert quota_window.left(NOW + 1_060.9) == 9
+    assert quota_window.left(NOW + 1_061) == 10
 
 
 def test_a_window_by_the_clock_ends_by_the_new_clock() -> None:
-    one = used(window(10, clock=WALL), NOW)
-    one.shift(1_000.0, NOW + 1_001)
+    quota_window = used(window(10, clock=WALL), NOW)
+    quota_window.shift(1_000.0, NOW + 1_001)
     start = (NOW + 1_001) // 60 * 60
-    assert one.ends == start + 61
-    assert one.held_until == 0.0
+    assert quota_window.ends == start + 61
+    assert quota_window.held_until == 0.0

@@ -96,7 +96,7 @@ def test_a_group_that_names_an_unknown_credential_is_a_mistake_and_one_that_is_n
     assert "MISTRAL_API_KEY, MISTRAL_API_KEY1, …" in text
 
 
-def test_what_a_person_writes_replaces_what_the_catalogue_says_for_the_same_window() -> None:
+def test_a_configured_quota_replaces_the_catalogues_for_the_same_window() -> None:
     minute, day = Quota(Unit.REQUESTS, 30, 60.0, Clock.ROLLING), Quota(Unit.REQUESTS, 1_000, 86_400.0, Clock.WALL)
     mine = Quota(Unit.REQUESTS, 5, 60.0, Clock.ROLLING, firm=True)
     assert overridden((minute, day), (mine,)) == (mine, day)

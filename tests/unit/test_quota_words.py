@@ -15,12 +15,12 @@ DAY, WALL, ROLLING = 86_400, pb.QUOTA_CLOCK_WALL, pb.QUOTA_CLOCK_ROLLING
 def quota(
     left: int, limit: int, window: int, clock: int, unit: int = pb.QUOTA_UNIT_REQUESTS, **moments: datetime
 ) -> pb.QuotaStatus:
-    made = pb.QuotaStatus(unit=unit, left=left, limit=limit, clock=clock)  # type: ignore[arg-type]
+    status = pb.QuotaStatus(unit=unit, left=left, limit=limit, clock=clock)  # type: ignore[arg-type]
     if window:
-        made.window.FromSeconds(window)
+        status.window.FromSeconds(window)
     for name, at in moments.items():
-        getattr(made, name).FromDatetime(at.astimezone(UTC).replace(tzinfo=None))
-    return made
+        getattr(status, name).FromDatetime(at.astimezone(UTC).replace(tzinfo=None))
+    return status
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:

@@ -123,10 +123,10 @@ def heard(sent: list[bytes], provider: str = "compatible") -> list[ChatEvent]:
 
 
 def told(seen: list[ChatEvent]) -> tuple[str, str, str, list[Usage]]:
-    text = "".join(one.text for one in seen if isinstance(one, Delta))
-    thoughts = "".join(one.text for one in seen if isinstance(one, Reasoning)).strip()
+    text = "".join(event.text for event in seen if isinstance(event, Delta))
+    thoughts = "".join(event.text for event in seen if isinstance(event, Reasoning)).strip()
     assert isinstance(seen[-1], Finish)
-    return text, thoughts, seen[-1].reason.value, [one for one in seen if isinstance(one, Usage)]
+    return text, thoughts, seen[-1].reason.value, [event for event in seen if isinstance(event, Usage)]
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -20,7 +20,7 @@ K = FailureKind
         (Why.BUSY, "", Outcome.EXHAUSTED, decide.USUAL),
     ],
 )
-def test_every_refusal_says_why_and_when_to_come_back_also_where_nobody_told(
+def test_every_refusal_says_why_and_when_to_come_back_even_without_a_stated_time(
     why: Why, reason: str, outcome: Outcome, wait: float
 ) -> None:
     about = facts("a")

@@ -40,11 +40,11 @@ def test_a_rare_format_becomes_a_plain_one_in_a_process_of_its_own(kind: str) ->
         (b"II*\0" + struct.pack("<I", 8) + b"\xff" * 400, End.DAMAGED),
     ],
 )
-def test_what_cannot_be_read_is_said(data: bytes, end: End) -> None:
+def test_an_unreadable_picture_is_reported(data: bytes, end: End) -> None:
     assert repaint(data, "PNG", 4_999, UNBOUNDED) == (end, b"")
 
 
-def test_who_takes_too_long_or_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_beyond_its_time_or_memory_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repainting, "LONGEST", 0.01)
     assert repainted(pictures.encoded("AVIF"), "PNG", 1_000_000) == (End.LATE, b"")
     ran = run_isolated("tests.support.greedy", (), b"", 60)

@@ -95,7 +95,7 @@ async def test_a_replica_finds_what_another_has_recorded() -> None:
     "data",
     [b"", b"\xc1", msgspec.msgpack.encode({}), msgspec.msgpack.encode([b"d"]), msgspec.msgpack.encode([b"d", b"\xff"])],
 )
-async def test_what_another_version_has_written_is_as_good_as_nothing(data: bytes) -> None:
+async def test_a_recording_by_another_version_is_ignored(data: bytes) -> None:
     shelf = Shelf()
     shelf.held[KEY] = data
     assert await Replays(shelf).find(KEY, request()) is None

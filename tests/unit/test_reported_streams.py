@@ -127,8 +127,8 @@ def events(body: str, size: int) -> list[ChatEvent]:
 
 def text_of(seen: list[ChatEvent]) -> str:
     text = ""
-    for one in seen:
-        text = "" if isinstance(one, Retract) else text + one.text if isinstance(one, Delta) else text
+    for event in seen:
+        text = "" if isinstance(event, Retract) else text + event.text if isinstance(event, Delta) else text
     return text
 
 
@@ -203,10 +203,10 @@ CALLS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 def test_a_reported_stream_of_calls_gives_each_call_once(name: str, size: int) -> None:
     body, expected = CALLS[name]
     seen = events(body, size)
-    assert [(one.name, json.loads(one.arguments)) for one in seen if isinstance(one, ToolCall)] == [
+    assert [(event.name, json.loads(event.arguments)) for event in seen if isinstance(event, ToolCall)] == [
         (called, json.loads(arguments)) for called, arguments in expected
     ]
-    assert len({one.id for one in seen if isinstance(one, ToolCall)}) == len(expected)
+    assert len({event.id for event in seen if isinstance(event, ToolCall)}) == len(expected)
     assert seen[-1] == Finish(TOOLS)
 
 
@@ -293,10 +293,10 @@ def test_usage_is_read_wherever_providers_put_it(name: str) -> None:
     last, usage = USAGE[name]
     finished = [] if name == "in the choice" else [chunk("stop")]
     seen = events(data(ICE, CREEPS, *finished, last) + DONE, 100_000)
-    assert [one for one in seen if isinstance(one, Usage)] == ([] if usage is None else [usage])
+    assert [event for event in seen if isinstance(event, Usage)] == ([] if usage is None else [usage])
     assert text_of(seen) == "Ice creeps."
 
 
 def test_thoughts_in_two_fields_are_heard_once() -> None:
     seen = events(WORDS["reasoning in two fields"][0], 7)
-    assert "".join(one.text for one in seen if isinstance(one, Reasoning)) == "hm so"
+    assert "".join(event.text for event in seen if isinstance(event, Reasoning)) == "hm so"

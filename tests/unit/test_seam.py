@@ -102,7 +102,7 @@ MENDED: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("odd", "good"), MENDED)
-async def test_what_makes_no_sense_is_left_out(odd: Any, good: Any) -> None:
+async def test_implausible_values_are_dropped(odd: Any, good: Any) -> None:
     assert await seen(odd, Delta("a")) == [*([] if good is None else [good]), Delta("a")]
 
 
@@ -110,7 +110,7 @@ async def test_what_makes_no_sense_is_left_out(odd: Any, good: Any) -> None:
     "odd",
     [None, "text", 7, {}, object(), Delta(None), Delta(b"x"), Reasoning(3), Finish("stop!"), Finish(None), Picture(0, b""), Picture(0, None), Picture("first", b"x")],  # type: ignore[arg-type]
 )  # fmt: skip
-async def test_what_cannot_be_mended_is_a_bad_response(odd: Any) -> None:
+async def test_an_event_beyond_repair_is_a_bad_response(odd: Any) -> None:
     with pytest.raises(UpstreamFailure) as caught:
         await seen(Delta("a"), odd)
     assert caught.value.kind is FailureKind.BAD_RESPONSE

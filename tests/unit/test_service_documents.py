@@ -12,6 +12,6 @@ async def test_a_pdf_is_read_and_a_broken_one_says_why_not() -> None:
     assert (broken.end, broken.problem) == (End.UNREADABLE, "it cannot be read")
 
 
-def test_what_the_child_wrote_before_it_was_killed_stands() -> None:
+def test_pages_written_before_the_child_was_killed_are_kept() -> None:
     assert document(b'{"text": "page one", "pages": 9}\n', End.LATE).text == "page one"
     assert document(b'{"text": "", "pages": 9}\n{"end": "whole"}\n', End.LATE).problem.startswith("it contains no text")

@@ -43,7 +43,7 @@ def test_the_contract_and_the_client_have_a_field_for_every_row() -> None:
     assert {setting.name for setting in IMAGE} <= image
 
 
-def test_what_is_set_is_taken_and_what_is_not_is_not() -> None:
+def test_settings_that_are_set_are_read_and_others_are_not() -> None:
     flat = {**CHOSEN, "reasoning_effort": chat_pb2.REASONING_EFFORT_MEDIUM}
     parallel = flat.pop("parallel_tool_calls")
     whole = chat_pb2.ChatRequest(sampling=chat_pb2.Sampling(**flat), parallel_tool_calls=parallel)
@@ -116,7 +116,7 @@ CHATTING = {**ROWS, **{name: case for name, case in CASES.items() if case.words 
 
 
 @pytest.mark.parametrize("name", CHATTING)
-async def test_every_declared_setting_of_a_chat_is_on_the_wire_and_every_other_is_told(name: str) -> None:
+async def test_every_declared_setting_of_a_chat_is_on_the_wire_and_every_other_is_reported(name: str) -> None:
     case = CHATTING[name]
     async with bench(case) as made:
         can = made.provider.capabilities(case.model)
@@ -134,7 +134,7 @@ DRAWING = {name: case for name, case in CASES.items() if case.picture is not Non
 
 
 @pytest.mark.parametrize("name", DRAWING)
-async def test_every_declared_setting_of_a_drawing_is_on_the_wire_and_every_other_is_told(name: str) -> None:
+async def test_every_declared_setting_of_a_picture_is_on_the_wire_and_every_other_is_reported(name: str) -> None:
     case = DRAWING[name]
     async with bench(case) as made:
         can = made.provider.capabilities(case.model)
@@ -151,7 +151,7 @@ async def test_every_declared_setting_of_a_drawing_is_on_the_wire_and_every_othe
     assert told == {*DRAWN, "size"} - can.settings
 
 
-async def test_a_value_that_is_changed_is_told_and_refused_where_the_caller_wants_that() -> None:
+async def test_a_changed_value_is_reported_or_refused_if_the_caller_is_strict() -> None:
     asked = chat_request()
     hot = Sampling({"temperature": 1.9})
     for strict in (False, True):
@@ -165,7 +165,7 @@ async def test_a_value_that_is_changed_is_told_and_refused_where_the_caller_want
                 assert caught.value.kind is FailureKind.UNSUPPORTED
                 assert not made.server.requests
             else:
-                seen = [event async for event in events_of]
-                (notice,) = [event for event in seen if getattr(event, "field", "") == "sampling.temperature"]
+                received = [event async for event in events_of]
+                (notice,) = [event for event in received if getattr(event, "field", "") == "sampling.temperature"]
                 assert notice.kind is NoticeKind.CHANGED
                 assert json.loads(made.server.bodies[-1])["temperature"] == 1.5

@@ -37,9 +37,9 @@ async def redis() -> AsyncIterator[RedisServer]:
 
 
 def shared(redis: RedisServer, prefix: str) -> SharedStore:
-    one = SharedStore(redis.url, State(timeout=20, prefix=prefix), BreakerSpec(), lambda _: None, Supervisor())
-    one.configure(SPEC)
-    return one
+    store = SharedStore(redis.url, State(timeout=20, prefix=prefix), BreakerSpec(), lambda _: None, Supervisor())
+    store.configure(SPEC)
+    return store
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -87,7 +87,7 @@ async def test_two_processes_decide_as_one_would(redis: RedisServer, seed: int) 
             await one.close()
 
 
-async def test_who_joins_later_knows_what_was_spent(redis: RedisServer) -> None:
+async def test_a_process_that_joins_later_knows_what_was_spent(redis: RedisServer) -> None:
     first = shared(redis, "late")
     await first.start()
     ask = Ask("p", "p/m", "m", tokens=100)
@@ -129,7 +129,7 @@ async def test_what_was_told_and_what_a_killed_process_has_under_way_is_known_to
         await one.close()
 
 
-async def test_who_has_missed_more_than_is_kept_begins_with_a_snapshot(
+async def test_a_process_that_missed_too_much_starts_from_a_snapshot(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference_service.state.shared.SNAPSHOT_PERIOD", 5)
@@ -161,48 +161,48 @@ async def test_tenants_take_turns_across_processes(redis: RedisServer) -> None:
     at_once = Quota(Unit.CONCURRENT, 1, 0.0, Clock.ROLLING, "credential", firm=True)
     spec = PoolSpec("p", ("a",), ("a",), 0, (at_once,))
     stores = [shared(redis, "fair"), shared(redis, "fair")]
-    for one in stores:
-        one.configure(spec)
-        await one.start()
+    for store in stores:
+        store.configure(spec)
+        await store.start()
     flood, quiet = Ask("p", "p/m", "m", "bot", "flood"), Ask("p", "p/m", "m", "bot", "quiet")
     order: list[str] = []
 
-    async def ask_for(one: SharedStore, ask: Ask) -> None:
-        answer = await one.wait([ask], asyncio.get_running_loop().time() + 60)
+    async def ask_for(store: SharedStore, ask: Ask) -> None:
+        answer = await store.wait([ask], asyncio.get_running_loop().time() + 60)
         assert isinstance(answer, tuple)
-        if one is stores[1]:  # which process gets a free slot is a race
+        if store is stores[1]:  # which process gets a free slot is a race
             order.append(ask.tenant)
-        await one.release(*answer, Verdict(Vote.GOOD, good_credential=True))
+        await store.release(*answer, Verdict(Vote.GOOD, good_credential=True))
 
     held = await stores[0].acquire(flood)
     assert isinstance(held, Grant)
-    waiting = [asyncio.create_task(ask_for(one, flood)) for one in stores for _ in range(8)]
+    waiting = [asyncio.create_task(ask_for(store, flood)) for store in stores for _ in range(8)]
     waiting += [asyncio.create_task(ask_for(stores[1], quiet)) for _ in range(4)]
     async with asyncio.timeout(60):
-        while sum(one._memory.broker.waiting() for one in stores) < len(waiting):
+        while sum(store._memory.broker.waiting() for store in stores) < len(waiting):
             await asyncio.sleep(0.01)
         await stores[0].release(flood, held, Verdict(Vote.GOOD, good_credential=True))
         await asyncio.gather(*waiting)
     assert order[:6].count("quiet") >= 3
-    for one in stores:
-        await one.close()
+    for store in stores:
+        await store.close()
 
 
 async def test_a_conversation_keeps_its_credential_in_every_process(redis: RedisServer) -> None:
     keys = tuple(f"key-{number}" for number in range(6))
     stores = [shared(redis, "talk"), shared(redis, "talk")]
-    for one in stores:
-        one.configure(PoolSpec("p", keys, ("my account",) * 2 + keys[2:]))  # a person's words
-        await one.start()
+    for store in stores:
+        store.configure(PoolSpec("p", keys, ("my account",) * 2 + keys[2:]))  # a person's words
+        await store.start()
     chosen = []
     for number in range(6):
-        for one in stores:
+        for store in stores:
             ask = Ask("p", "p/m", "m", conversation=f"thread-{number}")
-            grant = await one.acquire(ask)
+            grant = await store.acquire(ask)
             assert isinstance(grant, Grant)
             chosen.append((number, grant.credential))
-            await one.release(ask, grant, Verdict(Vote.GOOD, good_credential=True))
+            await store.release(ask, grant, Verdict(Vote.GOOD, good_credential=True))
     assert len(set(chosen)) == 6
     assert len({credential for _, credential in chosen}) >= 3
-    for one in stores:
-        await one.close()
+    for store in stores:
+        await store.close()

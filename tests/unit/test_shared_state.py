@@ -48,13 +48,13 @@ async def store(
 ) -> AsyncIterator[SharedStore]:
     told = [] if told is None else told
     chosen = breaker or BreakerSpec(failures=2)
-    made = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, told.append, Supervisor())
-    made.configure(spec)
-    await made.start()
+    store = SharedStore(url or redis.url, State(lease=lease, timeout=timeout), chosen, told.append, Supervisor())
+    store.configure(spec)
+    await store.start()
     try:
-        yield made
+        yield store
     finally:
-        await made.close()
+        await store.close()
 
 
 async def granted(one: SharedStore, ask: Ask = ASK) -> Grant:
@@ -79,7 +79,9 @@ async def test_calls_in_flight_are_spread_over_processes(redis: RedisServer) -> 
         assert {(await granted(one)).credential for one in (first, second)} == {"a", "b"}
 
 
-async def test_a_limit_at_once_holds_across_processes_and_a_crashed_ones_lease_ends(redis: RedisServer) -> None:
+async def test_a_concurrency_limit_holds_across_processes_and_a_crashed_processes_lease_ends(
+    redis: RedisServer,
+) -> None:
     spec = PoolSpec("p", ("a",), ("a",), max_concurrent=1)
     async with store(redis, spec, lease=1.0) as first, store(redis, spec, lease=1.0) as second:
         await granted(first)  # and never returned, as after a crash
@@ -133,32 +135,32 @@ async def test_a_breaker_is_one_for_all_and_lets_one_probe_through(redis: RedisS
 
 async def test_redis_gone_is_carried_on_from_memory_said_and_joined_again(redis: RedisServer) -> None:
     told: list[str] = []
-    async with store(redis, told=told) as one:
-        held = await granted(one)
+    async with store(redis, told=told) as state:
+        held = await granted(state)
         await redis.stop()
-        grant = await granted(one)
-        assert one.backend is Backend.REDIS_LOST
-        await one.release(ASK, grant, Verdict(good_credential=True))
-        await one.release(ASK, held, Verdict(good_credential=True))
+        grant = await granted(state)
+        assert state.backend is Backend.REDIS_LOST
+        await state.release(ASK, grant, Verdict(good_credential=True))
+        await state.release(ASK, held, Verdict(good_credential=True))
         await redis.start()
         async with asyncio.timeout(10):
-            while one.backend is not Backend.REDIS:
+            while state.backend is not Backend.REDIS:
                 await asyncio.sleep(0.02)
-        await granted(one)
+        await granted(state)
     assert told == ["redis_lost", "redis"]
 
 
-async def test_what_is_learnt_while_redis_is_gone_it_is_told_when_it_is_back(redis: RedisServer) -> None:
+async def test_lessons_without_redis_are_written_to_it_when_it_is_back(redis: RedisServer) -> None:
     spec = PoolSpec("p", ("a", "b", "c", "d"), ("a", "b", "c", "d"))
     told: list[str] = []
-    async with store(redis, spec, told=told) as one:
-        held = [await granted(one) for _ in range(4)]
-        await one.release(ASK, held[0], Verdict(cooldown=60, reason="rate_limited"))
+    async with store(redis, spec, told=told) as state:
+        held = [await granted(state) for _ in range(4)]
+        await state.release(ASK, held[0], Verdict(cooldown=60, reason="rate_limited"))
         await redis.stop()
-        await one.release(ASK, held[1], Verdict(quarantine=True, reason="unauthenticated"))
-        await one.release(ASK, held[2], Verdict(cooldown=60, scope=Scope.CREDENTIAL_MODEL))
+        await state.release(ASK, held[1], Verdict(quarantine=True, reason="unauthenticated"))
+        await state.release(ASK, held[2], Verdict(cooldown=60, scope=Scope.CREDENTIAL_MODEL))
         # What rested before it was lost rests in memory too.
-        assert [(await granted(one)).credential for _ in range(2)] == [held[3].credential] * 2
+        assert [(await granted(state)).credential for _ in range(2)] == [held[3].credential] * 2
         await redis.start()  # empty
         async with asyncio.timeout(10):
             while told != ["redis_lost", "redis"]:
@@ -173,17 +175,17 @@ async def test_what_is_learnt_while_redis_is_gone_it_is_told_when_it_is_back(red
 
 async def test_a_restart_between_two_calls_goes_unnoticed_by_callers_and_no_rest_is_lost(redis: RedisServer) -> None:
     told: list[str] = []
-    async with store(redis, told=told) as one:
-        grant = await granted(one)
-        await one.release(ASK, grant, Verdict(cooldown=60, reason="rate_limited"))
+    async with store(redis, told=told) as state:
+        grant = await granted(state)
+        await state.release(ASK, grant, Verdict(cooldown=60, reason="rate_limited"))
         await redis.stop()
         await redis.start()
         for _ in range(2):
-            assert (await granted(one)).credential != grant.credential
+            assert (await granted(state)).credential != grant.credential
         async with asyncio.timeout(10):
-            while one.backend is not Backend.REDIS:
+            while state.backend is not Backend.REDIS:
                 await asyncio.sleep(0.02)
-        assert (await granted(one)).credential != grant.credential
+        assert (await granted(state)).credential != grant.credential
 
 
 async def test_a_call_longer_than_a_lease_stays_counted_while_its_process_lives(redis: RedisServer) -> None:
@@ -201,11 +203,11 @@ async def test_a_call_longer_than_a_lease_stays_counted_while_its_process_lives(
 
 
 async def test_acquire_and_release_are_one_round_trip_and_one_command_each(redis: RedisServer) -> None:
-    async with cable(redis) as wire, store(redis, url=wire.url) as one:
-        await one.release(ASK, await granted(one), Verdict(good_credential=True))
+    async with cable(redis) as wire, store(redis, url=wire.url) as state:
+        await state.release(ASK, await granted(state), Verdict(good_credential=True))
         before, sent = await redis.calls(), wire.requests
         for _ in range(25):
-            await one.release(ASK, await granted(one), Verdict(Vote.GOOD, good_credential=True))
+            await state.release(ASK, await granted(state), Verdict(Vote.GOOD, good_credential=True))
         after = await redis.calls()
         assert wire.requests - sent == 50
         assert after["evalsha"] - before["evalsha"] == 50
@@ -216,43 +218,43 @@ async def test_acquire_and_release_are_one_round_trip_and_one_command_each(redis
 async def test_a_burst_does_not_lose_redis(redis: RedisServer) -> None:
     told: list[str] = []
     # What is asked is whether so many find room at once, not how quick this machine is.
-    async with store(redis, told=told, timeout=20) as one:
+    async with store(redis, told=told, timeout=20) as state:
         until = asyncio.get_running_loop().time() + 60
 
         async def served() -> None:
-            answer = await one.wait([ASK], until)
+            answer = await state.wait([ASK], until)
             assert isinstance(answer, tuple), answer
-            await one.report(*answer, ())
-            await one.release(*answer, Verdict(good_credential=True))
+            await state.report(*answer, ())
+            await state.release(*answer, Verdict(good_credential=True))
 
         await asyncio.gather(*(served() for _ in range(300)))
         assert told == []
-        assert [view.in_flight for view in await one.credentials("p")] == [0, 0]
+        assert [view.in_flight for view in await state.credentials("p")] == [0, 0]
 
 
 async def test_a_slow_redis_costs_its_timeout_once_and_is_joined_when_it_is_quick_again(redis: RedisServer) -> None:
     told: list[str] = []
-    async with cable(redis) as wire, store(redis, url=wire.url, told=told) as one:
+    async with cable(redis) as wire, store(redis, url=wire.url, told=told) as state:
         wire.slow = True
-        grants = await asyncio.gather(*(granted(one) for _ in range(8)))
+        grants = await asyncio.gather(*(granted(state) for _ in range(8)))
         assert told == ["redis_lost"]
         assert {grant.credential for grant in grants} == {"a", "b"}
         wire.slow = False
         async with asyncio.timeout(20):
-            while one.backend is not Backend.REDIS:
+            while state.backend is not Backend.REDIS:
                 await asyncio.sleep(0.02)
         for grant in grants:
-            await one.release(ASK, grant, Verdict(good_credential=True))
-        assert not any(view.in_flight for view in await one.credentials("p"))
+            await state.release(ASK, grant, Verdict(good_credential=True))
+        assert not any(view.in_flight for view in await state.credentials("p"))
         assert told == ["redis_lost", "redis"]
 
 
 async def test_a_caller_that_leaves_while_redis_thinks_leaves_nothing_in_flight(redis: RedisServer) -> None:
-    async with cable(redis) as wire, store(redis, url=wire.url) as one, store(redis) as other:
-        await one.release(ASK, await granted(one), Verdict(good_credential=True))
+    async with cable(redis) as wire, store(redis, url=wire.url) as state, store(redis) as other:
+        await state.release(ASK, await granted(state), Verdict(good_credential=True))
         wire.slow = True
         sent = wire.requests
-        leaving = asyncio.create_task(one.acquire(ASK))
+        leaving = asyncio.create_task(state.acquire(ASK))
         async with asyncio.timeout(10):
             while wire.requests == sent:
                 await asyncio.sleep(0.01)

@@ -24,7 +24,7 @@ CHATBOT, JSON, TEXT, STATE = Output("chatbot"), Output("json", "response"), Outp
 
 
 def turn(role: str, *parts: Any) -> Message:
-    return Message(Role(role), tuple(TextPart(one) if isinstance(one, str) else one for one in parts))
+    return Message(Role(role), tuple(TextPart(part) if isinstance(part, str) else part for part in parts))
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def answer(events: list[Any]) -> str:
         (["a", "ab", ""], [Delta("a"), Delta("b")]),
     ],
 )
-def test_what_is_shown_again_and_again_becomes_one_answer(texts: list[str], events: list[Any]) -> None:
+def test_text_shown_again_and_again_becomes_one_answer(texts: list[str], events: list[Any]) -> None:
     assert shown(*texts) == events
 
 
@@ -231,7 +231,7 @@ def test_a_value_that_does_not_fit_is_changed_with_a_notice_or_refused() -> None
     wanted = Wanted("hi", named={"sampling.max_tokens": 9_000, "sampling.temperature": 0.74})
     values, notices = arguments(BOXES, wanted)
     assert values[2:4] == [2048, 0.7]
-    assert [one.field for one in notices] == ["sampling.max_tokens", "sampling.temperature"]
+    assert [notice.field for notice in notices] == ["sampling.max_tokens", "sampling.temperature"]
     with pytest.raises(UpstreamFailure) as refused:
         arguments(BOXES, msgspec.structs.replace(wanted, strict=True))
     assert (refused.value.kind, refused.value.field) == (FailureKind.FIELD_REFUSED, "sampling.max_tokens")
@@ -325,7 +325,7 @@ def test_a_seed_is_believed_by_its_name_only(values: list[Any], outputs: list[Ou
     assert seed_in(values, outputs) == seed
 
 
-def test_what_says_that_it_is_a_picture() -> None:
+def test_a_picture_is_recognised_by_its_name_or_type() -> None:
     assert [
         file.says_picture for file in (File("/a.jpeg"), File("/a.png.log"), File("/a", "image/avif"), File("/png"))
     ] == [True, False, True, False]
@@ -361,6 +361,6 @@ def test_odd_values_of_the_queue_cost_only_themselves(message: dict[str, Any], p
 def test_an_odd_output_is_read_or_classified_and_never_stumbled_over(name: str, output: Any) -> None:
     reader = Reader(differing=True)
     with contextlib.suppress(UpstreamFailure):
-        made = reader.read({"msg": name, "output": output, "success": True})
-        assert isinstance(made, outputs.Output)
-        assert isinstance(made.values, tuple)
+        received = reader.read({"msg": name, "output": output, "success": True})
+        assert isinstance(received, outputs.Output)
+        assert isinstance(received.values, tuple)

@@ -62,7 +62,7 @@ def test_a_part_of_the_prefix_is_no_echo() -> None:
     assert joint.echoed is False
 
 
-def test_what_is_held_back_by_a_possible_echo_has_not_left() -> None:
+def test_text_held_back_as_a_possible_echo_was_not_sent() -> None:
     joint = AfterPrefill("one two three", echoes=None)
     assert joint.feed("one two") == ""
     assert joint.feed(" th") == ""
@@ -208,7 +208,7 @@ def test_a_boundary_loses_nothing(text: str) -> None:
         ("水が凍", "凍る", "凍る"),  # an ideograph is no unfinished word
     ],
 )
-def test_what_is_said_again_of_a_beginning_is_left_out(given: str, answer: str, rest: str, size: int) -> None:
+def test_a_repeated_beginning_is_dropped(given: str, answer: str, rest: str, size: int) -> None:
     assert said(AfterGiven(given), answer, size) == rest
 
 
@@ -295,7 +295,7 @@ def test_a_text_looks_whole_by_its_last_sign(text: str, whole: bool) -> None:
         ("", " Two", "Two"),
     ],
 )
-def test_what_follows_joins_with_the_right_white_space(text: str, said: str, joined: str) -> None:
+def test_the_continuation_joins_with_the_right_white_space(text: str, said: str, joined: str) -> None:
     boundary = Boundary(text)
     assert boundary.kept + boundary.join(said) == joined
 
@@ -380,7 +380,7 @@ def test_an_echo_is_decided_with_its_last_character() -> None:
     assert joint.feed("One two") == "One two"
 
 
-def test_what_was_held_back_at_the_end_comes_out_once() -> None:
+def test_text_held_back_at_the_end_comes_out_once() -> None:
     joint = AfterInstruction(Boundary("One two thr"))
     assert joint.feed("tw") == ""  # it may become "two"
     assert (joint.finish(), joint.finish()) == (" tw", "")

@@ -17,8 +17,8 @@ EXPECTED = [
 
 def parse(pieces: list[bytes], largest: int = 1_000_000) -> list[SseEvent]:
     parser = SseParser(largest)
-    found = [event for piece in pieces for event in parser.feed(piece)]
-    return found + parser.flush()
+    received = [event for piece in pieces for event in parser.feed(piece)]
+    return received + parser.flush()
 
 
 def events(*data: bytes, name: str = "") -> list[SseEvent]:
@@ -264,7 +264,7 @@ def test_such_an_event_is_given_as_soon_as_the_next_one_begins() -> None:
         (b"data: word\ndata: {}\n\n", b"word\n{}"),
     ],
 )
-def test_what_is_no_pair_of_objects_stays_one_event(stream: bytes, data: bytes) -> None:
+def test_data_that_is_not_a_pair_of_objects_stays_one_event(stream: bytes, data: bytes) -> None:
     assert parse([stream]) == [SseEvent(data)]
 
 
@@ -295,5 +295,5 @@ def test_the_size_of_an_event_that_is_complete_does_not_count_for_the_next() -> 
     parser.feed(b"data: 123456789")
 
 
-def test_the_bound_is_64_mib_unless_told() -> None:
+def test_the_bound_is_64_mib_by_default() -> None:
     assert LARGEST_EVENT == 64 * 1024 * 1024

@@ -56,8 +56,8 @@ async def _read(pieces: list[bytes], form: WireFormat, *, cut: bool) -> list[Cha
 def read(pieces: list[bytes], form: WireFormat | None = None, *, cut: bool = False) -> tuple[str, Usage | None]:
     seen = LOOPS[0].run_until_complete(_read(pieces, form or ChunkFormat(), cut=cut))
     assert isinstance(seen[-1], Finish)
-    used = [one for one in seen if isinstance(one, Usage)]
-    return "".join(one.text for one in seen if isinstance(one, Delta)), used[0] if used else None
+    used = [event for event in seen if isinstance(event, Usage)]
+    return "".join(event.text for event in seen if isinstance(event, Delta)), used[0] if used else None
 
 
 def failed(pieces: list[bytes], form: WireFormat | None = None, *, cut: bool = False) -> FailureKind:
@@ -201,29 +201,30 @@ def test_one_document_for_the_whole_answer_is_read_too(body: bytes, size: int) -
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_is_no_answer_has_its_class(body: bytes, kind: FailureKind) -> None:
+def test_a_broken_answer_has_its_class(body: bytes, kind: FailureKind) -> None:
     assert failed(pieces_of(body, [65_536] * (len(body) // 65_536))) is kind
 
 
 def test_lines_are_answers_while_they_arrive() -> None:
     reading = Reading(Body([], cut=False), Answer(ChunkFormat()))  # type: ignore[arg-type]
     said = [
-        [one.text for one in reading.events(dumped(value) + b"\n")] for value in chunks(["ice", " creeps", " down"])[:3]
+        [event.text for event in reading.events(dumped(value) + b"\n")]
+        for value in chunks(["ice", " creeps", " down"])[:3]
     ]  # type: ignore[union-attr]
     assert said == [[], ["ice creeps"], [" down"]]
     reading = Reading(Body([], cut=False), Answer(ChunkFormat()))  # type: ignore[arg-type]
     said = [
-        [one.text for one in reading.events(b"data: " + dumped(value) + b"\n")]
+        [event.text for event in reading.events(b"data: " + dumped(value) + b"\n")]
         for value in chunks(["ice", " creeps", " down"])[:3]
     ]  # type: ignore[union-attr]
     assert said == [[], ["ice"], [" creeps"]]
 
 
 def test_a_reason_is_kept_by_the_way() -> None:
-    seen = asyncio.run(
+    outcome = asyncio.run(
         _read([sse(events(["ice"]), done=b"").replace(b"COMPLETE", b"MAX_TOKENS")], EventFormat(), cut=False)
     )
-    assert seen[-1] == Finish(FinishReason.LENGTH)
+    assert outcome[-1] == Finish(FinishReason.LENGTH)
     assert (
         failed([sse(events(["ice"]), done=b"").replace(b"COMPLETE", b"ERROR")], EventFormat())
         is FailureKind.STREAM_ERROR

@@ -52,7 +52,7 @@ async def test_a_watch_task_that_fails_is_logged_and_restarted_and_the_service_i
     assert supervisor.down == ["watch"]
     assert supervisor.restarts == 1
     assert pause == tasks.FIRST_PAUSE
-    assert [(one["task"], one["log_level"]) for one in logs] == [("watch", "error")]
+    assert [(log["task"], log["log_level"]) for log in logs] == [("watch", "error")]
     over.set()
     await again.wait()
     may_end.set()
@@ -157,7 +157,7 @@ async def test_work_in_the_background_that_fails_is_logged_and_the_service_stays
 
     with capture_logs() as logs:
         await supervisor.spawn("errand", work())
-    assert [(one["task"], one["log_level"]) for one in logs] == [("errand", "error")]
+    assert [(log["task"], log["log_level"]) for log in logs] == [("errand", "error")]
     assert supervisor.restarts == 1
     assert supervisor.healthy
 

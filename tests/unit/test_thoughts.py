@@ -76,7 +76,7 @@ def test_thoughts_that_looked_like_the_answer_are_shown_once_too() -> None:
     caller.checks_out()
 
 
-def test_what_a_continuation_thinks_itself_is_shown() -> None:
+def test_the_reasoning_of_a_continuation_is_shown() -> None:
     caller = Caller()
     caller.says(A, Reasoning("ice first"), BEGUN)
     caller.says(PREFILLS, Reasoning("now the rest"), REST, STOP, reason="stalled")

@@ -86,7 +86,7 @@ def test_the_tools_that_are_offered_are_read_as_they_are_written() -> None:
     assert asked((TextPart("x" * 400),), tools=tools) == round((400 + len(msgspec.json.encode(tools))) / 4)
 
 
-def test_what_the_caller_has_begun_is_read_too() -> None:
+def test_the_callers_own_beginning_is_counted_as_read() -> None:
     assert asked((TextPart("x" * 400),), partial="x" * 40) == 110
 
 

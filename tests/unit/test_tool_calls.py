@@ -25,7 +25,7 @@ CALLED = Finish(FinishReason.TOOL_CALLS)
 
 
 def events_of(chunks: Chunks) -> list[SseEvent]:
-    return [SseEvent(msgspec.json.encode(one)) for one in chunks]
+    return [SseEvent(msgspec.json.encode(chunk)) for chunk in chunks]
 
 
 def read(chunks: Chunks, *, form: Any = None, size: int = 1) -> list[Any]:
@@ -38,7 +38,7 @@ def read(chunks: Chunks, *, form: Any = None, size: int = 1) -> list[Any]:
 
 
 def calls_in(seen: list[Any]) -> list[tuple[str, str, Any]]:
-    return [(one.id, one.name, json.loads(one.arguments)) for one in seen if isinstance(one, ToolCall)]
+    return [(event.id, event.name, json.loads(event.arguments)) for event in seen if isinstance(event, ToolCall)]
 
 
 def parsed(calls: list[tuple[str, str, str]]) -> list[tuple[str, str, Any]]:
@@ -48,16 +48,16 @@ def parsed(calls: list[tuple[str, str, str]]) -> list[tuple[str, str, Any]]:
 @pytest.mark.parametrize("size", [1, 3, 100])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_a_stream_gives_the_same_calls(shape: str, size: int) -> None:
-    seen = read(SHAPES[shape](TWO), size=size)
-    assert calls_in(seen) == parsed(TWO)
-    assert seen[-1] == CALLED
-    assert all(isinstance(one, ToolCall | Composing | Finish) for one in seen)
+    received = read(SHAPES[shape](TWO), size=size)
+    assert calls_in(received) == parsed(TWO)
+    assert received[-1] == CALLED
+    assert all(isinstance(event, ToolCall | Composing | Finish) for event in received)
 
 
 @pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"objects", "encoded_twice"}))
 def test_long_numbers_keep_every_digit(shape: str) -> None:
-    seen = read(SHAPES[shape](TWO))
-    assert '"n": 1234567890123456789}' in next(one.arguments for one in seen if isinstance(one, ToolCall))
+    received = read(SHAPES[shape](TWO))
+    assert '"n": 1234567890123456789}' in next(event.arguments for event in received if isinstance(event, ToolCall))
 
 
 def test_random_calls_survive_every_shape() -> None:
@@ -82,10 +82,10 @@ def test_cohere_sends_calls_as_events_of_their_own() -> None:
         ]  # fmt: skip
         chunks.append({"type": "tool-call-end", "index": index})
     chunks.append({"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}})
-    seen = read(chunks, form=EventFormat())
-    assert calls_in(seen) == parsed(TWO)
-    assert seen[0].text == "I look it up."
-    assert seen[-1] == CALLED
+    received = read(chunks, form=EventFormat())
+    assert calls_in(received) == parsed(TWO)
+    assert received[0].text == "I look it up."
+    assert received[-1] == CALLED
 
 
 @pytest.mark.parametrize("nothing", ["", "{}", "null", "  "])
@@ -102,10 +102,10 @@ def test_the_call_form_that_openai_had_before_tools_is_read() -> None:
 
 def test_calls_without_ids_or_with_the_same_get_ids_of_their_own() -> None:
     for ids in (("", ""), ("same", "same")):
-        made = Calls()
+        calls = Calls()
         for index, call_id in enumerate(ids):
-            made.add(Fragment(index, call_id, "add", '{"a":1}'))
-        first, second = made.whole()
+            calls.add(Fragment(index, call_id, "add", '{"a":1}'))
+        first, second = calls.whole()
         assert first.id
         assert second.id
         assert first.id != second.id
@@ -120,21 +120,21 @@ def test_a_call_that_nobody_could_run_is_a_failed_attempt(arguments: str) -> Non
     assert arguments not in caught.value.message or len(arguments) < 2
 
 
-def test_a_call_that_the_limit_of_tokens_cut_off_is_left_out_and_told() -> None:
+def test_a_call_that_the_token_limit_cut_off_is_dropped_with_a_notice() -> None:
     chunks = [*SHAPES["whole"]([TWO[0]])[:-1], chunk(tool_calls=[{"index": 1, "id": "d", "function": {"name": "add", "arguments": '{"a'}}])]  # fmt: skip
-    seen = read([*chunks, chunk("length")])
-    assert calls_in(seen) == parsed(TWO[:1])
-    assert [one.field for one in seen if isinstance(one, Notice)] == ["sampling.max_tokens"]
-    assert seen[-1] == Finish(FinishReason.LENGTH)
+    received = read([*chunks, chunk("length")])
+    assert calls_in(received) == parsed(TWO[:1])
+    assert [event.field for event in received if isinstance(event, Notice)] == ["sampling.max_tokens"]
+    assert received[-1] == Finish(FinishReason.LENGTH)
     with pytest.raises(UpstreamFailure):
         read([chunks[-1], chunk("length")])
 
 
 def test_words_that_look_like_a_call_stay_words() -> None:
     text = '<tool_call>{"name": "add", "arguments": {}}</tool_call>'
-    seen = read([chunk(content=text), chunk("stop")])
-    assert "".join(one.text for one in seen if isinstance(one, Delta)) == text
-    assert not calls_in(seen)
+    received = read([chunk(content=text), chunk("stop")])
+    assert "".join(event.text for event in received if isinstance(event, Delta)) == text
+    assert not calls_in(received)
 
 
 def test_a_stream_without_end_of_fragments_is_given_up() -> None:
@@ -161,7 +161,7 @@ def test_calls_leave_at_a_good_end_and_not_before() -> None:
     asks = caller()
     opening = asks.opens(A)
     asks.hears(opening, "Let me see.", Composing(9), call())
-    assert not [one for one in asks.seen if isinstance(one, ToolCall)]
+    assert not [event for event in asks.seen if isinstance(event, ToolCall)]
     asks.hears(opening, CALLED)
     assert asks.seen[-1] == call()
     assert asks.answer.whole
@@ -175,7 +175,7 @@ def test_an_answer_that_is_only_calls_is_a_good_end() -> None:
     assert asks.finished(CALLED).total_chars == 0
 
 
-def test_what_broke_within_a_call_is_asked_again_from_the_beginning() -> None:
+def test_an_answer_that_broke_within_a_tool_call_starts_again_from_the_beginning() -> None:
     asks = caller()
     asks.says(A, "Let me look that up for you now. ", Composing(12))
     again = asks.opens(B, "stream_cut")
@@ -183,7 +183,7 @@ def test_what_broke_within_a_call_is_asked_again_from_the_beginning() -> None:
     assert again.request.messages == asks.answer.opening(A, *standing()).request.messages
     asks.hears(again, "Let me look again.", call(), CALLED)
     assert asks.text == "Let me look again."
-    assert [one for one in asks.seen if isinstance(one, ToolCall)] == [call()]
+    assert [event for event in asks.seen if isinstance(event, ToolCall)] == [call()]
     asks.checks_out()
 
 

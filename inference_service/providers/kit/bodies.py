@@ -120,7 +120,7 @@ class _Collector:
     def _wait(self, value: Any, scale: float) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
-        if isinstance(value, str) and (wait := limits.moment(value, self.headers, self.now)) is not None:
+        if isinstance(value, str) and (wait := limits.seconds_until(value, self.headers, self.now)) is not None:
             self.waits.append(wait * scale)
 
 
@@ -167,7 +167,7 @@ def parsed(body: bytes) -> Any:
 def told_wait(text: str, theirs: float) -> float | None:
     """The wait in a sentence: `try again in 7m12s`, `retry after 30`, `wait 55 seconds`, `resets at 09:00 UTC`."""
     if (match := _AT_DATE.search(text)) is not None:
-        return limits.moment(match[1].replace(" ", "T"), {}, theirs)
+        return limits.seconds_until(match[1].replace(" ", "T"), {}, theirs)
     if (match := _AT_TIME.search(text)) is not None and int(match[1]) < 24 and int(match[2]) < 60:
         today = datetime.fromtimestamp(theirs, UTC)
         at = today.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)

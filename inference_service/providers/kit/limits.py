@@ -50,7 +50,7 @@ def wake_after(headers: Mapping[str, str], now: float, dialect: Dialect = PLAIN)
     if resets:
         return max(resets)
     if "x-ratelimit-remaining" not in headers:
-        return moment(headers.get("x-ratelimit-reset"), headers, now)
+        return seconds_until(headers.get("x-ratelimit-reset"), headers, now)
     return None
 
 
@@ -58,8 +58,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """The wait that the refusal states outright. Only for refusals: some send it with every answer."""
     values = (
         _scaled(headers.get("retry-after-ms"), 0.001),
-        moment(headers.get("retry-after"), headers, now),
-        moment(headers.get("x-ratelimit-timeremaining"), headers, now),
+        seconds_until(headers.get("retry-after"), headers, now),
+        seconds_until(headers.get("x-ratelimit-timeremaining"), headers, now),
         _scaled(headers.get("x-ms-retry-after-ms"), 0.001),
     )
     return next((value for value in values if value is not None), None)
@@ -129,7 +129,7 @@ def _fact(
     now: float,
     dialect: Dialect,
 ) -> LimitFact:
-    resets = moment(values.get("reset"), headers, now)
+    resets = seconds_until(values.get("reset"), headers, now)
     clock = dialect.clock(window) if window is not None else None
     if resets is None and clock in (Clock.WALL, Clock.PACIFIC) and window is not None and "remaining" in values:
         resets = until_window_end(clock, window, upstream_clock(headers, now))
@@ -155,7 +155,7 @@ def upstream_clock(headers: Mapping[str, str], now: float) -> float:
     return _date(headers.get("date", "")) or now
 
 
-def moment(value: str | None, headers: Mapping[str, str], now: float) -> float | None:
+def seconds_until(value: str | None, headers: Mapping[str, str], now: float) -> float | None:
     """Seconds until a reset given as seconds, a duration such as 1m30s, an epoch in s or ms, or a date."""
     text = (value or "").strip().strip('"')
     if not text:

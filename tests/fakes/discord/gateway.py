@@ -226,14 +226,14 @@ class Gateway:
         return session
 
     async def _resume(self, pipe: Pipe, body: Json) -> Session | None:
-        found = [s for s in self.sessions if s.id == body.get("session_id") and s.resumable]
+        sessions = [s for s in self.sessions if s.id == body.get("session_id") and s.resumable]
         if body.get("token") != self._world.token:
             await self._refuse(pipe, 4004, "Authentication failed.")
             return None
-        if not found:
+        if not sessions:
             pipe.put(INVALID, False)
             return None
-        session = found[0]
+        session = sessions[0]
         for number, (event, missed) in enumerate(session.events, start=1):
             if number > int(body.get("seq") or 0):
                 pipe.put(DISPATCH, missed, event=event, seq=number)

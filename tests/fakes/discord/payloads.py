@@ -308,7 +308,7 @@ def guild(place: Guild, viewer: User, *, large: bool = True) -> Json:
         "region": "deprecated",
     }
     if large:
-        seen = [c for c in place.channels.values() if permissions.in_channel(viewer, c)]
+        channels = [c for c in place.channels.values() if permissions.in_channel(viewer, c)]
         body |= {
             "joined_at": iso(place.members[viewer.id].joined_at),
             "large": False,
@@ -317,7 +317,7 @@ def guild(place: Guild, viewer: User, *, large: bool = True) -> Json:
             "voice_states": [],
             "members": [member(m) for m in place.members.values()],
             "channels": [channel(c) for c in place.channels.values() if not c.is_thread],
-            "threads": [thread(c) for c in seen if c.is_thread and not c.archived],
+            "threads": [thread(c) for c in channels if c.is_thread and not c.archived],
             "presences": [],
             "stage_instances": [],
             "guild_scheduled_events": [],

@@ -197,7 +197,9 @@ class Person(User):
         answers = []
         for row in opened.modal["components"]:
             if row["type"] == 1:
-                inner = [self._filled(one, one.get("label") or "", values) for one in row["components"]]
+                inner = [
+                    self._filled(component, component.get("label") or "", values) for component in row["components"]
+                ]
                 answers.append({"type": 1, "id": row.get("id", 0), "components": inner})
             elif row["type"] == 18:
                 field = self._filled(row["component"], row["label"], values)

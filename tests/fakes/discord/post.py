@@ -166,7 +166,7 @@ def change(world: "FakeDiscord", message: Message, body: Json, files: list[File]
     attachments = message.attachments
     if "attachments" in body or files:
         kept_ids = {str(entry["id"]) for entry in body.get("attachments") or []}
-        kept = [one for one in message.attachments if str(one.id) in kept_ids]
+        kept = [attachment for attachment in message.attachments if str(attachment.id) in kept_ids]
         validate.uploads(
             files, len(kept), message.channel.guild.file_limit if message.channel.guild else 10 * 1024 * 1024
         )

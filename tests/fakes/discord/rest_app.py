@@ -62,7 +62,7 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
 
     async def get_commands(request: web.Request) -> web.Response:
         guild_id = int(request.match_info["guild_id"]) if "guild_id" in request.match_info else None
-        return web.json_response([one.json() for one in world.commands if one.guild_id == guild_id])
+        return web.json_response([command.json() for command in world.commands if command.guild_id == guild_id])
 
     async def emojis(_: web.Request) -> web.Response:
         return web.json_response({"items": []})

@@ -33,9 +33,9 @@ def routes(world: "FakeDiscord") -> list[tuple[str, str, Handle]]:
         return web.json_response([payloads.channel(one) for one in places])
 
     async def threads(request: web.Request) -> web.Response:
-        seen = [one for one in find(request).threads if not one.archived and in_channel(world.bot, one)]
-        mine = [payloads.thread_member(one, world.bot) for one in seen if world.bot.id in one.thread_members]
-        return web.json_response({"threads": [payloads.thread(one) for one in seen], "members": mine})
+        threads = [one for one in find(request).threads if not one.archived and in_channel(world.bot, one)]
+        mine = [payloads.thread_member(one, world.bot) for one in threads if world.bot.id in one.thread_members]
+        return web.json_response({"threads": [payloads.thread(one) for one in threads], "members": mine})
 
     async def roles(request: web.Request) -> web.Response:
         place = find(request)

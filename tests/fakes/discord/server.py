@@ -187,9 +187,9 @@ class FakeDiscord:
         if file.content[:8] == b"\x89PNG\r\n\x1a\n":
             width, height = (int.from_bytes(file.content[at : at + 4]) for at in (16, 20))
         url = f"http://127.0.0.1:{self._port}/cdn/{number}/{file.name}"
-        made = Attachment(number, file, url, file.description, width, height)
-        self.files[str(number)] = made
-        return made
+        attachment = Attachment(number, file, url, file.description, width, height)
+        self.files[str(number)] = attachment
+        return attachment
 
     # --- watching ------------------------------------------------------------------------------------
 
@@ -217,7 +217,9 @@ class FakeDiscord:
             async with asyncio.timeout(timeout), self._condition:
                 await self._condition.wait_for(look)
         except TimeoutError:
-            recent = "\n".join(f"{one.method} {one.path} {one.status} {str(one.body)[:200]}" for one in self.log[-12:])
+            recent = "\n".join(
+                f"{entry.method} {entry.path} {entry.status} {str(entry.body)[:200]}" for entry in self.log[-12:]
+            )
             raise AssertionError(
                 f"it did not happen within {timeout} s; violations {self.violations}; the last requests:\n{recent}"
             ) from None
@@ -243,10 +245,10 @@ class FakeDiscord:
 
     def command(self, name: str, kind: int = 1) -> Command:
         """By its default or any translated name. KeyError if the bot has registered none such."""
-        for one in self.commands:
-            names = [one.name, *(one.body.get("name_localizations") or {}).values()]
-            if one.type == kind and name in names:
-                return one
+        for command in self.commands:
+            names = [command.name, *(command.body.get("name_localizations") or {}).values()]
+            if command.type == kind and name in names:
+                return command
         raise KeyError(name)
 
     async def drop_gateway(self, code: int | None = None, *, resumable: bool = True) -> None:
@@ -256,7 +258,7 @@ class FakeDiscord:
     @property
     def unanswered(self) -> list[Interaction]:
         """What people pressed or typed and the bot has not answered (yet)."""
-        return [one for one in self.interactions.values() if one.acknowledged_at is None]
+        return [interaction for interaction in self.interactions.values() if interaction.acknowledged_at is None]
 
     def remove_bot(self, guild: Guild) -> None:
         """The bot is thrown out of the server."""

@@ -25,15 +25,15 @@ class Places:
 @contextlib.asynccontextmanager
 async def places() -> AsyncIterator[Places]:
     """The ports are ours until the end, so nobody else can answer at them."""
-    found = Places({"dns": "http://no-such-host.invalid", "badname": f"http://{'x' * 70}.invalid"})
+    places = Places({"dns": "http://no-such-host.invalid", "badname": f"http://{'x' * 70}.invalid"})
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        found.opened += 1
+        places.opened += 1
         await reader.read()
         writer.close()
 
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        found.opened += 1
+        places.opened += 1
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         writer.close()
@@ -44,11 +44,11 @@ async def places() -> AsyncIterator[Places]:
         for place, handler, tls in (("mutetls", silent, None), ("plain", plain, None), ("selfsigned", plain, context)):
             server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=tls)
             stack.push_async_callback(_close, server)
-            found.urls[place] = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            places.urls[place] = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         closed = stack.enter_context(socket.socket())
         closed.bind(("127.0.0.1", 0))  # bound and never listening: refused, for sure
-        found.urls["refused"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        yield found
+        places.urls["refused"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        yield places
 
 
 async def _close(server: asyncio.Server) -> None:
