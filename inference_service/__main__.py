@@ -5,6 +5,11 @@ order; `keys`: stores keys of providers.
 Exit codes: 0 ended normally, 1 a check failed, 2 the configuration or the port cannot be used.
 """
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported stays: looking for garbage among it costs a tenth of the start
+
 import asyncio
 import json
 import os
@@ -27,6 +32,7 @@ T = TypeVar("T")
 
 
 def main(arguments: list[str]) -> int:
+    gc.enable()
     environ = dict(os.environ)
     try:
         if arguments[:1] == ["keys"] and arguments[1:2] != ["test"]:

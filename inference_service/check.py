@@ -212,5 +212,6 @@ def _print(rows: list[CheckResult], warnings: list[str], silent: list[str]) -> N
     console.print(table)
     for warning in warnings:
         console.print(warning, style="yellow", markup=False)
-    for route in silent:
-        console.print(f"Nothing can answer {route}: none of its providers works.", style="red", markup=False)
+    if silent:
+        text = f"Nothing can answer {', '.join(silent)}: no provider of theirs works."
+        console.print(text, style="red", markup=False)

@@ -67,8 +67,9 @@ def _show(parts: Parts, config: Config, name: str, silent: list[str]) -> int:
             str(place), full, reasons.get(full, ""), *cells, f"{can.context_tokens:,}" if can.context_tokens else ""
         )
     console.print(table)
-    for provider in silent:
-        console.print(f"{provider} did not list its models, so its preferences could not be checked.", markup=False)
+    if silent:
+        text = f"No list of models came from {', '.join(silent)}: what is preferred there could not be checked."
+        console.print(text, markup=False)
     return 0
 
 

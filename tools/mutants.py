@@ -35,7 +35,7 @@ LEAST = 0.90
 SEED = 20_240_917
 MOST = 150  # mutants of one module; more are sampled, always the same ones
 EXAMPLES = 40  # of a property
-IDLE = 15.0  # seconds on the wall after which a test that does nothing counts as hanging
+IDLE = 6.0  # seconds on the wall after which a test that does nothing counts as hanging
 LEAST_WORK = 0.01  # seconds of the processor that a running test uses in them at least
 
 # Each module is held by the tests beside it only.
@@ -50,6 +50,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "inference_service.routing.answer.splice": ("tests/unit/test_splice.py",),
     "inference_service.credentials.pool": (
         "tests/unit/test_pool_rules.py",
+        "tests/unit/test_pool_calls.py",
         "tests/unit/test_pool.py",
         "tests/unit/test_line.py",
         "tests/unit/test_foresight.py",

@@ -269,13 +269,14 @@ settings-member-answers = Answers per member: { $value }
 settings-member-tokens = Tokens per member: { $value }
 settings-server-answers = Answers for the whole server: { $value }
 settings-server-tokens = Tokens for the whole server: { $value }
-settings-hour-and-day = { $hour } an hour, { $day } a day
+settings-per-hour = { $value } per hour
+settings-per-day = { $value } per day
 settings-archive = Threads are archived after: { $value }
 settings-saved = Saved.
 settings-on = on
 settings-off = off
 settings-unlimited = no limit
-settings-default = default
+settings-default = the bot's own
 settings-hours = { $count ->
     [one] one hour
    *[other] { $count } hours
@@ -535,6 +536,7 @@ compare-locked = This server has locked its model, so there is nothing to compar
 compare-same = Choose two different models.
 compare-question = Which answer is better? { $first } · { $second }
 compare-votes = { $count ->
+    [0] Press a button to vote. Keep writing to continue from the better answer.
     [one] One vote. Press again to change or withdraw yours. Keep writing to continue from the better answer.
    *[other] { $count } votes. Press again to change or withdraw yours. Keep writing to continue from the better answer.
 }

@@ -265,13 +265,14 @@ settings-member-answers = Ответов на участника: { $value }
 settings-member-tokens = Токенов на участника: { $value }
 settings-server-answers = Ответов на весь сервер: { $value }
 settings-server-tokens = Токенов на весь сервер: { $value }
-settings-hour-and-day = { $hour } в час, { $day } в день
+settings-per-hour = { $value } в час
+settings-per-day = { $value } в день
 settings-archive = Ветки архивируются через: { $value }
 settings-saved = Сохранено.
 settings-on = включено
 settings-off = выключено
 settings-unlimited = без ограничений
-settings-default = по умолчанию
+settings-default = как у бота
 settings-hours = { $count ->
     [one] { $count } час
     [few] { $count } часа
@@ -547,6 +548,7 @@ compare-locked = На этом сервере модель закреплена,
 compare-same = Выберите две разные модели.
 compare-question = Какой ответ лучше? { $first } · { $second }
 compare-votes = { $count ->
+    [0] Нажмите на кнопку, чтобы проголосовать. Пишите дальше — продолжу с лучшего ответа.
     [one] { $count } голос. Нажмите ещё раз, чтобы изменить или отозвать свой. Пишите дальше — продолжу с лучшего ответа.
     [few] { $count } голоса. Нажмите ещё раз, чтобы изменить или отозвать свой. Пишите дальше — продолжу с лучшего ответа.
    *[other] { $count } голосов. Нажмите ещё раз, чтобы изменить или отозвать свой. Пишите дальше — продолжу с лучшего ответа.

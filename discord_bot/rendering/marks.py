@@ -148,8 +148,21 @@ def _emphasis_end(text: str, begin: int, ahead: Ahead) -> int | None:
     return None
 
 
+_EMPTY_FENCE = re.compile(r"(?:^|\n)[> ]*```[\w+#-]*\n?$")
+LONGEST_BOLD = 60  # characters that wait for their closing mark
+
+
+def _open_bold(text: str, line: int) -> int:
+    """Where bold text begins in the last line that has no end yet; the text's end where none does."""
+    size = len(text)
+    begin = text.rfind("**", line)
+    if begin < 0 or text.count("**", line) % 2 == 0 or size - begin > LONGEST_BOLD:
+        return size
+    return size if text[begin + 2 : begin + 3].isspace() else begin
+
+
 def unfinished(text: str) -> int:
-    """Where an unfinished link, mention, code mark or heading begins; the text's end if there is none."""
+    """Where an unfinished link, mention, code mark, bold text or heading begins; the text's end if there is none."""
     size = len(text)
     line = text.rfind("\n") + 1
     starts = [size]
@@ -168,6 +181,11 @@ def unfinished(text: str) -> int:
     ticks = size - len(text.rstrip("`"))
     if 0 < ticks < 3:
         starts.append(size - ticks)
+    in_code = text.count("```") % 2 == 1
+    if in_code and (empty := _EMPTY_FENCE.search(text, max(0, size - LONGEST_BOLD))) is not None:
+        starts.append(empty.start())  # a block of code without a line yet
+    if not in_code:
+        starts.append(_open_bold(text, line))
     if size - line <= 7 and text[line:] and not text[line:].strip("# "):
         starts.append(line)  # half a heading
     return min(starts)

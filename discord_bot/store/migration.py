@@ -2,10 +2,6 @@
 
 from importlib import resources
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from discord_bot.store.engine import Database, lock_for_migration
@@ -18,24 +14,37 @@ async def migrate(database: Database) -> None:
     """Raises NewerDatabase."""
     async with database.write() as connection:
         await lock_for_migration(connection)
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_migrate)
 
 
-def _upgrade(connection: Connection) -> None:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(resources.files("discord_bot.store").joinpath("migrations")))
-    config.attributes["connection"] = connection
-    revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    present = MigrationContext.configure(connection).get_current_heads()
-    unknown = set(present) - revisions
-    if unknown:
+def _migrate(connection: Connection) -> None:
+    present, known = _forms(connection), _known_forms()
+    if present == {known[-1]}:
+        return
+    if unknown := present - set(known):
         raise NewerDatabase(
             f"the database has form {', '.join(sorted(unknown))}, which a newer version wrote; "
-            f"this version knows forms up to {max(revisions)}. Start the newer version, or restore a backup."
+            f"this version knows forms up to {known[-1]}. Start the newer version, or restore a backup."
         )
     if not present and connection.dialect.name == "sqlite":
         _clear_unfinished(connection)
-    command.upgrade(config, "head")
+    from discord_bot.store.upgrade import upgrade  # noqa: PLC0415 - only a start that migrates needs Alembic
+
+    upgrade(connection)
+
+
+def _forms(connection: Connection) -> set[str]:
+    """What Alembic has noted down in the database; empty for a new one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
+
+
+def _known_forms() -> list[str]:
+    """The migrations' numbers, with which their files' names begin, in order."""
+    folder = resources.files("discord_bot.store").joinpath("migrations", "versions")
+    numbers = {file.name.partition("_")[0] for file in folder.iterdir()}
+    return sorted(number for number in numbers if number.isdecimal())
 
 
 def _clear_unfinished(connection: Connection) -> None:

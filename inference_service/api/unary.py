@@ -1,7 +1,9 @@
 """The Embed, Transcribe and CountTokens RPCs: a single result each, over the same router and with the same accounting."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from msgspec import Struct
 
 from antiphon.config.model import Scope
 from antiphon.names import deployment_of
@@ -11,8 +13,9 @@ from inference_service.api.deliver import deliver
 from inference_service.api.door import Admission, Context
 from inference_service.api.parts import Shared
 from inference_service.api.questions import question
-from inference_service.api.turns import InvalidRequestError
+from inference_service.api.turns import InvalidRequestError, Violation
 from inference_service.domain import AudioPart, Finished, Notice
+from inference_service.routing.router import Request, Router
 from inference_service.unary import Embedded, EmbedRequest, Transcribed, TranscribeRequest
 from inference_service.usage.sums import total
 
@@ -20,35 +23,28 @@ SOON = 30.0  # seconds that counting may take
 
 
 async def embed(shared: Shared, context: Context) -> None:
-    async def handle(request: embeddings_pb2.EmbedRequest, admission: Admission) -> None:
-        if violations := validate.embed(request):
-            raise InvalidRequestError(violations)
-        wanted = embed_request(request, admission)
-        response = embeddings_pb2.EmbedResponse(request_id=admission.request_id)
-        await deliver(
-            shared, context, admission, "embed", wanted.model, wanted.caller,
-            lambda: shared.router.embed(wanted, admission.deadline), lambda event: assembled(response, event),
-            request if request.replay else None,
-        )  # fmt: skip
-
-    longest = shared.door.settings.chat_deadline
-    await shared.door.run(context, embeddings_pb2.EmbedRequest, Scope.CHAT, longest, handle)
+    await answer(shared, context, EMBED)
 
 
 async def transcribe(shared: Shared, context: Context) -> None:
-    async def handle(request: speech_pb2.TranscribeRequest, admission: Admission) -> None:
-        if violations := validate.transcribe(request):
+    await answer(shared, context, TRANSCRIBE)
+
+
+async def answer(shared: Shared, context: Context, rpc: "Rpc") -> None:
+    """One result for one request."""
+
+    async def handle(request: Any, admission: Admission) -> None:
+        if violations := rpc.check(request):
             raise InvalidRequestError(violations)
-        wanted = transcribe_request(request, admission)
-        response = speech_pb2.TranscribeResponse(request_id=admission.request_id)
+        order = rpc.translate(request, admission)
+        made = rpc.response(request_id=admission.request_id)
         await deliver(
-            shared, context, admission, "transcribe", wanted.model, wanted.caller,
-            lambda: shared.router.transcribe(wanted, admission.deadline), lambda event: assembled(response, event),
+            shared, context, admission, rpc.name, order.model, order.caller,
+            lambda: rpc.begin(shared.router, order, admission.deadline), lambda event: assembled(made, event),
             request if request.replay else None,
         )  # fmt: skip
 
-    longest = shared.door.settings.chat_deadline
-    await shared.door.run(context, speech_pb2.TranscribeRequest, Scope.CHAT, longest, handle)
+    await shared.door.run(context, rpc.request, Scope.CHAT, shared.door.settings.chat_deadline, handle)
 
 
 async def count_tokens(shared: Shared, context: Context) -> None:
@@ -126,3 +122,23 @@ def fill(response: speech_pb2.TranscribeResponse, said: Transcribed) -> None:
         )
         for segment in said.segments
     )
+
+
+class Rpc(Struct, frozen=True):
+    """An RPC with one result: its messages, the check of a request, its form in the domain, and what begins the work."""
+
+    name: str
+    request: Any
+    response: Any
+    check: Callable[[Any], list[Violation]]
+    translate: Callable[[Any, Admission], Any]
+    begin: Callable[[Router, Any, float], Request]
+
+
+EMBED = Rpc(
+    "embed", embeddings_pb2.EmbedRequest, embeddings_pb2.EmbedResponse, validate.embed, embed_request, Router.embed
+)
+TRANSCRIBE = Rpc(
+    "transcribe", speech_pb2.TranscribeRequest, speech_pb2.TranscribeResponse, validate.transcribe, transcribe_request,
+    Router.transcribe,
+)  # fmt: skip

@@ -14,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 
 from antiphon.config.model import State
+from inference_service.state.pipe import Pipe
+from inference_service.tasks import Supervisor
 
 CONNECTIONS = 16
 KEPT = 4_000  # events; a process that has missed more starts from a snapshot
@@ -88,7 +90,7 @@ class Answer(NamedTuple):
 class RedisLog:
     """Every method raises `redis.RedisError` or `TimeoutError` when Redis cannot answer in time."""
 
-    def __init__(self, url: str, settings: State) -> None:
+    def __init__(self, url: str, settings: State, supervisor: Supervisor) -> None:
         self._prefix = settings.prefix
         self._redis: Redis = Redis.from_pool(
             BlockingConnectionPool.from_url(
@@ -101,6 +103,7 @@ class RedisLog:
                 retry=Retry(NoBackoff(), 0),  # memory is the fallback, and it does not keep anybody waiting
             )
         )
+        self._pipe = Pipe(url, settings.timeout, supervisor)
         self._scripts: dict[str, str] = {}  # text → digest, for the current Redis
         self._epochs: dict[str, str] = {}  # of each pool's log
 
@@ -111,13 +114,13 @@ class RedisLog:
     async def _run(self, text: str, keys: list[str], arguments: list[Any]) -> Any:
         """One round trip, except with a new Redis."""
         if text not in self._scripts:
-            self._scripts[text] = await self._redis.script_load(text)
+            self._scripts[text] = await self._pipe.call("SCRIPT", "LOAD", text)
         try:
-            return await self._redis.evalsha(self._scripts[text], len(keys), *keys, *arguments)
+            return await self._pipe.call("EVALSHA", self._scripts[text], len(keys), *keys, *arguments)
         except NoScriptError:
             # It has restarted, perhaps empty, between two of our calls.
-            self._scripts[text] = await self._redis.script_load(text)
-            return await self._redis.evalsha(self._scripts[text], len(keys), *keys, *arguments)
+            self._scripts[text] = await self._pipe.call("SCRIPT", "LOAD", text)
+            return await self._pipe.call("EVALSHA", self._scripts[text], len(keys), *keys, *arguments)
 
     async def join(self, pool: str) -> Joined:
         epoch, new, count, snapshot, *lines = await self._run(JOIN, self._keys(pool), [secrets.token_hex(8)])
@@ -159,9 +162,11 @@ class RedisLog:
 
     async def reconnect(self) -> None:
         """Drops every connection: the next command opens a new one."""
+        await self._pipe.disconnect()
         await self._redis.connection_pool.disconnect()
 
     async def close(self) -> None:
+        await self._pipe.disconnect()
         await self._redis.aclose(close_connection_pool=True)
 
 

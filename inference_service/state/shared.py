@@ -69,7 +69,7 @@ class SharedStore:
         self, url: str, settings: State, breaker: BreakerSpec, tell: Callable[[str], None], supervisor: Supervisor
     ) -> None:
         self._clock = SharedClock()
-        self._log, self._tell = RedisLog(url, settings), tell
+        self._log, self._tell = RedisLog(url, settings, supervisor), tell
         self._memory = MemoryStore(breaker, self._clock, on_room=self._room)
         self._timeout, self._lease_time = settings.timeout, settings.lease
         self._owner = secrets.token_hex(6)

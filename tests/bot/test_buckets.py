@@ -4,10 +4,11 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import discord.http
 import pytest
 from discord import RateLimited
 
-from discord_bot.rendering.buckets import Bucket
+from discord_bot.rendering.buckets import Bucket, use_own_buckets
 from tests.fakes.discord.ratelimit import Rule, Window
 
 
@@ -163,3 +164,116 @@ async def test_however_many_wait_each_goes_in_its_window_and_none_is_refused(rul
             await answered(bucket, told(rule.limit, remaining, reset_after))
         time.turn_to(time.now + rule.window / 10)
     assert time.now <= 100.0 + rule.window * (12 / rule.limit + 1)
+
+
+# --- the rules one by one ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset_after", "left", "ends"),
+    [
+        (0, 5.0, 0, 105.0),  # of two numbers about one window the lower one
+        (9, 5.0, 4, 105.0),
+        (2, 5.5, 2, 105.5),  # and of two ends the later one
+        (2, 4.75, 2, 105.0),
+        (2, 4.7, 4, 105.0),  # an answer about the window before
+        (2, 60.0, 2, 160.0),
+    ],
+)
+async def test_a_second_answer_about_a_window_only_ever_takes(
+    remaining: int, reset_after: float, left: int, ends: float
+) -> None:
+    bucket = bucket_of(Time())
+    await bucket.acquire()
+    await answered(bucket, told(5, 4, 5.0))
+    bucket.update(told(5, remaining, reset_after))
+    assert (bucket.remaining, bucket.expires) == (left, ends)
+
+
+async def test_an_answer_without_numbers_is_of_a_window_of_one_request_that_is_over() -> None:
+    bucket = bucket_of(Time())
+    await bucket.acquire()
+    bucket.update(SimpleNamespace(headers={}))  # type: ignore[arg-type]
+    assert (bucket.limit, bucket.remaining, bucket.reset_after, bucket.expires) == (1, 0, 0.0, 100.0)
+
+
+@pytest.mark.parametrize(("ends", "refused"), [(5.0, False), (60.0, False), (60.1, True)])
+async def test_only_a_wait_beyond_the_bound_is_refused(ends: float, refused: bool) -> None:
+    time = Time()
+    bucket = bucket_of(time, longest=60.0)
+    await bucket.acquire()
+    await answered(bucket, told(1, 0, ends))
+    waiting = await started(bucket)
+    assert waiting.done() is refused
+    if refused:
+        assert isinstance(waiting.exception(), RateLimited)
+    else:
+        time.turn_to(100.0 + ends)
+        await waiting
+
+
+async def test_a_waiter_that_leaves_before_its_turn_gives_nothing_back_and_is_cancelled() -> None:
+    bucket = bucket_of(Time())
+    await bucket.acquire()
+    waiting = await started(bucket)
+    waiting.cancel()
+    await asyncio.wait({waiting}, timeout=1)
+    assert waiting.cancelled()
+    assert (bucket.outgoing, bucket.remaining) == (1, 0)
+
+
+async def test_a_place_that_is_given_back_is_one_place() -> None:
+    time = Time()
+    bucket = bucket_of(time)
+    await bucket.acquire()
+    await answered(bucket, told(1, 0, 5.0))
+    waiting = await started(bucket)
+    time.turn_to(105.0)
+    waiting.cancel()
+    await asyncio.wait({waiting}, timeout=1)
+    assert (bucket.outgoing, bucket.remaining) == (0, 1)
+
+
+async def test_a_request_that_ends_without_an_answer_leaves_what_the_others_have_taken() -> None:
+    time = Time()
+    bucket = bucket_of(time)
+    await bucket.acquire()
+    await answered(bucket, told(5, 4, 5.0))
+    time.turn_to(106.0)
+    for _ in range(3):
+        await bucket.acquire()
+    await bucket.__aexit__(None, None, None)
+    assert (bucket.outgoing, bucket.remaining, bucket.reset_after) == (2, 3, 0.0)
+
+
+async def test_a_window_that_turns_out_longer_is_waited_for_to_its_end() -> None:
+    time = Time()
+    bucket = bucket_of(time)
+    await bucket.acquire()
+    bucket.update(told(1, 0, 5.0))
+    waiting = await started(bucket)
+    await bucket.__aexit__(None, None, None)
+    bucket.update(told(1, 0, 5.5))
+    time.turn_to(105.0)
+    await asyncio.wait({waiting}, timeout=0)
+    assert not waiting.done()
+    time.turn_to(105.5)
+    await waiting
+
+
+async def test_a_bucket_that_was_used_lately_is_kept() -> None:
+    time = Time()
+    bucket = bucket_of(time)
+    time.now = 1_000.0
+    await bucket.acquire()
+    await answered(bucket, told(1, 0, 5.0))
+    time.now = 1_200.0
+    assert not bucket.is_inactive()
+    time.now = 1_301.0
+    assert bucket.is_inactive()
+
+
+def test_the_library_makes_these_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discord.http, "Ratelimit", object)
+    use_own_buckets()
+    assert discord.http.Ratelimit is Bucket

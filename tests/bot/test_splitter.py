@@ -197,8 +197,19 @@ def test_half_a_link_or_mention_is_held_back(text: str) -> None:
     assert settled(text) == "see"
 
 
-@pytest.mark.parametrize("text", ["see [a](https://b.org)", "2 < 3", "done.", "```py\nx[0]", "see <@123>"])
-def test_complete_spans_are_not_held_back(text: str) -> None:
+@pytest.mark.parametrize("text", ["see **bo", "see **", "see **two words", "see\n```py", "see\n```py\n"])
+def test_half_a_bold_text_and_an_empty_block_of_code_are_held_back(text: str) -> None:
+    assert settled(text) == "see"
+
+
+WHOLE = [
+    "see [a](https://b.org)", "2 < 3", "done.", "```py\nx[0]", "see <@123>", "see **bold** words", "2 ** 3",
+    "```py\na**b", "see\n```py\nx\n```", "see **" + "never closed " * 9,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_what_is_whole_is_not_held_back(text: str) -> None:
     assert settled(text) == text
 
 

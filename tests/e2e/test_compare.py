@@ -56,12 +56,12 @@ async def test_two_models_answer_people_vote_and_a_manager_makes_the_winner_the_
         )
 
         board = await (await ben.slash(stage.channel, "models")).answer()
-        assert "1. **owl** – 100 % of 2 votes" in board.content
-        assert "2. **chat** – 0 % of 2 votes · default" in board.content
+        assert "1. **owl** – 100% of 2 votes" in board.content
+        assert "2. **chat** – 0% of 2 votes · default" in board.content
         assert not board.components
         managed = await (await owner.slash(stage.channel, "models")).answer()  # type: ignore[attr-defined]
         await (await owner.choose(managed, "models:1:default", ["owl"])).acknowledged()  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "**owl** – 100 % of 2 votes · default" in managed.content)
+        await stage.discord.wait_for(lambda: "**owl** – 100% of 2 votes · default" in managed.content)
     async with stage.running_bot():  # the votes and the default outlive a restart
         await (await ben.click(card, "A: chat")).acknowledged()
         await stage.discord.wait_for(lambda: "A: chat · 1" in card.buttons and "B: owl · 1" in card.buttons)

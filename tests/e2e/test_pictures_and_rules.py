@@ -85,7 +85,7 @@ async def test_settings_hold_at_once_and_only_managers_change_them(stage: Stage)
         await (await owner.click(card, "Limits")).acknowledged()  # type: ignore[attr-defined]
         form = await (await owner.click(card, "Limits per member…")).acknowledged()  # type: ignore[attr-defined]
         await owner.submit_modal(form, user_requests_per_day="1")  # type: ignore[attr-defined]
-        await stage.discord.wait_for(lambda: "Answers per member: 60 an hour, 1 a day" in card.text)
+        await stage.discord.wait_for(lambda: "Answers per member: 60 per hour, 1 per day" in card.text)
         await stage.maria.slash(stage.channel, "chat", prompt="one")
         await stage.finished(await stage.thread())
         full = await (await stage.maria.slash(stage.channel, "chat", prompt="two")).answer()

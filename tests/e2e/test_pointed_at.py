@@ -86,7 +86,7 @@ async def test_a_thread_that_somebody_opens_on_an_answer_goes_on_from_it(room: R
         answer = await room.message(room.channel, WORDS, button="Regenerate")
         # A reply is answered behind the first answer, and so after that was noted down.
         await room.maria.say(room.channel, "Really?", reply_to=answer)
-        await room.message(room.channel, WORDS, button="Regenerate", number=1)
+        await room.discord.wait_for(lambda: sum("Regenerate" in one.buttons for one in room.channel.from_bot) == 2)
         room.channel.overwrites.clear()
         thread = await ben.open_thread(answer, "Ice")
         await ben.say(thread, "And how fast?")

@@ -16,7 +16,7 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
         refused = {
             "whenever": "Не понимаю «whenever»",
             "завтра 9:00": "не знаю ваш часовой пояс",
-            "1.1.2001 8:00": "часового пояса",
+            "1.1.2001 8:00": "часовой пояс",
             "999 недель": "не дальше чем через год",
         }
         for when, words in refused.items():
@@ -46,10 +46,10 @@ async def test_reminders_are_set_listed_deleted_and_delivered_once_after_a_resta
         )
     await store.close()
     async with stage.running_bot():
-        message = await stage.discord.wait_for(lambda: stage.maria.direct().from_bot)
-        assert "Reminder: the kettle" in message[0].content
-        assert "It was due <t:" in message[0].content
-        assert stage.channel.mention in message[0].content
+        told = await stage.discord.wait_for(lambda: stage.maria.direct().from_bot)
+        assert "Reminder: the kettle" in told[0].content
+        assert "This was due <t:" in told[0].content
+        assert stage.channel.mention in told[0].content
         await stage.discord.wait_for(
             lambda: [one for one in stage.channel.from_bot if f"{closed.mention} Reminder: the kettle" in one.content]
         )

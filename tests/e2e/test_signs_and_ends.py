@@ -205,7 +205,7 @@ async def test_limits_of_a_role_and_retention_of_a_server_are_set_in_the_card(ro
         await room.message(await room.thread(2), WORDS, button="Regenerate")
         await (await owner.click(card, "settings:2:privacy:show")).acknowledged()
         await (await owner.choose(card, "settings:2:privacy:retention_days", ["7"])).acknowledged()
-        await room.discord.wait_for(lambda: "kept for: 7 days" in card.text)
+        await room.discord.wait_for(lambda: "How long I keep questions and answers: 7 days" in card.text)
         mine = await (await room.maria.slash(room.channel, "privacy")).answer()
         assert "after 7 days" in mine.content
 

@@ -68,14 +68,10 @@ async def test_pictures_that_arrived_before_a_later_one_failed_are_delivered_and
         config = two_providers(upstream, "dall-e-3", "dall-e-3", preset="openai")
         config["routes"]["image"]["deployments"] = ["a/dall-e-3"]  # one picture by one call
         upstream.behaviour["dall-e-3"] = "ok"
+        upstream.later["/a/v1/images/generations"] = "410"
         async with recovering(upstream, config, works=whole_picture) as (_, client):
             pictures = client.image("a fox", count=3)
-            notices = []
-            async for event in pictures:
-                if isinstance(event, events.Picture):
-                    upstream.behaviour["dall-e-3"] = "410"
-                elif isinstance(event, events.Notice):
-                    notices.append(event)
+            notices = [event async for event in pictures if isinstance(event, events.Notice)]
             assert len(pictures.pictures) == 1
             assert [(notice.field, "1 of 3" in notice.message) for notice in notices] == [("count", True)]
             assert sum(usage.images for usage in pictures.usages) == 1

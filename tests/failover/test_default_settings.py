@@ -90,7 +90,7 @@ def configuration(upstream: FakeUpstream) -> dict[str, Any]:
                     "model": {model: {"prefill": True}},
                 }
             if scenario.once:
-                upstream.once.add(f"/a-{route}/v1/chat/completions")
+                upstream.later[f"/a-{route}/v1/chat/completions"] = "ok"
     return {"providers": providers, "routes": routes, "service": {"http": True, "http_port": 0}}
 
 

@@ -16,7 +16,12 @@ from pathlib import Path
 # when they are imported, so each of its processes imports them.
 PRELOADED = {
     "inference_service": ("inference_service.__main__", "uvloop"),
-    "discord_bot": ("discord_bot.__main__", "uvloop", "sqlalchemy.dialects.sqlite.aiosqlite", "logging.config"),
+    "discord_bot": (
+        "discord_bot.__main__",
+        "discord_bot.store.upgrade",
+        "sqlalchemy.dialects.sqlite.aiosqlite",
+        "uvloop",
+    ),
     "antiphon": ("antiphon.client", "typer", "rich.live", "rich.markdown", "rich.table", "prompt_toolkit"),
 }
 # `antiphon` sets it before gRPC is imported, which is too late in a fork.

@@ -157,3 +157,20 @@ def test_a_request_that_every_deployment_refuses_says_what_to_change(
         about.of(name).left = True
     step = fail_of(about)
     assert (step.field, step.message) == (field, message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [
+        (K.QUOTA_EXHAUSTED, 3_600), (K.RATE_LIMITED, 60), (K.UNAUTHENTICATED, 300), (K.FORBIDDEN, 60), (K.MODEL_FORBIDDEN, 3_600),
+        (K.MODEL_NOT_FOUND, 60), (K.RETIRED, 3_600), (K.BLOCKED, 300), (K.TIMEOUT, 10), (K.BAD_RESPONSE, 10),
+    ],
+)  # fmt: skip
+def test_without_a_named_time_the_moment_to_come_back_follows_the_reason(kind: FailureKind, seconds: float) -> None:
+    about = facts("a")
+    failed(about, "a", kind)
+    denied(about, "a", Why.NONE)
+    assert fail_of(about).retry_after == seconds
+    earlier = facts("a")
+    denied(earlier, "a", Why.NONE, reason=kind.value)  # another request has met it
+    assert fail_of(earlier).retry_after == seconds

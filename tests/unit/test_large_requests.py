@@ -1,5 +1,7 @@
 """Large requests are parsed in pieces: the same message and the same refusals as in one go."""
 
+import base64
+
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
@@ -7,6 +9,10 @@ from hypothesis import strategies as st
 
 from antiphon.v1 import chat_pb2
 from inference_service.api import large
+from inference_service.domain import ChatRequest, ImagePart, Message, Role, TextPart
+from inference_service.providers.kit import large as files
+from inference_service.providers.kit.large import base64_of, packed
+from inference_service.providers.seam import ChatCall
 
 PARTS = st.one_of(
     st.builds(chat_pb2.Part, text=st.text(max_size=30)),
@@ -71,3 +77,30 @@ async def test_a_large_request_is_handled_in_a_thread_and_a_small_one_is_not(mon
     monkeypatch.setattr(large, "LARGE", 10)
     assert await large.apart(9, threading.current_thread) is threading.main_thread()
     assert await large.apart(10, threading.current_thread) is not threading.main_thread()
+
+
+def looking(size: int) -> ChatCall:
+    message = Message(Role.USER, (TextPart("What is it?"), ImagePart("image/png", bytes(size))))
+    return ChatCall(ChatRequest("r", "m", (message,)), "m", None)
+
+
+async def test_a_body_with_large_files_is_made_in_a_thread_and_a_small_one_is_not() -> None:
+    import threading
+
+    makers = []
+
+    def body() -> dict[str, str]:
+        makers.append(threading.current_thread())
+        return {"a": "b"}
+
+    assert await packed(body, looking(files.LARGE - 1)) == b'{"a":"b"}'
+    assert await packed(body, looking(files.LARGE)) == b'{"a":"b"}'
+    assert [maker is threading.main_thread() for maker in makers] == [True, False]
+    assert await packed({"a": "b"}, looking(1)) == b'{"a":"b"}'
+
+
+@given(data=st.binary(max_size=40))
+def test_pieces_of_base64_join(data: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(files, "PIECE", 6)
+        assert base64_of(data) == base64.b64encode(data).decode()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from inference_service.quotas import Unit
 from tests.unit.test_quota import DAY, FIRST_USE, NOW, WALL, told, used, window
 
 
@@ -87,6 +88,61 @@ def test_a_window_whose_first_call_never_counted_has_not_begun() -> None:
     ("length", "longest"), [(60.0, 62.0 + 3_700.0), (DAY, DAY + 2.0 + 3_700.0), (2 * DAY, 3 * DAY + 2.0)]
 )
 def test_a_window_that_was_saved_ends_within_its_length_whatever_the_clock_did(length: float, longest: float) -> None:
-    quota_window = window(3, length, WALL)
-    quota_window.load([1.0, NOW + 1_000 * DAY, 0.0, 0.0, 0.0], NOW)
-    assert quota_window.ends == NOW + longest
+    one = window(3, length, WALL)
+    one.load([1.0, NOW + 1_000 * DAY, 0.0, 0.0, 0.0], NOW)
+    assert one.ends == NOW + longest
+
+
+# --- the edges -----------------------------------------------------------------------------------
+
+
+def test_from_the_moment_at_which_a_window_may_change_nothing_fits() -> None:
+    one = used(window(3, 6.0, FIRST_USE), 100.0)
+    changes = one.changes_at()
+    assert changes == pytest.approx(105.925)
+    assert not one.fits(1, changes)
+    assert one.fits(1, changes - 0.01)
+
+
+def test_a_window_from_the_first_use_is_expected_to_end_after_the_usual_way() -> None:
+    one = window(3, 6.0, FIRST_USE)
+    assert one.expected_end(0.1) == 0.0
+    entry = one.take(1.0, 100.0)
+    assert one.expected_end(0.1) == pytest.approx(106.103)  # on its way for 0.1 s, and clocks differ by 0.003 s
+    assert one.expected_end(5.0) == pytest.approx(106.3)
+    one.confirm(entry, 100.2)
+    assert one.expected_end(5.0) == pytest.approx(106.203)
+
+
+def test_a_call_that_took_nothing_has_not_begun_a_window() -> None:
+    one = window(3, 6.0, FIRST_USE)
+    one.settle(one.take(1.0, 100.0), 1.0, 0.0)
+    assert (one.used, one.ends, one.typical) == (0.0, 0.0, 0.0)
+
+
+def test_what_a_call_typically_takes_begins_with_the_first_that_took_anything() -> None:
+    one = window(100, unit=Unit.TOKENS)
+    one.settle(one.take(0.0, 0.0), 0.0, 1.0)
+    assert one.typical == 1.0
+    one.settle(one.take(0.0, 1.0), 0.0, 11.0)
+    assert one.typical == 3.0
+
+
+def test_a_clock_that_was_moved_moves_the_moments_of_calls_too() -> None:
+    one = window(3)
+    entry = one.take(1.0, 0.0)
+    one.confirm(entry, 0.5)
+    one.shift(1_000.0, 1_001.0)
+    assert entry is not None
+    assert (entry.began, entry.accepted_at) == (1_000.0, 1_000.5)
+    assert entry.leaves == pytest.approx(1_060.53)
+
+
+def test_a_call_that_has_left_and_is_accepted_late_does_not_come_back() -> None:
+    one = window(3, 6.0, FIRST_USE)
+    first = one.take(1.0, 100.0)
+    one.confirm(first, 100.1)
+    second = one.take(1.0, 101.0)
+    assert one.left(106.2) == 2.0  # the second one may be on its way still
+    one.confirm(second, 101.5)
+    assert one.left(106.3) == 3.0

@@ -33,6 +33,7 @@ Take = Callable[[discord.Message], Awaitable[bool]]
 class Inbox:
     def __init__(self, chat: ChatFeature) -> None:
         self.chat, self.services = chat, chat.services
+        self.began = time.time()
         self.takers: list[Take] = []
         """Features that a message may be for instead; True: it was answered."""
         self._desks: dict[int, Desk] = {}

@@ -24,7 +24,6 @@ from discord_bot.store.turns import State, Turn
 
 log = structlog.get_logger(__name__)
 LOOK_BACK = 24 * 3_600.0  # maximum seconds of an absence that are read again
-BEGAN = time.time()  # of this process
 EARLIER = 60.0  # seconds before a conversation was stored in which its first message may have arrived
 MOST_CONVERSATIONS, MOST_CHANNELS, MOST_MESSAGES = 200, 100, 50
 PAUSE = 0.25  # seconds between two conversations: nobody waits for this, and it must not use up the global limit
@@ -98,7 +97,7 @@ async def _in_conversations(inbox: Inbox, clock: DiscordClock) -> None:
 async def _look(inbox: Inbox, conversation: Conversation, clock: DiscordClock) -> bool:
     """Returns whether Discord was asked."""
     newest = await inbox.services.store.conversations.newest(conversation.id)
-    if newest is None and BEGAN <= conversation.created_at <= time.time():
+    if newest is None and inbox.began <= conversation.created_at <= time.time():
         return False  # it is just starting
     channel: Any = inbox.services.rooms.get_channel(conversation.channel_id)
     if channel is None and (conversation.kind is Kind.DIRECT or newest is None):

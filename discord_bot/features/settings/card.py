@@ -137,11 +137,9 @@ class Card:
         """`own`: limits of a role, next to everybody's."""
         limits = limits_of(self.config.quotas, {**self.settings.limits, **(own or {})})
 
-        def number(window: str) -> str:
-            value = getattr(limits, f"{who}_{what}_per_{window}")
-            return str(value) if value else t(self.locale, "settings-unlimited")
-
-        return t(self.locale, "settings-hour-and-day", hour=number("hour"), day=number("day"))
+        values = {window: getattr(limits, f"{who}_{what}_per_{window}") for window in ("hour", "day")}
+        lines = [t(self.locale, f"settings-per-{window}", value=value) for window, value in values.items() if value]
+        return ", ".join(lines) or t(self.locale, "settings-unlimited")
 
     def _hours(self, hours: int) -> str:
         if hours >= 24:

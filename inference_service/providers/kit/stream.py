@@ -7,10 +7,9 @@ text of a read in one Delta, reasoning in tags, stalls of white space, and the d
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
-import msgspec
 
 from inference_service.domain import ChatEvent, Notice, NoticeKind
 from inference_service.failures import FailureKind, UpstreamFailure
@@ -18,6 +17,7 @@ from inference_service.providers.kit import errors
 from inference_service.providers.kit.answer import Answer, WireFormat
 from inference_service.providers.kit.frames import ENOUGH, Frames, frames, without_mark
 from inference_service.providers.kit.http import HttpClient, next_chunk, read_error
+from inference_service.providers.kit.large import Body, packed
 from inference_service.providers.kit.sse import EventTooLargeError, SseEvent
 from inference_service.providers.seam import ChatCall, LimitReport
 from inference_service.settings import Wire, changed
@@ -43,7 +43,7 @@ class Dialect(Protocol):
 
 
 async def chat(
-    dialect: Dialect, url: str, headers: Mapping[str, str], body: Mapping[str, Any], call: ChatCall, form: WireFormat
+    dialect: Dialect, url: str, headers: Mapping[str, str], body: Body, call: ChatCall, form: WireFormat
 ) -> AsyncGenerator[ChatEvent | LimitReport, None]:
     """One call with a streamed answer. Raises UpstreamFailure, STREAM_CUT if the stream stops without its end.
 
@@ -51,7 +51,7 @@ async def chat(
     """
     head = {"Accept": "text/event-stream", **headers}
     notices = changes(dialect, call)
-    async with dialect.http.request("POST", url, headers=head, json=msgspec.json.encode(body)) as response:
+    async with dialect.http.request("POST", url, headers=head, json=await packed(body, call)) as response:
         if not 200 <= response.status < 300:
             raise dialect.refusal(call, response.status, response.headers, await read_error(response))
         # Always emitted: it also means that the provider has answered.

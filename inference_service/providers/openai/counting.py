@@ -13,6 +13,7 @@ from inference_service.domain import AudioPart, ChatRequest, ImagePart, Message,
 from inference_service.failures import FailureKind
 from inference_service.providers.events import MOST_TOKENS
 from inference_service.providers.kit import errors, values
+from inference_service.providers.kit.large import base64_of
 from inference_service.providers.openai import wire
 from inference_service.providers.speech import Host, posted
 from inference_service.tools import Tool, ToolCall, ToolResult
@@ -83,7 +84,7 @@ def _gemini_part(part: Part, named: Mapping[str, str]) -> dict[str, Any]:
         case ToolResult():
             return {"functionResponse": {"name": named.get(part.call_id, "tool"), "response": {"result": part.content}}}
         case ImagePart() | AudioPart():
-            return {"inlineData": {"mimeType": part.mime, "data": wire.encoded(part.data)}}
+            return {"inlineData": {"mimeType": part.mime, "data": base64_of(part.data)}}
 
 
 def _gemini_tool(tool: Tool) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _anthropic_parts(message: Message) -> Iterator[dict[str, Any]]:
             case ToolResult():
                 yield {"type": "tool_result", "tool_use_id": part.call_id, "content": part.content}
             case ImagePart():
-                source = {"type": "base64", "media_type": part.mime, "data": wire.encoded(part.data)}
+                source = {"type": "base64", "media_type": part.mime, "data": base64_of(part.data)}
                 yield {"type": "image", "source": source}
 
 

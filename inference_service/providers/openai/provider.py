@@ -6,6 +6,7 @@ Sources: the OpenAI API reference; each row of the catalogue names its own.
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 from urllib.parse import urljoin
 
@@ -205,7 +206,7 @@ class OpenAI:
     def chat(self, call: ChatCall) -> AsyncGenerator[ChatEvent | LimitReport, None]:
         url = self.chat_url().replace(self.settings.base_url, self.root(call.secret), 1)
         return stream.chat(
-            self, url, self.headers(call.secret), self.body(call), call, ChunkFormat(self.declaration.kind)
+            self, url, self.headers(call.secret), partial(self.body, call), call, ChunkFormat(self.declaration.kind)
         )
 
     def sent(self, call: ChatCall) -> errors.Sent:

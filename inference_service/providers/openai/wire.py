@@ -3,7 +3,6 @@
 Source: the OpenAI API reference (chat completions, function calling, structured outputs).
 """
 
-import base64
 import hashlib
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from inference_service.domain import AudioPart, ChatRequest, ImagePart, Message, Part, Role, TextPart
+from inference_service.providers.kit.large import base64_of
 from inference_service.tools import ResponseFormat, Tool, ToolCall, ToolMode
 
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
@@ -57,15 +57,11 @@ def _part(part: Part) -> dict[str, Any]:
         case TextPart():
             return {"type": "text", "text": part.text}
         case ImagePart():
-            return {"type": "image_url", "image_url": {"url": f"data:{part.mime};base64,{encoded(part.data)}"}}
+            return {"type": "image_url", "image_url": {"url": f"data:{part.mime};base64,{base64_of(part.data)}"}}
         case AudioPart():
             form = AUDIO_FORMATS.get(part.mime, part.mime.rpartition("/")[2])
-            return {"type": "input_audio", "input_audio": {"data": encoded(part.data), "format": form}}
+            return {"type": "input_audio", "input_audio": {"data": base64_of(part.data), "format": form}}
     raise ValueError("a user's message holds no tool calls and no results")
-
-
-def encoded(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 def _call(call: ToolCall, manner: Manner) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class FakeUpstream:
         self.calls: list[Call] = []
         self.behaviour: dict[str, str] = {}  # model → fault, instead of what its name says
         self.by_token: dict[str, str] = {}  # token → fault, before the model's
-        self.once: set[str] = set()  # paths of providers that fail only the first call
+        self.later: dict[str, str] = {}  # path → fault of every call but the first
         self.hold = asyncio.Event()
         self.arrived = asyncio.Event()
         self.well = False  # every fault is over
@@ -144,8 +144,9 @@ class FakeUpstream:
 
     def _fault(self, call: Call) -> tuple[str, str]:
         fault = self.by_token.get(call.token) or self.behaviour.get(call.model) or call.model
-        recovered = call.path in self.once and any(other.path == call.path for other in self.calls if other is not call)
-        name, _, argument = ("ok" if self.well or recovered else fault).partition(":")
+        if call.path in self.later and next(first for first in self.calls if first.path == call.path) is not call:
+            fault = self.later[call.path]
+        name, _, argument = ("ok" if self.well else fault).partition(":")
         return name, argument
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
