@@ -58,7 +58,9 @@ async def move(source_url: str, target_url: str, *, replace: bool) -> int:
     """Copies everything. `replace`: discard the target's contents. Raises DatabaseProblem."""
     async with _opened(source_url) as source, _opened(target_url) as target:
         if source.engine.url == target.engine.url:
-            raise DatabaseProblem("both are the same database")
+            raise DatabaseProblem(
+                "the target is the bot's present database: put the new address into a variable of its own"
+            )
         return await copy(source, target, replace=replace)
 
 
