@@ -43,7 +43,7 @@ async def test_memory_is_off_until_switched_on_and_belongs_to_its_person(stage: 
         body = json.loads(exported.attachments[0].content)
         assert [row["text"] for row in body["memories"]] == ["I am a vegetarian", "I live in Berlin"]
         await (await stage.maria.click(card, "Forget everything")).acknowledged()
-        await stage.discord.wait_for(lambda: "2 notes are erased" in card.content)
+        await stage.discord.wait_for(lambda: "I've erased 2 notes" in card.content)
 
 
 async def test_a_person_who_is_not_stored_has_no_notes_and_long_notes_are_cut(stage: Stage) -> None:

@@ -155,7 +155,7 @@ async def test_an_operator_opens_it_with_a_token_by_keyboard(page: Page) -> None
     }
     async with serving(config, {"BOSS": "token-of-boss", "BOT": "token-of-bot"}) as (server, _):
         await page.open(address(server))
-        await page.until(f"{TEXT}.includes('token is needed')")
+        await page.until(f"{TEXT}.includes('token is required')")
         assert await page.value("document.getElementById('main').hidden")
         assert await page.value("document.activeElement.id") == "token"
         for token in ("wrong", "token-of-bot"):

@@ -44,7 +44,7 @@ async def store(
     breaker: BreakerSpec | None = None,
     told: list[str] | None = None,
     url: str = "",
-    timeout: float = 1.0,
+    timeout: float = 20.0,
 ) -> AsyncIterator[SharedStore]:
     told = [] if told is None else told
     chosen = breaker or BreakerSpec(failures=2)
@@ -234,7 +234,7 @@ async def test_a_burst_does_not_lose_redis(redis: RedisServer) -> None:
 
 async def test_a_slow_redis_costs_its_timeout_once_and_is_joined_when_it_is_quick_again(redis: RedisServer) -> None:
     told: list[str] = []
-    async with cable(redis) as wire, store(redis, url=wire.url, told=told) as state:
+    async with cable(redis) as wire, store(redis, url=wire.url, told=told, timeout=1) as state:
         wire.slow = True
         grants = await asyncio.gather(*(granted(state) for _ in range(8)))
         assert told == ["redis_lost"]

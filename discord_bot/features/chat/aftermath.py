@@ -161,10 +161,18 @@ class Aftermath:
             await store.update(turn)  # last: another crash before it means another attempt
 
     async def _standing(self, channel: Any, turn: Turn) -> list[discord.Message]:
-        """The messages of the answer. A crash may have come before the newest id was stored: then its button tells."""
+        """The messages of the answer. A crash may have come before the newest id was stored."""
         recent = channel.history(limit=RECENT_MESSAGES)
-        mine = [message async for message in recent if message.id in turn.message_ids or _grows(message, turn)]
+        mine = [message async for message in recent if message.id in turn.message_ids or self._is_part(message, turn)]
         return mine[::-1]
+
+    def _is_part(self, message: discord.Message, turn: Turn) -> bool:
+        """Its buttons name the turn; the first sign has none yet and replies to the question."""
+        if message.author.id != self._services.me:
+            return False
+        names_turn = any(parts[:2] == ["turn", "1"] and parts[3:4] == [str(turn.id)] for parts in _ids(message))
+        asked_in = message.reference.message_id if message.reference is not None else None
+        return names_turn or (asked_in in turn.question_ids and message.content == _sign(turn))
 
     async def _mark_interrupted(self, turn: Turn) -> None:
         channel: Any = self._services.rooms.get_channel(
@@ -177,6 +185,7 @@ class Aftermath:
             # alone: nobody knows any more whose words the prompt held, and so whom to ask before storing it.
             texts = [_shown(message.content, t(turn.locale, "cursor")) for message in standing]
             turn.answer = turn.answer or "\n".join(filter(None, texts))
+            turn.message_ids = [*turn.message_ids, *(part.id for part in standing if part.id not in turn.message_ids)]
             if standing and not _grows(standing[-1], turn):
                 # It had ended; only the record of it was lost.
                 turn.state = State.DONE
@@ -187,22 +196,24 @@ class Aftermath:
                 await standing[-1].edit(content=content, view=view, suppress=True)
             else:
                 look = Look(line=line, live=False)
-                standing = [await channel.send(contents(look, turn.locale)[-1], view=view)]
-            turn.message_ids = [
-                *turn.message_ids,
-                *(shown.id for shown in standing if shown.id not in turn.message_ids),
-            ]
+                turn.message_ids.append((await channel.send(contents(look, turn.locale)[-1], view=view)).id)
         except discord.HTTPException:
             log.info("an interrupted answer could not be marked")
 
 
+def _sign(turn: Turn) -> str:
+    return f"-# {t(turn.locale, 'state-thinking')}"
+
+
 def _grows(message: discord.Message, turn: Turn) -> bool:
-    """Whether the newest message of the answer still offers to stop it."""
-    return f"turn:1:stop:{turn.id}" in _ids(message)
+    """It is a first sign, or it still offers to stop the answer."""
+    return message.content == _sign(turn) or any(parts[2:3] == ["stop"] for parts in _ids(message))
 
 
-def _ids(message: discord.Message) -> list[str]:
-    return [getattr(item, "custom_id", "") for row in message.components for item in getattr(row, "children", ())]
+def _ids(message: discord.Message) -> list[list[str]]:
+    """The parts of the custom ids of its buttons."""
+    items = (item for row in message.components for item in getattr(row, "children", ()))
+    return [str(getattr(item, "custom_id", "")).split(":") for item in items]
 
 
 def _shown(content: str, cursor: str) -> str:
