@@ -48,8 +48,9 @@ run: $(VENV)/run.stamp ## start the service, then the bot or a terminal chat
 test: $(VENV)/dev.stamp ## run all tests
 	$(BIN)/pytest -q
 
-soak: $(VENV)/dev.stamp ## run the long tests
+soak: $(VENV)/dev.stamp ## run the long tests, and search for new examples of the properties
 	$(BIN)/pytest -q -n 0 -m soak --timeout 1800 tests
+	ANTIPHON_TEST_EXAMPLES=search $(BIN)/pytest -q --timeout 1800 tests/unit tests/bot
 
 clients: $(VENV)/dev.stamp ## run the clients of others against the service, and those generated in Go, TypeScript, Java and Rust
 	$(BIN)/python -m tests.clients $(ONLY)
