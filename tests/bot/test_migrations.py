@@ -20,6 +20,7 @@ import asyncio, os, signal, sys
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 import discord_bot.store.database as store
+import discord_bot.store.upgrade  # once, not in each child
 
 def start(url, fatal):
     done = 0
