@@ -30,7 +30,7 @@ class Underway:
             task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def end(self) -> None:
-        """Whatever has not ended in a moment is cancelled, and its person is told to try again."""
+        """Cancels interactions that do not end within `PATIENCE`, and asks their people to try again."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=PATIENCE)
         left = dict(self._tasks)

@@ -85,7 +85,7 @@ class Bucket(discord.http.Ratelimit):
         self._serve()
 
     def _serve(self) -> None:
-        """Slots are assigned to the waiters here, so that nobody who comes later overtakes them."""
+        """Assigns the free slots to the waiters in order, so that a later request cannot overtake them."""
         while self.remaining > 0 and self._pending_requests:
             turn = self._pending_requests.popleft()
             if not turn.done():

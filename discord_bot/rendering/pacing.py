@@ -242,7 +242,7 @@ class Paces:
             del self._idle[idle], self._channels[idle]
 
     def observe(self, channel: int, now: float, limit: int, remaining: int, reset_after: float) -> None:
-        """Headers of an edit in a channel, whoever made it."""
+        """Takes in the headers of any edit in the channel."""
         pace = self._channels.get(channel)
         if pace is not None:
             pace.bucket.observe(now, limit, remaining, reset_after)

@@ -9,15 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Process, running
-from tests.support.terminal import antiphon
-
-QUICK = {
-    "ANTIPHON__SERVICE__PORT": "0",
-    "ANTIPHON__SERVICE__STATUS_PAGE": "false",
-    "ANTIPHON__SERVICE__HTTP": "false",
-    "ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND": "0",
-    "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0",
-}
+from tests.support.terminal import QUICK, antiphon
 
 
 @pytest.fixture

@@ -8,16 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.support.processes import running
-from tests.support.terminal import antiphon, program
+from tests.support.terminal import QUICK, antiphon, program
 from tests.unit.test_pages import blocks
 
-QUICK = {
-    "ANTIPHON__SERVICE__PORT": "0",
-    "ANTIPHON__SERVICE__STATUS_PAGE": "false",
-    "ANTIPHON__SERVICE__HTTP": "false",
-    "ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND": "0",
-    "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0",
-}
 KEY = b"gsk_" + b"a1B2" * 12 + b"c3D4\n"
 STDIN = {"keys": KEY, "chat": b"diff --git a/fox b/fox\n"}
 # Commands that do not end by themselves, or that call providers with the key stored before; other tests run them.

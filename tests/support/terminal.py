@@ -14,6 +14,15 @@ from typing import Self
 
 from tests.support import forking
 
+# Environment of a service for one test: any free port, no pages, and a demo voice that answers at once.
+QUICK = {
+    "ANTIPHON__SERVICE__PORT": "0",
+    "ANTIPHON__SERVICE__STATUS_PAGE": "false",
+    "ANTIPHON__SERVICE__HTTP": "false",
+    "ANTIPHON__EMBEDDED__CHARACTERS_PER_SECOND": "0",
+    "ANTIPHON__EMBEDDED__IMAGE_SECONDS": "0",
+}
+
 LONGEST = 60.0
 """Seconds for anything to appear; generous, because machines are shared."""
 # The process becomes the command after it took the terminal, so that Ctrl-C reaches it as from a keyboard.

@@ -1,4 +1,4 @@
-"""Who asks what, and where the answer goes."""
+"""A question on its way to an answer: its asker, its words, and the channel for the answer."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -105,7 +105,7 @@ def persona_choices(services: Services, current: str) -> list[app_commands.Choic
 
 
 async def known_model(services: Services, interaction: BotInteraction, name: str) -> bool:
-    """Whether it can be used; if not, the person is told why."""
+    """Whether the model can be used; if not, sends the reason to the person who chose it."""
     if await services.catalogue.find(name, "chat") is None:
         await private(interaction, t(interaction.locale.value, "model-unknown", model=name))
         return False

@@ -146,7 +146,7 @@ class Press:
         await self._interaction.followup.send(f"-# {note}", files=files)
 
     async def _again(self, action: str, conversation: Conversation, turn: Turn) -> None:
-        """Try again, continue, regenerate, answer now. Charged to the person who presses."""
+        """Handles "try again", "continue", "regenerate" and "answer now"; charges the person who presses."""
         chat, interaction, locale = self._chat, self._interaction, self._locale
         claim = chat.running.claim(turn.id)
         if claim is None or chat.running.is_busy(

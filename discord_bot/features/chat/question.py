@@ -49,7 +49,7 @@ class Question:
         owner: int | None = None,
         quoted: str | None = None,
     ) -> None:
-        """Reads files; they belong to whoever brought them, or to `owner`.
+        """Reads files. Each belongs to the person who sent it, or to `owner`.
 
         `quoted`: they stand in a message that the question points at, and this is its author's name, which may be
         unknown. What is spoken there is no question of anybody's.

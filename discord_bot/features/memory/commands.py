@@ -34,7 +34,7 @@ def memory_commands(services: Services) -> list[app_commands.Command[Any, Any, A
 
 
 def memory_buttons(services: Services) -> type[discord.ui.DynamicItem[Any]]:
-    """Each affects the memory of the person who presses it, nobody else's."""
+    """Buttons that change only the memory of the person who presses them."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
         await _press(services, interaction, match["action"])

@@ -35,7 +35,7 @@ def privacy_button(action: str, locale: str) -> discord.ui.Button[Any]:
 
 
 def privacy_buttons(chat: ChatFeature) -> type[discord.ui.DynamicItem[Any]]:
-    """Each affects the data of the person who presses it, nobody else's."""
+    """Buttons that change only the data of the person who presses them."""
 
     async def press(interaction: BotInteraction, match: "re.Match[str]", _: list[Any]) -> None:
         await _press(chat, interaction, match["action"])

@@ -67,7 +67,7 @@ class SearchMessages:
         here = getattr(occasion.channel, "id", 0)
         channel = occasion.guild.get_channel_or_thread(channel_id)
         if channel is None:
-            # An archived thread is not cached; whoever can read its channel can read it, unless it is private.
+            # An archived thread is not cached; anyone who can read its channel can read it, unless it is private.
             thread = next(
                 (candidate for candidate in answer.get("threads") or [] if int(candidate["id"]) == channel_id), None
             )
